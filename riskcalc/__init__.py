@@ -1,0 +1,46 @@
+"""riskcalc: assess risks to clients' financial reporting on the way to a SOC 1 report.
+
+>>> import riskcalc
+>>> register = riskcalc.load("data")
+>>> scores = riskcalc.score(register)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from riskcalc.errors import RegisterError as RegisterError
+    from riskcalc.errors import RiskcalcError as RiskcalcError
+    from riskcalc.errors import UsageError as UsageError
+    from riskcalc.matrix import Matrix as Matrix
+    from riskcalc.register import Register as Register
+    from riskcalc.register import load as load
+    from riskcalc.scoring import score as score
+
+from riskcalc.version import __version__ as __version__
+
+_HOMES = {
+    "load": "register",
+    "Register": "register",
+    "score": "scoring",
+    "Matrix": "matrix",
+    "RegisterError": "errors",
+    "RiskcalcError": "errors",
+    "UsageError": "errors",
+}
+__all__ = ["Matrix", "Register", "RegisterError", "RiskcalcError", "UsageError", "load", "score"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module when it is first asked for, so that ``riskcalc --help`` needs no pandas."""
+    if name in _HOMES:
+        return getattr(import_module(f"riskcalc.{_HOMES[name]}"), name)
+    if name in {"loss", "sampling"}:
+        return import_module(f"riskcalc.{name}")
+    raise AttributeError(f"module 'riskcalc' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,121 @@
+"""What a notebook opens: one unit in a period, or the whole organisation, with everything computed that it shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskcalc import evidence
+from riskcalc.errors import UsageError
+from riskcalc.matrix import Matrix
+from riskcalc.period import Period
+from riskcalc.register import Register, load
+from riskcalc.scoring import score
+
+_DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """One business unit in one period.
+
+    ``scores`` is the frame of ``riskcalc.score`` with each risk's title, owner, treatment and objective;
+    ``previous`` the same for the period before, or None; ``controls`` the frame of ``evidence.assess``.
+    """
+
+    register: Register
+    unit: Mapping[str, Any]
+    period: Period
+    as_of: date
+    scores: pd.DataFrame
+    previous: pd.DataFrame | None
+    controls: pd.DataFrame
+
+    @property
+    def matrix(self) -> Matrix:
+        """The matrix that banded the scores."""
+        return self.register.methodology.matrix
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """The organisation in one period; ``runs`` holds, by unit, what the manifest of a run says of it."""
+
+    register: Register
+    period: Period
+    as_of: date
+    scores: pd.DataFrame
+    runs: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def matrix(self) -> Matrix:
+        """The matrix that banded the scores."""
+        return self.register.methodology.matrix
+
+
+def open_unit(business_unit: str, period: str = "", data_dir: str = "data", as_of: str = "") -> Assessment:
+    """Read the register in ``data_dir`` and assess one unit.
+
+    ``period`` is the latest by default; ``as_of`` (YYYY-MM-DD) the last day of the period.
+
+    Raises:
+        RegisterError: the register can't be used.
+        UsageError: no such folder, unit, period or date.
+
+    >>> open_unit("payroll").unit["name"]
+    'Payroll Services'
+    """
+    register = load(data_dir).only(business_unit)
+    chosen = register.period(period)
+    before = register.previous(chosen)
+    return Assessment(
+        register,
+        register.unit(business_unit).to_dict(),
+        chosen,
+        _as_of(as_of, chosen),
+        described_scores(register, chosen),
+        described_scores(register, before) if before else None,
+        evidence.assess(register, chosen.name),
+    )
+
+
+def open_portfolio(period: str = "", data_dir: str = "data", as_of: str = "", manifest: str = "") -> Portfolio:
+    """Read the register in ``data_dir`` and score every unit; ``manifest`` tells how a run of the units went.
+
+    Raises:
+        RegisterError: the register can't be used.
+        UsageError: no such folder, period, date or manifest.
+    """
+    register = load(data_dir)
+    chosen = register.period(period)
+    return Portfolio(register, chosen, _as_of(as_of, chosen), described_scores(register, chosen), _runs(manifest))
+
+
+def described_scores(register: Register, period: Period) -> pd.DataFrame:
+    """The scores of a period with each risk's title, owner, treatment and objective."""
+    return score(register, period.name).merge(register.risks[_DESCRIBED], on="risk_id", validate="one_to_one")
+
+
+def _as_of(text: str, period: Period) -> date:
+    try:
+        return date.fromisoformat(text) if text else period.last_day
+    except ValueError:
+        raise UsageError(
+            f"as_of is {text!r}; allowed: a date as YYYY-MM-DD, or blank for the end of the period."
+        ) from None
+
+
+def _runs(manifest: str) -> dict[str, Mapping[str, Any]]:
+    if not manifest:
+        return {}
+    try:
+        units = json.loads(Path(manifest).read_text("utf-8"))["units"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{manifest} can't be read as the manifest of a run: {error}") from None
+    return {unit["unit_id"]: unit for unit in units}

@@ -1,0 +1,160 @@
+"""The command line. Commands import what they need when they run, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from riskcalc.errors import RegisterError, RiskcalcError
+from riskcalc.version import __version__
+
+if TYPE_CHECKING:
+    from riskcalc.batch import Report
+
+WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
+
+
+class Examples(click.Command):
+    """A command whose help ends with examples, as they are typed."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples line by line, unwrapped."""
+        with formatter.section("Examples"):
+            formatter.write_dl([(line, meaning) for line, meaning in self.epilog_lines])
+
+    @property
+    def epilog_lines(self) -> list[tuple[str, str]]:
+        """The command lines and what each does."""
+        pairs = [line.split("#", 1) for line in (self.epilog or "").strip().splitlines()]
+        return [(line.strip(), meaning.strip()) for line, meaning in pairs]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="riskcalc")
+def main() -> None:
+    """Assess risks to clients' financial reporting on the way to a SOC 1 report.
+
+    A register is a folder of CSV files with a methodology.toml; see docs/register.md.
+    """
+
+
+@main.command(
+    cls=Examples,
+    epilog="""
+    riskcalc check  # the register in ./data
+    riskcalc check clients/2026 --json  # for a machine
+    riskcalc check --strict  # fail on findings too, as in CI
+    """,
+)
+@click.argument("data", default="data")
+@click.option("--json", "as_json", is_flag=True, help="Print problems and findings as JSON.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if there are findings.")
+def check(data: str, as_json: bool, strict: bool) -> None:
+    """Say everything that is wrong with the register in DATA, and what deserves a second look.
+
+    Problems (the register can't be used) end with exit code 2, findings with 0.
+    """
+    from riskcalc.checks import findings
+    from riskcalc.register import load
+
+    try:
+        register = load(data)
+    except RegisterError as error:
+        if as_json:
+            click.echo(
+                json.dumps({"problems": [problem.as_dict() for problem in error.problems], "findings": []}, indent=1)
+            )
+        else:
+            click.echo(str(error))
+        sys.exit(BAD_INPUT)
+    found = findings(register)
+    if as_json:
+        click.echo(json.dumps({"problems": [], "findings": [finding.as_dict() for finding in found]}, indent=1))
+    else:
+        for finding in found:
+            click.echo(str(finding))
+        click.echo(f"{register.source}: no problems; {_count(len(found), 'finding')}; {_contents(register)}.")
+    sys.exit(WRONG if strict and found else 0)
+
+
+@main.command(
+    cls=Examples,
+    epilog="""
+    riskcalc run  # every unit, latest period, into ./reports
+    riskcalc run --unit payroll --unit loans  # two units; the others keep their pages
+    riskcalc run clients/2026 --period 2026-H1 --out /share/risk  # another register
+    riskcalc run --fail-on-breach  # exit 3 if a residual risk is worse than appetite
+    """,
+)
+@click.argument("data", default="data")
+@click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
+@click.option("--period", default="", help="The period to assess, such as 2026-H1; default: the latest.")
+@click.option("--as-of", default="", metavar="DATE", help="The day to look from; default: the period's last.")
+@click.option(
+    "--out", default="reports", show_default=True, type=click.Path(path_type=Path), help="Where the pages go."
+)
+@click.option("--jobs", type=click.IntRange(1), help="Units run at a time; default: one per processor.")
+@click.option(
+    "--timeout", default=600.0, show_default=True, type=click.FloatRange(min=1), help="Seconds a unit may take."
+)
+@click.option("--force", is_flag=True, help="Run units whose inputs haven't changed, too.")
+@click.option("--fail-on-breach", is_flag=True, help="Exit with 3 if a residual risk is worse than appetite.")
+@click.option("--notebooks", metavar="DIR", help="Other notebooks; default: ./notebooks, else the package's.")
+@click.option("-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A further parameter of assessment.ipynb.")
+def run(jobs: int | None, fail_on_breach: bool, data: str, **options: Any) -> None:
+    """Run the assessment of every business unit in DATA, and write its pages.
+
+    OUT/PERIOD/ then holds index.html, a page, notebook and results per unit, and manifest.json.
+    Exit code: 0 all well, 1 a unit went wrong, 2 bad input (nothing ran), 3 see --fail-on-breach.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from riskcalc import batch
+    from riskcalc.engine import StockEngine
+    from riskcalc.progress import Progress
+
+    request = batch.Request(data_dir=data, **options)
+    try:
+        plan = batch.plan(request)
+        workers = jobs or os.cpu_count() or 1
+        with Progress(len(plan.jobs), workers) as progress, ThreadPoolExecutor(workers) as executor:
+            report = batch.run(plan, executor, StockEngine(), progress.seen)
+    except RiskcalcError as error:
+        click.echo(str(error), err=True)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        click.echo("Interrupted; what was done is kept, and the manifest says what wasn't.", err=True)
+        sys.exit(INTERRUPTED)
+    _summarise(report)
+    sys.exit(WRONG if report.wrong else BREACH if fail_on_breach and report.breaches else 0)
+
+
+def _summarise(report: Report) -> None:
+    counts: dict[str, int] = {}
+    for entry in report.units:
+        counts[entry.status] = counts.get(entry.status, 0) + 1
+    click.echo(
+        ", ".join(f"{count} {status}" for status, count in counts.items())
+        + f"; {_count(report.breaches, 'risk')} outside appetite."
+    )
+    for entry in report.wrong:
+        click.echo(f"{entry.unit_id}: {entry.status}: {entry.error}")
+    if report.index.exists():
+        click.echo(f"Open {report.index}")
+
+
+def _contents(register: Any) -> str:
+    return f"{_count(len(register.business_units), 'unit')}, {_count(len(register.risks), 'risk')}, {_count(len(register.controls), 'control')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+if __name__ == "__main__":
+    main()

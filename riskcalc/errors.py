@@ -1,0 +1,55 @@
+"""Every error riskcalc raises on purpose. Each one reads as a sentence for the person who can mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong in the input: where it is, what was seen and what is allowed.
+
+    ``line`` is the 1-based line in the file, 0 where the whole file is meant.
+    """
+
+    file: str
+    line: int
+    column: str
+    value: str
+    allowed: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        column = f" column {self.column!r}:" if self.column else ""
+        seen = f" {_shortened(self.value)!r}:" if self.value else ""
+        return f"{place}:{column}{seen} {self.allowed}"
+
+    def as_dict(self) -> dict[str, str | int]:
+        """The problem as plain values, for ``riskcalc check --json``."""
+        return asdict(self)
+
+
+def _shortened(value: str, limit: int = 80) -> str:
+    return value if len(value) <= limit else value[: limit - 1] + "…"
+
+
+class RiskcalcError(Exception):
+    """Base of all errors that a user can mend; the command line prints them without a traceback."""
+
+
+class UsageError(RiskcalcError):
+    """A unit, period, parameter or folder was asked for that isn't there; the message names those that are."""
+
+
+class RegisterError(RiskcalcError):
+    """The register or its methodology can't be used; ``problems`` holds every reason, in file order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = sorted(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__("\n".join([f"{count} in the register:", *map(str, self.problems)]))
+
+
+class MatrixError(RiskcalcError):
+    """A matrix file can't be read as a risk matrix."""

@@ -1,0 +1,175 @@
+"""What each control counts for in a period: as claimed, and as its documentation and tests have earned.
+
+Nothing here is a matter of opinion: the conclusion follows from the tests on record, the weight from the
+conclusion and the methodology. The rules are those of docs/methodology.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from graphlib import TopologicalSorter
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.methodology import Methodology, Sampling
+from riskcalc.register import Register
+from riskcalc.sampling import upper_limit
+
+COLUMNS = ("control_id", "conclusion", "sample_size", "deviations", "upper_limit", "claimed", "earned", "reason")
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What a period's tests say about a control: one of the words in ``weights.operating``, and why."""
+
+    name: str
+    reason: str
+    sample_size: int = 0
+    deviations: int = 0
+    upper_limit: float | None = None
+
+
+def assess(register: Register, period: str) -> pd.DataFrame:
+    """A row per control, indexed by ``control_id``: its conclusion in the period and its weight in each view.
+
+    ``claimed`` and ``earned`` are what the control counts for before coverage, 0 to 1: the design weight, and
+    for the earned view times documentation and operation. ``reason`` says in words why earned is what it is.
+    """
+    conclusions = _conclusions(register, period)
+    controls = register.controls.set_index("control_id", drop=False)
+    design = register.methodology.weights.design
+    earned = _earned(controls, conclusions, register.methodology)
+    rows = []
+    for control_id, control in zip(controls.index, controls.to_dict("records"), strict=True):
+        found = conclusions[control_id]
+        credit, reason = earned[control_id]
+        rows.append(
+            (
+                control_id,
+                found.name,
+                found.sample_size,
+                found.deviations,
+                found.upper_limit,
+                float(design[control["design"]]),
+                float(credit),
+                reason,
+            )
+        )
+    return pd.DataFrame(rows, columns=list(COLUMNS)).set_index("control_id", drop=False)
+
+
+def conclude(
+    sample_size: int,
+    deviations: int,
+    systematic: bool,
+    planned: int | None,
+    sampling: Sampling,
+    population: int | None = None,
+) -> Conclusion:
+    """Conclude on a test of operation: operated effectively, not effective, or insufficient evidence.
+
+    ``planned`` is the sample size that the control's frequency asks for; None where it has no fixed one.
+    """
+    tolerable, confidence = sampling.tolerable_deviation_rate, sampling.confidence
+    limit = _limit(sample_size, deviations, confidence, population)
+
+    def concluded(name: str, reason: str) -> Conclusion:
+        return Conclusion(name, reason, sample_size, deviations, limit)
+
+    tested = f"{deviations} of {sample_size} deviated"
+    if systematic:
+        return concluded("not_effective", f"{tested}, systematically")
+    if Fraction(deviations, sample_size) > Fraction(tolerable):
+        return concluded("not_effective", f"{tested}, more than the tolerable {tolerable * 100:f} %")
+    if limit <= tolerable:
+        at_most = f"at {confidence * 100:f} % confidence at most {limit:.1%} deviate".replace("%", " %").replace(
+            "  ", " "
+        )
+        return concluded("operated_effectively", f"{tested}: {at_most}")
+    if planned is not None and deviations == 0 and sample_size >= planned:
+        return concluded("operated_effectively", f"{tested}; the planned size for its frequency is {planned}")
+    return concluded("insufficient_evidence", f"{tested}; too little to conclude")
+
+
+_limit = cache(upper_limit)
+
+
+def _conclusions(register: Register, period: str) -> dict[str, Conclusion]:
+    """A conclusion per control: Type 1 units from walkthroughs, Type 2 units from tests of operation."""
+    tests = register.control_tests[register.control_tests["period"] == period]
+    by_control: dict[str, list[Any]] = {}
+    for test in tests.to_dict("records"):
+        by_control.setdefault(str(test["control_id"]), []).append(test)
+    type1 = set(register.business_units.loc[register.business_units["report_type"] == "type1", "unit_id"])
+    sampling = register.methodology.sampling
+    found = {}
+    for control in register.controls.to_dict("records"):
+        rounds = by_control.get(control["control_id"], [])
+        if control["unit_id"] in type1:
+            found[control["control_id"]] = _from_walkthroughs(rounds)
+        else:
+            found[control["control_id"]] = _from_operation(rounds, control["frequency"], sampling)
+    return found
+
+
+def _from_walkthroughs(rounds: list[Any]) -> Conclusion:
+    if not rounds:
+        return Conclusion("not_tested", "no walkthrough in the period")
+    items, deviations = sum(test["sample_size"] for test in rounds), sum(test["deviations"] for test in rounds)
+    if deviations:
+        return Conclusion("not_effective", f"{deviations} of {items} walked through deviated", items, deviations)
+    return Conclusion("operated_effectively", "walked through: it exists and is in use", items, 0)
+
+
+def _from_operation(rounds: list[Any], frequency: str, sampling: Sampling) -> Conclusion:
+    """Rounds add up; a retest after remediation stays apart, for a repair never erases a deviation."""
+    tests = [test for test in rounds if test["kind"] == "operation" and pd.isna(test["retest_of"])]
+    if not tests:
+        return Conclusion("not_tested", "not tested in the period")
+    populations = {test["population"] for test in tests}
+    population = populations.pop() if len(populations) == 1 else None
+    items = sum(test["sample_size"] for test in tests)
+    return conclude(
+        items,
+        sum(test["deviations"] for test in tests),
+        any(test["systematic"] for test in tests),
+        sampling.planned_size.get(frequency),
+        sampling,
+        None if population is None or pd.isna(population) or population < items else int(population),
+    )
+
+
+def _earned(
+    controls: pd.DataFrame, conclusions: Mapping[str, Conclusion], methodology: Methodology
+) -> dict[str, tuple[Decimal, str]]:
+    """Each control's earned weight and its reason, those relied upon first: a chain is as good as its weakest link."""
+    records = controls.to_dict("index")
+    order = TopologicalSorter({key: record["relies_on"] for key, record in records.items()}).static_order()
+    earned: dict[str, tuple[Decimal, str]] = {}
+    for control_id in order:
+        control, conclusion = records[control_id], conclusions[control_id]
+        weight, reason = _own_weight(control, conclusion, methodology)
+        for relied in control["relies_on"]:
+            if earned[relied][0] < weight:
+                weight, reason = earned[relied][0], f"relies on {relied}: {earned[relied][1]}"
+        earned[control_id] = (weight, reason)
+    return earned
+
+
+def _own_weight(control: Any, conclusion: Conclusion, methodology: Methodology) -> tuple[Decimal, str]:
+    """Design weight x operating weight, 0 where somebody else performs it or nothing documents it."""
+    if control["performed_by"] == "user_entity":
+        return Decimal(0), "a user entity's control is an assumption"
+    if control["performed_by"] == "subservice":
+        return Decimal(0), "no report of the subservice organisation is on record"
+    if pd.isna(control["documentation"]):
+        return Decimal(0), "not documented"
+    design = methodology.weights.design[control["design"]]
+    operating: Decimal = getattr(methodology.weights.operating, conclusion.name)
+    by_design = "" if design == 1 else f"design {control['design'].replace('_', ' ')}; "
+    return design * operating, by_design + conclusion.reason

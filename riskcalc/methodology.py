@@ -1,0 +1,170 @@
+"""methodology.toml: how an organisation rates, bands, weighs and samples; refused where it contradicts itself."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from riskcalc.errors import MatrixError, Problem, RegisterError
+from riskcalc.matrix import Matrix
+from riskcalc.schema import Frequency
+
+FILE = "methodology.toml"
+Weight = Annotated[Decimal, Field(ge=0, le=1)]
+Positive = Annotated[Decimal, Field(gt=0)]
+Name = Annotated[str, Field(min_length=1)]
+SIZED_FREQUENCIES = tuple(name for name in get_args(Frequency) if name != "ad_hoc")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LikelihoodRating(_Part):
+    """A step of the likelihood scale: the definition people rate by, and the events a year it stands for."""
+
+    name: Name
+    definition: Name
+    frequency_per_year: Positive | None = None
+
+
+class ImpactRating(_Part):
+    """A step of the impact scale: its definition, and the loss per event as a share of materiality."""
+
+    name: Name
+    definition: Name
+    loss_low: Positive | None = None
+    loss_mode: Positive | None = None
+    loss_high: Positive | None = None
+
+
+class OperatingWeights(_Part):
+    """What a control counts for, by what its tests of operation concluded."""
+
+    operated_effectively: Weight
+    insufficient_evidence: Weight
+    not_effective: Weight
+    not_tested: Weight
+
+
+class Weights(_Part):
+    """Effectiveness weights, 0 (counts for nothing) to 1 (counts in full)."""
+
+    design: dict[str, Weight] = Field(min_length=1)
+    operating: OperatingWeights
+
+
+class Sampling(_Part):
+    """How tests of controls are sized and concluded on."""
+
+    confidence: Annotated[Decimal, Field(gt=0, lt=1)]
+    tolerable_deviation_rate: Annotated[Decimal, Field(gt=0, lt=1)]
+    source: Name
+    planned_size: dict[str, Annotated[int, Field(gt=0)]]
+
+
+class _MatrixPart(_Part):
+    levels: list[dict[str, str]]
+    grid: list[list[str]]
+
+
+class Methodology(_Part):
+    """Everything an organisation sets itself, as read from methodology.toml."""
+
+    organisation: Name
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    exchange_rates: dict[str, Positive]
+    likelihood: tuple[LikelihoodRating, ...]
+    impact: tuple[ImpactRating, ...]
+    matrix_: _MatrixPart = Field(alias="matrix")
+    weights: Weights
+    sampling: Sampling
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """The risk matrix; raises MatrixError where scales, levels and grid don't fit together."""
+        return Matrix.from_toml(self.model_dump(by_alias=True, include={"likelihood", "impact", "matrix_"}))
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """The levels, lowest first."""
+        return self.matrix.level_names
+
+    @property
+    def design_names(self) -> tuple[str, ...]:
+        """The words by which a control's design is asserted."""
+        return tuple(self.weights.design)
+
+    @classmethod
+    def read(cls, path: Path) -> Methodology:
+        """Read and check methodology.toml; raises RegisterError with every reason why it can't be used."""
+        try:
+            content = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+        except FileNotFoundError:
+            raise RegisterError([Problem(FILE, 0, "", "", "the file is missing")]) from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise RegisterError([Problem(FILE, 0, "", "", f"can't be read as TOML in UTF-8: {error}")]) from None
+        try:
+            methodology = cls.model_validate(content)
+        except ValidationError as error:
+            raise RegisterError([_as_problem(each) for each in error.errors()]) from None
+        if problems := list(_contradictions(methodology)):
+            raise RegisterError(problems)
+        return methodology
+
+
+def _as_problem(error: Any) -> Problem:
+    place = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in error["loc"])
+    told = {"missing": "missing, but required", "extra_forbidden": "is not a setting known here"}
+    given = "" if error["type"] in told else str(error["input"])
+    return Problem(FILE, 0, place, given, told.get(error["type"], error["msg"]))
+
+
+def _contradictions(methodology: Methodology) -> Iterator[Problem]:
+    def problem(place: str, allowed: str, value: object = "") -> Problem:
+        return Problem(FILE, 0, place, str(value), allowed)
+
+    try:
+        _ = methodology.matrix
+    except MatrixError as error:
+        yield problem("matrix", str(error))
+    except KeyError as error:
+        yield problem("matrix.levels", f"each level needs a name and a colour; one has no {error}")
+    operating = methodology.weights.operating
+    if not operating.not_effective <= operating.insufficient_evidence <= operating.operated_effectively:
+        yield problem(
+            "weights.operating",
+            "must rise from not_effective over insufficient_evidence to operated_effectively: better evidence never counts less",
+        )
+    if operating.not_tested > operating.insufficient_evidence:
+        yield problem("weights.operating.not_tested", "must not exceed insufficient_evidence", operating.not_tested)
+    missing = [name for name in SIZED_FREQUENCIES if name not in methodology.sampling.planned_size]
+    if missing or len(methodology.sampling.planned_size) != len(SIZED_FREQUENCIES):
+        yield problem("sampling.planned_size", f"needs exactly these: {', '.join(SIZED_FREQUENCIES)}")
+    if methodology.exchange_rates.get(methodology.currency, 1) != 1:
+        yield problem(f"exchange_rates.{methodology.currency}", "must be 1: it is the organisation's own currency")
+    yield from _anchors_out_of_order(methodology, problem)
+
+
+def _anchors_out_of_order(methodology: Methodology, problem: Any) -> Iterator[Problem]:
+    rates = [rating.frequency_per_year for rating in methodology.likelihood]
+    if not _rises(rates):
+        yield problem("likelihood", "frequency_per_year must be given for all ratings or none, and rise with them")
+    for column in ("loss_low", "loss_mode", "loss_high"):
+        if not _rises([getattr(rating, column) for rating in methodology.impact]):
+            yield problem("impact", f"{column} must be given for all ratings or none, and rise with them")
+    for number, rating in enumerate(methodology.impact, 1):
+        losses = [loss for loss in (rating.loss_low, rating.loss_mode, rating.loss_high) if loss is not None]
+        if losses != sorted(losses):
+            yield problem(f"impact.{number}", "must hold loss_low <= loss_mode <= loss_high")
+
+
+def _rises(values: Sequence[Decimal | None]) -> bool:
+    given = [value for value in values if value is not None]
+    return not given or (len(given) == len(values) and all(a < b for a, b in zip(given, given[1:], strict=False)))

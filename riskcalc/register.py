@@ -1,0 +1,169 @@
+"""The register in memory: every table as a DataFrame, read and checked as a whole, never changed afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import pandas as pd
+
+from riskcalc.errors import RegisterError, UsageError
+from riskcalc.methodology import FILE, Methodology
+from riskcalc.period import Period
+from riskcalc.reading import Table, check_references, read_table
+from riskcalc.schema import TABLES, Row
+
+
+@dataclass(frozen=True)
+class Register:
+    """The tables of a register, indexed by the line of the file that each row starts at.
+
+    Blank cells are missing values; ratings and counts are nullable integers, dates datetimes, amounts Decimals,
+    lists tuples. ``source`` is the folder that was read.
+    """
+
+    source: Path
+    methodology: Methodology
+    business_units: pd.DataFrame
+    control_objectives: pd.DataFrame
+    risks: pd.DataFrame
+    ratings: pd.DataFrame
+    controls: pd.DataFrame
+    risk_controls: pd.DataFrame
+    control_tests: pd.DataFrame
+    deficiencies: pd.DataFrame
+    mappings: pd.DataFrame
+
+    @cached_property
+    def periods(self) -> tuple[Period, ...]:
+        """The periods that risks were rated in, earliest first."""
+        names = self.ratings["period"].unique()
+        return tuple(sorted((Period.parse(name) for name in names), key=lambda period: period.last_day))
+
+    def period(self, name: str | None = None) -> Period:
+        """The period called ``name``, or the latest one; raises UsageError, naming those there are, for another."""
+        if not self.periods:
+            raise UsageError("The register has no ratings yet, so there is no period to assess.")
+        if not name:
+            return self.periods[-1]
+        for period in self.periods:
+            if period.name == name:
+                return period
+        known = ", ".join(period.name for period in self.periods)
+        raise UsageError(f"No risk is rated in period {name!r}; the register's periods are: {known}.")
+
+    def previous(self, period: Period) -> Period | None:
+        """The latest period that ended before ``period``, if there is one."""
+        earlier = [each for each in self.periods if each.last_day < period.last_day]
+        return earlier[-1] if earlier else None
+
+    def unit(self, unit_id: str) -> pd.Series[Any]:
+        """The unit's row; raises UsageError, naming those there are, for an unknown unit."""
+        found = self.business_units[self.business_units["unit_id"] == unit_id]
+        if found.empty:
+            known = ", ".join(self.business_units["unit_id"])
+            raise UsageError(f"There is no business unit {unit_id!r}; the register's units are: {known}.")
+        return found.iloc[0]
+
+    def only(self, unit_id: str) -> Register:
+        """The part that one unit's assessment needs: its own rows and the controls, of any unit, it counts on."""
+        unit = self.unit(unit_id)["unit_id"]
+        risks = self.risks[self.risks["unit_id"] == unit]
+        links = self.risk_controls[self.risk_controls["risk_id"].isin(risks["risk_id"])]
+        own = self.controls.loc[self.controls["unit_id"] == unit, "control_id"]
+        needed = self._with_relied_on({*own, *links["control_id"]})
+        of_needed = {
+            name: table[table["control_id"].isin(needed)]
+            for name in ("controls", "control_tests", "deficiencies", "mappings")
+            for table in [getattr(self, name)]
+        }
+        return replace(
+            self,
+            business_units=self.business_units[self.business_units["unit_id"] == unit],
+            control_objectives=self.control_objectives[self.control_objectives["unit_id"] == unit],
+            risks=risks,
+            ratings=self.ratings[self.ratings["risk_id"].isin(risks["risk_id"])],
+            risk_controls=links,
+            **of_needed,
+        )
+
+    def _with_relied_on(self, control_ids: set[str]) -> set[str]:
+        relies_on = dict(zip(self.controls["control_id"], self.controls["relies_on"], strict=True))
+        waiting, found = list(control_ids), set(control_ids)
+        while waiting:
+            new = set(relies_on[waiting.pop()]) - found
+            waiting.extend(new)
+            found |= new
+        return found
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""
+        digest = hashlib.sha256(self.methodology.model_dump_json(by_alias=True).encode())
+        for name, model in TABLES.items():
+            table = getattr(self, name).sort_values(list(model.primary_key))
+            digest.update(f"\n{name}\n{table.to_csv(index=False)}".encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+
+def load(path: str | Path = "data") -> Register:
+    """Read and check the register in a folder.
+
+    A relative ``path`` is looked for in the working directory, then in its parents, so that a notebook finds
+    ``data`` from wherever it runs.
+
+    Raises:
+        RegisterError: the register can't be used; ``.problems`` holds every reason with file, line and column.
+        UsageError: there is no such folder.
+
+    >>> load("data").unit("payroll")["currency"]
+    'EUR'
+    """
+    folder = find_folder(path)
+    methodology = Methodology.read(folder / FILE)
+    tables = {name: read_table(folder, name, methodology) for name in TABLES}
+    problems = [problem for table in tables.values() for problem in table.problems]
+    problems.extend(check_references(tables))
+    if problems:
+        raise RegisterError(problems)
+    return Register(folder, methodology, **{name: _frame(table) for name, table in tables.items()})
+
+
+def find_folder(path: str | Path) -> Path:
+    """The folder called ``path``, here or in a parent; raises UsageError, with the places, if there is none."""
+    wanted, here = Path(path), Path.cwd()
+    places = [wanted] if wanted.is_absolute() else [parent / wanted for parent in (here, *here.parents)]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise UsageError(f"There is no folder {str(path)!r} in {here} or above it.")
+
+
+def _frame(table: Table) -> pd.DataFrame:
+    """The checked rows as a DataFrame whose index is the line in the file."""
+    model = TABLES[table.name]
+    index = pd.Index(list(table.rows), name="line", dtype="int64")
+    columns = {
+        column: pd.Series([getattr(row, column) for row in table.rows.values()], index, dtype=_dtype(model, column))
+        for column in model.model_fields
+    }
+    return pd.DataFrame(columns, index=index)
+
+
+def _dtype(model: type[Row], column: str) -> str:
+    """The dtype that holds a column without loss; a missing value stays missing in each."""
+    kind: Any = model.model_fields[column].annotation
+    if get_origin(kind) in (Union, types.UnionType):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    known: Mapping[Any, str] = {int: "Int64", date: "datetime64[s]", bool: "bool", str: "str"}
+    return known.get(kind, "str" if get_origin(kind) is Literal else "object")
+
+
+assert {field.name for field in fields(Register)} == {"source", "methodology", *TABLES}

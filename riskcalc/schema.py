@@ -1,0 +1,402 @@
+"""The tables of a register: one class per table, one field per column, in the order of the file.
+
+Cells arrive as text. A field's type says what is allowed there; what can't be read raises a ValueError
+whose message is what the user is told. Limits that the organisation sets itself (the rating scales, the
+levels, the design weights) come from the methodology, handed in as pydantic's validation context.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from riskcalc.period import Period
+
+Assertion = Literal[
+    "occurrence",
+    "existence",
+    "completeness",
+    "accuracy",
+    "valuation",
+    "cutoff",
+    "classification",
+    "rights_obligations",
+    "presentation",
+]
+Component = Literal[
+    "control_environment",
+    "risk_assessment",
+    "control_activities",
+    "information_communication",
+    "monitoring",
+]
+Frequency = Literal["annual", "quarterly", "monthly", "weekly", "daily", "many_a_day", "ad_hoc"]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Marks a column whose every value must be a key of ``table``."""
+
+    table: str
+
+
+# --- how a cell is read -----------------------------------------------------------------------------
+
+
+def _text(cell: str) -> str:
+    if not cell.strip():
+        raise ValueError("blank, but a value is required")
+    return cell
+
+
+def _matching(pattern: str, convert: Callable[[str], Any], allowed: str) -> Callable[[str], Any]:
+    """A cell parser: the whole cell matches ``pattern`` and converts, or ``allowed`` is the error."""
+    compiled = re.compile(pattern)
+
+    def parse(cell: str) -> Any:
+        try:
+            if compiled.fullmatch(_text(cell)):
+                return convert(cell)
+        except (ValueError, ArithmeticError) as error:
+            raise ValueError(f"{error}; allowed: {allowed}") from None
+        raise ValueError(f"allowed: {allowed}")
+
+    return parse
+
+
+def _rating(axis: str) -> Callable[[str, ValidationInfo], int]:
+    def parse(cell: str, info: ValidationInfo) -> int:
+        top = len(getattr(info.context["methodology"], axis))
+        if re.fullmatch("[1-9][0-9]?", cell) and int(cell) <= top:
+            return int(cell)
+        raise ValueError(f"allowed: a whole number from 1 to {top}, or blank for unrated")
+
+    return parse
+
+
+def _name_from(source: str) -> Callable[[str, ValidationInfo], str]:
+    """A cell that holds one of the names that the methodology gives under ``source``."""
+
+    def parse(cell: str, info: ValidationInfo) -> str:
+        names = getattr(info.context["methodology"], source)
+        if cell in names:
+            return cell
+        raise ValueError(f"allowed: {', '.join(names)}")
+
+    return parse
+
+
+def _blank_to_none(cell: str) -> str | None:
+    return cell or None
+
+
+def _period(cell: str) -> str:
+    try:
+        return Period.parse(cell).name
+    except ValueError as error:
+        raise ValueError(f"allowed: {error}") from None
+
+
+def _one_assertion(name: str) -> str:
+    if name not in get_args(Assertion):
+        raise ValueError(f"{name!r} is no assertion; allowed, separated by |: {', '.join(get_args(Assertion))}")
+    return name
+
+
+def _names(cell: str) -> tuple[str, ...]:
+    names = tuple(cell.split("|")) if cell else ()
+    if len(set(names)) < len(names) or "" in names:
+        raise ValueError("allowed: names separated by |, none of them blank or twice")
+    return names
+
+
+T = TypeVar("T")
+Maybe = Annotated[T | None, BeforeValidator(_blank_to_none)]
+Text = Annotated[str, BeforeValidator(_text)]
+Count = Annotated[int, BeforeValidator(_matching("[0-9]{1,15}", int, "a whole number, 0 or more, digits only"))]
+Money = Annotated[
+    Decimal,
+    BeforeValidator(
+        _matching(r"[0-9]{1,18}(\.[0-9]{1,6})?", Decimal, "an amount such as 1250000.00, digits and a point only")
+    ),
+]
+Rate = Annotated[
+    Decimal, BeforeValidator(_matching(r"[0-9]{1,6}(\.[0-9]{1,9})?", Decimal, "a number such as 0.25, 0 or more"))
+]
+Share = Annotated[
+    Decimal, BeforeValidator(_matching(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", Decimal, "a number from 0 to 1, such as 0.8"))
+]
+Day = Annotated[
+    date, BeforeValidator(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}", date.fromisoformat, "a date as YYYY-MM-DD"))
+]
+YesNo = Annotated[bool, BeforeValidator(_matching("yes|no", lambda cell: cell == "yes", "yes or no"))]
+Currency = Annotated[str, BeforeValidator(_matching("[A-Z]{3}", str, "an ISO 4217 code such as EUR"))]
+PeriodName = Annotated[str, BeforeValidator(_period)]
+Likelihood = Annotated[int, BeforeValidator(_rating("likelihood"))]
+Impact = Annotated[int, BeforeValidator(_rating("impact"))]
+Level = Annotated[str, BeforeValidator(_name_from("level_names"))]
+Design = Annotated[str, BeforeValidator(_name_from("design_names"))]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Assertions = Annotated[
+    tuple[Assertion, ...],
+    BeforeValidator(lambda cell: tuple(_one_assertion(name) for name in _names(_text(cell)))),
+]
+
+
+def _require(holds: bool, column: str, allowed: str) -> None:
+    """Refuse a row whose cells contradict each other, at the column that a person would mend."""
+    if not holds:
+        raise PydanticCustomError("row", "{allowed}", {"column": column, "allowed": allowed})
+
+
+class Row(BaseModel):
+    """A line of a table; ``primary_key`` names the columns that tell its lines apart."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    primary_key: ClassVar[tuple[str, ...]]
+
+
+# --- the tables -------------------------------------------------------------------------------------
+
+
+class BusinessUnit(Row):
+    """A part of the service organisation that is assessed, and may be reported on, by itself."""
+
+    primary_key = ("unit_id",)
+    unit_id: Text
+    name: Text
+    service: Text
+    currency: Currency
+    materiality: Money
+    performance_materiality: Money
+    materiality_basis: Text
+    appetite: Level
+    report_type: Literal["type1", "type2"]
+    report_from: Maybe[Day]
+    report_to: Day
+    owner: Text
+
+    @model_validator(mode="after")
+    def _consistent(self) -> BusinessUnit:
+        _require(self.materiality > 0, "materiality", "must be more than 0")
+        _require(
+            0 < self.performance_materiality <= self.materiality,
+            "performance_materiality",
+            f"must be more than 0 and at most the materiality, {self.materiality}",
+        )
+        if self.report_type == "type1":
+            _require(self.report_from is None, "report_from", "must be blank: a Type 1 report is at a date, report_to")
+        else:
+            _require(
+                self.report_from is not None and self.report_from < self.report_to,
+                "report_from",
+                f"must be a date before report_to, {self.report_to}: a Type 2 report covers a period",
+            )
+        return self
+
+
+class ControlObjective(Row):
+    """What the controls of a process are meant to achieve, as the SOC 1 report will state it."""
+
+    primary_key = ("objective_id",)
+    objective_id: Text
+    unit_id: Annotated[Text, Ref("business_units")]
+    process: Text
+    statement: Text
+
+
+class Risk(Row):
+    """What could go wrong in clients' financial statements."""
+
+    primary_key = ("risk_id",)
+    risk_id: Text
+    unit_id: Annotated[Text, Ref("business_units")]
+    objective_id: Annotated[Text, Ref("control_objectives")]
+    title: Text
+    description: Text
+    assertions: Assertions
+    account: Maybe[str]
+    owner: Text
+    treatment: Literal["mitigate", "accept", "transfer", "avoid"]
+    accepted_by: Maybe[str]
+    accepted_until: Maybe[Day]
+    frequency_per_year: Maybe[Rate]
+    loss_low: Maybe[Money]
+    loss_mode: Maybe[Money]
+    loss_high: Maybe[Money]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Risk:
+        losses = [loss for loss in (self.loss_low, self.loss_mode, self.loss_high) if loss is not None]
+        _require(losses == sorted(losses), "loss_high", "must hold loss_low <= loss_mode <= loss_high")
+        _require(
+            (self.loss_low is None) == (self.loss_high is None),
+            "loss_high",
+            "must be given with loss_low, or both left blank",
+        )
+        _require(
+            self.loss_mode is None or self.loss_low is not None,
+            "loss_mode",
+            "must be blank where loss_low and loss_high are",
+        )
+        _require(
+            self.treatment != "accept" or (self.accepted_by is not None and self.accepted_until is not None),
+            "accepted_by",
+            "an accepted risk needs accepted_by and accepted_until",
+        )
+        return self
+
+
+class Rating(Row):
+    """How likely and how bad a risk was held to be in a period, before controls; blank is unrated."""
+
+    primary_key = ("risk_id", "period")
+    risk_id: Annotated[Text, Ref("risks")]
+    period: PeriodName
+    likelihood: Maybe[Likelihood]
+    impact: Maybe[Impact]
+    rationale: Maybe[str]
+    rated_by: Maybe[str]
+    rated_on: Maybe[Day]
+    votes: Maybe[Count]
+    likelihood_low: Maybe[Likelihood]
+    likelihood_high: Maybe[Likelihood]
+    impact_low: Maybe[Impact]
+    impact_high: Maybe[Impact]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Rating:
+        _require(
+            (self.likelihood is None) == (self.impact is None),
+            "impact" if self.impact is None else "likelihood",
+            "likelihood and impact must both be rated, or both blank",
+        )
+        rated = self.likelihood is not None
+        for column in ("rationale", "rated_by", "rated_on"):
+            _require(not rated or getattr(self, column) is not None, column, "blank, but a rated risk needs it")
+        for axis in ("likelihood", "impact"):
+            low, high = getattr(self, f"{axis}_low"), getattr(self, f"{axis}_high")
+            _require(
+                (low is None) == (high is None) and (low is None or low <= high),
+                f"{axis}_high",
+                f"must be at least {axis}_low, or both blank",
+            )
+        return self
+
+
+class Control(Row):
+    """What is done to keep a risk from happening, or to notice and repair it."""
+
+    primary_key = ("control_id",)
+    control_id: Text
+    unit_id: Annotated[Text, Ref("business_units")]
+    title: Text
+    description: Text
+    owner: Text
+    kind: Literal["preventive", "detective", "corrective"]
+    nature: Literal["manual", "automated", "it_dependent"]
+    frequency: Frequency
+    key: YesNo
+    component: Component
+    performed_by: Literal["own", "user_entity", "subservice"]
+    subservice_id: Maybe[str]
+    design: Design
+    documentation: Maybe[str]
+    relies_on: Annotated[Names, Ref("controls")]
+
+
+class RiskControl(Row):
+    """Says that a control acts on a risk, on which side of it, and how much of it is within reach."""
+
+    primary_key = ("risk_id", "control_id")
+    risk_id: Annotated[Text, Ref("risks")]
+    control_id: Annotated[Text, Ref("controls")]
+    acts_on: Literal["likelihood", "impact", "both"]
+    coverage: Share
+
+
+class ControlTest(Row):
+    """One round of a test of controls: what was looked at, and how many items deviated."""
+
+    primary_key = ("test_id",)
+    test_id: Text
+    control_id: Annotated[Text, Ref("controls")]
+    period: PeriodName
+    kind: Literal["walkthrough", "operation"]
+    procedure: Text
+    population: Maybe[Count]
+    sample_size: Count
+    deviations: Count
+    systematic: YesNo
+    tested_by: Text
+    tested_on: Day
+    evidence: Maybe[str]
+    retest_of: Annotated[Maybe[str], Ref("control_tests")]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ControlTest:
+        _require(self.sample_size > 0, "sample_size", "must be at least 1")
+        _require(
+            self.deviations <= self.sample_size,
+            "deviations",
+            f"must be at most the sample size, {self.sample_size}",
+        )
+        _require(
+            self.population is None or self.sample_size <= self.population,
+            "sample_size",
+            f"must be at most the population, {self.population}",
+        )
+        _require(self.deviations > 0 or not self.systematic, "systematic", "must be no where nothing deviated")
+        _require(self.retest_of != self.test_id, "retest_of", "must be another test")
+        return self
+
+
+class Deficiency(Row):
+    """A known shortcoming of a control, and who mends it by when."""
+
+    primary_key = ("deficiency_id",)
+    deficiency_id: Text
+    control_id: Annotated[Text, Ref("controls")]
+    description: Text
+    identified_on: Day
+    remediation_owner: Text
+    due_on: Day
+    closed_on: Maybe[Day]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Deficiency:
+        _require(
+            self.closed_on is None or self.closed_on >= self.identified_on,
+            "closed_on",
+            f"must not be before identified_on, {self.identified_on}",
+        )
+        return self
+
+
+class Mapping(Row):
+    """Another framework's requirement that the same control serves."""
+
+    primary_key = ("control_id", "framework", "reference")
+    control_id: Annotated[Text, Ref("controls")]
+    framework: Text
+    reference: Text
+
+
+TABLES: dict[str, type[Row]] = {
+    "business_units": BusinessUnit,
+    "control_objectives": ControlObjective,
+    "risks": Risk,
+    "ratings": Rating,
+    "controls": Control,
+    "risk_controls": RiskControl,
+    "control_tests": ControlTest,
+    "deficiencies": Deficiency,
+    "mappings": Mapping,
+}

@@ -1,0 +1,108 @@
+"""Scores: inherent, claimed and earned likelihood, impact, score and level of every risk.
+
+    residual = 1 + (rating - 1) x product over the controls of (1 - coverage x weight)
+
+for each axis over the controls that act on it. The claimed view takes each control at its word, the earned
+view at what it is documented and tested to do (riskcalc.evidence). Levels are looked up in the matrix.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskcalc import evidence
+from riskcalc.register import Register
+
+VIEWS = ("inherent", "claimed", "earned")
+AXES = ("likelihood", "impact")
+Floats = npt.NDArray[np.float64]
+
+
+def score(register: Register, period: str | None = None) -> pd.DataFrame:
+    """A row per risk with its ratings and, for each view, likelihood, impact, score and level.
+
+    Ratings are 1-based; residual likelihood and impact are continuous, and so is their product, the score,
+    which orders risks within a level. Levels are ordered categoricals, lowest first. ``breach`` says whether
+    the earned level is worse than the unit's appetite. An unrated risk has missing values throughout.
+    Rows are in the register's order; ``period`` is the latest by default.
+
+    Raises:
+        UsageError: no risk is rated in ``period``.
+
+    >>> from riskcalc.register import load
+    >>> score(load("data")).columns[:4].tolist()
+    ['unit_id', 'risk_id', 'likelihood', 'impact']
+    """
+    chosen = register.period(period)
+    rated = register.ratings[register.ratings["period"] == chosen.name]
+    frame = register.risks[["unit_id", "risk_id"]].merge(
+        rated[["risk_id", *AXES]], on="risk_id", how="left", validate="one_to_one"
+    )
+    weights = evidence.assess(register, chosen.name)[["claimed", "earned"]]
+    links = _links(register, frame["risk_id"], weights)
+    inherent = {axis: frame[axis].to_numpy(dtype=float, na_value=np.nan) for axis in AXES}
+    codes = {}
+    for view in VIEWS:
+        ratings = inherent if view == "inherent" else _residuals(inherent, links, view)
+        codes[view] = register.methodology.matrix.codes(ratings["likelihood"], ratings["impact"])
+        for axis in AXES:
+            frame[f"{view}_{axis}"] = ratings[axis]
+        frame[f"{view}_score"] = ratings["likelihood"] * ratings["impact"]
+        frame[f"{view}_level"] = _levels(codes[view], register)
+    return _with_breaches(frame, codes["earned"], register)
+
+
+def residual(rating: Floats, effect: Floats, risk: npt.NDArray[np.intp]) -> Floats:
+    """Ratings after controls, for one axis: 1 + (rating - 1) x prod(1 - effect).
+
+    ``rating`` has one value per risk; ``effect`` one per link of a control to a risk, 0 to 1, and ``risk``
+    the position of that link's risk. Missing ratings stay missing.
+
+    >>> residual(np.array([5.0]), np.array([0.5, 0.5]), np.array([0, 0]))
+    array([2.])
+    """
+    remaining = np.ones_like(rating)
+    np.multiply.at(remaining, risk, 1 - effect)
+    return 1 + (rating - 1) * remaining
+
+
+def _links(register: Register, risk_ids: pd.Series[Any], weights: pd.DataFrame) -> pd.DataFrame:
+    """A row per link: its risk's position and, in each view, coverage x weight; in an order rows can't change."""
+    links = register.risk_controls.sort_values(["risk_id", "control_id"])
+    position = pd.Series(np.arange(len(risk_ids)), index=risk_ids.to_numpy())
+    coverage = links["coverage"].astype(float).to_numpy()
+    of_control = weights.loc[links["control_id"]]
+    return pd.DataFrame(
+        {
+            "risk": position.loc[links["risk_id"]].to_numpy(),
+            "acts_on": links["acts_on"].to_numpy(),
+            "claimed": coverage * of_control["claimed"].to_numpy(),
+            "earned": coverage * of_control["earned"].to_numpy(),
+        }
+    )
+
+
+def _residuals(inherent: dict[str, Floats], links: pd.DataFrame, view: str) -> dict[str, Floats]:
+    on_axis = {axis: links[links["acts_on"].isin([axis, "both"])] for axis in AXES}
+    return {
+        axis: residual(inherent[axis], acting[view].to_numpy(), acting["risk"].to_numpy())
+        for axis, acting in on_axis.items()
+    }
+
+
+def _levels(codes: npt.NDArray[np.int8], register: Register) -> pd.Categorical:
+    names = list(register.methodology.level_names)
+    return pd.Categorical.from_codes(codes.tolist(), categories=names, ordered=True)
+
+
+def _with_breaches(frame: pd.DataFrame, earned: npt.NDArray[np.int8], register: Register) -> pd.DataFrame:
+    names = list(register.methodology.level_names)
+    appetite_of = register.business_units.set_index("unit_id")["appetite"]
+    appetite = pd.Categorical(frame["unit_id"].map(appetite_of), categories=names, ordered=True)
+    breach = pd.array(earned > appetite.codes, dtype="boolean")
+    breach[earned < 0] = pd.NA
+    return frame.assign(appetite=appetite, breach=breach)

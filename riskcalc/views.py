@@ -1,0 +1,110 @@
+"""What a notebook displays beside charts: a heading, key figures, tables, and the results for machines.
+
+A view is plain data. JupyterLab shows its HTML; a page is rendered from its data, never from stored HTML, so
+register text is escaped exactly once, wherever it comes from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+VIEW_MIME = "application/vnd.riskcalc.view+json"
+RESULT_MIME = "application/vnd.riskcalc.result+json"
+
+
+@dataclass(frozen=True)
+class View:
+    """Something to display: ``kind`` names its template, ``content`` holds what the template shows."""
+
+    kind: str
+    content: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The view as plain values, as it is stored in a notebook."""
+        return {"kind": self.kind, **self.content}
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        style = f"<style>{stylesheet('views.css')}</style>"
+        html = f'<div class="riskcalc">{style}{render(self.as_json())}</div>'
+        return {
+            VIEW_MIME: self.as_json(),
+            "text/html": html,
+            "text/plain": f"<{self.kind}: {self.content.get('title', '')}>",
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """The results of an assessment for machines: what a run stores as ``<unit>.json``."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {RESULT_MIME: dict(self.values), "text/plain": "Results for machines; a run stores them as JSON."}
+
+
+Cell = str | Mapping[str, str]
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], numeric: Sequence[str] = (), note: str = ""
+) -> View:
+    """A table; a cell is text, or text with a ``fill`` and ``ink`` colour, an ``href``, or a ``note`` below it."""
+    return View(
+        "table",
+        {
+            "title": title,
+            "columns": list(columns),
+            "numeric": list(numeric),
+            "rows": [list(row) for row in rows],
+            "note": note,
+        },
+    )
+
+
+def facts(title: str, items: Sequence[tuple[str, str, str]]) -> View:
+    """Key figures: label, value and a note that says what the value means."""
+    keys = ("label", "value", "note")
+    return View("facts", {"title": title, "items": [dict(zip(keys, item, strict=True)) for item in items]})
+
+
+def heading(title: str, eyebrow: str, verdict: str, tone: str, lines: Sequence[str]) -> View:
+    """The top of a page: what it is about, and the verdict in one sentence; ``tone`` is good, bad or open."""
+    return View("heading", {"title": title, "eyebrow": eyebrow, "verdict": verdict, "tone": tone, "lines": list(lines)})
+
+
+def render(view: Mapping[str, Any]) -> str:
+    """A view's HTML, with everything that came from a register escaped."""
+    return environment().get_template("views.html").render(view=view)
+
+
+def stylesheet(name: str) -> str:
+    """The text of one of the package's style sheets."""
+    loader = environment().loader
+    assert loader is not None
+    return loader.get_source(environment(), name)[0]
+
+
+@cache
+def environment() -> Any:
+    """The template environment; autoescaping is on for every template."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("riskcalc"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["local_link"] = _local_link
+    return made
+
+
+def _local_link(target: str) -> str:
+    """A page beside this one; any other address, such as javascript:, leads nowhere."""
+    return target if re.fullmatch(r"[a-z0-9-]+\.html", target) else "#"
