@@ -76,7 +76,7 @@ def open_unit(business_unit: str, period: str = "", data_dir: str = "data", as_o
     before = register.previous(chosen)
     return Assessment(
         register,
-        register.unit(business_unit).to_dict(),
+        register.unit(business_unit),
         chosen,
         _as_of(as_of, chosen),
         described_scores(register, chosen),

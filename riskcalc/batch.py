@@ -101,7 +101,7 @@ def plan(request: Request) -> Plan:
     return Plan(folder, period, tuple(register.business_units["unit_id"]), jobs, inputs, whole, request.force)
 
 
-def run(plan: Plan, executor: Executor, engine: Engine, seen: Seen = lambda entry: None) -> Report:
+def run(plan: Plan, executor: Executor, engine: Engine, seen: Seen) -> Report:
     """Run a plan's jobs on ``executor`` by ``engine``; ``seen`` is told of each unit as it ends.
 
     A unit that goes wrong doesn't stop the others. When interrupted, what is done is kept and said in the

@@ -8,21 +8,16 @@ for plotly reads tags in its labels.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from riskcalc import colour, views
 from riskcalc.matrix import Matrix
-from riskcalc.scoring import AXES, VIEWS
+from riskcalc.scoring import VIEWS, level_counts, ranked
 
 FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
-MARKS = {"inherent": "circle-open", "claimed": "line-ns-open", "earned": "circle"}
-_CROWDED = 4
+MARKS = {"inherent": "circle-open", "claimed": "line-ns-open"}
 _GREY, _FAINT = "#5b6673", "#dfe4ea"
 
 TEMPLATE = go.layout.Template(
@@ -33,7 +28,7 @@ TEMPLATE = go.layout.Template(
         plot_bgcolor="#ffffff",
         margin={"l": 10, "r": 10, "t": 50, "b": 10},
         xaxis={"automargin": True, "zeroline": False, "gridcolor": _FAINT},
-        yaxis={"automargin": True, "zeroline": False, "gridcolor": _FAINT},
+        yaxis={"automargin": True, "zeroline": False, "gridcolor": _FAINT, "ticklabelstandoff": 6},
         hoverlabel={"font": {"family": FONT}, "align": "left"},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     )
@@ -44,35 +39,6 @@ def plain(text: object, limit: int = 60) -> str:
     """Text as plotly shows it literally: its pseudo-HTML escaped, and shortened to what a label can hold."""
     words = " ".join(str(text).split())
     return html.escape(words if len(words) <= limit else words[: limit - 1] + "…", quote=False)
-
-
-def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
-    """The same matrix three times, inherent, claimed and earned, with the risks' ids in their cells.
-
-    ``scores`` has a row per risk, as from ``riskcalc.score``. Unrated risks are in no cell; the sentence counts them.
-    """
-    rated = scores[scores["likelihood"].notna()]
-    figure = make_subplots(
-        cols=len(VIEWS),
-        shared_yaxes=True,
-        horizontal_spacing=0.02,
-        subplot_titles=[view.capitalize() for view in VIEWS],
-    )
-    rows: list[list[views.Cell]] = []
-    for column, view in enumerate(VIEWS, 1):
-        held = _ids_by_cell(rated, view, matrix)
-        figure.add_trace(_cells(matrix, held), 1, column)
-        rows.extend(_cell_rows(matrix, held, view))
-    figure.update_xaxes(title="Impact", showgrid=False, ticks="")
-    figure.update_yaxes(showgrid=False, ticks="")
-    figure.update_yaxes(title="Likelihood", col=1)
-    moved = int((_worse(rated["inherent_level"], rated["earned_level"])).sum())
-    summary = (
-        f"Of {_count(len(rated), 'rated risk')}, controls bring {moved} to a lower level on the earned view. "
-        f"{_unrated(scores)}"
-    )
-    table = views.table("Risks by cell of the matrix", ["View", "Likelihood", "Impact", "Level", "Risks"], rows)
-    return _finish(figure, "Risks on the matrix: inherent, claimed, earned", summary, table, 120 + 62 * matrix.shape[0])
 
 
 def ranking(scores: pd.DataFrame, matrix: Matrix, most: int = 20) -> go.Figure:
@@ -91,15 +57,15 @@ def ranking(scores: pd.DataFrame, matrix: Matrix, most: int = 20) -> go.Figure:
             textposition="inside",
             insidetextanchor="start",
             name="Earned",
-            hovertext=_hover(shown, "earned"),
+            hovertext=hover(shown, "earned"),
             hoverinfo="text",
         )
     )
     for view in ("claimed", "inherent"):
         mark = {"symbol": MARKS[view], "size": 12, "color": colour.INK, "line": {"width": 2, "color": colour.INK}}
-        hover = {"hovertext": _hover(shown, view), "hoverinfo": "text"}
+        spoken = {"hovertext": hover(shown, view), "hoverinfo": "text"}
         figure.add_scatter(
-            x=shown[f"{view}_score"], y=places, mode="markers", marker=mark, name=view.capitalize(), **hover
+            x=shown[f"{view}_score"], y=places, mode="markers", marker=mark, name=view.capitalize(), **spoken
         )
     labels = [
         f"{plain(risk, 14)}  {plain(title, 42)}" for risk, title in zip(shown["risk_id"], shown["title"], strict=True)
@@ -114,46 +80,12 @@ def ranking(scores: pd.DataFrame, matrix: Matrix, most: int = 20) -> go.Figure:
         else f"{first['risk_id']}, {first['title']}, is the worst on the earned view."
     )
     cut = f" The {most} worst of {len(order)} are drawn." if len(order) > most else ""
-    return _finish(
+    return finish(
         figure,
         "Risks ranked by earned residual",
-        f"{leader}{cut} {_unrated(scores)}",
-        _scores_table(order, matrix),
+        f"{leader}{cut} {unrated(scores)}",
+        scores_table(order, matrix),
         110 + 27 * max(len(shown), 3),
-    )
-
-
-def movement(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
-    """Where controls move each risk on the matrix: from inherent (ring) to earned (dot)."""
-    rated = ranked(scores)
-    figure = go.Figure(_cells(matrix, {}))
-    spread = _spread(rated)
-    for (_, risk), shift in zip(rated.iterrows(), spread, strict=True):
-        ends = [[risk[f"{view}_{axis}"] + shift for view in ("inherent", "earned")] for axis in AXES]
-        figure.add_scatter(
-            x=ends[1],
-            y=ends[0],
-            mode="lines+markers+text",
-            line={"color": colour.INK, "width": 1.5},
-            marker={
-                "symbol": ["circle-open", "circle"],
-                "size": [11, 9],
-                "color": colour.INK,
-                "line": {"width": 2, "color": "#ffffff"},
-            },
-            text=["", plain(risk["risk_id"], 14)],
-            textposition="bottom right",
-            textfont={"size": 10},
-            hovertext=[_hover(risk.to_frame().T, view)[0] for view in ("inherent", "earned")],
-            hoverinfo="text",
-            showlegend=False,
-        )
-    figure.update_xaxes(title="Impact", showgrid=False)
-    figure.update_yaxes(title="Likelihood", showgrid=False)
-    still = int((~_worse(rated["inherent_level"], rated["earned_level"])).sum())
-    summary = f"{_count(still, 'risk')} of {len(rated)} stay at the inherent level: no control there has earned a lower one. {_unrated(scores)}"
-    return _finish(
-        figure, "Movement from inherent to earned", summary, _scores_table(rated, matrix), 150 + 78 * matrix.shape[0]
     )
 
 
@@ -181,99 +113,20 @@ def levels_by_unit(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
     figure.update_xaxes(title="Number of risks")
     figure.update_yaxes(autorange="reversed", showgrid=False)
     worst = matrix.level_names[-1]
-    summary = f"{_count(int(counts[worst].sum()), 'risk')} of {len(scores)} are {worst} on the earned view. {_unrated(scores)}"
+    bad = count(int(counts[worst].sum()), "risk")
+    summary = f"{bad} of {len(scores)} at {worst} on the earned view. {unrated(scores)}"
     rows = [
         [unit, *(str(int(count)) for count in row)] for unit, row in zip(counts.index, counts.to_numpy(), strict=True)
     ]
     table = views.table("Risks by unit and earned level", ["Unit", *counts.columns], rows, numeric=list(counts.columns))
-    return _finish(figure, "Earned residual risk by unit", summary, table, 130 + 42 * max(len(counts), 2))
-
-
-def level_counts(scores: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
-    """Risks by unit (rows, in the register's order) and earned level (columns, worst first), unrated last."""
-    columns = [*reversed(matrix.level_names), "Unrated"]
-    level = scores["earned_level"].astype(object).where(scores["earned_level"].notna(), "Unrated")
-    counts = pd.crosstab(scores["unit_id"], level).reindex(columns=columns, fill_value=0)
-    counts.index.name = counts.columns.name = None
-    return counts.reindex(scores["unit_id"].unique())
-
-
-def ranked(scores: pd.DataFrame) -> pd.DataFrame:
-    """The rated risks, worst first: earned level, earned score, then id."""
-    rated = scores[scores["likelihood"].notna()]
-    return rated.sort_values(["earned_level", "earned_score", "risk_id"], ascending=[False, False, True])
+    return finish(figure, "Earned residual risk by unit", summary, table, 130 + 42 * max(len(counts), 2))
 
 
 # --- parts -------------------------------------------------------------------------------------------
 
 
-def _cells(matrix: Matrix, held: dict[tuple[int, int], list[str]]) -> go.Heatmap:
-    """The matrix as a heatmap: colour and name of each cell's level, and the risks held there."""
-    rows, columns = matrix.shape
-    text, hover = _grid(matrix, ""), _grid(matrix, "")
-    for row in range(rows):
-        for column in range(columns):
-            level = matrix.levels[matrix.grid[row][column]]
-            ids = held.get((row, column), [])
-            text[row][column] = _cell_label(ids, level.colour)
-            hover[row][column] = (
-                f"{plain(matrix.likelihood[row])} x {plain(matrix.impact[column])}: {plain(level.name)}<br>{plain(', '.join(ids) or 'no risk', 200)}"
-            )
-    top = max(len(matrix.levels) - 1, 1)
-    scale = [(index / top, level.colour) for index, level in enumerate(matrix.levels)]
-    return go.Heatmap(
-        x=list(range(1, columns + 1)),
-        y=list(range(1, rows + 1)),
-        z=matrix.grid,
-        zmin=0,
-        zmax=top,
-        colorscale=scale,
-        showscale=False,
-        xgap=2,
-        ygap=2,
-        text=text,
-        texttemplate="%{text}",
-        hovertext=hover,
-        hoverinfo="text",
-    )
-
-
-def _grid(matrix: Matrix, value: str) -> list[list[str]]:
-    return [[value] * matrix.shape[1] for _ in range(matrix.shape[0])]
-
-
-def _cell_label(ids: Sequence[str], background: str) -> str:
-    if not ids:
-        return ""
-    shown = "<br>".join(plain(each, 12) for each in ids) if len(ids) <= _CROWDED else f"{len(ids)} risks"
-    return f'<span style="color:{colour.ink_on(background)}">{shown}</span>'
-
-
-def _ids_by_cell(rated: pd.DataFrame, view: str, matrix: Matrix) -> dict[tuple[int, int], list[str]]:
-    """The risks of each cell (0-based), each read at the nearest whole ratings, as its level is."""
-    held: dict[tuple[int, int], list[str]] = {}
-    places = zip(*(matrix.whole(axis, rated[f"{view}_{axis}"]) for axis in AXES), rated["risk_id"], strict=True)
-    for row, column, risk in places:
-        held.setdefault((int(row) - 1, int(column) - 1), []).append(risk)
-    return held
-
-
-def _cell_rows(matrix: Matrix, held: dict[tuple[int, int], list[str]], view: str) -> Iterable[list[views.Cell]]:
-    for row, column in sorted(held, reverse=True):
-        level = matrix.levels[matrix.grid[row][column]].name
-        ids = ", ".join(held[row, column])
-        yield [view.capitalize(), matrix.likelihood[row], matrix.impact[column], level_cell(level, matrix), ids]
-
-
-def level_cell(name: object, matrix: Matrix, note: str = "") -> views.Cell:
-    """A table cell with a level's name on its colour; "Unrated" where there is none."""
-    for level in matrix.levels:
-        if level.name == name:
-            return {"text": level.name, "fill": level.colour, "ink": colour.ink_on(level.colour), "note": note}
-    return {"text": "Unrated", "note": note}
-
-
-def _scores_table(rated: pd.DataFrame, matrix: Matrix) -> views.View:
+def scores_table(rated: pd.DataFrame, matrix: Matrix) -> views.View:
+    """The scores of every view as a table, each as the product that it is."""
     rows: list[list[views.Cell]] = [
         [
             risk["risk_id"],
@@ -283,7 +136,7 @@ def _scores_table(rated: pd.DataFrame, matrix: Matrix) -> views.View:
                 for view in VIEWS
                 for cell in (
                     f"{risk[f'{view}_likelihood']:.2f} x {risk[f'{view}_impact']:.2f} = {risk[f'{view}_score']:.2f}",
-                    level_cell(risk[f"{view}_level"], matrix),
+                    views.level_cell(risk[f"{view}_level"], matrix),
                 )
             ),
         ]
@@ -295,28 +148,23 @@ def _scores_table(rated: pd.DataFrame, matrix: Matrix) -> views.View:
     )
 
 
-def _spread(rated: pd.DataFrame) -> list[float]:
-    """A small shift for each risk, so that risks with the same ratings don't hide each other."""
-    place = rated.groupby(["inherent_likelihood", "inherent_impact"]).cumcount()
-    return [0.11 * ((index % 7) - 3) for index in place]
-
-
-def _hover(risks: pd.DataFrame, view: str) -> list[str]:
+def hover(risks: pd.DataFrame, view: str) -> list[str]:
+    """What a pointer on a risk's mark is told."""
     return [
-        f"{plain(risk['risk_id'])}  {plain(risk['title'])}<br>{view} {plain(risk[f'{view}_level'])}, score {risk[f'{view}_score']:.2f}"
-        for risk in risks.to_dict("records")
+        f"{plain(risk)}  {plain(title)}<br>{view} {plain(level)}, score {score:.2f}"
+        for risk, title, level, score in zip(
+            risks["risk_id"], risks["title"], risks[f"{view}_level"], risks[f"{view}_score"], strict=True
+        )
     ]
 
 
-def _worse(before: pd.Series[Any], after: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    return np.asarray(before.cat.codes > after.cat.codes)
-
-
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """A number with its noun, in the singular or the plural."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _unrated(scores: pd.DataFrame) -> str:
+def unrated(scores: pd.DataFrame) -> str:
+    """The sentence that keeps unrated risks visible; blank where there are none."""
     missing = scores.loc[scores["likelihood"].isna(), "risk_id"]
     return (
         f"Unrated: {', '.join(missing)}."
@@ -327,7 +175,7 @@ def _unrated(scores: pd.DataFrame) -> str:
     )
 
 
-def _finish(figure: go.Figure, title: str, summary: str, table: views.View, height: int) -> go.Figure:
+def finish(figure: go.Figure, title: str, summary: str, table: views.View, height: int) -> go.Figure:
     """One look for all charts, and what a page needs to say about them without scripts."""
     meta = {"riskcalc": {"title": title, "summary": summary.strip(), "table": table.as_json()}}
     figure.update_layout(template=TEMPLATE, title_text=title, height=height, meta=meta)

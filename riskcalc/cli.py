@@ -22,7 +22,7 @@ WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
 class Examples(click.Command):
     """A command whose help ends with examples, as they are typed."""
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples line by line, unwrapped."""
         with formatter.section("Examples"):
             formatter.write_dl([(line, meaning) for line, meaning in self.epilog_lines])
@@ -149,7 +149,8 @@ def _summarise(report: Report) -> None:
 
 
 def _contents(register: Any) -> str:
-    return f"{_count(len(register.business_units), 'unit')}, {_count(len(register.risks), 'risk')}, {_count(len(register.controls), 'control')}"
+    tables = {"unit": register.business_units, "risk": register.risks, "control": register.controls}
+    return ", ".join(_count(len(table), noun) for noun, table in tables.items())
 
 
 def _count(number: int, noun: str) -> str:

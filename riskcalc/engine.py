@@ -97,7 +97,7 @@ class StockEngine:
             with self._lock:
                 if self._stopped:
                     return "died", "stopped before it began"
-                process = subprocess.Popen(
+                process = subprocess.Popen(  # noqa: S603 - our own worker, no shell
                     [sys.executable, "-m", "riskcalc.worker", str(work)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -80,8 +80,8 @@ class Matrix:
                 f"the grid names {', '.join(sorted(map(repr, unknown)))}; the levels are {', '.join(names)}"
             )
         grid = tuple(tuple(names.index(name) for name in row) for row in content["matrix"]["grid"])
-        axes = (tuple(rating["name"] for rating in content[axis]) for axis in ("likelihood", "impact"))
-        return cls(*axes, levels, grid)
+        likelihood, impact = (tuple(rating["name"] for rating in content[axis]) for axis in ("likelihood", "impact"))
+        return cls(likelihood, impact, levels, grid)
 
     @classmethod
     def _from_ciso_assistant(cls, content: Mapping[str, Any]) -> Matrix:
@@ -208,6 +208,10 @@ def _contradictions(matrix: Matrix) -> Iterator[str]:
     for level in matrix.levels:
         if not colour.is_hex(level.colour):
             yield f"level {level.name} has the colour {level.colour!r}; allowed: #rrggbb"
+    yield from _misshapen(matrix)
+
+
+def _misshapen(matrix: Matrix) -> Iterator[str]:
     if len(matrix.grid) != len(matrix.likelihood):
         yield f"the grid has {len(matrix.grid)} rows, but likelihood has {len(matrix.likelihood)} ratings"
     for number, row in enumerate(matrix.grid, 1):

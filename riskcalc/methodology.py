@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -140,7 +141,7 @@ def _contradictions(methodology: Methodology) -> Iterator[Problem]:
     if not operating.not_effective <= operating.insufficient_evidence <= operating.operated_effectively:
         yield problem(
             "weights.operating",
-            "must rise from not_effective over insufficient_evidence to operated_effectively: better evidence never counts less",
+            "must rise from not_effective over insufficient_evidence to operated_effectively",
         )
     if operating.not_tested > operating.insufficient_evidence:
         yield problem("weights.operating.not_tested", "must not exceed insufficient_evidence", operating.not_tested)
@@ -167,4 +168,4 @@ def _anchors_out_of_order(methodology: Methodology, problem: Any) -> Iterator[Pr
 
 def _rises(values: Sequence[Decimal | None]) -> bool:
     given = [value for value in values if value is not None]
-    return not given or (len(given) == len(values) and all(a < b for a, b in zip(given, given[1:], strict=False)))
+    return not given or (len(given) == len(values) and all(low < high for low, high in pairwise(given)))

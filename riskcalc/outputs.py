@@ -24,15 +24,15 @@ _RESERVED = {
 def stem(unit_id: str) -> str:
     """The file name, without its ending, for a unit's outputs.
 
-    A unit id of lower-case letters, digits and hyphens is its own name; any other gets a digest of itself, so that two units never share
-    a file, not even where a file system ignores case.
+    A unit id of lower-case letters, digits and hyphens is its own name; any other gets a digest of itself, so
+    that two units never share a file, not even where a file system ignores case.
 
     >>> stem("payroll"), stem("Zürich / Süd")
     ('payroll', 'zurich-sud-ba6bfa2d')
     """
-    if re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and len(unit_id) <= 60 and unit_id not in _RESERVED:
-        if not re.fullmatch(".*-[0-9a-f]{8}", unit_id):
-            return unit_id
+    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(".*-[0-9a-f]{8}", unit_id)
+    if plain and len(unit_id) <= 60 and unit_id not in _RESERVED:
+        return unit_id
     letters = unicodedata.normalize("NFKD", unit_id).encode("ascii", "ignore").decode().lower()
     readable = re.sub("[^a-z0-9]+", "-", letters).strip("-")[:40].strip("-") or "unit"
     return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:8]}"
@@ -40,16 +40,17 @@ def stem(unit_id: str) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that after a crash at any moment the old or the new content is there, whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -199,5 +199,5 @@ def _mixed_periods(tables: Iterable[Table]) -> Iterator[Problem]:
             period = Period.parse(row.period)
             first = first or period
             if period.kind != first.kind:
-                allowed = f"is a {period.kind}, but the register's periods are {first.kind}s, as {first.name}; allowed: one kind"
+                allowed = f"is a {period.kind}, but {first.name} is a {first.kind}; allowed: periods of one kind"
                 yield Problem(table.file, line, "period", row.period, allowed)

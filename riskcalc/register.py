@@ -63,13 +63,13 @@ class Register:
         earlier = [each for each in self.periods if each.last_day < period.last_day]
         return earlier[-1] if earlier else None
 
-    def unit(self, unit_id: str) -> pd.Series[Any]:
-        """The unit's row; raises UsageError, naming those there are, for an unknown unit."""
+    def unit(self, unit_id: str) -> dict[str, Any]:
+        """The unit's row, by column; raises UsageError, naming those there are, for an unknown unit."""
         found = self.business_units[self.business_units["unit_id"] == unit_id]
         if found.empty:
             known = ", ".join(self.business_units["unit_id"])
             raise UsageError(f"There is no business unit {unit_id!r}; the register's units are: {known}.")
-        return found.iloc[0]
+        return {str(column): value for column, value in found.iloc[0].items()}
 
     def only(self, unit_id: str) -> Register:
         """The part that one unit's assessment needs: its own rows and the controls, of any unit, it counts on."""

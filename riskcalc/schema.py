@@ -71,9 +71,14 @@ def _matching(pattern: str, convert: Callable[[str], Any], allowed: str) -> Call
     return parse
 
 
+def _methodology(info: ValidationInfo) -> Any:
+    assert info.context is not None, "rows are validated in the context of a methodology"
+    return info.context["methodology"]
+
+
 def _rating(axis: str) -> Callable[[str, ValidationInfo], int]:
     def parse(cell: str, info: ValidationInfo) -> int:
-        top = len(getattr(info.context["methodology"], axis))
+        top = len(getattr(_methodology(info), axis))
         if re.fullmatch("[1-9][0-9]?", cell) and int(cell) <= top:
             return int(cell)
         raise ValueError(f"allowed: a whole number from 1 to {top}, or blank for unrated")
@@ -85,7 +90,7 @@ def _name_from(source: str) -> Callable[[str, ValidationInfo], str]:
     """A cell that holds one of the names that the methodology gives under ``source``."""
 
     def parse(cell: str, info: ValidationInfo) -> str:
-        names = getattr(info.context["methodology"], source)
+        names = getattr(_methodology(info), source)
         if cell in names:
             return cell
         raise ValueError(f"allowed: {', '.join(names)}")

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskcalc import evidence
+from riskcalc.matrix import Matrix
 from riskcalc.register import Register
 
 VIEWS = ("inherent", "claimed", "earned")
@@ -70,6 +71,21 @@ def residual(rating: Floats, effect: Floats, risk: npt.NDArray[np.intp]) -> Floa
     return 1 + (rating - 1) * remaining
 
 
+def ranked(scores: pd.DataFrame) -> pd.DataFrame:
+    """The rated risks, worst first: earned level, earned score, then id."""
+    rated = scores[scores["likelihood"].notna()]
+    return rated.sort_values(["earned_level", "earned_score", "risk_id"], ascending=[False, False, True])
+
+
+def level_counts(scores: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
+    """Risks by unit (rows, in the register's order) and earned level (columns, worst first), unrated last."""
+    columns = [*reversed(matrix.level_names), "Unrated"]
+    level = scores["earned_level"].astype(object).where(scores["earned_level"].notna(), "Unrated")
+    counts = pd.crosstab(scores["unit_id"], level).reindex(columns=columns, fill_value=0)
+    counts.index.name = counts.columns.name = None
+    return counts.reindex(scores["unit_id"].unique())
+
+
 def _links(register: Register, risk_ids: pd.Series[Any], weights: pd.DataFrame) -> pd.DataFrame:
     """A row per link: its risk's position and, in each view, coverage x weight; in an order rows can't change."""
     links = register.risk_controls.sort_values(["risk_id", "control_id"])
@@ -94,9 +110,9 @@ def _residuals(inherent: dict[str, Floats], links: pd.DataFrame, view: str) -> d
     }
 
 
-def _levels(codes: npt.NDArray[np.int8], register: Register) -> pd.Categorical:
-    names = list(register.methodology.level_names)
-    return pd.Categorical.from_codes(codes.tolist(), categories=names, ordered=True)
+def _levels(codes: npt.NDArray[np.int8], register: Register) -> pd.Categorical[str]:
+    names = pd.Index(register.methodology.level_names)
+    return pd.Categorical.from_codes(codes, categories=names, ordered=True)
 
 
 def _with_breaches(frame: pd.DataFrame, earned: npt.NDArray[np.int8], register: Register) -> pd.DataFrame:

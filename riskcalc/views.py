@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from riskcalc import colour
+from riskcalc.matrix import Matrix
+
 VIEW_MIME = "application/vnd.riskcalc.view+json"
 RESULT_MIME = "application/vnd.riskcalc.result+json"
 
@@ -27,7 +30,7 @@ class View:
         """The view as plain values, as it is stored in a notebook."""
         return {"kind": self.kind, **self.content}
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         style = f"<style>{stylesheet('views.css')}</style>"
         html = f'<div class="riskcalc">{style}{render(self.as_json())}</div>'
         return {
@@ -43,7 +46,7 @@ class Result:
 
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         return {RESULT_MIME: dict(self.values), "text/plain": "Results for machines; a run stores them as JSON."}
 
 
@@ -66,6 +69,14 @@ def table(
     )
 
 
+def level_cell(name: object, matrix: Matrix, note: str = "") -> Cell:
+    """A table cell with a level's name on its colour; "Unrated" where there is none."""
+    for level in matrix.levels:
+        if level.name == name:
+            return {"text": level.name, "fill": level.colour, "ink": colour.ink_on(level.colour), "note": note}
+    return {"text": "Unrated", "note": note}
+
+
 def facts(title: str, items: Sequence[tuple[str, str, str]]) -> View:
     """Key figures: label, value and a note that says what the value means."""
     keys = ("label", "value", "note")
@@ -79,14 +90,16 @@ def heading(title: str, eyebrow: str, verdict: str, tone: str, lines: Sequence[s
 
 def render(view: Mapping[str, Any]) -> str:
     """A view's HTML, with everything that came from a register escaped."""
-    return environment().get_template("views.html").render(view=view)
+    html: str = environment().get_template("views.html").render(view=view)
+    return html
 
 
 def stylesheet(name: str) -> str:
     """The text of one of the package's style sheets."""
     loader = environment().loader
     assert loader is not None
-    return loader.get_source(environment(), name)[0]
+    source: str = loader.get_source(environment(), name)[0]
+    return source
 
 
 @cache

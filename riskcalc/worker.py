@@ -18,7 +18,7 @@ import papermill
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import DeadKernelError
 
-from riskcalc.page import render_page
+from riskcalc.exporter import render_page
 from riskcalc.views import RESULT_MIME
 
 
@@ -44,8 +44,8 @@ def _run(job: dict[str, Any], folder: Path) -> tuple[str, str | None]:
         for output in cell.get("outputs", [])
         if RESULT_MIME in output.get("data", {})
     ]
-    if error := _wrong_result(results, job["expects"]):
-        return "failed", error
+    if wrong := _wrong_result(results, job["expects"]):
+        return "failed", wrong
     (folder / "output.json").write_text(json.dumps(results[0], indent=1, sort_keys=True) + "\n", "utf-8")
     (folder / "output.html").write_text(render_page(notebook), "utf-8")
     return "ok", None
@@ -96,7 +96,7 @@ def _raised(cell: Any) -> bool:
 def _wrong_result(results: list[Any], expects: dict[str, str]) -> str | None:
     """Why the notebook's result can't be what was asked for, if it can't."""
     if len(results) != 1:
-        return f"the notebook displayed {len(results)} results; exactly one is expected (tables.unit_result)"
+        return f"the notebook displayed {len(results)} results; exactly one is expected (unit_page.result)"
     for name, value in expects.items():
         if results[0].get(name) != value:
             return f"the notebook's result is for {name} {results[0].get(name)!r}, not {value!r}"

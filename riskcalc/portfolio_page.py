@@ -1,0 +1,99 @@
+"""The words and tables of the organisation's page: each function takes an opened portfolio and returns a View."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from riskcalc import tables, views
+from riskcalc.assessment import Portfolio
+from riskcalc.manifest import WRONG
+from riskcalc.scoring import level_counts, ranked
+from riskcalc.views import Cell, Result, View
+
+
+def heading(portfolio: Portfolio) -> View:
+    """The top of the organisation's page."""
+    outside = portfolio.scores[portfolio.scores["breach"].fillna(False).astype(bool)]["unit_id"].nunique()
+    verdict, tone = tables.verdict(portfolio.scores, "appetite")
+    units = len(portfolio.register.business_units)
+    lines = [f"{outside} of {units} business units carry a risk worse than their appetite.", *_run_lines(portfolio)]
+    eyebrow = f"{tables.SUBJECT} · {portfolio.period.name}, as of {portfolio.as_of}"
+    went_wrong = any(run["status"] in WRONG for run in portfolio.runs.values())
+    tone = "bad" if went_wrong else tone
+    return views.heading(portfolio.register.methodology.organisation, eyebrow, verdict, tone, lines)
+
+
+def units(portfolio: Portfolio) -> View:
+    """Every unit, worst first, with its level counts, breaches, the state of its run and a link to its page."""
+    counts = level_counts(portfolio.scores, portfolio.matrix)
+    breaches = portfolio.scores.groupby("unit_id")["breach"].sum().to_dict()
+    rows = []
+    for unit in sorted(portfolio.register.business_units.to_dict("records"), key=lambda unit: _badness(unit, breaches)):
+        unit_id, run = unit["unit_id"], portfolio.runs.get(unit["unit_id"])
+        levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
+        numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
+        rows.append([_page_link(unit, run), *numbers, unit["appetite"], *_run_cell(run)])
+    numeric = [*counts.columns, "Outside appetite"]
+    columns = ["Unit", *numeric, "Appetite", *(["Run"] if portfolio.runs else [])]
+    return views.table("Business units, worst first", columns, rows, numeric=numeric)
+
+
+def top_risks(portfolio: Portfolio, most: int = 15) -> View:
+    """The organisation's worst risks on the earned view."""
+    names = portfolio.register.business_units.set_index("unit_id")["name"]
+    rows = [
+        [risk["risk_id"], risk["title"], names[risk["unit_id"]], *tables.level_cells(risk, portfolio), risk["owner"]]
+        for risk in ranked(portfolio.scores).head(most).to_dict("records")
+    ]
+    columns = ["Risk", "Title", "Unit", "Inherent", "Claimed", "Earned", "Owner"]
+    return views.table(f"The {len(rows)} worst risks on the earned view", columns, rows)
+
+
+def provenance(portfolio: Portfolio) -> View:
+    """What the page was computed from, so that it can be computed again."""
+    return tables.provenance(portfolio, f"riskcalc run --period {portfolio.period.name} --as-of {portfolio.as_of}")
+
+
+def result(portfolio: Portfolio) -> Result:
+    """The organisation's results for machines."""
+    counts = level_counts(portfolio.scores, portfolio.matrix)
+    breaches = portfolio.scores.groupby("unit_id")["breach"].sum().to_dict()
+    return Result(
+        {
+            "period": portfolio.period.name,
+            "as_of": portfolio.as_of.isoformat(),
+            "breaches": tables.breach_count(portfolio.scores),
+            "units": [
+                {
+                    "unit_id": unit,
+                    "levels": {name: int(count) for name, count in row.items()},
+                    "breaches": int(breaches[unit]),
+                }
+                for unit, row in counts.to_dict("index").items()
+            ],
+        }
+    )
+
+
+# --- parts ---
+
+
+def _badness(unit: Any, breaches: Any) -> tuple[int, str]:
+    return -breaches.get(unit["unit_id"], 0), unit["unit_id"]
+
+
+def _run_lines(portfolio: Portfolio) -> Iterable[str]:
+    wrong = [unit for unit, run in portfolio.runs.items() if run["status"] in WRONG]
+    if wrong:
+        units = f"{len(wrong)} of {len(portfolio.runs)} units: {', '.join(wrong)}"
+        yield f"The run went wrong for {units}. The figures here are computed from the register all the same."
+
+
+def _page_link(unit: Any, run: Any) -> Cell:
+    pages = [name for name in (run or {}).get("outputs", {}) if name.endswith(".html")]
+    return {"text": unit["name"], "href": pages[0]} if pages else unit["name"]
+
+
+def _run_cell(run: Any) -> list[Cell]:
+    return [] if run is None else [{"text": run["status"], "note": (run.get("error") or "")}]

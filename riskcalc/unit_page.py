@@ -1,0 +1,158 @@
+"""The words and tables of a unit's page: each function takes an opened unit and returns a View."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from riskcalc import tables, views
+from riskcalc.assessment import Assessment
+from riskcalc.scoring import ranked
+from riskcalc.views import Cell, Result, View
+
+_REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
+
+
+def heading(unit: Assessment) -> View:
+    """The top of a unit's page: is it inside its appetite?"""
+    verdict, tone = tables.verdict(unit.scores, f"its appetite, {unit.unit['appetite']}")
+    lines = [
+        f"{unit.unit['service']}. Owner: {unit.unit['owner']}.",
+        f"{_REPORT[unit.unit['report_type']]} {_report_span(unit.unit)}.",
+        *_type1_note(unit.unit),
+    ]
+    eyebrow = f"{unit.register.methodology.organisation} · {tables.SUBJECT} · {unit.period.name}, as of {unit.as_of}"
+    return views.heading(unit.unit["name"], eyebrow, verdict, tone, lines)
+
+
+def figures(unit: Assessment) -> View:
+    """The unit's key figures: levels, what is claimed only, what changed, what it is measured against."""
+    currency = unit.unit["currency"]
+    only_claimed = _claimed_only(unit.scores)
+    return views.facts(
+        "Key figures",
+        [
+            ("Outside appetite", *_count(unit.scores, "earned view")),
+            ("Inside only if claims hold", str(only_claimed), "inside appetite as claimed, outside as earned"),
+            (
+                "Unrated",
+                str(int(unit.scores["likelihood"].isna().sum())),
+                f"of {len(unit.scores)} risks in the register",
+            ),
+            ("Outside appetite before", *_before(unit)),
+            ("Materiality", f"{unit.unit['materiality']:,} {currency}", str(unit.unit["materiality_basis"])),
+            (
+                "Performance materiality",
+                f"{unit.unit['performance_materiality']:,} {currency}",
+                "what errors together must stay below",
+            ),
+        ],
+    )
+
+
+def breaches(unit: Assessment) -> View:
+    """The risks whose earned residual is worse than the appetite: what has to be decided, and by whom."""
+    worse = ranked(unit.scores[unit.scores["breach"].fillna(False).astype(bool)])
+    rows = [
+        [risk["risk_id"], risk["title"], *tables.level_cells(risk, unit), risk["owner"], risk["treatment"]]
+        for risk in worse.to_dict("records")
+    ]
+    columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "Owner", "Treatment"]
+    return views.table(f"Worse than appetite ({unit.unit['appetite']})", columns, rows)
+
+
+def risks(unit: Assessment) -> View:
+    """Every risk of the unit with its ratings, levels and the reason given for the rating; unrated ones too."""
+    rationale = unit.register.ratings.query("period == @unit.period.name").set_index("risk_id")["rationale"]
+    described = unit.register.risks.set_index("risk_id")
+    rows = []
+    for risk in [*ranked(unit.scores).to_dict("records"), *_unrated_rows(unit.scores)]:
+        details = described.loc[risk["risk_id"]]
+        ratings = "unrated" if pd.isna(risk["likelihood"]) else f"{risk['likelihood']} x {risk['impact']}"
+        title: Cell = {"text": risk["title"], "note": details["description"]}
+        about = [", ".join(details["assertions"]).replace("_", " "), ratings]
+        reason = rationale.get(risk["risk_id"])
+        rows.append(
+            [risk["risk_id"], title, *about, *tables.level_cells(risk, unit), "" if pd.isna(reason) else str(reason)]
+        )
+    columns = ["Risk", "Title", "Assertions", "Rating", "Inherent", "Claimed", "Earned", "Why rated so"]
+    note = (
+        "Rating: likelihood x impact before controls. Claimed takes every control at its word; "
+        "earned counts a control only as far as it is documented and tested."
+    )
+    return views.table("All risks", columns, rows, note=note)
+
+
+def controls(unit: Assessment) -> View:
+    """Every control the unit counts on: what it claims, what it has earned, and why."""
+    earned = unit.controls.to_dict("index")
+    rows = []
+    for control in unit.register.controls.to_dict("records"):
+        weight = earned[control["control_id"]]
+        title: Cell = {"text": control["title"], "note": control["description"]}
+        kind = f"{'key, ' if control['key'] else ''}{control['kind']}, {control['nature']}, {control['frequency']}"
+        percent = [f"{weight[view]:.0%}" for view in ("claimed", "earned")]
+        rows.append(
+            [control["control_id"], title, kind.replace("_", " "), control["owner"], *percent, weight["reason"]]
+        )
+    columns = ["Control", "Title", "Kind", "Owner", "Claimed", "Earned", "Why"]
+    return views.table("Controls: claimed and earned", columns, rows, numeric=["Claimed", "Earned"])
+
+
+def provenance(unit: Assessment) -> View:
+    """What the page was computed from, so that it can be computed again."""
+    return tables.provenance(
+        unit, f"riskcalc run --unit {unit.unit['unit_id']} --period {unit.period.name} --as-of {unit.as_of}"
+    )
+
+
+def result(unit: Assessment) -> Result:
+    """The unit's results for machines."""
+    rated = unit.scores.drop(columns=["title", "owner", "treatment", "objective_id"])
+    return Result(
+        {
+            "unit_id": unit.unit["unit_id"],
+            "period": unit.period.name,
+            "as_of": unit.as_of.isoformat(),
+            "breaches": tables.breach_count(unit.scores),
+            "unrated": int(unit.scores["likelihood"].isna().sum()),
+            "risks": [tables.plain_values(row) for row in rated.to_dict("records")],
+        }
+    )
+
+
+# --- parts ---
+
+
+def _report_span(unit: Any) -> str:
+    until = f"{unit['report_to']:%Y-%m-%d}"
+    return f"at {until}" if unit["report_type"] == "type1" else f"from {unit['report_from']:%Y-%m-%d} to {until}"
+
+
+def _type1_note(unit: Any) -> list[str]:
+    if unit["report_type"] != "type1":
+        return []
+    return [
+        "Type 1: earned here means documented, well designed and walked through; operation over time is not tested."
+    ]
+
+
+def _claimed_only(scores: pd.DataFrame) -> int:
+    inside = scores["claimed_level"].cat.codes <= scores["appetite"].cat.codes
+    return int((inside & scores["breach"].fillna(False)).sum())
+
+
+def _before(unit: Assessment) -> tuple[str, str]:
+    if unit.previous is None:
+        return "–", "no earlier period on record"
+    before = unit.register.previous(unit.period)
+    return _count(unit.previous, f"in {before.name if before else ''}")
+
+
+def _count(scores: pd.DataFrame, where: str) -> tuple[str, str]:
+    return str(tables.breach_count(scores)), f"of {tables.rated_count(scores)} rated risks, {where}"
+
+
+def _unrated_rows(scores: pd.DataFrame) -> list[dict[Any, Any]]:
+    return scores[scores["likelihood"].isna()].to_dict("records")
