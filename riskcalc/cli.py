@@ -34,7 +34,22 @@ class Examples(click.Command):
         return [(line.strip(), meaning.strip()) for line, meaning in pairs]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands; a user's mistake ends any of them with a message and exit code 2, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except RiskcalcError as error:
+            click.echo(str(error), err=True)
+            sys.exit(BAD_INPUT)
+        except KeyboardInterrupt:
+            click.echo("Interrupted; what was done is kept.", err=True)
+            sys.exit(INTERRUPTED)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="riskcalc")
 def main() -> None:
     """Assess risks to clients' financial reporting on the way to a SOC 1 report.
@@ -118,18 +133,10 @@ def run(jobs: int | None, fail_on_breach: bool, data: str, **options: Any) -> No
     from riskcalc.engine import StockEngine
     from riskcalc.progress import Progress
 
-    request = batch.Request(data_dir=data, **options)
-    try:
-        plan = batch.plan(request)
-        workers = jobs or os.cpu_count() or 1
-        with Progress(len(plan.jobs), workers) as progress, ThreadPoolExecutor(workers) as executor:
-            report = batch.run(plan, executor, StockEngine(), progress.seen)
-    except RiskcalcError as error:
-        click.echo(str(error), err=True)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        click.echo("Interrupted; what was done is kept, and the manifest says what wasn't.", err=True)
-        sys.exit(INTERRUPTED)
+    plan = batch.plan(batch.Request(data_dir=data, **options))
+    workers = jobs or os.cpu_count() or 1
+    with Progress(len(plan.jobs), workers) as progress, ThreadPoolExecutor(workers) as executor:
+        report = batch.run(plan, executor, StockEngine(), progress.seen)
     _summarise(report)
     sys.exit(WRONG if report.wrong else BREACH if fail_on_breach and report.breaches else 0)
 

@@ -85,11 +85,9 @@ def conclude(
     if systematic:
         return concluded("not_effective", f"{tested}, systematically")
     if Fraction(deviations, sample_size) > Fraction(tolerable):
-        return concluded("not_effective", f"{tested}, more than the tolerable {tolerable * 100:f} %")
+        return concluded("not_effective", f"{tested}, more than the tolerable {_percent(tolerable)}")
     if limit <= tolerable:
-        at_most = f"at {confidence * 100:f} % confidence at most {limit:.1%} deviate".replace("%", " %").replace(
-            "  ", " "
-        )
+        at_most = f"at {_percent(confidence)} confidence at most {_percent(limit)} deviate"
         return concluded("operated_effectively", f"{tested}: {at_most}")
     if planned is not None and deviations == 0 and sample_size >= planned:
         return concluded("operated_effectively", f"{tested}; the planned size for its frequency is {planned}")
@@ -97,6 +95,10 @@ def conclude(
 
 
 _limit = cache(upper_limit)
+
+
+def _percent(rate: Decimal | float) -> str:
+    return f"{float(rate) * 100:.3g} %"
 
 
 def _conclusions(register: Register, period: str) -> dict[str, Conclusion]:

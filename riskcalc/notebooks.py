@@ -21,7 +21,9 @@ def find(name: str, folder: str | Path | None = None) -> Path:
     Raises UsageError, naming the places, if it is in none of them.
     """
     package = Path(str(resources.files("riskcalc")))
-    places = [Path(folder)] if folder else [Path("notebooks"), package / "notebooks", package.parent / "notebooks"]
+    places = (
+        [Path(folder)] if folder else [Path("notebooks"), package / "notebook_copies", package.parent / "notebooks"]
+    )
     for place in places:
         if (place / name).is_file():
             return (place / name).resolve()

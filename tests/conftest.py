@@ -1,0 +1,28 @@
+"""Fixtures: the small register, the sample register, and a run of the sample that all tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from register_files import SAMPLE, write_register
+
+import riskcalc
+
+
+@pytest.fixture()
+def small(tmp_path: Path) -> Path:
+    """The folder of a small, valid register that a test may change."""
+    return write_register(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def sample() -> riskcalc.Register:
+    """The sample register."""
+    return riskcalc.load(SAMPLE)
+
+
+@pytest.fixture()
+def matrix() -> riskcalc.Matrix:
+    """The sample's matrix: 5 x 5, asymmetric."""
+    return riskcalc.Matrix.read(SAMPLE / "methodology.toml")
