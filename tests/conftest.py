@@ -10,7 +10,7 @@ from register_files import SAMPLE, write_register
 import riskcalc
 
 
-@pytest.fixture()
+@pytest.fixture
 def small(tmp_path: Path) -> Path:
     """The folder of a small, valid register that a test may change."""
     return write_register(tmp_path / "data")
@@ -22,7 +22,7 @@ def sample() -> riskcalc.Register:
     return riskcalc.load(SAMPLE)
 
 
-@pytest.fixture()
+@pytest.fixture
 def matrix() -> riskcalc.Matrix:
     """The sample's matrix: 5 x 5, asymmetric."""
     return riskcalc.Matrix.read(SAMPLE / "methodology.toml")

@@ -117,5 +117,5 @@ def test_a_walkthrough_is_no_test_of_operation_in_a_type_2_unit(tmp_path: Path) 
 
 def test_a_type_1_unit_earns_by_walkthroughs(tmp_path: Path) -> None:
     """At a date, what counts is that the control exists and is in use."""
-    assert earned(tmp_path, lambda rows: None)["B-C1"] == (1.0, "walked through: it exists and is in use")
+    assert earned(tmp_path, None)["B-C1"] == (1.0, "walked through: it exists and is in use")
     assert earned(tmp_path, lambda rows: rows["control_tests"].pop())["B-C1"] == (0.0, "no walkthrough in the period")

@@ -31,7 +31,7 @@ def showing(data: dict[str, object]) -> nbformat.NotebookNode:
     return new_code_cell("secret_code()", outputs=[new_output("display_data", data)])
 
 
-@pytest.fixture()
+@pytest.fixture
 def executed(tmp_path: Path) -> nbformat.NotebookNode:
     """A notebook as a run leaves it, on a register whose every text is hostile."""
 

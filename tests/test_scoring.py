@@ -87,7 +87,7 @@ def test_levels_are_ordered(small: Path) -> None:
 
 def test_an_unknown_period_names_those_there_are(small: Path) -> None:
     """A typing error in a period doesn't give an empty result."""
-    with pytest.raises(UsageError, match="2027-H1.*2025-H2, 2026-H1"):
+    with pytest.raises(UsageError, match=r"2027-H1.*2025-H2, 2026-H1"):
         riskcalc.score(riskcalc.load(small), "2027-H1")
 
 

@@ -13,7 +13,7 @@ from riskcalc.assessment import Assessment, open_unit
 NASTY = "<img src=x onerror=alert(1)> & </script> \"'{{ 7*7 }} %{x} <b>bold</b>"
 
 
-@pytest.fixture()
+@pytest.fixture
 def unit(small: Any) -> Assessment:
     return open_unit("alpha", data_dir=str(small))
 

@@ -1,0 +1,155 @@
+"""The pages in a real browser, with the network refused: what is drawn, what is asked for, what is left without scripts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from register_files import SAMPLE, write_register
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+REQUIRED = bool(os.environ.get("RISKCALC_BROWSER_REQUIRED"))
+ROOT = Path(__file__).parent.parent
+
+if not CHROMIUM.exists() and not REQUIRED:
+    pytest.skip("there is no Chromium at /usr/bin/chromium", allow_module_level=True)
+
+NASTY = '<img src=x onerror="alert(1)"></script><script>alert(2)</script><b>{{7*7}}</b>'
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+def run(data: Path, out: Path) -> Path:
+    command = [sys.executable, "-m", "riskcalc.cli", "run", str(data), "--out", str(out)]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    [folder] = out.iterdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages of the sample register, moved away from where they were made."""
+    made = run(SAMPLE, tmp_path_factory.mktemp("made"))
+    return Path(shutil.move(made, tmp_path_factory.mktemp("mailed") / "pages"))
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages of a register in which every title, name and owner tries to be markup."""
+
+    def edit(rows: dict[str, list[dict[str, str]]]) -> None:
+        for table, columns in (
+            ("business_units", ["name", "service", "owner"]),
+            ("risks", ["title", "description", "owner"]),
+        ):
+            for row in rows[table]:
+                row.update(dict.fromkeys(columns, NASTY))
+        for row in rows["risk_controls"] + rows["risks"] + rows["ratings"]:
+            row["risk_id"] = f"{row['risk_id']} {NASTY}"
+
+    folder = tmp_path_factory.mktemp("hostile")
+    return run(write_register(folder / "data", edit), folder / "out")
+
+
+class Opened:
+    """A page open in the browser, and all that it did while it opened."""
+
+    def __init__(self, browser: Any, path: Path, width: int = 1440, scripts: bool = True) -> None:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, java_script_enabled=scripts, offline=True
+        )
+        self.page = context.new_page()
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+        self.page.goto(path.as_uri())
+        if scripts:
+            self.page.wait_for_selector("html[data-charts=ready]", timeout=30_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "charts"), [("payroll", 3), ("claims", 3), ("funds", 3), ("payments", 3), ("loans", 3), ("index", 2)]
+)
+def test_all_charts_are_drawn_and_nothing_is_requested(browser: Any, pages: Path, name: str, charts: int) -> None:
+    """Each page draws its charts from itself alone, silently."""
+    path = pages / f"{name}.html"
+    opened = Opened(browser, path)
+    assert (
+        opened.page.locator("figure.chart .main-svg").evaluate_all(
+            "all => new Set(all.map(each => each.closest('figure'))).size"
+        )
+        == charts
+    )
+    assert opened.page.locator("figure.chart.drawn").count() == charts
+    assert opened.requests == [path.as_uri()]
+    assert opened.complaints == []
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1440])
+def test_no_page_is_wider_than_its_window(browser: Any, pages: Path, width: int) -> None:
+    """On a phone and on a projector: wide charts and tables scroll by themselves, the page doesn't."""
+    for path in (pages / "payroll.html", pages / "index.html"):
+        assert Opened(browser, path, width).page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_without_scripts_every_chart_is_there_as_a_table(browser: Any, pages: Path) -> None:
+    """Mail previews run no scripts: the data of each chart is open to read."""
+    opened = Opened(browser, pages / "payroll.html", scripts=False)
+    tables = opened.page.locator("figure.chart details[open] table")
+    assert tables.count() == 3
+    assert all(tables.nth(index).is_visible() for index in range(3))
+    assert "Almost certain" in tables.first.inner_text()
+
+
+def test_with_scripts_the_data_of_a_chart_is_one_click_away(browser: Any, pages: Path) -> None:
+    """The table steps back behind its chart, and comes when asked."""
+    page = Opened(browser, pages / "payroll.html").page
+    table = page.locator("figure.chart details table").first
+    assert not table.is_visible()
+    page.locator("figure.chart summary").first.click()
+    assert table.is_visible()
+
+
+def test_hostile_text_is_shown_and_nothing_of_it_runs(browser: Any, hostile: Path) -> None:
+    """Dialogs, errors, requests: none; the text is there, character by character."""
+    for path in hostile.glob("*.html"):
+        opened = Opened(browser, path)
+        opened.page.wait_for_timeout(300)
+        assert opened.complaints == []
+        assert opened.requests == [path.as_uri()]
+        assert NASTY in opened.page.locator("main").inner_text()
+        assert opened.page.locator("main img, main b").count() == 0
+
+
+def test_the_index_leads_to_every_unit(browser: Any, pages: Path) -> None:
+    """From the organisation to a unit in one click."""
+    page = Opened(browser, pages / "index.html").page
+    links = page.locator("table a").evaluate_all("all => all.map(each => each.getAttribute('href'))")
+    assert sorted(links) == ["claims.html", "funds.html", "loans.html", "payments.html", "payroll.html"]
+    page.locator("table a").first.click()
+    page.wait_for_selector("h1")
+    assert page.url.endswith(links[0])
+
+
+def test_pages_are_small_enough_to_mail(pages: Path) -> None:
+    """At most 2.5 MB each, interactive charts included."""
+    sizes = {path.name: path.stat().st_size for path in pages.glob("*.html")}
+    assert {name: size for name, size in sizes.items() if size > 2_500_000} == {}
