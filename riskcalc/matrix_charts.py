@@ -15,7 +15,7 @@ from riskcalc.charts import count, finish, hover, plain, scores_table, unrated
 from riskcalc.matrix import Matrix
 from riskcalc.scoring import AXES, VIEWS, ranked
 
-_CROWDED = 4
+_CROWDED = 3
 
 
 def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
@@ -42,7 +42,7 @@ def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
         f"{unrated(scores)}"
     )
     table = views.table("Risks by cell of the matrix", ["View", "Likelihood", "Impact", "Level", "Risks"], rows)
-    return finish(figure, "Risks on the matrix: inherent, claimed, earned", summary, table, 120 + 62 * matrix.shape[0])
+    return finish(figure, "Risks on the matrix: inherent, claimed, earned", summary, table, 120 + 68 * matrix.shape[0])
 
 
 def movement(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
@@ -106,7 +106,7 @@ def _cells(matrix: Matrix, held: dict[tuple[int, int], list[str]]) -> list[go.He
         hoverinfo="text",
     )
     names = _labels(places, [plain(level.name, 12) for level in levels], inks, size=10, lift=0.36)
-    ids = _labels(places, [_ids_label(held.get(place, [])) for place in places], inks, size=12, lift=-0.1)
+    ids = _labels(places, [_ids_label(held.get(place, [])) for place in places], inks, size=12, lift=-0.12)
     return [cells, names, ids]
 
 

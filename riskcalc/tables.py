@@ -56,8 +56,8 @@ def provenance(opened: Assessment | Portfolio, command: str) -> View:
             ("Period, as of", f"{opened.period.name}, {opened.as_of}", "ratings and tests of this period"),
             (
                 "Input",
-                opened.register.fingerprint()[:16],
-                "first 16 digits of the SHA-256 of the rows and the methodology used",
+                opened.register.fingerprint()[:12],
+                "first 12 digits of the SHA-256 of the rows and the methodology used",
             ),
             ("riskcalc", __version__, f"compute again with: {command}"),
             (
