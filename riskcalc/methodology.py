@@ -67,11 +67,16 @@ class Sampling(_Part):
     confidence: Annotated[Decimal, Field(gt=0, lt=1)]
     tolerable_deviation_rate: Annotated[Decimal, Field(gt=0, lt=1)]
     source: Name
-    planned_size: dict[str, Annotated[int, Field(gt=0)]]
+    planned_size: dict[str, Annotated[int, Field(gt=0, strict=True)]]
+
+
+class _LevelPart(_Part):
+    name: Name
+    colour: Name
 
 
 class _MatrixPart(_Part):
-    levels: list[dict[str, str]]
+    levels: list[_LevelPart]
     grid: list[list[str]]
 
 
@@ -106,7 +111,7 @@ class Methodology(_Part):
     def read(cls, path: Path) -> Methodology:
         """Read and check methodology.toml; raises RegisterError with every reason why it can't be used."""
         try:
-            content = tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+            content = tomllib.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
         except FileNotFoundError:
             raise RegisterError([Problem(FILE, 0, "", "", "the file is missing")]) from None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -135,8 +140,6 @@ def _contradictions(methodology: Methodology) -> Iterator[Problem]:
         _ = methodology.matrix
     except MatrixError as error:
         yield problem("matrix", str(error))
-    except KeyError as error:
-        yield problem("matrix.levels", f"each level needs a name and a colour; one has no {error}")
     operating = methodology.weights.operating
     if not operating.not_effective <= operating.insufficient_evidence <= operating.operated_effectively:
         yield problem(

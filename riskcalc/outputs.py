@@ -28,7 +28,7 @@ def stem(unit_id: str) -> str:
     that two units never share a file, not even where a file system ignores case.
 
     >>> stem("payroll"), stem("Zürich / Süd")
-    ('payroll', 'zurich-sud-ba6bfa2d')
+    ('payroll', 'zurich-sud-6f90d942')
     """
     plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(".*-[0-9a-f]{8}", unit_id)
     if plain and len(unit_id) <= 60 and unit_id not in _RESERVED:

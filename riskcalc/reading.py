@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,28 @@ from riskcalc.schema import TABLES, Ref, Row
 
 @dataclass
 class Table:
-    """The rows of one file that could be read, by the line each starts at, and what is wrong with the others.
+    """The rows of one file by the line each starts at, and what is wrong with the others.
 
-    ``keys`` holds the first column of every line, readable or not, so that one bad cell doesn't make
-    problems of all the rows that point at it.
+    ``cells`` holds the text of every line, also of those that make no good row: one bad cell must neither hide
+    another nor make problems of all the rows that point at it. ``whole`` says that no line was left out.
     """
 
     name: str
     rows: dict[int, Any] = field(default_factory=dict)
-    keys: set[str] = field(default_factory=set)
+    cells: dict[int, dict[str, str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    whole: bool = False
 
     @property
     def file(self) -> str:
         """The file's name, as in messages."""
         return f"{self.name}.csv"
+
+    @property
+    def keys(self) -> set[str]:
+        """What other tables may point at: the first key column of every line."""
+        column = TABLES[self.name].primary_key[0]
+        return {cells[column] for cells in self.cells.values()}
 
 
 def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
@@ -49,6 +57,12 @@ def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
     except UnicodeDecodeError as error:
         table.problems.append(_not_utf8(table.file, error))
     else:
+        if "\0" in text:
+            line = text[: text.index("\0")].count("\n") + 1
+            table.problems.append(
+                Problem(table.file, line, "", "", "holds a NUL character; save the file as CSV again")
+            )
+            return table
         _read_lines(table, text, methodology)
     return table
 
@@ -64,35 +78,55 @@ def _read_lines(table: Table, text: str, methodology: Methodology) -> None:
     lines = _lines(table, text)
     header = next(lines, None)
     if header is None:
+        if table.problems:
+            return
         allowed = f"the file is empty; its first line must name the columns: {', '.join(model.model_fields)}"
         table.problems.append(Problem(table.file, 0, "", "", allowed))
         return
     if wrong := list(_wrong_columns(table.file, header[1], model)):
         table.problems.extend(wrong)
         return
-    context = {"methodology": methodology}
-    seen: dict[tuple[Any, ...], int] = {}
+    table.whole = True
     for line, cells in lines:
-        if len(cells) != len(header[1]):
+        if len(cells) == len(header[1]):
+            table.cells[line] = dict(zip(header[1], cells, strict=True))
+        else:
+            table.whole = False
             allowed = f"{len(cells)} cells, but the header has {len(header[1])} columns"
             table.problems.append(Problem(table.file, line, "", "", allowed))
-            continue
-        named = dict(zip(header[1], cells, strict=True))
-        table.keys.add(named[model.primary_key[0]])
-        try:
-            row = model.model_validate(named, context=context)
-        except ValidationError as error:
-            table.problems.extend(_cell_problem(table.file, line, each, named) for each in error.errors())
-            continue
-        key = tuple(getattr(row, column) for column in model.primary_key)
+    for line in table.cells:
+        _read_row(table, line, methodology)
+    table.problems.extend(_repeated_keys(table))
+
+
+def _read_row(table: Table, line: int, methodology: Methodology) -> None:
+    cells = table.cells[line]
+    try:
+        row = TABLES[table.name].model_validate(cells, context={"methodology": methodology})
+    except ValidationError as error:
+        table.problems.extend(_cell_problem(table.file, line, each, cells) for each in error.errors())
+        return
+    table.rows[line] = row
+    for column, allowed in row.contradictions():
+        table.problems.append(Problem(table.file, line, column, cells[column], allowed))
+
+
+def _repeated_keys(table: Table) -> Iterator[Problem]:
+    columns, seen = TABLES[table.name].primary_key, dict[tuple[str, ...], int]()
+    for line, cells in table.cells.items():
+        key = tuple(cells[column] for column in columns)
         if seen.setdefault(key, line) != line:
             allowed = f"stands already at line {seen[key]}; allowed: once"
-            table.problems.append(Problem(table.file, line, " + ".join(model.primary_key), " + ".join(key), allowed))
-        table.rows[line] = row
+            yield Problem(table.file, line, " + ".join(columns), " + ".join(key), allowed)
 
 
 def _lines(table: Table, text: str) -> Iterator[tuple[int, list[str]]]:
     """The records with the line that each starts at; wholly blank lines carry nothing and are passed over."""
+    first = text.partition("\n")[0]
+    if first.count(";") > first.count(","):
+        allowed = "the columns are separated by semicolons; allowed: commas"
+        table.problems.append(Problem(table.file, 1, "", "", allowed))
+        return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     start = 1
     try:
@@ -101,13 +135,11 @@ def _lines(table: Table, text: str) -> Iterator[tuple[int, list[str]]]:
                 yield start, cells
             start = reader.line_num + 1
     except csv.Error as error:
+        table.whole = False
         table.problems.append(Problem(table.file, start, "", "", f"can't be read as CSV: {error}"))
 
 
 def _wrong_columns(file: str, header: list[str], model: type[Row]) -> Iterator[Problem]:
-    if len(header) == 1 and ";" in header[0]:
-        yield Problem(file, 1, "", header[0], "the columns are separated by semicolons; allowed: commas")
-        return
     for column in sorted({column for column in header if header.count(column) > 1}):
         yield Problem(file, 1, column, "", "the column stands there twice")
     for column in dict.fromkeys(header):
@@ -122,12 +154,11 @@ def _wrong_columns(file: str, header: list[str], model: type[Row]) -> Iterator[P
 
 
 def _cell_problem(file: str, line: int, error: Any, cells: Mapping[str, str]) -> Problem:
-    context = error.get("ctx", {})
-    column = context.get("column") or str(error["loc"][0])
+    context, column = error.get("ctx", {}), str(error["loc"][0])
     if error["type"] == "literal_error":
         allowed = f"allowed: {context['expected'].replace(chr(39), '').replace(' or ', ', ')}"
     else:
-        allowed = context.get("allowed") or str(context.get("error", error["msg"]))
+        allowed = str(context.get("error", error["msg"]))
     value = cells.get(column, "")
     return Problem(file, line, column, value, allowed if value or "blank" in allowed else f"blank; {allowed}")
 
@@ -143,17 +174,19 @@ def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
                 yield from _unknown_references(table, column, tables[ref.table])
     yield from _objective_of_another_unit(tables)
     yield from _retest_of_another_control(tables["control_tests"])
-    yield from _cycle(tables["controls"])
+    yield from _cycles(tables["controls"], "relies_on", "a control must not rely on itself")
+    yield from _cycles(tables["control_tests"], "retest_of", "a test must not retest itself")
     yield from _mixed_periods([tables["ratings"], tables["control_tests"]])
 
 
 def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Problem]:
-    for line, row in table.rows.items():
-        value = getattr(row, column)
-        names = value if isinstance(value, tuple) else () if value is None else (value,)
-        for name in names:
-            if name not in target.keys:
-                yield Problem(table.file, line, column, name, f"is not in {target.file}; {_some(target.keys)}")
+    if not target.whole:
+        return
+    known, several = target.keys, TABLES[table.name].model_fields[column].annotation == tuple[str, ...]
+    for line, cells in table.cells.items():
+        for name in cells[column].split("|") if several else [cells[column]]:
+            if name and name not in known:
+                yield Problem(table.file, line, column, name, f"is not in {target.file}; {_some(known)}")
 
 
 def _some(names: Iterable[str], most: int = 12) -> str:
@@ -164,10 +197,11 @@ def _some(names: Iterable[str], most: int = 12) -> str:
 
 
 def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]:
+    units = tables["business_units"].keys
     unit_of = {row.objective_id: row.unit_id for row in tables["control_objectives"].rows.values()}
     for line, risk in tables["risks"].rows.items():
         unit = unit_of.get(risk.objective_id, risk.unit_id)
-        if unit != risk.unit_id:
+        if unit != risk.unit_id and {unit, risk.unit_id} <= units:
             allowed = f"belongs to unit {unit}; allowed: an objective of {risk.unit_id}"
             yield Problem("risks.csv", line, "objective_id", risk.objective_id, allowed)
 
@@ -181,15 +215,29 @@ def _retest_of_another_control(tests: Table) -> Iterator[Problem]:
             yield Problem(tests.file, line, "retest_of", test.retest_of, allowed)
 
 
-def _cycle(controls: Table) -> Iterator[Problem]:
-    relies_on = {row.control_id: row.relies_on for row in controls.rows.values()}
-    try:
-        TopologicalSorter(relies_on).prepare()
-    except CycleError as error:
-        chain = list(reversed(error.args[1]))
-        line = next(line for line, row in controls.rows.items() if row.control_id == chain[0])
-        allowed = f"a control must not rely on itself, but here: {' -> '.join(chain)}"
-        yield Problem(controls.file, line, "relies_on", "|".join(relies_on[chain[0]]), allowed)
+def _cycles(table: Table, column: str, rule: str) -> Iterator[Problem]:
+    """Chains that lead back to where they began, each told once, at its first line."""
+    key = TABLES[table.name].primary_key[0]
+    lines = {getattr(row, key): line for line, row in table.rows.items()}
+    points_at = {name: set(_names_in(table.rows[line], column)) for name, line in lines.items()}
+    while True:
+        try:
+            TopologicalSorter(points_at).prepare()
+            return
+        except CycleError as error:
+            chain = list(reversed(error.args[1]))[:-1]
+            first = min(range(len(chain)), key=lambda place: lines[chain[place]])
+            chain = [*chain[first:], *chain[:first], chain[first]]
+            line = lines[chain[0]]
+            allowed = f"{rule}, but here: {' -> '.join(chain)}"
+            yield Problem(table.file, line, column, table.cells[line][column], allowed)
+            for name, following in pairwise(chain):
+                points_at[name].discard(following)
+
+
+def _names_in(row: Row, column: str) -> tuple[str, ...]:
+    value = getattr(row, column)
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def _mixed_periods(tables: Iterable[Table]) -> Iterator[Problem]:

@@ -107,7 +107,8 @@ class Register:
         digest = hashlib.sha256(self.methodology.model_dump_json(by_alias=True).encode())
         for name, model in TABLES.items():
             table = getattr(self, name).sort_values(list(model.primary_key))
-            digest.update(f"\n{name}\n{table.to_csv(index=False)}".encode("utf-8", "surrogatepass"))
+            text = table.to_csv(index=False, lineterminator="\n")
+            digest.update(f"\n{name}\n{text}".encode())
         return digest.hexdigest()
 
 

@@ -8,14 +8,13 @@ levels, the design weights) come from the methodology, handed in as pydantic's v
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
 from riskcalc.period import Period
 
@@ -99,7 +98,7 @@ def _name_from(source: str) -> Callable[[str, ValidationInfo], str]:
 
 
 def _blank_to_none(cell: str) -> str | None:
-    return cell or None
+    return cell if cell.strip() else None
 
 
 def _period(cell: str) -> str:
@@ -122,6 +121,7 @@ def _names(cell: str) -> tuple[str, ...]:
     return names
 
 
+Contradiction = tuple[str, str]
 T = TypeVar("T")
 Maybe = Annotated[T | None, BeforeValidator(_blank_to_none)]
 Text = Annotated[str, BeforeValidator(_text)]
@@ -155,10 +155,9 @@ Assertions = Annotated[
 ]
 
 
-def _require(holds: bool, column: str, allowed: str) -> None:
-    """Refuse a row whose cells contradict each other, at the column that a person would mend."""
+def _require(holds: bool, column: str, allowed: str) -> Iterator[Contradiction]:
     if not holds:
-        raise PydanticCustomError("row", "{allowed}", {"column": column, "allowed": allowed})
+        yield column, allowed
 
 
 class Row(BaseModel):
@@ -166,6 +165,10 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     primary_key: ClassVar[tuple[str, ...]]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together, each at the column that a person would mend, with what is allowed there."""
+        yield from ()
 
 
 # --- the tables -------------------------------------------------------------------------------------
@@ -188,23 +191,24 @@ class BusinessUnit(Row):
     report_to: Day
     owner: Text
 
-    @model_validator(mode="after")
-    def _consistent(self) -> BusinessUnit:
-        _require(self.materiality > 0, "materiality", "must be more than 0")
-        _require(
-            0 < self.performance_materiality <= self.materiality,
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        yield from _require(self.materiality > 0, "materiality", "must be more than 0")
+        yield from _require(
+            0 < self.performance_materiality <= self.materiality or self.materiality == 0,
             "performance_materiality",
             f"must be more than 0 and at most the materiality, {self.materiality}",
         )
         if self.report_type == "type1":
-            _require(self.report_from is None, "report_from", "must be blank: a Type 1 report is at a date, report_to")
+            yield from _require(
+                self.report_from is None, "report_from", "must be blank: a Type 1 report is at a date, report_to"
+            )
         else:
-            _require(
+            yield from _require(
                 self.report_from is not None and self.report_from < self.report_to,
                 "report_from",
                 f"must be a date before report_to, {self.report_to}: a Type 2 report covers a period",
             )
-        return self
 
 
 class ControlObjective(Row):
@@ -237,26 +241,23 @@ class Risk(Row):
     loss_mode: Maybe[Money]
     loss_high: Maybe[Money]
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Risk:
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
         losses = [loss for loss in (self.loss_low, self.loss_mode, self.loss_high) if loss is not None]
-        _require(losses == sorted(losses), "loss_high", "must hold loss_low <= loss_mode <= loss_high")
-        _require(
+        yield from _require(losses == sorted(losses), "loss_high", "must hold loss_low <= loss_mode <= loss_high")
+        yield from _require(
             (self.loss_low is None) == (self.loss_high is None),
             "loss_high",
             "must be given with loss_low, or both left blank",
         )
-        _require(
+        yield from _require(
             self.loss_mode is None or self.loss_low is not None,
             "loss_mode",
             "must be blank where loss_low and loss_high are",
         )
-        _require(
-            self.treatment != "accept" or (self.accepted_by is not None and self.accepted_until is not None),
-            "accepted_by",
-            "an accepted risk needs accepted_by and accepted_until",
-        )
-        return self
+        for column in ("accepted_by", "accepted_until"):
+            given = self.treatment != "accept" or getattr(self, column) is not None
+            yield from _require(given, column, "blank, but a risk whose treatment is accept needs it")
 
 
 class Rating(Row):
@@ -276,24 +277,25 @@ class Rating(Row):
     impact_low: Maybe[Impact]
     impact_high: Maybe[Impact]
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Rating:
-        _require(
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        yield from _require(
             (self.likelihood is None) == (self.impact is None),
             "impact" if self.impact is None else "likelihood",
             "likelihood and impact must both be rated, or both blank",
         )
         rated = self.likelihood is not None
         for column in ("rationale", "rated_by", "rated_on"):
-            _require(not rated or getattr(self, column) is not None, column, "blank, but a rated risk needs it")
+            yield from _require(
+                not rated or getattr(self, column) is not None, column, "blank, but a rated risk needs it"
+            )
         for axis in ("likelihood", "impact"):
             low, high = getattr(self, f"{axis}_low"), getattr(self, f"{axis}_high")
-            _require(
+            yield from _require(
                 (low is None) == (high is None) and (low is None or low <= high),
                 f"{axis}_high",
                 f"must be at least {axis}_low, or both blank",
             )
-        return self
 
 
 class Control(Row):
@@ -345,22 +347,22 @@ class ControlTest(Row):
     evidence: Maybe[str]
     retest_of: Annotated[Maybe[str], Ref("control_tests")]
 
-    @model_validator(mode="after")
-    def _consistent(self) -> ControlTest:
-        _require(self.sample_size > 0, "sample_size", "must be at least 1")
-        _require(
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        yield from _require(self.sample_size > 0, "sample_size", "must be at least 1")
+        yield from _require(
             self.deviations <= self.sample_size,
             "deviations",
             f"must be at most the sample size, {self.sample_size}",
         )
-        _require(
+        yield from _require(
             self.population is None or self.sample_size <= self.population,
             "sample_size",
             f"must be at most the population, {self.population}",
         )
-        _require(self.deviations > 0 or not self.systematic, "systematic", "must be no where nothing deviated")
-        _require(self.retest_of != self.test_id, "retest_of", "must be another test")
-        return self
+        yield from _require(
+            self.deviations > 0 or not self.systematic, "systematic", "must be no where nothing deviated"
+        )
 
 
 class Deficiency(Row):
@@ -375,14 +377,13 @@ class Deficiency(Row):
     due_on: Day
     closed_on: Maybe[Day]
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Deficiency:
-        _require(
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        yield from _require(
             self.closed_on is None or self.closed_on >= self.identified_on,
             "closed_on",
             f"must not be before identified_on, {self.identified_on}",
         )
-        return self
 
 
 class Mapping(Row):

@@ -116,7 +116,7 @@ def test_without_scripts_every_chart_is_there_as_a_table(browser: Any, pages: Pa
     tables = opened.page.locator("figure.chart details[open] table")
     assert tables.count() == 3
     assert all(tables.nth(index).is_visible() for index in range(3))
-    assert "Almost certain" in tables.first.inner_text()
+    assert "Inherent\tLikely\tMajor\tHigh\tPAY-R03" in tables.first.inner_text()
 
 
 def test_with_scripts_the_data_of_a_chart_is_one_click_away(browser: Any, pages: Path) -> None:

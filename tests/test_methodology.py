@@ -79,7 +79,7 @@ def test_the_sample_is_read_exactly(small: Path) -> None:
         ("frequency_per_year = 0.5", "frequency_per_year = 0.1", "likelihood", "", RISING),
         ("frequency_per_year = 0.5", "frequency_per_year = 0.2", "likelihood", "", RISING),
         ("frequency_per_year = 0.5", "", "likelihood", "", RISING),
-        ("loss_high = 6.0", "loss_high = 1.5", "impact", "", "loss_high must be given for all ratings or none, and rise"),
+        ("loss_low = 0.7", "loss_low = 0.2", "impact", "", "loss_low must be given for all ratings or none, and rise"),
         ("loss_low = 0.03", "loss_low = 0.13", "impact.3", "", "must hold loss_low <= loss_mode <= loss_high"),
     ],
 )  # fmt: skip

@@ -50,7 +50,7 @@ def test_each_form_covers_the_days_it_names(name: str, kind: str, first_day: dat
 )  # fmt: skip
 def test_any_other_text_is_refused_with_the_allowed_forms(text: str) -> None:
     """What isn't written in one of the four forms is refused, and the message shows all four."""
-    with pytest.raises(ValueError, match="^a period such as 2026, 2026-H2, 2026-Q3 or 2026-09$"):
+    with pytest.raises(ValueError, match=r"^a period such as 2026, 2026-H2, 2026-Q3 or 2026-09$"):
         Period.parse(text)
 
 
