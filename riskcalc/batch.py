@@ -82,6 +82,8 @@ def plan(request: Request) -> Plan:
     portfolio = notebooks.find("portfolio.ipynb", request.notebooks)
     common: dict[str, Value] = {"period": period, "data_dir": request.data_dir, "as_of": as_of}
     further = notebooks.from_text(assessment, request.parameters)
+    for name in {"business_unit", *common} & set(further):
+        raise UsageError(f"-p {name} can't be set: riskcalc run sets it for each unit, from its own options.")
     folder = request.out / period
     jobs = tuple(
         _job(
@@ -102,7 +104,8 @@ def plan(request: Request) -> Plan:
 
 
 def run(plan: Plan, executor: Executor, engine: Engine, seen: Seen) -> Report:
-    """Run a plan's jobs on ``executor`` by ``engine``; ``seen`` is told of each unit as it ends.
+    """Run a plan's jobs on ``executor`` by ``engine``; ``seen`` is told of each unit, and last of the
+    organisation, as it ends.
 
     A unit that goes wrong doesn't stop the others. When interrupted, what is done is kept and said in the
     manifest, which is then not ``finished``.
@@ -126,6 +129,7 @@ def run(plan: Plan, executor: Executor, engine: Engine, seen: Seen) -> Report:
             raise
         manifest.organisation, manifest.finished = whole, True
         manifest.write()
+        seen(whole)
     return _report(plan, manifest)
 
 

@@ -135,7 +135,7 @@ def run(jobs: int | None, fail_on_breach: bool, data: str, **options: Any) -> No
 
     plan = batch.plan(batch.Request(data_dir=data, **options))
     workers = jobs or os.cpu_count() or 1
-    with Progress(len(plan.jobs), workers) as progress, ThreadPoolExecutor(workers) as executor:
+    with Progress(len(plan.jobs) + 1, workers) as progress, ThreadPoolExecutor(workers) as executor:
         report = batch.run(plan, executor, StockEngine(), progress.seen)
     _summarise(report)
     sys.exit(WRONG if report.wrong else BREACH if fail_on_breach and report.breaches else 0)

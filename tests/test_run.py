@@ -56,7 +56,9 @@ def run(asked: batch.Request, engine: FakeEngine) -> batch.Report:
     seen: list[Entry] = []
     with ThreadPoolExecutor(2) as executor:
         report = batch.run(batch.plan(asked), executor, engine, seen.append)
-    assert sorted(entry.unit_id for entry in seen) == sorted(entry.unit_id for entry in report.units)
+    assert sorted(entry.unit_id for entry in seen) == sorted(
+        entry.unit_id for entry in (*report.units, report.organisation)
+    )
     return report
 
 
@@ -158,6 +160,7 @@ def test_two_runs_do_not_write_into_one_folder(small: Path, tmp_path: Path) -> N
         ({"period": "2026-Q3"}, "No risk is rated in period '2026-Q3'; the register's periods are: 2025-H2, 2026-H1"),
         ({"parameters": ("colour=red",)}, "no parameter 'colour'; it has: business_unit, period, data_dir, as_of"),
         ({"parameters": ("as_of",)}, "'as_of' is no parameter; write NAME=VALUE"),
+        ({"parameters": ("period=2025-H2",)}, "-p period can't be set: riskcalc run sets it"),
         ({"as_of": "30.6.2026"}, "--as-of is '30.6.2026'; allowed: a date as YYYY-MM-DD"),
         ({"notebooks": "nowhere"}, "There is no assessment.ipynb in nowhere"),
         ({"data_dir": "nowhere"}, "There is no folder 'nowhere'"),
