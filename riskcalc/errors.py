@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, order=True)
@@ -43,12 +44,13 @@ class UsageError(RiskcalcError):
 
 
 class RegisterError(RiskcalcError):
-    """The register or its methodology can't be used; ``problems`` holds every reason, in file order."""
+    """The register or its methodology can't be used; ``problems`` holds every reason, by file and line."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], folder: Path | None = None) -> None:
         self.problems = sorted(problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__("\n".join([f"{count} in the register:", *map(str, self.problems)]))
+        where = f"the register {folder}" if folder else "the register"
+        super().__init__("\n".join([f"{count} in {where}:", *map(str, self.problems)]))
 
 
 class MatrixError(RiskcalcError):

@@ -10,16 +10,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from riskcalc.errors import MatrixError, Problem, RegisterError
 from riskcalc.matrix import Matrix
 from riskcalc.schema import Frequency
 
 FILE = "methodology.toml"
-Weight = Annotated[Decimal, Field(ge=0, le=1)]
-Positive = Annotated[Decimal, Field(gt=0)]
-Name = Annotated[str, Field(min_length=1)]
+
+
+def _number(value: object) -> object:
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return value
+    raise ValueError("allowed: a number, without quotes")
+
+
+Weight = Annotated[Decimal, Field(ge=0, le=1), BeforeValidator(_number)]
+Positive = Annotated[Decimal, Field(gt=0), BeforeValidator(_number)]
+Name = Annotated[str, Field(pattern=r"\S")]
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 SIZED_FREQUENCIES = tuple(name for name in get_args(Frequency) if name != "ad_hoc")
 
 
@@ -84,8 +93,8 @@ class Methodology(_Part):
     """Everything an organisation sets itself, as read from methodology.toml."""
 
     organisation: Name
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
-    exchange_rates: dict[str, Positive]
+    currency: Currency
+    exchange_rates: dict[Currency, Positive]
     likelihood: tuple[LikelihoodRating, ...]
     impact: tuple[ImpactRating, ...]
     matrix_: _MatrixPart = Field(alias="matrix")
@@ -125,11 +134,19 @@ class Methodology(_Part):
         return methodology
 
 
+_TOLD = {
+    "missing": "missing, but required",
+    "extra_forbidden": "is not a setting known here",
+    r"\S": "blank; allowed: some text",
+    "^[A-Z]{3}$": "allowed: an ISO 4217 code such as EUR",
+}
+
+
 def _as_problem(error: Any) -> Problem:
     place = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in error["loc"])
-    told = {"missing": "missing, but required", "extra_forbidden": "is not a setting known here"}
-    given = "" if error["type"] in told else str(error["input"])
-    return Problem(FILE, 0, place, given, told.get(error["type"], error["msg"]))
+    given = "" if error["type"] in ("missing", "extra_forbidden") else str(error["input"])
+    allowed = _TOLD.get(error["type"]) or _TOLD.get(error.get("ctx", {}).get("pattern", "")) or error["msg"]
+    return Problem(FILE, 0, place, given, allowed.removeprefix("Value error, "))
 
 
 def _contradictions(methodology: Methodology) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -24,7 +25,7 @@ class Table:
     """The rows of one file by the line each starts at, and what is wrong with the others.
 
     ``cells`` holds the text of every line, also of those that make no good row: one bad cell must neither hide
-    another nor make problems of all the rows that point at it. ``whole`` says that no line was left out.
+    another nor make problems of all the rows that point at it. ``whole`` says that every line's key is known.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Table:
     def keys(self) -> set[str]:
         """What other tables may point at: the first key column of every line."""
         column = TABLES[self.name].primary_key[0]
-        return {cells[column] for cells in self.cells.values()}
+        return {cells[column] for cells in self.cells.values()} - {""}
 
 
 def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
@@ -68,7 +69,7 @@ def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
 
 
 def _not_utf8(file: str, error: UnicodeDecodeError) -> Problem:
-    line = error.object[: error.start].count(b"\n") + 1
+    line = len(error.object[: error.start + 1].splitlines())
     byte = f"byte 0x{error.object[error.start]:02x}"
     return Problem(file, line, "", byte, "is not UTF-8; save the file as CSV with UTF-8 encoding")
 
@@ -90,9 +91,11 @@ def _read_lines(table: Table, text: str, methodology: Methodology) -> None:
     for line, cells in lines:
         if len(cells) == len(header[1]):
             table.cells[line] = dict(zip(header[1], cells, strict=True))
+            table.whole &= bool(table.cells[line][model.primary_key[0]].strip())
         else:
             table.whole = False
-            allowed = f"{len(cells)} cells, but the header has {len(header[1])} columns"
+            number = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+            allowed = f"{number}, but the header has {len(header[1])} columns"
             table.problems.append(Problem(table.file, line, "", "", allowed))
     for line in table.cells:
         _read_row(table, line, methodology)
@@ -120,13 +123,21 @@ def _repeated_keys(table: Table) -> Iterator[Problem]:
             yield Problem(table.file, line, " + ".join(columns), " + ".join(key), allowed)
 
 
+_CSV_ERRORS = {
+    "unexpected end of data": "a quote that is opened in this row is never closed",
+    "',' expected after '\"'": "a quoted cell goes on after its closing quote; inside a cell, quotes are doubled",
+    "field larger than field limit": "a cell is longer than 131,072 characters, or a quote before it is never closed",
+}
+
+
 def _lines(table: Table, text: str) -> Iterator[tuple[int, list[str]]]:
     """The records with the line that each starts at; wholly blank lines carry nothing and are passed over."""
-    first = text.partition("\n")[0]
-    if first.count(";") > first.count(","):
-        allowed = "the columns are separated by semicolons; allowed: commas"
-        table.problems.append(Problem(table.file, 1, "", "", allowed))
-        return
+    first = text.partition("\n")[0].rstrip("\r")
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if first.count(separator) > first.count(","):
+            allowed = f"the columns are separated by {name}; allowed: commas"
+            table.problems.append(Problem(table.file, 1, "", first, allowed))
+            return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     start = 1
     try:
@@ -136,7 +147,8 @@ def _lines(table: Table, text: str) -> Iterator[tuple[int, list[str]]]:
             start = reader.line_num + 1
     except csv.Error as error:
         table.whole = False
-        table.problems.append(Problem(table.file, start, "", "", f"can't be read as CSV: {error}"))
+        allowed = _CSV_ERRORS.get(str(error).partition(" (")[0], f"can't be read as CSV: {error}")
+        table.problems.append(Problem(table.file, start, "", "", allowed))
 
 
 def _wrong_columns(file: str, header: list[str], model: type[Row]) -> Iterator[Problem]:
@@ -241,11 +253,12 @@ def _names_in(row: Row, column: str) -> tuple[str, ...]:
 
 
 def _mixed_periods(tables: Iterable[Table]) -> Iterator[Problem]:
-    first: Period | None = None
-    for table in tables:
-        for line, row in table.rows.items():
-            period = Period.parse(row.period)
-            first = first or period
-            if period.kind != first.kind:
-                allowed = f"is a {period.kind}, but {first.name} is a {first.kind}; allowed: periods of one kind"
-                yield Problem(table.file, line, "period", row.period, allowed)
+    found = [(table.file, line, Period.parse(row.period)) for table in tables for line, row in table.rows.items()]
+    if not found:
+        return
+    [(usual, _)] = Counter(period.kind for _, _, period in found).most_common(1)
+    example = next(period.name for _, _, period in found if period.kind == usual)
+    for file, line, period in found:
+        if period.kind != usual:
+            allowed = f"is a {period.kind}, but most are {usual}s, such as {example}; allowed: periods of one kind"
+            yield Problem(file, line, "period", period.name, allowed)

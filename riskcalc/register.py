@@ -67,7 +67,7 @@ class Register:
         """The unit's row, by column; raises UsageError, naming those there are, for an unknown unit."""
         found = self.business_units[self.business_units["unit_id"] == unit_id]
         if found.empty:
-            known = ", ".join(self.business_units["unit_id"])
+            known = ", ".join(self.business_units["unit_id"]) or "none yet"
             raise UsageError(f"There is no business unit {unit_id!r}; the register's units are: {known}.")
         return {str(column): value for column, value in found.iloc[0].items()}
 
@@ -126,12 +126,15 @@ def load(path: str | Path = "data") -> Register:
     'EUR'
     """
     folder = find_folder(path)
-    methodology = Methodology.read(folder / FILE)
+    try:
+        methodology = Methodology.read(folder / FILE)
+    except RegisterError as error:
+        raise RegisterError(error.problems, folder) from None
     tables = {name: read_table(folder, name, methodology) for name in TABLES}
     problems = [problem for table in tables.values() for problem in table.problems]
     problems.extend(check_references(tables))
     if problems:
-        raise RegisterError(problems)
+        raise RegisterError(problems, folder)
     return Register(folder, methodology, **{name: _frame(table) for name, table in tables.items()})
 
 
@@ -142,7 +145,8 @@ def find_folder(path: str | Path) -> Path:
     for place in places:
         if place.is_dir():
             return place
-    raise UsageError(f"There is no folder {str(path)!r} in {here} or above it.")
+    where = "" if wanted.is_absolute() else f" in {here} or above it"
+    raise UsageError(f"There is no folder {str(path)!r}{where}.")
 
 
 def _frame(table: Table) -> pd.DataFrame:

@@ -243,8 +243,11 @@ class Risk(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        losses = [loss for loss in (self.loss_low, self.loss_mode, self.loss_high) if loss is not None]
-        yield from _require(losses == sorted(losses), "loss_high", "must hold loss_low <= loss_mode <= loss_high")
+        low, mode, high = self.loss_low, self.loss_mode, self.loss_high
+        if low is not None and high is not None:
+            yield from _require(low <= high, "loss_high", f"must be at least loss_low, {low}")
+            between = mode is None or low > high or low <= mode <= high
+            yield from _require(between, "loss_mode", f"must lie between loss_low, {low}, and loss_high, {high}")
         yield from _require(
             (self.loss_low is None) == (self.loss_high is None),
             "loss_high",

@@ -40,6 +40,7 @@ def test_check_prints_all_problems_and_exits_2(small: Path) -> None:
     assert said.splitlines()[1:] == [
         "mappings.csv:2: column 'control_id': 'A-G9': is not in controls.csv; there are: A-C1, A-C2, A-G1, B-C1",
         "risk_controls.csv:2: column 'coverage': '1.5': allowed: a number from 0 to 1, such as 0.8",
+        "risk_controls.csv:2: column 'risk_id': 'A-R9': is not in risks.csv; there are: A-R1, A-R2, B-R1",
     ]
 
 
