@@ -130,7 +130,13 @@ ROWS: dict[str, list[dict[str, str]]] = {
     "mappings": [{"control_id": "A-G1", "framework": "SOC 2", "reference": "CC6.1"}],
 }
 
-Edit = Callable[[dict[str, list[dict[str, str]]]], object]
+DEFICIENCY = {
+    "deficiency_id": "D1", "control_id": "A-C1", "description": "Not signed.", "identified_on": "2026-03-01",
+    "remediation_owner": "A. Owner", "due_on": "2026-09-30",
+}  # fmt: skip
+
+Rows = dict[str, list[dict[str, str]]]
+Edit = Callable[[Rows], object]
 
 
 def write_register(folder: Path, edit: Edit | None = None) -> Path:
@@ -153,3 +159,13 @@ def replace_in(file: Path, old: str, new: str) -> None:
     text = file.read_text("utf-8")
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {file.name}"
     file.write_text(text.replace(old, new), "utf-8", newline="")
+
+
+def change(table: str, row: int, **cells: str) -> Callable[[Rows], None]:
+    """An edit for ``write_register``: one row changed, and a deficiency added."""
+
+    def edit(rows: Rows) -> None:
+        rows["deficiencies"].append(dict(DEFICIENCY))
+        rows[table][row].update(cells)
+
+    return edit
