@@ -48,8 +48,8 @@ class Matrix:
     def read(cls, path: str | Path) -> Matrix:
         """Read a matrix from our methodology.toml, or from CISO Assistant's library YAML.
 
-        Of a YAML library the first matrix is taken: ``objects.risk_matrix[0]`` with ``probability``, ``impact``,
-        ``risk`` and the 0-based ``grid[probability][impact]``. Raises MatrixError, naming the file, for a file
+        Of a YAML library the first matrix is taken: ``objects.risk_matrix[0]`` (newer: ``risk_matrices[0]``) with
+        ``probability``, ``impact``, ``risk`` and the 0-based ``grid[probability][impact]``. Raises MatrixError, naming the file, for a file
         that can't be read or holds no consistent matrix.
 
         >>> Matrix.read("data/methodology.toml").level(1, 5)
@@ -85,8 +85,8 @@ class Matrix:
 
     @classmethod
     def _from_ciso_assistant(cls, content: Mapping[str, Any]) -> Matrix:
-        found = content["objects"]["risk_matrix"]
-        matrix = found[0] if isinstance(found, list) else found
+        objects = content["objects"]
+        matrix = (objects.get("risk_matrix") or objects["risk_matrices"])[0]
         names = [tuple(str(rating["name"]) for rating in matrix[axis]) for axis in ("probability", "impact")]
         fallback = colour.ramp(len(matrix["risk"]))
         levels = tuple(

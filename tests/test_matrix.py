@@ -32,6 +32,7 @@ def made(grid: tuple[tuple[int, ...], ...], levels: tuple[str, ...] = FIVE) -> M
 
 
 def ciso_matrices() -> list[dict[str, object]]:
+    """Names, colours and grids as read in intuitem/ciso-assistant-community, backend/library/libraries."""
     return json.loads((Path(__file__).parent / "ciso_assistant_matrices.json").read_text("utf-8"))
 
 
@@ -75,7 +76,7 @@ def test_public_ciso_assistant_matrices_load_and_look_up_cell_by_cell(facts: dic
     """Every matrix of CISO Assistant's libraries gives, at each cell, the level that its grid points at."""
     named = {axis: [{"name": name} for name in facts[axis]] for axis in ("probability", "impact")}
     risk = [{"name": name, "hexcolor": colour} for name, colour in zip(facts["risk"], facts["colours"], strict=True)]
-    library = {"objects": {"risk_matrix": [{**named, "risk": risk, "grid": facts["grid"]}]}}
+    library = {"objects": {facts["key"]: [{**named, "risk": risk, "grid": facts["grid"]}]}}
     path = tmp_path / "library.yaml"
     path.write_text(yaml.safe_dump(library, allow_unicode=True), "utf-8")
     matrix = Matrix.read(path)
