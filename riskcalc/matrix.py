@@ -49,8 +49,10 @@ class Matrix:
         """Read a matrix from our methodology.toml, or from CISO Assistant's library YAML.
 
         Of a YAML library the first matrix is taken: ``objects.risk_matrix[0]`` (newer: ``risk_matrices[0]``) with
-        ``probability``, ``impact``, ``risk`` and the 0-based ``grid[probability][impact]``. Raises MatrixError, naming the file, for a file
-        that can't be read or holds no consistent matrix.
+        ``probability``, ``impact``, ``risk`` and the 0-based ``grid[probability][impact]``.
+
+        Raises:
+            MatrixError: the file, which the message names, can't be read or holds no consistent matrix.
 
         >>> Matrix.read("data/methodology.toml").level(1, 5)
         'High'
@@ -184,7 +186,7 @@ def _whole(ratings: npt.ArrayLike, top: int, axis: str) -> npt.NDArray[np.intp]:
     else:
         numbers = np.floor(np.round(_as_float(given), _DIGITS) + 0.5)
         missing = np.isnan(numbers)
-        whole = np.where(missing, 1, numbers).astype(np.intp)
+        whole = np.where(missing, 1, np.clip(numbers, 0, top + 1)).astype(np.intp)
     if whole.size and not (whole.min() >= 1 and whole.max() <= top):
         raise ValueError(f"{axis} holds a rating off the scale; allowed: 1 to {top}, or missing for unrated")
     return np.where(missing, 0, whole)

@@ -28,7 +28,7 @@ MIL = ((0, 0, 0, 0), (1, 2, 2, 2), (1, 2, 2, 3), (1, 2, 3, 4), (2, 3, 4, 4), (2,
 
 def made(grid: tuple[tuple[int, ...], ...], levels: tuple[str, ...] = FIVE) -> Matrix:
     names = [tuple(f"{axis}{n}" for n in range(1, size + 1)) for axis, size in (("L", len(grid)), ("I", len(grid[0])))]
-    return Matrix(*names, tuple(map(Level, levels, GREYS, strict=False)), grid)
+    return Matrix(*names, tuple(Level(*pair) for pair in zip(levels, GREYS, strict=False)), grid)
 
 
 def ciso_matrices() -> list[dict[str, object]]:
