@@ -175,8 +175,11 @@ def unrated(scores: pd.DataFrame) -> str:
     )
 
 
-def finish(figure: go.Figure, title: str, summary: str, table: views.View, height: int) -> go.Figure:
-    """One look for all charts, and what a page needs to say about them without scripts."""
-    meta = {"riskcalc": {"title": title, "summary": summary.strip(), "table": table.as_json()}}
+def finish(
+    figure: go.Figure, title: str, summary: str, table: views.View, height: int, least_width: int = 640
+) -> go.Figure:
+    """One look for all charts, and what a page needs: the words, the data, the pixels below which it won't shrink."""
+    about = {"title": title, "summary": summary.strip(), "table": table.as_json(), "least_width": least_width}
+    meta = {"riskcalc": about}
     figure.update_layout(template=TEMPLATE, title_text=title, height=height, meta=meta)
     return figure

@@ -129,6 +129,7 @@ def _chart(figure: Any, number: int) -> dict[str, Any]:
         "title": title,
         "summary": said.get("summary", ""),
         "height": int(layout.get("height") or 450),
+        "least": int(said.get("least_width") or 640),
         "table": Markup(render(table)) if table else "",
         "json": _script_json(drawn),
     }

@@ -42,7 +42,9 @@ def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
         f"{unrated(scores)}"
     )
     table = views.table("Risks by cell of the matrix", ["View", "Likelihood", "Impact", "Level", "Risks"], rows)
-    return finish(figure, "Risks on the matrix: inherent, claimed, earned", summary, table, 120 + 68 * matrix.shape[0])
+    rows_high, columns_wide = matrix.shape
+    title = "Risks on the matrix: inherent, claimed, earned"
+    return finish(figure, title, summary, table, 120 + 68 * rows_high, least_width=140 + 3 * 56 * columns_wide)
 
 
 def movement(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
@@ -75,9 +77,8 @@ def movement(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
         f"From inherent (ring) to earned (dot). {still} of {count(len(rated), 'rated risk')} "
         f"{'stays' if still == 1 else 'stay'} at the inherent level. {unrated(scores)}"
     )
-    return finish(
-        figure, "Movement from inherent to earned", summary, scores_table(rated, matrix), 150 + 78 * matrix.shape[0]
-    )
+    height = 150 + 78 * matrix.shape[0]
+    return finish(figure, "Movement from inherent to earned", summary, scores_table(rated, matrix), height)
 
 
 # --- parts ---

@@ -19,5 +19,14 @@
       console.error(error);
     }
   }
+  const fit = (width) => {
+    for (const plot of document.querySelectorAll(".drawn .plot")) {
+      const least = Number(plot.dataset.least);
+      Plotly.relayout(plot, width ? { width: least, autosize: false } : { width: null, autosize: true });
+      plot.style.zoom = width ? Math.min(1, width / least) : "";
+    }
+  };
+  window.addEventListener("beforeprint", () => fit(660));
+  window.addEventListener("afterprint", () => fit(null));
   document.documentElement.dataset.charts = "ready";
 })();
