@@ -7,12 +7,17 @@ hypergeometric where its size is known. Confidence is one minus the risk of over
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from typing import Literal
 
-from scipy.special import betaincinv
+from scipy.special import bdtr, betaincinv, pdtr
 
-Rate = float | Decimal | Fraction
+Rate = float | str | Decimal | Fraction
+Model = Literal["binomial", "poisson", "hypergeometric"]
+_NEAR = 1e-9  # relative distance from the risk within which a floating-point probability is recomputed exactly
+_LARGEST = 100_000  # items; a plan that needs more is no plan
 
 
 def upper_limit(sample_size: int, deviations: int, confidence: Rate = 0.95, population: int | None = None) -> float:
@@ -41,6 +46,65 @@ def upper_limit(sample_size: int, deviations: int, confidence: Rate = 0.95, popu
     return float(betaincinv(deviations + 1, sample_size - deviations, float(confidence)))
 
 
+def sample_size(
+    tolerable_rate: Rate,
+    expected_rate: Rate = 0.0,
+    confidence: Rate = 0.95,
+    population: int | None = None,
+    model: Model | None = None,
+) -> int:
+    """The smallest sample that can show, at this confidence, that the deviation rate is tolerable.
+
+    The smallest n with P(X <= ceil(expected_rate x n)) <= 1 - confidence, where X counts the deviations in a sample
+    from a population that deviates at the tolerable rate: with ``model`` binomial, poisson (reliability factors), or
+    hypergeometric with ceil(tolerable_rate x population) deviating items. Without ``model`` it is hypergeometric where
+    the population is known, and binomial otherwise. Rates are taken as they are written: 0.07 is 7/100.
+
+    Raises:
+        ValueError: a rate or the confidence is out of range, the expected rate isn't below the tolerable one, a
+            hypergeometric plan has no population, or no sample of the population (or of 100,000 items) is enough.
+
+    >>> sample_size(0.05), sample_size(0.05, model="poisson"), sample_size("0.10", confidence="0.90", population=52)
+    (59, 60, 18)
+    """
+    tolerable, expected, risk = _exact(tolerable_rate), _exact(expected_rate), 1 - _exact(confidence)
+    if not 0 < risk < 1:
+        raise ValueError(f"confidence is {confidence}; allowed: more than 0 and less than 1")
+    if not 0 <= expected < tolerable < 1:
+        raise ValueError(
+            f"expected rate {expected_rate}, tolerable {tolerable_rate}; allowed: 0 <= expected < tolerable < 1"
+        )
+    chosen = model or ("binomial" if population is None else "hypergeometric")
+    if chosen == "hypergeometric" and population is None:
+        raise ValueError("a hypergeometric plan needs the population's size")
+    enough = _plan(chosen, tolerable, risk, population)
+    largest = population or _LARGEST
+    for size in range(1, largest + 1):
+        if enough(size, math.ceil(expected * size)):
+            return size
+    raise ValueError(f"no sample of up to {largest} items is enough for these rates")
+
+
+def _plan(model: Model, tolerable: Fraction, risk: Fraction, population: int | None) -> Callable[[int, int], bool]:
+    """Whether a sample of a size, with so many deviations allowed, uses up no more than the risk."""
+    if model == "poisson":
+        return lambda size, allowed: bool(pdtr(allowed, float(tolerable * size)) <= float(risk) * (1 + _NEAR))
+    if model == "binomial":
+        return lambda size, allowed: _binomial_at_most(size, allowed, tolerable, risk)
+    assert population is not None, "sample_size asks for it"
+    deviating = math.ceil(tolerable * population)
+    return lambda size, allowed: not _hypergeometric_exceeds(population, deviating, size, allowed, risk)
+
+
+def _binomial_at_most(size: int, allowed: int, rate: Fraction, risk: Fraction) -> bool:
+    """Whether P(X <= allowed) <= risk, X binomial; in whole numbers where floats are too near to call."""
+    near = float(bdtr(allowed, size, float(rate)))
+    if abs(near - float(risk)) > _NEAR * float(risk):
+        return near <= float(risk)
+    miss = 1 - rate
+    return sum(math.comb(size, k) * rate**k * miss ** (size - k) for k in range(allowed + 1)) <= risk
+
+
 def _exact(rate: Rate) -> Fraction:
     """The rate as it is written: 0.07 is 7/100, not the binary float beside it."""
     return Fraction(rate) if isinstance(rate, Fraction) else Fraction(str(rate))
@@ -50,17 +114,17 @@ def _hypergeometric_limit(sample_size: int, deviations: int, risk: Fraction, pop
     """The largest number of deviating items that the sample doesn't rule out; exact, in whole numbers."""
     if sample_size > population:
         raise ValueError(f"{sample_size} items of a population of {population}; allowed: at most the population")
-    samples = math.comb(population, sample_size)
-
-    def plausible(deviating: int) -> bool:
-        ways = sum(
-            math.comb(deviating, found) * math.comb(population - deviating, sample_size - found)
-            for found in range(deviations + 1)
-        )
-        return ways > risk * samples
-
     low, high = deviations, population - (sample_size - deviations)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if plausible(middle) else (low, middle - 1)
+        plausible = _hypergeometric_exceeds(population, middle, sample_size, deviations, risk)
+        low, high = (middle, high) if plausible else (low, middle - 1)
     return low
+
+
+def _hypergeometric_exceeds(population: int, deviating: int, size: int, at_most: int, risk: Fraction) -> bool:
+    """Whether P(X <= at_most) > risk for the deviations X in a sample of this size; exact, in whole numbers."""
+    ways = sum(
+        math.comb(deviating, found) * math.comb(population - deviating, size - found) for found in range(at_most + 1)
+    )
+    return ways > risk * math.comb(population, size)

@@ -1,4 +1,4 @@
-"""Upper deviation limits, against tables and packages that others published."""
+"""Upper deviation limits and planned sizes, against tables and packages that others published."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, hypergeom
 
-from riskcalc.sampling import upper_limit
+from riskcalc.sampling import sample_size, upper_limit
 
 # AICPA Audit Sampling Guide (2017), Appendix A, Tables A-3 (5 % risk) and A-4 (10 %): upper limit in percent,
 # rounded up to a tenth, as transcribed in jfa, tests/testthat/test-aicpa-appendix-a.R (f3723cc, 2024-10).
@@ -22,61 +22,61 @@ AICPA = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("confidence", "sample_size", "deviations", "percent"), AICPA)
+@pytest.mark.parametrize(("confidence", "items", "deviations", "percent"), AICPA)
 def test_binomial_limits_agree_with_the_aicpa_tables(
-    confidence: float, sample_size: int, deviations: int, percent: str
+    confidence: float, items: int, deviations: int, percent: str
 ) -> None:
     """Rounded up to a tenth of a percent, our exact limit is the table's."""
-    exact = upper_limit(sample_size, deviations, confidence)
+    exact = upper_limit(items, deviations, confidence)
     assert math.ceil(exact * 1000) / 10 == float(percent)
 
 
 @pytest.mark.parametrize(
-    ("confidence", "sample_size", "deviations", "upper"),
+    ("confidence", "items", "deviations", "upper"),
     [(0.9, 25, 0, 0.0879891606441), (0.95, 60, 1, 0.0766399949345), (0.9, 45, 1, 0.0837097661563)],
 )
-def test_binomial_limits_agree_with_r(confidence: float, sample_size: int, deviations: int, upper: float) -> None:
+def test_binomial_limits_agree_with_r(confidence: float, items: int, deviations: int, upper: float) -> None:
     """R 4.2.2, stats::binom.test(alternative = "less")."""
-    assert upper_limit(sample_size, deviations, confidence) == pytest.approx(upper, abs=1e-10)
+    assert upper_limit(items, deviations, confidence) == pytest.approx(upper, abs=1e-10)
 
 
 @pytest.mark.parametrize(
-    ("confidence", "population", "sample_size", "deviations", "count"),
+    ("confidence", "population", "items", "deviations", "count"),
     [(0.95, 10, 2, 1, 9), (0.9, 1200, 102, 0, 25), (0.9, 1200, 102, 2, 59)],
 )
 def test_hypergeometric_limits_agree_with_published_examples(
-    confidence: float, population: int, sample_size: int, deviations: int, count: int
+    confidence: float, population: int, items: int, deviations: int, count: int
 ) -> None:
     """jfa, evaluation() of a population of 10; Touw and Hoogduin's examples with a population of 1,200."""
-    assert upper_limit(sample_size, deviations, confidence, population) == count / population
+    assert upper_limit(items, deviations, confidence, population) == count / population
 
 
 @given(st.integers(1, 60), st.data())
-def test_the_binomial_limit_is_where_the_risk_is_used_up(sample_size: int, data: st.DataObject) -> None:
+def test_the_binomial_limit_is_where_the_risk_is_used_up(items: int, data: st.DataObject) -> None:
     """At the limit, seeing so few deviations has just the probability of the risk taken."""
-    deviations = data.draw(st.integers(0, sample_size - 1))
+    deviations = data.draw(st.integers(0, items - 1))
     confidence = data.draw(st.sampled_from([0.8, 0.9, 0.95, 0.99]))
-    limit = upper_limit(sample_size, deviations, confidence)
-    assert binom.cdf(deviations, sample_size, limit) == pytest.approx(1 - confidence, rel=1e-8)
+    limit = upper_limit(items, deviations, confidence)
+    assert binom.cdf(deviations, items, limit) == pytest.approx(1 - confidence, rel=1e-8)
 
 
 @given(st.integers(1, 40), st.data())
-def test_the_hypergeometric_limit_is_the_last_plausible_count(sample_size: int, data: st.DataObject) -> None:
+def test_the_hypergeometric_limit_is_the_last_plausible_count(items: int, data: st.DataObject) -> None:
     """The limit is plausible at the risk taken, one more deviating item isn't."""
-    population = data.draw(st.integers(sample_size, 200))
-    deviations = data.draw(st.integers(0, sample_size))
-    count = round(upper_limit(sample_size, deviations, 0.9, population) * population)
-    assert hypergeom.cdf(deviations, population, count, sample_size) > 0.1 - 1e-9
-    if count < population - (sample_size - deviations):
-        assert hypergeom.cdf(deviations, population, count + 1, sample_size) <= 0.1 + 1e-9
+    population = data.draw(st.integers(items, 200))
+    deviations = data.draw(st.integers(0, items))
+    count = round(upper_limit(items, deviations, 0.9, population) * population)
+    assert hypergeom.cdf(deviations, population, count, items) > 0.1 - 1e-9
+    if count < population - (items - deviations):
+        assert hypergeom.cdf(deviations, population, count + 1, items) <= 0.1 + 1e-9
 
 
 @given(st.integers(2, 60), st.data())
-def test_one_deviation_more_never_lowers_the_limit(sample_size: int, data: st.DataObject) -> None:
+def test_one_deviation_more_never_lowers_the_limit(items: int, data: st.DataObject) -> None:
     """Worse results give worse limits, whether the population is known or not."""
-    deviations = data.draw(st.integers(0, sample_size - 1))
-    population = data.draw(st.none() | st.integers(sample_size, 500))
-    before, after = (upper_limit(sample_size, each, 0.9, population) for each in (deviations, deviations + 1))
+    deviations = data.draw(st.integers(0, items - 1))
+    population = data.draw(st.none() | st.integers(items, 500))
+    before, after = (upper_limit(items, each, 0.9, population) for each in (deviations, deviations + 1))
     assert before < after
 
 
@@ -109,3 +109,86 @@ def test_figures_that_do_not_fit_are_refused(arguments: tuple[float, ...], messa
     """No limit is made up for a sample that can't be."""
     with pytest.raises(ValueError, match=message):
         upper_limit(*arguments)  # type: ignore[arg-type]
+
+
+# AICPA Audit Sampling Guide (2017), Appendix A, Tables A-1 (5 % risk) and A-2 (10 %), as transcribed in jfa:
+# confidence, tolerable rate, expected rate, sample size.
+AICPA_SIZES = [
+    ("0.95", "0.02", "0", 149), ("0.95", "0.03", "0", 99), ("0.95", "0.04", "0", 74), ("0.95", "0.04", "0.0325", 1936),
+    ("0.95", "0.05", "0.0025", 93), ("0.95", "0.05", "0.02", 181), ("0.95", "0.05", "0.04", 1348), ("0.95", "0.06", "0.03", 195),
+    ("0.95", "0.07", "0.025", 109), ("0.95", "0.08", "0", 36), ("0.95", "0.09", "0", 32), ("0.95", "0.10", "0.0025", 46),
+    ("0.95", "0.15", "0", 19), ("0.95", "0.20", "0.175", 720), ("0.90", "0.03", "0", 76), ("0.90", "0.05", "0", 45),
+    ("0.90", "0.05", "0.0225", 132), ("0.90", "0.06", "0", 38), ("0.90", "0.07", "0.03", 94), ("0.90", "0.08", "0.04", 98),
+    ("0.90", "0.10", "0", 22), ("0.90", "0.10", "0.05", 78), ("0.90", "0.20", "0", 11),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("confidence", "tolerable", "expected", "size"), AICPA_SIZES)
+def test_planned_sizes_agree_with_the_aicpa_tables(confidence: str, tolerable: str, expected: str, size: int) -> None:
+    """Binomial, with the expected number of deviations rounded up; also when the rates come as floats."""
+    assert sample_size(tolerable, expected, confidence) == size
+    assert sample_size(float(tolerable), float(expected), float(confidence)) == size
+
+
+def test_where_the_aicpa_table_differs_from_the_exact_size() -> None:
+    """10 % risk, tolerable 7 %, expected 3.25 %: the table prints 112, but P(X <= 4 | 112) is 0.1007, more than the risk."""
+    assert binom.cdf(4, 112, 0.07) > 0.10
+    assert sample_size("0.07", "0.0325", "0.90") == 113
+
+
+@pytest.mark.parametrize(
+    ("model", "population", "confidence", "tolerable", "expected", "size"),
+    [
+        # jfa (koenderks/jfa f3723cc), tests/testthat/test-planning.R
+        ("poisson", None, "0.95", "0.01", "0", 300), ("binomial", None, "0.95", "0.01", "0", 299),
+        ("binomial", None, "0.95", "0.05", "0.025", 234), ("hypergeometric", 1000, "0.95", "0.01", "0", 258),
+        ("hypergeometric", 1000, "0.95", "0.05", "0.025", 197), ("hypergeometric", 10000, "0.95", "0.05", "0", 59),
+        # Touw and Hoogduin, as quoted in jfa
+        ("poisson", None, "0.875", "0.02", "0", 104),
+        # AuditSampler's published examples, population known and unknown
+        (None, 500, "0.90", "0.04", "0.01", 90), ("binomial", 500, "0.90", "0.04", "0.01", 96),
+        (None, 500, "0.95", "0.08", "0.01", 55), (None, 500, "0.95", "0.09", "0.06", 196),
+        ("binomial", None, "0.95", "0.09", "0.06", 266), (None, 36000, "0.95", "0.04", "0.01", 156),
+        # small populations of control performances: ceil(rate x N) deviate
+        (None, 12, "0.90", "0.20", "0", 6), (None, 52, "0.95", "0.10", "0", 20), (None, 250, "0.95", "0.05", "0", 51),
+    ],
+)  # fmt: skip
+def test_planned_sizes_agree_with_other_packages(
+    model: str | None, population: int | None, confidence: str, tolerable: str, expected: str, size: int
+) -> None:
+    """jfa's and AuditSampler's figures for the three models."""
+    assert sample_size(tolerable, expected, confidence, population, model) == size  # type: ignore[arg-type]
+
+
+@given(st.integers(1, 30), st.integers(0, 10), st.sampled_from(["0.8", "0.9", "0.95"]))
+def test_the_planned_size_is_the_smallest_that_is_enough(tolerable: int, expected: int, confidence: str) -> None:
+    """It is enough by SciPy's binomial, and no smaller one is."""
+    if expected >= tolerable:
+        return
+    rate, likely = Fraction(tolerable, 100), Fraction(expected, 200)
+    size = sample_size(rate, likely, confidence)
+    risk = float(1 - Decimal(confidence)) * (1 + 1e-9)
+    enough = [binom.cdf(math.ceil(likely * n), n, float(rate)) <= risk for n in range(1, size + 1)]
+    assert enough == [False] * (size - 1) + [True]
+
+
+def test_rates_are_not_binary_floats() -> None:
+    """0.07 x 1300 is 91, not 92, and a risk of 1 - 0.90 is just 0.10: a tie counts as enough."""
+    assert sample_size(0.07, 0, 0.9, 1300) == sample_size(Fraction(91, 1300), 0, Fraction(9, 10), 1300)
+    assert sample_size(Fraction(9, 10), 0, 0.9) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0.05, 0.05), "allowed: 0 <= expected < tolerable < 1"),
+        ((1.0,), "allowed: 0 <= expected < tolerable < 1"),
+        ((0.05, 0, 0), "confidence is 0; allowed"),
+        ((0.05, 0, 0.95, None, "hypergeometric"), "needs the population's size"),
+        ((0.05, 0.0499, 0.95), "no sample of up to 100000 items"),
+    ],
+)
+def test_plans_that_cannot_be_made_are_refused(arguments: tuple[float, ...], message: str) -> None:
+    """Nobody gets a size that proves nothing."""
+    with pytest.raises(ValueError, match=message):
+        sample_size(*arguments)  # type: ignore[arg-type]
