@@ -16,7 +16,7 @@ from riskcalc.errors import UsageError
 from riskcalc.matrix import Matrix
 from riskcalc.period import Period
 from riskcalc.register import Register, load
-from riskcalc.scoring import score
+from riskcalc.scoring import score, score_lines
 
 _DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
 
@@ -26,7 +26,8 @@ class Assessment:
     """One business unit in one period.
 
     ``scores`` is the frame of ``riskcalc.score`` with each risk's title, owner, treatment and objective;
-    ``previous`` the same for the period before, or None; ``controls`` the frame of ``evidence.assess``.
+    ``previous`` the same for the period before, or None; ``controls`` the frame of ``evidence.assess``, ``lines``
+    that of ``scoring.score_lines``.
     """
 
     register: Register
@@ -36,6 +37,7 @@ class Assessment:
     scores: pd.DataFrame
     previous: pd.DataFrame | None
     controls: pd.DataFrame
+    lines: pd.DataFrame
 
     @property
     def matrix(self) -> Matrix:
@@ -82,6 +84,7 @@ def open_unit(business_unit: str, period: str = "", data_dir: str = "data", as_o
         described_scores(register, chosen),
         described_scores(register, before) if before else None,
         evidence.assess(register, chosen.name),
+        score_lines(register, chosen.name),
     )
 
 

@@ -15,6 +15,8 @@ from riskcalc.version import __version__
 
 if TYPE_CHECKING:
     from riskcalc.batch import Report
+    from riskcalc.methodology import Sampling
+    from riskcalc.planning import Planned
 
 WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
 
@@ -95,6 +97,76 @@ def check(data: str, as_json: bool, strict: bool) -> None:
             click.echo(str(finding))
         click.echo(f"{register.source}: no problems; {_count(len(found), 'finding')}; {_contents(register)}.")
     sys.exit(WRONG if strict and found else 0)
+
+
+@main.command(
+    cls=Examples,
+    epilog="""
+    riskcalc plan  # sizes for every control, latest period
+    riskcalc plan --unit payroll --json  # one unit, for a machine
+    riskcalc plan --control PAY-C01 --population joiners.csv --date-column date --out sample.csv  # draw the items
+    """,
+)
+@click.argument("data", default="data")
+@click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
+@click.option("--period", default="", help="The period to test, such as 2026-H1; default: the latest.")
+@click.option("--json", "as_json", is_flag=True, help="Print the sizes as JSON.")
+@click.option("--control", metavar="ID", help="Draw a sample for this control.")
+@click.option("--population", metavar="FILE", help="The items to draw from: a CSV file, a line per item.")
+@click.option("--date-column", metavar="NAME", help="Spread the sample over the period by this column's dates.")
+@click.option("--size", type=click.IntRange(1), help="Items to draw; default: the planned size.")
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Where the drawn items go; default: printed."
+)
+def plan(
+    data: str,
+    units: tuple[str, ...],
+    period: str,
+    as_json: bool,
+    control: str | None,
+    population: str | None,
+    **draw: Any,
+) -> None:
+    """Say how many items of each control to test and what that shows, or draw the items.
+
+    The draw depends on the population file alone: whoever has the file gets the same items again.
+    """
+    from riskcalc import planning
+    from riskcalc.register import load
+
+    if bool(control) != bool(population):
+        raise click.UsageError("To draw a sample, give both --control and --population.")
+    register = load(data)
+    plans = planning.plan(register, period, units)
+    if control and population:
+        _draw(planning.of_control(plans, control), population, register.methodology.sampling, **draw)
+    elif as_json:
+        click.echo(json.dumps([each.as_dict() for each in plans], indent=1, ensure_ascii=False))
+    else:
+        for each in plans:
+            click.echo(f"{each.unit_id:<12} {each.control_id:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
+        click.echo(f"{_count(len(plans), 'control')}. Sizes by frequency: {register.methodology.sampling.source}")
+
+
+def _draw(
+    planned: Planned, file: str, sampling: Sampling, date_column: str | None, size: int | None, out: Path | None
+) -> None:
+    from riskcalc import planning, selection
+    from riskcalc.outputs import write_whole
+
+    population = selection.read_population(file)
+    number = len(population.items)
+    order = selection.in_time(population, date_column) if date_column else list(range(number))
+    wanted = size or planning.planned_size(planned.frequency, number, sampling)
+    drawn = selection.select(order, wanted, population.sha256)
+    text = selection.as_csv(population, drawn)
+    if out:
+        write_whole(out, text.encode())
+    else:
+        click.echo(text, nl=False)
+    seed = f"seed {population.sha256[:12]} (the file's SHA-256)"
+    click.echo(f"{planned.control_id}: {len(drawn)} of {number} items drawn, {seed}.", err=True)
+    click.echo(planning.buys(len(drawn), number, sampling), err=True)
 
 
 @main.command(

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.methodology import Methodology, Sampling
+from riskcalc.planning import planned_size
 from riskcalc.register import Register
 from riskcalc.sampling import upper_limit
 
@@ -67,13 +68,13 @@ def conclude(
     sample_size: int,
     deviations: int,
     systematic: bool,
-    planned: int | None,
+    planned: int,
     sampling: Sampling,
     population: int | None = None,
 ) -> Conclusion:
     """Conclude on a test of operation: operated effectively, not effective, or insufficient evidence.
 
-    ``planned`` is the sample size that the control's frequency asks for; None where it has no fixed one.
+    ``planned`` is the sample size that the control's frequency asks for (``planning.planned_size``).
     """
     tolerable, confidence = sampling.tolerable_deviation_rate, sampling.confidence
     limit = _limit(sample_size, deviations, confidence, population)
@@ -89,7 +90,7 @@ def conclude(
     if limit <= tolerable:
         at_most = f"at {_percent(confidence)} confidence at most {_percent(limit)} deviate"
         return concluded("operated_effectively", f"{tested}: {at_most}")
-    if planned is not None and deviations == 0 and sample_size >= planned:
+    if deviations == 0 and sample_size >= planned:
         return concluded("operated_effectively", f"{tested}; the planned size for its frequency is {planned}")
     return concluded("insufficient_evidence", f"{tested}; too little to conclude")
 
@@ -136,14 +137,9 @@ def _from_operation(rounds: list[Any], frequency: str, sampling: Sampling) -> Co
     populations = {test["population"] for test in tests}
     population = populations.pop() if len(populations) == 1 else None
     items = sum(test["sample_size"] for test in tests)
-    return conclude(
-        items,
-        sum(test["deviations"] for test in tests),
-        any(test["systematic"] for test in tests),
-        sampling.planned_size.get(frequency),
-        sampling,
-        None if population is None or pd.isna(population) or population < items else int(population),
-    )
+    whole = None if population is None or pd.isna(population) or population < items else int(population)
+    deviations, systematic = sum(test["deviations"] for test in tests), any(test["systematic"] for test in tests)
+    return conclude(items, deviations, systematic, planned_size(frequency, whole, sampling), sampling, whole)
 
 
 def _earned(

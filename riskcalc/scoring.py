@@ -8,8 +8,6 @@ view at what it is documented and tested to do (riskcalc.evidence). Levels are l
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -19,6 +17,7 @@ from riskcalc.matrix import Matrix
 from riskcalc.register import Register
 
 VIEWS = ("inherent", "claimed", "earned")
+CONTROLLED = ("claimed", "earned")
 AXES = ("likelihood", "impact")
 Floats = npt.NDArray[np.float64]
 
@@ -43,18 +42,42 @@ def score(register: Register, period: str | None = None) -> pd.DataFrame:
     frame = register.risks[["unit_id", "risk_id"]].merge(
         rated[["risk_id", *AXES]], on="risk_id", how="left", validate="one_to_one"
     )
-    weights = evidence.assess(register, chosen.name)[["claimed", "earned"]]
-    links = _links(register, frame["risk_id"], weights)
+    lines = score_lines(register, chosen.name)
+    position = pd.Series(np.arange(len(frame)), index=frame["risk_id"].to_numpy())
+    lines["risk"] = position.loc[lines["risk_id"]].to_numpy()
     inherent = {axis: frame[axis].to_numpy(dtype=float, na_value=np.nan) for axis in AXES}
     codes = {}
     for view in VIEWS:
-        ratings = inherent if view == "inherent" else _residuals(inherent, links, view)
+        ratings = inherent if view == "inherent" else _residuals(inherent, lines, view)
         codes[view] = register.methodology.matrix.codes(ratings["likelihood"], ratings["impact"])
         for axis in AXES:
             frame[f"{view}_{axis}"] = ratings[axis]
         frame[f"{view}_score"] = ratings["likelihood"] * ratings["impact"]
         frame[f"{view}_level"] = _levels(codes[view], register)
     return _with_breaches(frame, codes["earned"], register)
+
+
+def score_lines(register: Register, period: str | None = None) -> pd.DataFrame:
+    """A row per control acting on a risk: what it takes away, claimed and earned, and why.
+
+    Columns: risk_id, control_id, acts_on, coverage, and for each view the control's weight and its effect, coverage x
+    weight; ``reason`` says why the earned weight is what it is. With the ratings, a reader can recompute every residual
+    from these rows. Ordered by risk and control; ``period`` is the latest by default.
+
+    Raises:
+        UsageError: no risk is rated in ``period``.
+
+    >>> from riskcalc.register import load
+    >>> score_lines(load("data")).columns[:3].tolist()
+    ['risk_id', 'control_id', 'acts_on']
+    """
+    weights = evidence.assess(register, register.period(period).name)
+    links = register.risk_controls.sort_values(["risk_id", "control_id"]).reset_index(drop=True)
+    coverage = links["coverage"].astype(float)
+    of_control = weights.loc[links["control_id"]].reset_index(drop=True)
+    by_view = {f"{view}_weight": of_control[view] for view in CONTROLLED}
+    effects = {f"{view}_effect": coverage * of_control[view] for view in CONTROLLED}
+    return links.assign(coverage=coverage, **by_view, **effects, reason=of_control["reason"])
 
 
 def residual(rating: Floats, effect: Floats, risk: npt.NDArray[np.intp]) -> Floats:
@@ -86,26 +109,10 @@ def level_counts(scores: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     return counts.reindex(scores["unit_id"].unique())
 
 
-def _links(register: Register, risk_ids: pd.Series[Any], weights: pd.DataFrame) -> pd.DataFrame:
-    """A row per link: its risk's position and, in each view, coverage x weight; in an order rows can't change."""
-    links = register.risk_controls.sort_values(["risk_id", "control_id"])
-    position = pd.Series(np.arange(len(risk_ids)), index=risk_ids.to_numpy())
-    coverage = links["coverage"].astype(float).to_numpy()
-    of_control = weights.loc[links["control_id"]]
-    return pd.DataFrame(
-        {
-            "risk": position.loc[links["risk_id"]].to_numpy(),
-            "acts_on": links["acts_on"].to_numpy(),
-            "claimed": coverage * of_control["claimed"].to_numpy(),
-            "earned": coverage * of_control["earned"].to_numpy(),
-        }
-    )
-
-
-def _residuals(inherent: dict[str, Floats], links: pd.DataFrame, view: str) -> dict[str, Floats]:
-    on_axis = {axis: links[links["acts_on"].isin([axis, "both"])] for axis in AXES}
+def _residuals(inherent: dict[str, Floats], lines: pd.DataFrame, view: str) -> dict[str, Floats]:
+    on_axis = {axis: lines[lines["acts_on"].isin([axis, "both"])] for axis in AXES}
     return {
-        axis: residual(inherent[axis], acting[view].to_numpy(), acting["risk"].to_numpy())
+        axis: residual(inherent[axis], acting[f"{view}_effect"].to_numpy(), acting["risk"].to_numpy())
         for axis, acting in on_axis.items()
     }
 

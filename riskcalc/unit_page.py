@@ -8,7 +8,7 @@ import pandas as pd
 
 from riskcalc import tables, views
 from riskcalc.assessment import Assessment
-from riskcalc.scoring import ranked
+from riskcalc.scoring import CONTROLLED, ranked
 from riskcalc.views import Cell, Result, View
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
@@ -84,6 +84,26 @@ def risks(unit: Assessment) -> View:
     return views.table("All risks", columns, rows, note=note)
 
 
+def score_lines(unit: Assessment) -> View:
+    """How each residual comes about: what every control takes away, and the products, for a reader to recompute."""
+    titles = unit.register.controls.set_index("control_id")["title"]
+    by_risk = dict(list(unit.lines.groupby("risk_id")))
+    rows: list[list[Cell]] = []
+    for risk in ranked(unit.scores).to_dict("records"):
+        products = [_product(risk, view) for view in CONTROLLED]
+        rows.append([risk["risk_id"], "", risk["title"], _product(risk, "inherent"), "", *products, ""])
+        for line in by_risk[risk["risk_id"]].to_dict("records") if risk["risk_id"] in by_risk else []:
+            taken = [f"{line[f'{view}_effect']:.0%}" for view in CONTROLLED]
+            control = [line["control_id"], titles[line["control_id"]], line["acts_on"], f"{line['coverage']:.0%}"]
+            rows.append(["", *control, *taken, line["reason"]])
+    columns = ["Risk", "Control", "Title", "Before, or acts on", "Coverage", "Claimed", "Earned", "Why earned so"]
+    note = (
+        "Under each risk, what every control takes away of likelihood, impact or both. "
+        "Residual = 1 + (rating - 1) x product of (1 - what each takes away)."
+    )
+    return views.table("How each residual comes about", columns, rows, numeric=columns[4:7], note=note)
+
+
 def controls(unit: Assessment) -> View:
     """Every control the unit counts on: what it claims, what it has earned, and why."""
     earned = unit.controls.to_dict("index")
@@ -156,3 +176,8 @@ def _count(scores: pd.DataFrame, where: str) -> tuple[str, str]:
 
 def _unrated_rows(scores: pd.DataFrame) -> list[dict[Any, Any]]:
     return scores[scores["likelihood"].isna()].to_dict("records")
+
+
+def _product(risk: Any, view: str) -> str:
+    """The score as the product that it is."""
+    return f"{risk[f'{view}_likelihood']:.2f} x {risk[f'{view}_impact']:.2f} = {risk[f'{view}_score']:.2f}"

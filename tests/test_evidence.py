@@ -26,13 +26,13 @@ SAMPLING = Methodology.read(Path(__file__).parent.parent / "data" / "methodology
         (19, 2, False, 15, None, "not_effective"),  # observed 10.5 %
         (60, 1, True, 25, None, "not_effective"),  # systematic, however rare
         (1, 0, False, 1, 1, "operated_effectively"),  # annual: 1 of 1
-        (30, 0, False, None, None, "operated_effectively"),  # no fixed size, but enough
-        (5, 0, False, None, None, "insufficient_evidence"),  # no fixed size and not enough
+        (22, 0, False, 22, None, "operated_effectively"),  # no fixed size: the smallest that is enough
+        (21, 0, False, 22, None, "insufficient_evidence"),
         (100, 5, False, 25, 100, "operated_effectively"),  # everything looked at: 5 % it is
     ],
 )
 def test_conclusions(
-    sample_size: int, deviations: int, systematic: bool, planned: int | None, population: int | None, name: str
+    sample_size: int, deviations: int, systematic: bool, planned: int, population: int | None, name: str
 ) -> None:
     """At 90 % confidence and a tolerable rate of 10 %, each case concludes as the methodology says."""
     assert conclude(sample_size, deviations, systematic, planned, SAMPLING, population).name == name
