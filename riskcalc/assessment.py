@@ -13,6 +13,7 @@ import pandas as pd
 
 from riskcalc import evidence
 from riskcalc.errors import UsageError
+from riskcalc.findings import Finding, findings
 from riskcalc.matrix import Matrix
 from riskcalc.period import Period
 from riskcalc.register import Register, load
@@ -27,7 +28,7 @@ class Assessment:
 
     ``scores`` is the frame of ``riskcalc.score`` with each risk's title, owner, treatment and objective;
     ``previous`` the same for the period before, or None; ``controls`` the frame of ``evidence.assess``, ``lines``
-    that of ``scoring.score_lines``.
+    that of ``scoring.score_lines``; ``findings`` the unit's consistency findings as of the day.
     """
 
     register: Register
@@ -38,6 +39,7 @@ class Assessment:
     previous: pd.DataFrame | None
     controls: pd.DataFrame
     lines: pd.DataFrame
+    findings: tuple[Finding, ...]
 
     @property
     def matrix(self) -> Matrix:
@@ -75,16 +77,17 @@ def open_unit(business_unit: str, period: str = "", data_dir: str = "data", as_o
     """
     register = load(data_dir).only(business_unit)
     chosen = register.period(period)
-    before = register.previous(chosen)
+    before, day = register.previous(chosen), _as_of(as_of, chosen)
     return Assessment(
         register,
         register.unit(business_unit),
         chosen,
-        _as_of(as_of, chosen),
+        day,
         described_scores(register, chosen),
         described_scores(register, before) if before else None,
         evidence.assess(register, chosen.name),
         score_lines(register, chosen.name),
+        tuple(found for found in findings(register, chosen.name, day) if found.unit_id == business_unit),
     )
 
 

@@ -71,12 +71,13 @@ def main() -> None:
 @click.argument("data", default="data")
 @click.option("--json", "as_json", is_flag=True, help="Print problems and findings as JSON.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if there are findings.")
-def check(data: str, as_json: bool, strict: bool) -> None:
+@click.option("--period", default="", help="The period to look at, such as 2026-H1; default: the latest.")
+def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     """Say everything that is wrong with the register in DATA, and what deserves a second look.
 
     Problems (the register can't be used) end with exit code 2, findings with 0.
     """
-    from riskcalc.checks import findings
+    from riskcalc.findings import findings
     from riskcalc.register import load
 
     try:
@@ -89,7 +90,7 @@ def check(data: str, as_json: bool, strict: bool) -> None:
         else:
             click.echo(str(error))
         sys.exit(BAD_INPUT)
-    found = findings(register)
+    found = findings(register, period)
     if as_json:
         click.echo(json.dumps({"problems": [], "findings": [finding.as_dict() for finding in found]}, indent=1))
     else:

@@ -62,6 +62,12 @@ def breaches(unit: Assessment) -> View:
     return views.table(f"Worse than appetite ({unit.unit['appetite']})", columns, rows)
 
 
+def findings(unit: Assessment) -> View:
+    """What in the unit's register deserves a second look, the graver first, and what to do about it."""
+    rows = [[found.row, found.severity, found.message, found.advice] for found in unit.findings]
+    return views.table("Open points", ["Row", "Severity", "What", "What to do"], rows)
+
+
 def risks(unit: Assessment) -> View:
     """Every risk of the unit with its ratings, levels and the reason given for the rating; unrated ones too."""
     rationale = unit.register.ratings.query("period == @unit.period.name").set_index("risk_id")["rationale"]

@@ -78,7 +78,7 @@ def test_numbers_know_no_pictures_and_no_runs(module: str) -> None:
     assert not imports(ROOT / "riskcalc" / f"{module}.py") & (shows | runs)
 
 
-@pytest.mark.parametrize("leaf", ["cli", "progress", "worker", "batch", "checks"])
+@pytest.mark.parametrize("leaf", ["cli", "progress", "worker", "batch"])
 def test_leaves_are_imported_by_leaves_only(leaf: str) -> None:
     """Deleting the command line or the runner breaks nothing that a notebook uses."""
     users = {module.stem for module in MODULES if leaf in imports(module)}
