@@ -27,7 +27,7 @@ def control(row: int, **cells: str) -> Edit:
     return lambda rows: rows["controls"][row].update(cells)
 
 
-def tested(row: int, **cells: str) -> Edit:
+def a_test(row: int, **cells: str) -> Edit:
     return lambda rows: rows["control_tests"][row].update(cells)
 
 
@@ -70,16 +70,16 @@ CASES: list[tuple[str, str, Edit]] = [
     ("control-undocumented", "A-C1", control(0, documentation="")),
     ("key-control-design", "A-C1", control(0, design="partially_effective")),
     ("key-control-untested", "A-C1", lambda rows: rows["control_tests"].pop(0)),
-    ("key-control-failed", "A-G1", tested(2, deviations="4")),
+    ("key-control-failed", "A-G1", a_test(2, deviations="4")),
     ("under-sampled", "A-C1", control(0, frequency="daily")),
     ("automated-without-itgc", "A-C1", control(0, nature="automated")),
     ("cuec-thin", "A-C1", control(0, performed_by="user_entity")),
     ("subservice-unnamed", "A-C1", control(0, performed_by="subservice")),
     ("subservice-misplaced", "A-C1", control(0, subservice_id="SUB-1")),
-    ("self-tested", "T1", tested(0, tested_by="C. Owner")),
+    ("self-tested", "T1", a_test(0, tested_by="C. Owner")),
     ("test-without-evidence", "T9", add("control_tests", **{**RETEST, "evidence": ""})),
-    ("test-before-period", "T1", tested(0, tested_on="2025-12-31")),
-    ("deviation-without-deficiency", "A-C2", tested(1, deviations="1")),
+    ("test-before-period", "T1", a_test(0, tested_on="2025-12-31")),
+    ("deviation-without-deficiency", "A-C2", a_test(1, deviations="1")),
     ("retest-failed", "T9", add("control_tests", **RETEST)),
     ("deficiency-past-due", "D1", add("deficiencies", **{**DEFICIENCY, "due_on": "2026-06-29"})),
     ("report-period-short", "alpha", lambda rows: rows["business_units"][0].update(report_from="2026-01-02")),
