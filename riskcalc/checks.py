@@ -223,6 +223,21 @@ def _subservice_on_own(subject: Subject) -> Seen:
             yield control["unit_id"], control["control_id"], "names a subservice organisation that doesn't perform it"
 
 
+def _subservice_report(subject: Subject) -> Seen:
+    for control in subject.controls:
+        if control["performed_by"] == "subservice" and control["earned"] < control["claimed"]:
+            yield control["unit_id"], control["control_id"], f"a subservice organisation's control: {control['reason']}"
+
+
+def _subservice_unreviewed(subject: Subject) -> Seen:
+    organisations = subject.register.subservice_organisations.set_index("subservice_id").to_dict("index")
+    for control in subject.controls:
+        organisation = organisations.get(control["subservice_id"])
+        if organisation and not pd.isna(organisation["report_type"]) and pd.isna(organisation["reviewed_by"]):
+            message = f"nobody has reviewed {organisation['name']}'s report, nor the user entity controls it asks of us"
+            yield control["unit_id"], control["control_id"], message
+
+
 # --- tests and deficiencies ---------------------------------------------------------------------------
 
 
@@ -325,6 +340,12 @@ CHECKS: dict[str, tuple[Severity, str, Check]] = {
     "cuec-thin": ("warning", "Say who has to do what, when, and with which report.", _thin_cuec),
     "subservice-unnamed": ("error", "Name the subservice organisation in subservice_id.", _subservice_unnamed),
     "subservice-misplaced": ("warning", "Clear subservice_id, or set performed_by to subservice.", _subservice_on_own),
+    "subservice-report": (
+        "warning",
+        "Obtain a report or a bridge letter, or test the control yourselves.",
+        _subservice_report,
+    ),
+    "subservice-unreviewed": ("warning", "Review it, and record by whom and when.", _subservice_unreviewed),
     "self-tested": ("error", "Have somebody independent of the control test it again.", _self_tested),
     "test-without-evidence": ("warning", "Say where the evidence is kept.", _tested_without_evidence),
     "test-before-period": ("error", "Test the control's operation in the period.", _tested_too_early),

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.methodology import Methodology, Sampling
+from riskcalc.period import Period
 from riskcalc.planning import planned_size
 from riskcalc.register import Register
 from riskcalc.sampling import upper_limit
@@ -110,14 +111,49 @@ def _conclusions(register: Register, period: str) -> dict[str, Conclusion]:
         by_control.setdefault(str(test["control_id"]), []).append(test)
     type1 = set(register.business_units.loc[register.business_units["report_type"] == "type1", "unit_id"])
     sampling = register.methodology.sampling
+    reports = _carved_out(register)
     found = {}
     for control in register.controls.to_dict("records"):
         rounds = by_control.get(control["control_id"], [])
-        if control["unit_id"] in type1:
+        if control["performed_by"] == "subservice" and control["subservice_id"] in reports:
+            found[control["control_id"]] = from_report(reports[control["subservice_id"]], register.period(period))
+        elif control["unit_id"] in type1:
             found[control["control_id"]] = _from_walkthroughs(rounds)
         else:
             found[control["control_id"]] = _from_operation(rounds, control["frequency"], sampling)
     return found
+
+
+def _carved_out(register: Register) -> dict[str, Any]:
+    """The subservice organisations whose controls are outside our report, so that theirs has to speak for them."""
+    organisations = register.subservice_organisations
+    carved = organisations[organisations["method"] == "carve_out"]
+    return {record["subservice_id"]: record for record in carved.to_dict("records")}
+
+
+def from_report(report: Mapping[Any, Any], period: Period) -> Conclusion:
+    """Conclude on a carved-out control from the subservice organisation's own report.
+
+    Only a Type 2 report says that controls operated, and only for its own period: a day of ours that it doesn't cover
+    leaves insufficient evidence; a modified opinion or an exception that matters is as good as a failed test.
+    """
+    if pd.isna(report["report_type"]):
+        return Conclusion("not_tested", f"no report of {report['name']} is on record")
+    if report["report_type"] == "type1":
+        return Conclusion("insufficient_evidence", f"{report['name']} reports on design only (Type 1)")
+    first, last = report["report_from"].date(), report["report_to"].date()
+    said = f"{report['name']} reports on {first} to {last}"
+    faults = [f"opinion {report['opinion']}"] if report["opinion"] != "unmodified" else []
+    faults += ["an exception that matters"] if report["exception"] == "matters" else []
+    if faults:
+        return Conclusion("not_effective", f"{said}: {' and '.join(faults)}")
+    uncovered = max(0, (first - period.first_day).days) + max(0, (period.last_day - last).days)
+    length = (period.last_day - period.first_day).days + 1
+    if uncovered >= length:
+        return Conclusion("not_tested", f"{said}, not on any day of {period.name}")
+    if uncovered:
+        return Conclusion("insufficient_evidence", f"{said}: {uncovered} days of {period.name} are not covered")
+    return Conclusion("operated_effectively", f"{said}, without an exception that matters")
 
 
 def _from_walkthroughs(rounds: list[Any]) -> Conclusion:
@@ -163,8 +199,8 @@ def _own_weight(control: Any, conclusion: Conclusion, methodology: Methodology) 
     """Design weight x operating weight, 0 where somebody else performs it or nothing documents it."""
     if control["performed_by"] == "user_entity":
         return Decimal(0), "a user entity's control is an assumption"
-    if control["performed_by"] == "subservice":
-        return Decimal(0), "no report of the subservice organisation is on record"
+    if control["performed_by"] == "subservice" and pd.isna(control["subservice_id"]):
+        return Decimal(0), "no subservice organisation is named"
     if pd.isna(control["documentation"]):
         return Decimal(0), "not documented"
     design = methodology.weights.design[control["design"]]

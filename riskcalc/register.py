@@ -39,6 +39,7 @@ class Register:
     control_tests: pd.DataFrame
     deficiencies: pd.DataFrame
     mappings: pd.DataFrame
+    subservice_organisations: pd.DataFrame
 
     @cached_property
     def periods(self) -> tuple[Period, ...]:
@@ -83,8 +84,11 @@ class Register:
             for name in ("controls", "control_tests", "deficiencies", "mappings")
             for table in [getattr(self, name)]
         }
+        named = of_needed["controls"]["subservice_id"].dropna()
+        subservice = self.subservice_organisations
         return replace(
             self,
+            subservice_organisations=subservice[subservice["subservice_id"].isin(named)],
             business_units=self.business_units[self.business_units["unit_id"] == unit],
             control_objectives=self.control_objectives[self.control_objectives["unit_id"] == unit],
             risks=risks,

@@ -316,7 +316,7 @@ class Control(Row):
     key: YesNo
     component: Component
     performed_by: Literal["own", "user_entity", "subservice"]
-    subservice_id: Maybe[str]
+    subservice_id: Annotated[Maybe[str], Ref("subservice_organisations")]
     design: Design
     documentation: Maybe[str]
     relies_on: Annotated[Names, Ref("controls")]
@@ -389,6 +389,40 @@ class Deficiency(Row):
         )
 
 
+class SubserviceOrganisation(Row):
+    """Somebody whose services are part of ours, and what its own SOC report says; blank report: none received."""
+
+    primary_key = ("subservice_id",)
+    subservice_id: Text
+    name: Text
+    service: Text
+    method: Literal["carve_out", "inclusive"]
+    report_type: Maybe[Literal["type1", "type2"]]
+    report_from: Maybe[Day]
+    report_to: Maybe[Day]
+    opinion: Maybe[Literal["unmodified", "qualified", "adverse", "disclaimer"]]
+    exception: Maybe[Literal["none", "minor", "matters"]]
+    reviewed_by: Maybe[str]
+    reviewed_on: Maybe[Day]
+    reference: Maybe[str]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        for column in ("report_to", "opinion", "exception"):
+            given = getattr(self, column) is not None
+            yield from _require(given or self.report_type is None, column, "blank, but a report is given")
+            yield from _require(
+                not given or self.report_type is not None, column, "must be blank without a report_type"
+            )
+        if self.report_type == "type2" and self.report_to is not None:
+            fits = self.report_from is not None and self.report_from < self.report_to
+            yield from _require(fits, "report_from", f"must be a date before report_to, {self.report_to}")
+        else:
+            yield from _require(
+                self.report_from is None, "report_from", "must be blank: only a Type 2 report has a period"
+            )
+
+
 class Mapping(Row):
     """Another framework's requirement that the same control serves."""
 
@@ -408,4 +442,5 @@ TABLES: dict[str, type[Row]] = {
     "control_tests": ControlTest,
     "deficiencies": Deficiency,
     "mappings": Mapping,
+    "subservice_organisations": SubserviceOrganisation,
 }

@@ -127,6 +127,19 @@ ROWS: dict[str, list[dict[str, str]]] = {
         ]
     ],
     "deficiencies": [],
+    "subservice_organisations": [
+        {
+            "subservice_id": "SUB-1",
+            "name": "Hosting Ltd",
+            "service": "Hosting",
+            "method": "carve_out",
+            "report_type": "type2",
+            "report_from": "2026-01-01",
+            "report_to": "2026-06-30",
+            "opinion": "unmodified",
+            "exception": "none",
+        }
+    ],
     "mappings": [{"control_id": "A-G1", "framework": "SOC 2", "reference": "CC6.1"}],
 }
 

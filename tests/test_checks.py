@@ -49,6 +49,7 @@ RETEST = {
     "evidence": "E-9", "retest_of": "T3",
 }  # fmt: skip
 DETECTIVE = both(control(0, kind="detective"), control(1, kind="corrective"))
+SUBSERVICE = control(0, performed_by="subservice", subservice_id="SUB-1")
 CASES: list[tuple[str, str, Edit]] = [
     (
         "objective-without-risk",
@@ -76,6 +77,12 @@ CASES: list[tuple[str, str, Edit]] = [
     ("cuec-thin", "A-C1", control(0, performed_by="user_entity")),
     ("subservice-unnamed", "A-C1", control(0, performed_by="subservice")),
     ("subservice-misplaced", "A-C1", control(0, subservice_id="SUB-1")),
+    (
+        "subservice-report",
+        "A-C1",
+        both(SUBSERVICE, lambda rows: rows["subservice_organisations"][0].update(report_to="2026-03-31")),
+    ),
+    ("subservice-unreviewed", "A-C1", SUBSERVICE),
     ("self-tested", "T1", a_test(0, tested_by="C. Owner")),
     ("test-without-evidence", "T9", add("control_tests", **{**RETEST, "evidence": ""})),
     ("test-before-period", "T1", a_test(0, tested_on="2025-12-31")),

@@ -51,7 +51,12 @@ def earned(tmp_path: Path, edit: object) -> dict[str, tuple[float, str]]:
         ({"design": "partially_effective"}, 0.5, "design partially effective; 0 of 5 deviated"),
         ({"design": "ineffective"}, 0.0, "design ineffective"),
         ({"performed_by": "user_entity"}, 0.0, "a user entity's control is an assumption"),
-        ({"performed_by": "subservice"}, 0.0, "no report of the subservice organisation"),
+        ({"performed_by": "subservice"}, 0.0, "no subservice organisation is named"),
+        (
+            {"performed_by": "subservice", "subservice_id": "SUB-1"},
+            1.0,
+            "Hosting Ltd reports on 2026-01-01 to 2026-06-30, without",
+        ),
         ({"frequency": "daily"}, 0.5, "0 of 5 deviated; too little to conclude"),
     ],
 )
@@ -119,3 +124,36 @@ def test_a_type_1_unit_earns_by_walkthroughs(tmp_path: Path) -> None:
     """At a date, what counts is that the control exists and is in use."""
     assert earned(tmp_path, None)["B-C1"] == (1.0, "walked through: it exists and is in use")
     assert earned(tmp_path, lambda rows: rows["control_tests"].pop())["B-C1"] == (0.0, "no walkthrough in the period")
+
+
+@pytest.mark.parametrize(
+    ("report", "weight", "reason"),
+    [
+        ({"report_from": "2025-01-01", "report_to": "2026-12-31"}, 1.0, "without an exception that matters"),
+        ({"exception": "minor"}, 1.0, "without an exception that matters"),
+        ({"report_to": "2026-06-29"}, 0.5, "1 days of 2026-H1 are not covered"),
+        ({"report_from": "2026-02-01"}, 0.5, "31 days of 2026-H1 are not covered"),
+        ({"report_from": "2025-01-01", "report_to": "2025-12-31"}, 0.0, "not on any day of 2026-H1"),
+        ({"exception": "matters"}, 0.0, "an exception that matters"),
+        ({"opinion": "qualified"}, 0.0, "opinion qualified"),
+        ({"report_type": "type1", "report_from": ""}, 0.5, "reports on design only (Type 1)"),
+        (
+            {"report_type": "", "report_from": "", "report_to": "", "opinion": "", "exception": ""},
+            0.0,
+            "no report of Hosting Ltd",
+        ),
+        ({"method": "inclusive"}, 1.0, "0 of 5 deviated"),
+    ],
+)
+def test_a_carved_out_control_earns_what_its_own_report_covers(
+    tmp_path: Path, report: dict[str, str], weight: float, reason: str
+) -> None:
+    """Another's report counts for its own period, without a modified opinion; an inclusive one is tested like ours."""
+
+    def edit(rows: dict[str, list[dict[str, str]]]) -> None:
+        rows["controls"][0].update(performed_by="subservice", subservice_id="SUB-1")
+        rows["subservice_organisations"][0].update(report)
+
+    got = earned(tmp_path, edit)["A-C1"]
+    assert got[0] == weight
+    assert reason in got[1]
