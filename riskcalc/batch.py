@@ -43,13 +43,19 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """A request that was found to be possible: the jobs, each unit's input hash, and where it all goes."""
+    """A request that was found to be possible: the jobs, the hashes of their inputs, and where it all goes.
+
+    ``inputs`` is the hash of all that a unit depends on, ``prints`` the fingerprint of its share of the register,
+    ``source`` the folder of the register.
+    """
 
     folder: Path
     period: str
     unit_ids: tuple[str, ...]
     jobs: tuple[Job, ...]
     inputs: dict[str, str]
+    prints: dict[str, str]
+    source: str
     portfolio: Job
     force: bool
 
@@ -99,8 +105,12 @@ def plan(request: Request) -> Plan:
         "index",
         request.timeout,
     )
-    inputs = {job.unit_id: _inputs(register.only(job.unit_id), job) for job in jobs}
-    return Plan(folder, period, tuple(register.business_units["unit_id"]), jobs, inputs, whole, request.force)
+    prints = {unit_id: register.only(unit_id).fingerprint() for unit_id in units}
+    inputs = {job.unit_id: _inputs(prints[job.unit_id], job) for job in jobs}
+    every, source = tuple(register.business_units["unit_id"]), str(register.source.resolve())
+    return Plan(
+        folder, period, every, jobs, inputs, {**prints, "": register.fingerprint()}, source, whole, request.force
+    )
 
 
 def run(plan: Plan, executor: Executor, engine: Engine, seen: Seen) -> Report:
@@ -111,7 +121,7 @@ def run(plan: Plan, executor: Executor, engine: Engine, seen: Seen) -> Report:
     manifest, which is then not ``finished``.
     """
     with _alone_in(plan.folder):
-        manifest = Manifest.begin(plan.folder, plan.period, plan.unit_ids)
+        manifest = Manifest.begin(plan.folder, plan.period, plan.source, plan.unit_ids, replace=plan.force)
         waiting = list(_still_to_run(plan, manifest, seen))
         manifest.write()
         futures: dict[Future[Outcome], Job] = {executor.submit(engine, job): job for job in waiting}
@@ -148,10 +158,10 @@ def _job(unit_id: str, notebook: Path, parameters: dict[str, Value], folder: Pat
     return Job(unit_id, str(notebook), parameters, str(folder), stem, timeout, expects)
 
 
-def _inputs(register: Register, job: Job) -> str:
+def _inputs(fingerprint: str, job: Job) -> str:
     """The hash of all that a unit's outputs depend on."""
     parts = [
-        register.fingerprint(),
+        fingerprint,
         sha256(Path(job.notebook)),
         json.dumps(job.parameters, sort_keys=True),
         __version__,
@@ -172,7 +182,8 @@ def _still_to_run(plan: Plan, manifest: Manifest, seen: Seen) -> Iterator[Job]:
 
 def _entry(plan: Plan, job: Job, outcome: Outcome) -> Entry:
     files = {name: sha256(plan.folder / name) for name in outcome.files}
-    return Entry(job.unit_id, outcome.status, outcome.seconds, plan.inputs.get(job.unit_id, ""), files, outcome.error)
+    hashes = plan.inputs.get(job.unit_id, ""), plan.prints["" if job is plan.portfolio else job.unit_id]
+    return Entry(job.unit_id, outcome.status, outcome.seconds, *hashes, files, outcome.error)
 
 
 def _report(plan: Plan, manifest: Manifest) -> Report:

@@ -77,7 +77,7 @@ def ranking(scores: pd.DataFrame, matrix: Matrix, most: int = 20) -> go.Figure:
     leader = (
         "No risk is rated."
         if first is None
-        else f"{first['risk_id']}, {first['title']}, is the worst on the earned view."
+        else f"{first['risk_id']}, {first['title']}, is the worst: by earned level, then by score."
     )
     cut = f" The {most} worst of {len(order)} are drawn." if len(order) > most else ""
     return finish(
@@ -112,9 +112,10 @@ def levels_by_unit(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
     figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
     figure.update_xaxes(title="Number of risks")
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    worst = matrix.level_names[-1]
-    bad = count(int(counts[worst].sum()), "risk")
-    summary = f"{bad} of {len(scores)} at {worst} on the earned view. {unrated(scores)}"
+    outside = count(int(scores["breach"].sum()), "rated risk")
+    summary = (
+        f"{outside} of {int(scores['likelihood'].notna().sum())} worse than the unit's appetite. {unrated(scores)}"
+    )
     rows = [
         [unit, *(str(int(count)) for count in row)] for unit, row in zip(counts.index, counts.to_numpy(), strict=True)
     ]

@@ -182,7 +182,12 @@ def _draw(
 @click.argument("data", default="data")
 @click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
 @click.option("--period", default="", help="The period to assess, such as 2026-H1; default: the latest.")
-@click.option("--as-of", default="", metavar="DATE", help="The day to look from; default: the period's last.")
+@click.option(
+    "--as-of",
+    default="",
+    metavar="DATE",
+    help="The day from which dues and acceptances are seen; default: the period's last.",
+)
 @click.option(
     "--out", default="reports", show_default=True, type=click.Path(path_type=Path), help="Where the pages go."
 )

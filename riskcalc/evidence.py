@@ -7,7 +7,7 @@ conclusion and the methodology. The rules are those of docs/methodology.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -88,6 +88,9 @@ def conclude(
         return concluded("not_effective", f"{tested}, systematically")
     if Fraction(deviations, sample_size) > Fraction(tolerable):
         return concluded("not_effective", f"{tested}, more than the tolerable {_percent(tolerable)}")
+    if sample_size == population:
+        name = "operated_effectively"  # not more than tolerable, and nothing is left that could deviate
+        return concluded(name, f"all {sample_size} tested, {deviations} deviated")
     if limit <= tolerable:
         at_most = f"at {_percent(confidence)} confidence at most {_percent(limit)} deviate"
         return concluded("operated_effectively", f"{tested}: {at_most}")
@@ -112,6 +115,9 @@ def _conclusions(register: Register, period: str) -> dict[str, Conclusion]:
     type1 = set(register.business_units.loc[register.business_units["report_type"] == "type1", "unit_id"])
     sampling = register.methodology.sampling
     reports = _carved_out(register)
+    others = register.control_tests[register.control_tests["period"] != period]
+    earlier = others[others["tested_on"] <= pd.Timestamp(register.period(period).last_day)]
+    before = earlier.groupby("control_id")["tested_on"].max().to_dict()
     found = {}
     for control in register.controls.to_dict("records"):
         rounds = by_control.get(control["control_id"], [])
@@ -121,6 +127,9 @@ def _conclusions(register: Register, period: str) -> dict[str, Conclusion]:
             found[control["control_id"]] = _from_walkthroughs(rounds)
         else:
             found[control["control_id"]] = _from_operation(rounds, control["frequency"], sampling)
+        if found[control["control_id"]].name == "not_tested" and control["control_id"] in before:
+            reason = f"{found[control['control_id']].reason}; last tested on {before[control['control_id']]:%Y-%m-%d}"
+            found[control["control_id"]] = replace(found[control["control_id"]], reason=reason)
     return found
 
 
@@ -204,6 +213,8 @@ def _own_weight(control: Any, conclusion: Conclusion, methodology: Methodology) 
     if pd.isna(control["documentation"]):
         return Decimal(0), "not documented"
     design = methodology.weights.design[control["design"]]
+    if design == 0:
+        return design, f"design {control['design'].replace('_', ' ')}"
     operating: Decimal = getattr(methodology.weights.operating, conclusion.name)
     by_design = "" if design == 1 else f"design {control['design'].replace('_', ' ')}; "
     return design * operating, by_design + conclusion.reason

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from riskcalc.errors import UsageError
 from riskcalc.outputs import sha256, write_whole
 from riskcalc.version import __version__
 
@@ -23,6 +24,7 @@ class Entry:
     status: str = "pending"
     seconds: float = 0.0
     inputs_sha256: str = ""
+    register_sha256: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
     error: str | None = None
 
@@ -33,16 +35,27 @@ class Manifest:
 
     folder: Path
     period: str
+    source: str
     units: dict[str, Entry]
     organisation: Entry = field(default_factory=lambda: Entry("organisation"))
     finished: bool = False
 
     @classmethod
-    def begin(cls, folder: Path, period: str, unit_ids: Sequence[str]) -> Manifest:
-        """Start a run's manifest: what an earlier run of this version left is kept, all else is pending."""
-        earlier = _read(folder / FILE)
+    def begin(cls, folder: Path, period: str, source: str, unit_ids: Sequence[str], replace: bool = False) -> Manifest:
+        """Start a run's manifest: what an earlier run of the same register left is kept, all else is pending.
+
+        Raises UsageError if the folder holds the pages of another register, unless they are to be replaced.
+        """
+        earlier_source, earlier = _read(folder / FILE)
+        if earlier_source not in ("", source):
+            if not replace:
+                raise UsageError(
+                    f"{folder} holds the pages of another register, {earlier_source}; "
+                    "choose another --out, or --force to replace them."
+                )
+            earlier = {}
         units = {unit_id: earlier.get(unit_id, Entry(unit_id)) for unit_id in unit_ids}
-        manifest = cls(folder, period, units)
+        manifest = cls(folder, period, source, units)
         manifest.write()
         return manifest
 
@@ -59,6 +72,7 @@ class Manifest:
         """Write the whole manifest, atomically."""
         content = {
             "period": self.period,
+            "register": self.source,
             "riskcalc_version": __version__,
             "finished": self.finished,
             "organisation": {key: value for key, value in asdict(self.organisation).items() if key != "unit_id"},
@@ -77,10 +91,11 @@ class Manifest:
         return None
 
 
-def _read(path: Path) -> dict[str, Entry]:
-    """The entries of an earlier manifest; none where there is no manifest, or one that can't be read."""
+def _read(path: Path) -> tuple[str, dict[str, Entry]]:
+    """The register and the entries of an earlier manifest; nothing where there is none, or one that can't be read."""
     try:
-        units: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["units"]
-        return {unit["unit_id"]: Entry(**unit) for unit in units}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        content = json.loads(path.read_text("utf-8"))
+        units: list[dict[str, Any]] = content["units"]
+        return str(content.get("register", "")), {unit["unit_id"]: Entry(**unit) for unit in units}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "", {}

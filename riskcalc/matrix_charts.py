@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,8 @@ def movement(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
     """Where controls move each risk on the matrix: from inherent (ring) to earned (dot)."""
     rated = ranked(scores)
     figure = go.Figure(_cells(matrix, {}))
-    for (_, risk), shift in zip(rated.iterrows(), _spread(rated), strict=True):
+    beside = cycle(["bottom right", "top right", "bottom left", "top left"])
+    for (_, risk), shift, side in zip(rated.iterrows(), _spread(rated), beside, strict=False):
         ends = [[risk[f"inherent_{axis}"] + shift, risk[f"earned_{axis}"]] for axis in AXES]
         figure.add_scatter(
             x=ends[1],
@@ -65,7 +67,7 @@ def movement(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
                 "line": {"width": [2, 1], "color": [colour.INK, "#ffffff"]},
             },
             text=["", plain(risk["risk_id"], 14)],
-            textposition="bottom right",
+            textposition=side,
             textfont={"size": 10},
             hovertext=[hover(risk.to_frame().T, view)[0] for view in ("inherent", "earned")],
             hoverinfo="text",
@@ -74,8 +76,9 @@ def movement(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
     _name_ratings(figure, matrix)
     still = int((~_fell(rated)).sum())
     summary = (
-        f"From inherent (ring) to earned (dot). {still} of {count(len(rated), 'rated risk')} "
-        f"{'stays' if still == 1 else 'stay'} at the inherent level. {unrated(scores)}"
+        f"From inherent (ring) to earned (dot); risks rated alike are fanned out. "
+        f"{still} of {count(len(rated), 'rated risk')} {'stays' if still == 1 else 'stay'} at the inherent level. "
+        f"{unrated(scores)}"
     )
     height = 150 + 78 * matrix.shape[0]
     return finish(figure, "Movement from inherent to earned", summary, scores_table(rated, matrix), height)

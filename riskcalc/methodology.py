@@ -12,9 +12,9 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from riskcalc.cells import Frequency
 from riskcalc.errors import MatrixError, Problem, RegisterError
 from riskcalc.matrix import Matrix
-from riskcalc.schema import Frequency
 
 FILE = "methodology.toml"
 

@@ -52,7 +52,7 @@ def top_risks(portfolio: Portfolio, most: int = 15) -> View:
 
 def provenance(portfolio: Portfolio) -> View:
     """What the page was computed from, so that it can be computed again."""
-    return tables.provenance(portfolio, f"riskcalc run --period {portfolio.period.name} --as-of {portfolio.as_of}")
+    return tables.provenance(portfolio, f"riskcalc run DATA --period {portfolio.period.name} --as-of {portfolio.as_of}")
 
 
 def result(portfolio: Portfolio) -> Result:
@@ -96,4 +96,7 @@ def _page_link(unit: Any, run: Any) -> Cell:
 
 
 def _run_cell(run: Any) -> list[Cell]:
-    return [] if run is None else [{"text": run["status"], "note": (run.get("error") or "")}]
+    if run is None:
+        return []
+    note = "not run into this folder yet" if run["status"] == "pending" else run.get("error") or ""
+    return [{"text": run["status"], "note": note}]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,7 @@ from pydantic import ValidationError
 
 from riskcalc.errors import Problem
 from riskcalc.methodology import Methodology
-from riskcalc.period import Period
-from riskcalc.schema import TABLES, Ref, Row
+from riskcalc.schema import TABLES, Row
 
 
 @dataclass
@@ -46,6 +43,9 @@ class Table:
         return {cells[column] for cells in self.cells.values()} - {""}
 
 
+_SAVE_AS = "in a spreadsheet, save as CSV in UTF-8 with commas"
+
+
 def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
     """Read and check ``folder/name.csv``."""
     table = Table(name)
@@ -71,7 +71,7 @@ def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
 def _not_utf8(file: str, error: UnicodeDecodeError) -> Problem:
     line = len(error.object[: error.start + 1].splitlines())
     byte = f"byte 0x{error.object[error.start]:02x}"
-    return Problem(file, line, "", byte, "is not UTF-8; save the file as CSV with UTF-8 encoding")
+    return Problem(file, line, "", byte, f"is not UTF-8; {_SAVE_AS}")
 
 
 def _read_lines(table: Table, text: str, methodology: Methodology) -> None:
@@ -95,7 +95,8 @@ def _read_lines(table: Table, text: str, methodology: Methodology) -> None:
         else:
             table.whole = False
             number = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-            allowed = f"{number}, but the header has {len(header[1])} columns"
+            hint = "; a cell with a comma in it needs quotes around it" if len(cells) > len(header[1]) else ""
+            allowed = f"{number}, but the header has {len(header[1])} columns{hint}"
             table.problems.append(Problem(table.file, line, "", "", allowed))
     for line in table.cells:
         _read_row(table, line, methodology)
@@ -131,18 +132,18 @@ _CSV_ERRORS = {
 
 
 def _lines(table: Table, text: str) -> Iterator[tuple[int, list[str]]]:
-    """The records with the line that each starts at; wholly blank lines carry nothing and are passed over."""
+    """The records with the line that each starts at; wholly blank rows carry nothing and are passed over."""
     first = text.partition("\n")[0].rstrip("\r")
     for separator, name in ((";", "semicolons"), ("\t", "tabs")):
         if first.count(separator) > first.count(","):
-            allowed = f"the columns are separated by {name}; allowed: commas"
+            allowed = f"the columns are separated by {name}; allowed: commas ({_SAVE_AS})"
             table.problems.append(Problem(table.file, 1, "", first, allowed))
             return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     start = 1
     try:
         for cells in reader:
-            if cells:
+            if any(cells):
                 yield start, cells
             start = reader.line_num + 1
     except csv.Error as error:
@@ -156,7 +157,9 @@ def _wrong_columns(file: str, header: list[str], model: type[Row]) -> Iterator[P
         yield Problem(file, 1, column, "", "the column stands there twice")
     for column in dict.fromkeys(header):
         if column not in model.model_fields:
-            allowed = f"unknown column; allowed: {', '.join(model.model_fields)}"
+            near = get_close_matches(column.strip().lower(), model.model_fields, 1, 0.75)
+            meant = f"did you mean {near[0]!r}? " if near else ""
+            allowed = f"unknown column; {meant}allowed: {', '.join(model.model_fields)}"
             yield Problem(file, 1, column, "", allowed)
     for column in model.model_fields:
         if column not in header:
@@ -173,92 +176,3 @@ def _cell_problem(file: str, line: int, error: Any, cells: Mapping[str, str]) ->
         allowed = str(context.get("error", error["msg"]))
     value = cells.get(column, "")
     return Problem(file, line, column, value, allowed if value or "blank" in allowed else f"blank; {allowed}")
-
-
-# --- what holds between rows and tables -------------------------------------------------------------
-
-
-def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
-    """Problems that only show between rows: unknown references, cycles, periods of mixed kinds."""
-    for table in tables.values():
-        for column, info in TABLES[table.name].model_fields.items():
-            for ref in (mark for mark in info.metadata if isinstance(mark, Ref)):
-                yield from _unknown_references(table, column, tables[ref.table])
-    yield from _objective_of_another_unit(tables)
-    yield from _retest_of_another_control(tables["control_tests"])
-    yield from _cycles(tables["controls"], "relies_on", "a control must not rely on itself")
-    yield from _cycles(tables["control_tests"], "retest_of", "a test must not retest itself")
-    yield from _mixed_periods([tables["ratings"], tables["control_tests"]])
-
-
-def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Problem]:
-    if not target.whole:
-        return
-    known, several = target.keys, TABLES[table.name].model_fields[column].annotation == tuple[str, ...]
-    for line, cells in table.cells.items():
-        for name in cells[column].split("|") if several else [cells[column]]:
-            if name and name not in known:
-                yield Problem(table.file, line, column, name, f"is not in {target.file}; {_some(known)}")
-
-
-def _some(names: Iterable[str], most: int = 12) -> str:
-    """The names there are, or the first of them."""
-    ordered = sorted(names)
-    more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
-    return f"there are: {', '.join(ordered[:most])}{more}" if ordered else "it has no rows"
-
-
-def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]:
-    units = tables["business_units"].keys
-    unit_of = {row.objective_id: row.unit_id for row in tables["control_objectives"].rows.values()}
-    for line, risk in tables["risks"].rows.items():
-        unit = unit_of.get(risk.objective_id, risk.unit_id)
-        if unit != risk.unit_id and {unit, risk.unit_id} <= units:
-            allowed = f"belongs to unit {unit}; allowed: an objective of {risk.unit_id}"
-            yield Problem("risks.csv", line, "objective_id", risk.objective_id, allowed)
-
-
-def _retest_of_another_control(tests: Table) -> Iterator[Problem]:
-    control_of = {row.test_id: row.control_id for row in tests.rows.values()}
-    for line, test in tests.rows.items():
-        control = control_of.get(test.retest_of or "", test.control_id)
-        if control != test.control_id:
-            allowed = f"tests {control}; allowed: a test of {test.control_id}"
-            yield Problem(tests.file, line, "retest_of", test.retest_of, allowed)
-
-
-def _cycles(table: Table, column: str, rule: str) -> Iterator[Problem]:
-    """Chains that lead back to where they began, each told once, at its first line."""
-    key = TABLES[table.name].primary_key[0]
-    lines = {getattr(row, key): line for line, row in table.rows.items()}
-    points_at = {name: set(_names_in(table.rows[line], column)) for name, line in lines.items()}
-    while True:
-        try:
-            TopologicalSorter(points_at).prepare()
-            return
-        except CycleError as error:
-            chain = list(reversed(error.args[1]))[:-1]
-            first = min(range(len(chain)), key=lambda place: lines[chain[place]])
-            chain = [*chain[first:], *chain[:first], chain[first]]
-            line = lines[chain[0]]
-            allowed = f"{rule}, but here: {' -> '.join(chain)}"
-            yield Problem(table.file, line, column, table.cells[line][column], allowed)
-            for name, following in pairwise(chain):
-                points_at[name].discard(following)
-
-
-def _names_in(row: Row, column: str) -> tuple[str, ...]:
-    value = getattr(row, column)
-    return value if isinstance(value, tuple) else () if value is None else (value,)
-
-
-def _mixed_periods(tables: Iterable[Table]) -> Iterator[Problem]:
-    found = [(table.file, line, Period.parse(row.period)) for table in tables for line, row in table.rows.items()]
-    if not found:
-        return
-    [(usual, _)] = Counter(period.kind for _, _, period in found).most_common(1)
-    example = next(period.name for _, _, period in found if period.kind == usual)
-    for file, line, period in found:
-        if period.kind != usual:
-            allowed = f"is a {period.kind}, but most are {usual}s, such as {example}; allowed: periods of one kind"
-            yield Problem(file, line, "period", period.name, allowed)

@@ -16,7 +16,8 @@ import pandas as pd
 from riskcalc.errors import RegisterError, UsageError
 from riskcalc.methodology import FILE, Methodology
 from riskcalc.period import Period
-from riskcalc.reading import Table, check_references, read_table
+from riskcalc.reading import Table, read_table
+from riskcalc.references import check_references
 from riskcalc.schema import TABLES, Row
 
 
@@ -149,6 +150,8 @@ def find_folder(path: str | Path) -> Path:
     for place in places:
         if place.is_dir():
             return place
+    if wanted.is_file():
+        raise UsageError(f"{str(path)!r} is a file; a register is the folder that holds its files.")
     where = "" if wanted.is_absolute() else f" in {here} or above it"
     raise UsageError(f"There is no folder {str(path)!r}{where}.")
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from riskcalc.assessment import Assessment, Portfolio
 from riskcalc.version import __version__
-from riskcalc.views import Cell, View, facts, level_cell
+from riskcalc.views import Cell, View, facts, level_cell, table
 
 SUBJECT = "Risk to financial reporting"
 
@@ -49,24 +49,36 @@ def level_cells(risk: Any, opened: Assessment | Portfolio) -> list[Cell]:
 
 def provenance(opened: Assessment | Portfolio, command: str) -> View:
     """What a page was computed from; ``command`` computes it again."""
-    weights = opened.register.methodology.weights.operating
+    weights, sampling = opened.register.methodology.weights.operating, opened.register.methodology.sampling
+    rates = [f"{float(rate) * 100:.3g} %" for rate in (sampling.confidence, sampling.tolerable_deviation_rate)]
     return facts(
         "Method and provenance",
         [
-            ("Period, as of", f"{opened.period.name}, {opened.as_of}", "ratings and tests of this period"),
+            ("Period", opened.period.name, f"ratings and tests of this period; dues as of {opened.as_of}"),
             (
-                "Input",
+                "Register",
                 opened.register.fingerprint()[:12],
-                "first 12 digits of the SHA-256 of the rows and the methodology used",
+                "first 12 digits of register_sha256 in manifest.json: the rows and the methodology used",
             ),
             ("riskcalc", __version__, f"compute again with: {command}"),
             (
                 "Weights",
-                " / ".join(f"{weight:f}" for _, weight in weights),
+                " / ".join(f"{weight.normalize():f}" for _, weight in weights),
                 " / ".join(name.replace("_", " ") for name, _ in weights),
             ),
+            ("Tests of controls", " / ".join(rates), "confidence / tolerable deviation rate"),
         ],
     )
+
+
+def scales(opened: Assessment | Portfolio) -> View:
+    """The definitions that people rate by."""
+    method = opened.register.methodology
+    likelihood = [
+        ["Likelihood", str(n), rating.name, rating.definition] for n, rating in enumerate(method.likelihood, 1)
+    ]
+    impact = [["Impact", str(n), rating.name, rating.definition] for n, rating in enumerate(method.impact, 1)]
+    return table("The scales", ["Scale", "Rating", "Name", "Definition"], [*likelihood, *impact], numeric=["Rating"])
 
 
 def plain_values(row: dict[Any, Any]) -> dict[str, Any]:

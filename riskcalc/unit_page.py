@@ -9,7 +9,7 @@ import pandas as pd
 from riskcalc import tables, views
 from riskcalc.assessment import Assessment
 from riskcalc.scoring import CONTROLLED, ranked
-from riskcalc.views import Cell, Result, View
+from riskcalc.views import Cell, Result, View, level_cell
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
@@ -51,15 +51,30 @@ def figures(unit: Assessment) -> View:
     )
 
 
-def breaches(unit: Assessment) -> View:
-    """The risks whose earned residual is worse than the appetite: what has to be decided, and by whom."""
+def to_decide(unit: Assessment) -> View:
+    """What has to be decided, and by whom: risks worse than the appetite, why they are, and the unrated ones."""
     worse = ranked(unit.scores[unit.scores["breach"].fillna(False).astype(bool)])
-    rows = [
-        [risk["risk_id"], risk["title"], *tables.level_cells(risk, unit), risk["owner"], risk["treatment"]]
-        for risk in worse.to_dict("records")
-    ]
-    columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "Owner", "Treatment"]
-    return views.table(f"Worse than appetite ({unit.unit['appetite']})", columns, rows)
+    described = unit.register.risks.set_index("risk_id")
+    rows = []
+    for risk in [*worse.to_dict("records"), *_unrated_rows(unit.scores)]:
+        details = described.loc[risk["risk_id"]]
+        why = "not rated in this period" if pd.isna(risk["likelihood"]) else _lost(unit, risk["risk_id"])
+        treatment: Cell = {"text": risk["treatment"], "note": _acceptance(details, unit)}
+        rows.append([risk["risk_id"], risk["title"], *tables.level_cells(risk, unit), why, risk["owner"], treatment])
+    columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Owner", "Treatment"]
+    return views.table(f"Worse than appetite ({unit.unit['appetite']}), or unrated", columns, rows)
+
+
+def objectives(unit: Assessment) -> View:
+    """The control objectives as the SOC 1 report will state them, the risks to each, and the worst earned level."""
+    rows = []
+    for objective in unit.register.control_objectives.to_dict("records"):
+        own = unit.scores[unit.scores["objective_id"] == objective["objective_id"]]
+        worst = ranked(own)["earned_level"].iloc[:1].tolist()
+        level = level_cell(worst[0], unit.matrix) if worst else {"text": "Unrated" if len(own) else "No risk"}
+        statement: Cell = {"text": objective["statement"], "note": objective["process"]}
+        rows.append([objective["objective_id"], statement, ", ".join(own["risk_id"]), level])
+    return views.table("Control objectives", ["Objective", "Statement", "Risks", "Worst earned level"], rows)
 
 
 def findings(unit: Assessment) -> View:
@@ -129,7 +144,7 @@ def controls(unit: Assessment) -> View:
 def provenance(unit: Assessment) -> View:
     """What the page was computed from, so that it can be computed again."""
     return tables.provenance(
-        unit, f"riskcalc run --unit {unit.unit['unit_id']} --period {unit.period.name} --as-of {unit.as_of}"
+        unit, f"riskcalc run DATA --unit {unit.unit['unit_id']} --period {unit.period.name} --as-of {unit.as_of}"
     )
 
 
@@ -178,6 +193,31 @@ def _before(unit: Assessment) -> tuple[str, str]:
 
 def _count(scores: pd.DataFrame, where: str) -> tuple[str, str]:
     return str(tables.breach_count(scores)), f"of {tables.rated_count(scores)} rated risks, {where}"
+
+
+def _lost(unit: Assessment, risk_id: str) -> str:
+    """What the controls of a risk have not earned, control by control."""
+    lines = unit.lines[unit.lines["risk_id"] == risk_id]
+    short = lines[lines["earned_weight"] < lines["claimed_weight"]]
+    reasons = [f"{line['control_id']}: {line['reason']}" for line in short.to_dict("records")]
+    weak = "its controls take away too little even as claimed" if len(lines) else "no control acts on it"
+    return "; ".join(reasons) or weak
+
+
+def _acceptance(risk: Any, unit: Assessment) -> str:
+    """By whom and until when a risk is accepted; whether that has run out."""
+    if risk["treatment"] != "accept":
+        return ""
+    until = risk["accepted_until"]
+    state = "ran out on" if until.date() < unit.as_of else "until"
+    return f"by {risk['accepted_by']}, {state} {until:%Y-%m-%d}"
+
+
+def _level_before(unit: Assessment, risk_id: str) -> Cell:
+    """The earned level of the period before, to see what changed."""
+    assert unit.previous is not None, "asked only where there is an earlier period"
+    level = unit.previous.set_index("risk_id")["earned_level"].get(risk_id)
+    return "unrated" if pd.isna(level) else level_cell(level, unit.matrix)
 
 
 def _unrated_rows(scores: pd.DataFrame) -> list[dict[Any, Any]]:

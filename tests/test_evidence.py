@@ -75,7 +75,7 @@ def test_an_untested_control_earns_nothing(tmp_path: Path) -> None:
 def test_tests_of_another_period_do_not_count(tmp_path: Path) -> None:
     """Last half-year's evidence is last half-year's."""
     got = earned(tmp_path, lambda rows: rows["control_tests"][0].update(period="2025-H2"))
-    assert got["A-C1"] == (0.0, "not tested in the period")
+    assert got["A-C1"] == (0.0, "not tested in the period; last tested on 2026-06-15")
 
 
 def test_a_failed_control_pulls_down_all_that_rely_on_it_through_chains(tmp_path: Path) -> None:

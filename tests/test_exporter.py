@@ -45,7 +45,7 @@ def executed(tmp_path: Path) -> nbformat.NotebookNode:
             control.update(title=NASTY, description=NASTY, owner=NASTY)
 
     unit = open_unit("alpha", data_dir=str(write_register(tmp_path / "data", hostile)))
-    views = [unit_page.heading, unit_page.figures, unit_page.breaches, unit_page.risks, unit_page.controls]
+    views = [unit_page.heading, unit_page.figures, unit_page.to_decide, unit_page.risks, unit_page.controls]
     bundles = [view(unit)._repr_mimebundle_() for view in [*views, unit_page.provenance, unit_page.result]]
     charts = [matrix_charts.heatmaps(unit.scores, unit.matrix), matrix_charts.movement(unit.scores, unit.matrix)]
     drawn = [{PLOTLY_MIME: json.loads(figure.to_json())} for figure in charts]

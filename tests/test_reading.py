@@ -92,7 +92,12 @@ def places(folder: Path) -> list[tuple[str, int, str, str]]:
         ("control_tests", "systematic", "yes", "must be no where nothing deviated"),
         ("deficiencies", "closed_on", "2026-02-28", "must not be before identified_on, 2026-03-01"),
         # what fits other rows and tables
-        ("control_objectives", "unit_id", "Alpha", "is not in business_units.csv; there are: alpha, beta"),
+        (
+            "control_objectives",
+            "unit_id",
+            "Alpha",
+            "is not in business_units.csv; did you mean 'alpha'? there are: alpha, beta",
+        ),
         ("controls", "unit_id", "gamma", "is not in business_units.csv; there are: alpha, beta"),
         ("risks", "unit_id", "gamma", "is not in business_units.csv; there are: alpha, beta"),
         ("risks", "objective_id", "X", "is not in control_objectives.csv; there are: A-CO1, B-CO1"),
@@ -179,8 +184,8 @@ def test_what_stands_there_twice_is_refused(tmp_path: Path, table: str, key: str
     [
         (b"", 0, "", "", "the file is empty; its first line must name the columns: control_id, framework, reference"),
         (b"\xef\xbb\xbf\n\n", 0, "", "", "the file is empty; its first line must name the columns: control_id"),
-        (HEADER.decode().encode("utf-16"), 1, "", "byte 0xff", "is not UTF-8; save the file as CSV with UTF-8 encoding"),
-        (HEADER + b"A-C1,ISO,1\nA-C1,ISO,Pr\xfcfung\n", 3, "", "byte 0xfc", "is not UTF-8; save the file as CSV with UTF"),
+        (HEADER.decode().encode("utf-16"), 1, "", "byte 0xff", "is not UTF-8; in a spreadsheet, save as CSV in UTF-8"),
+        (HEADER + b"A-C1,ISO,1\nA-C1,ISO,Pr\xfcfung\n", 3, "", "byte 0xfc", "is not UTF-8; in a spreadsheet, save as CSV in UTF"),
         (HEADER + b'A-C1,ISO,1\nA-C1,"ISO,2\nA-C1,ISO,3\n', 3, "", "", "a quote that is opened in this row is never closed"),
         (HEADER + b'A-C1,"ISO"x,2\n', 2, "", "", "a quoted cell goes on after its closing quote"),
         (HEADER + b"A-C1,ISO\n", 2, "", "", "2 cells, but the header has 3 columns"),

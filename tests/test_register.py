@@ -140,7 +140,10 @@ def test_a_folder_that_is_not_there_is_named(
     """Who misspells the folder, or names a file, is told what was looked for and from where."""
     monkeypatch.chdir(tmp_path)
     make(tmp_path / "registre")
-    with pytest.raises(UsageError, match=f"no folder 'registre' in {re.escape(str(tmp_path))} or above"):
+    missing = (
+        f"no folder 'registre' in {re.escape(str(tmp_path))} or above|'registre' is a file; a register is the folder"
+    )
+    with pytest.raises(UsageError, match=missing):
         riskcalc.load("registre")
     with pytest.raises(UsageError, match=re.escape(str(tmp_path / "registre"))):
         riskcalc.load(tmp_path / "registre")

@@ -18,7 +18,9 @@ import psutil
 import pytest
 from register_files import replace_in, write_register
 
-from riskcalc import batch
+import riskcalc
+from riskcalc import batch, unit_page
+from riskcalc.assessment import open_unit
 from riskcalc.engine import Job, Outcome, StockEngine
 from riskcalc.errors import UsageError
 from riskcalc.manifest import Entry
@@ -138,6 +140,28 @@ def test_an_interrupted_run_says_what_was_not_done(small: Path, tmp_path: Path) 
     assert engine.stopped
     assert statuses(tmp_path)["beta"] == "pending"
     assert manifest(tmp_path)["finished"] is False
+
+
+def test_a_folder_with_another_registers_pages_is_not_written_to(small: Path, tmp_path: Path) -> None:
+    """Two registers' pages never mix; --force replaces them, and then nothing of the other counts any more."""
+    run(request(small, tmp_path), FakeEngine())
+    other = write_register(tmp_path / "other")
+    with pytest.raises(
+        UsageError, match=r"holds the pages of another register, .*data; choose another --out, or --force"
+    ):
+        run(request(other, tmp_path), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "ok"}
+    run(request(other, tmp_path, force=True, units=("alpha",)), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "pending"}
+
+
+def test_a_page_and_the_manifest_name_the_same_register(small: Path, tmp_path: Path) -> None:
+    """An auditor can tie a page to the manifest by the digits on it."""
+    run(request(small, tmp_path), FakeEngine())
+    [entry, _] = manifest(tmp_path)["units"]
+    assert entry["register_sha256"] == riskcalc.load(small).only("alpha").fingerprint()
+    view = unit_page.provenance(open_unit("alpha", data_dir=str(small))).as_json()
+    assert entry["register_sha256"].startswith(view["items"][1]["value"])
 
 
 def test_two_runs_do_not_write_into_one_folder(small: Path, tmp_path: Path) -> None:

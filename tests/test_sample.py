@@ -36,7 +36,7 @@ def test_key_controls_are_untested_and_undocumented(controls: pd.DataFrame) -> N
     """What is claimed for them isn't earned."""
     keys = controls[controls["key"] & (controls["performed_by"] == "own")]
     assert (keys["reason"] == "not documented").any()
-    assert (keys["reason"] == "not tested in the period").any()
+    assert keys["reason"].str.startswith("not tested in the period").any()
     assert (keys["claimed"] > keys["earned"]).any()
 
 

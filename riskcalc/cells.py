@@ -1,0 +1,143 @@
+"""How a cell is read: the types of columns, each with what it allows.
+
+Cells arrive as text. What can't be read raises a ValueError whose message is what the user is told. Limits that the
+organisation sets itself (the rating scales, the levels, the design weights) come from the methodology, handed in as
+pydantic's validation context.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import BeforeValidator, ValidationInfo
+
+from riskcalc.period import Period
+
+Assertion = Literal[
+    "occurrence",
+    "existence",
+    "completeness",
+    "accuracy",
+    "valuation",
+    "cutoff",
+    "classification",
+    "rights_obligations",
+    "presentation",
+]
+Component = Literal[
+    "control_environment",
+    "risk_assessment",
+    "control_activities",
+    "information_communication",
+    "monitoring",
+]
+Frequency = Literal["annual", "quarterly", "monthly", "weekly", "daily", "many_a_day", "ad_hoc"]
+
+
+def _text(cell: str) -> str:
+    if not cell.strip():
+        raise ValueError("blank, but a value is required")
+    return cell
+
+
+def _matching(pattern: str, convert: Callable[[str], Any], allowed: str) -> Callable[[str], Any]:
+    """A cell parser: the whole cell matches ``pattern`` and converts, or ``allowed`` is the error."""
+    compiled = re.compile(pattern)
+
+    def parse(cell: str) -> Any:
+        try:
+            if compiled.fullmatch(_text(cell)):
+                return convert(cell)
+        except (ValueError, ArithmeticError) as error:
+            raise ValueError(f"{error}; allowed: {allowed}") from None
+        raise ValueError(f"allowed: {allowed}")
+
+    return parse
+
+
+def _methodology(info: ValidationInfo) -> Any:
+    assert info.context is not None, "rows are validated in the context of a methodology"
+    return info.context["methodology"]
+
+
+def _rating(axis: str) -> Callable[[str, ValidationInfo], int]:
+    def parse(cell: str, info: ValidationInfo) -> int:
+        top = len(getattr(_methodology(info), axis))
+        if re.fullmatch("[1-9][0-9]?", cell) and int(cell) <= top:
+            return int(cell)
+        raise ValueError(f"allowed: a whole number from 1 to {top}, or blank for unrated")
+
+    return parse
+
+
+def _name_from(source: str) -> Callable[[str, ValidationInfo], str]:
+    """A cell that holds one of the names that the methodology gives under ``source``."""
+
+    def parse(cell: str, info: ValidationInfo) -> str:
+        names = getattr(_methodology(info), source)
+        if cell in names:
+            return cell
+        raise ValueError(f"allowed: {', '.join(names)}")
+
+    return parse
+
+
+def _blank_to_none(cell: str) -> str | None:
+    return cell if cell.strip() else None
+
+
+def _period(cell: str) -> str:
+    try:
+        return Period.parse(cell).name
+    except ValueError as error:
+        raise ValueError(f"allowed: {error}") from None
+
+
+def _one_assertion(name: str) -> str:
+    if name not in get_args(Assertion):
+        raise ValueError(f"{name!r} is no assertion; allowed, separated by |: {', '.join(get_args(Assertion))}")
+    return name
+
+
+def _names(cell: str) -> tuple[str, ...]:
+    names = tuple(cell.split("|")) if cell else ()
+    if len(set(names)) < len(names) or "" in names:
+        raise ValueError("allowed: names separated by |, none of them blank or twice")
+    return names
+
+
+T = TypeVar("T")
+Maybe = Annotated[T | None, BeforeValidator(_blank_to_none)]
+Text = Annotated[str, BeforeValidator(_text)]
+Count = Annotated[int, BeforeValidator(_matching("[0-9]{1,15}", int, "a whole number, 0 or more, digits only"))]
+Money = Annotated[
+    Decimal,
+    BeforeValidator(
+        _matching(r"[0-9]{1,18}(\.[0-9]{1,6})?", Decimal, "an amount such as 1250000.00, digits and a point only")
+    ),
+]
+Rate = Annotated[
+    Decimal, BeforeValidator(_matching(r"[0-9]{1,6}(\.[0-9]{1,9})?", Decimal, "a number such as 0.25, 0 or more"))
+]
+Share = Annotated[
+    Decimal, BeforeValidator(_matching(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", Decimal, "a number from 0 to 1, such as 0.8"))
+]
+Day = Annotated[
+    date, BeforeValidator(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}", date.fromisoformat, "a date as YYYY-MM-DD"))
+]
+YesNo = Annotated[bool, BeforeValidator(_matching("yes|no", lambda cell: cell == "yes", "yes or no"))]
+Currency = Annotated[str, BeforeValidator(_matching("[A-Z]{3}", str, "an ISO 4217 code such as EUR"))]
+PeriodName = Annotated[str, BeforeValidator(_period)]
+Likelihood = Annotated[int, BeforeValidator(_rating("likelihood"))]
+Impact = Annotated[int, BeforeValidator(_rating("impact"))]
+Level = Annotated[str, BeforeValidator(_name_from("level_names"))]
+Design = Annotated[str, BeforeValidator(_name_from("design_names"))]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Assertions = Annotated[
+    tuple[Assertion, ...],
+    BeforeValidator(lambda cell: tuple(_one_assertion(name) for name in _names(_text(cell)))),
+]
