@@ -122,6 +122,6 @@ def _runs(manifest: str) -> dict[str, Mapping[str, Any]]:
         return {}
     try:
         units = json.loads(Path(manifest).read_text("utf-8"))["units"]
+        return {str(unit["unit_id"]): unit for unit in units}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{manifest} can't be read as the manifest of a run: {error}") from None
-    return {unit["unit_id"]: unit for unit in units}

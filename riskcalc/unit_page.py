@@ -94,10 +94,20 @@ def risks(unit: Assessment) -> View:
         title: Cell = {"text": risk["title"], "note": details["description"]}
         about = [", ".join(details["assertions"]).replace("_", " "), ratings]
         reason = rationale.get(risk["risk_id"])
-        rows.append(
-            [risk["risk_id"], title, *about, *tables.level_cells(risk, unit), "" if pd.isna(reason) else str(reason)]
-        )
-    columns = ["Risk", "Title", "Assertions", "Rating", "Inherent", "Claimed", "Earned", "Why rated so"]
+        why = "" if pd.isna(reason) else str(reason)
+        before = "–" if unit.previous is None else _level_before(unit, risk["risk_id"])
+        rows.append([risk["risk_id"], title, *about, *tables.level_cells(risk, unit), before, why])
+    columns = [
+        "Risk",
+        "Title",
+        "Assertions",
+        "Rating",
+        "Inherent",
+        "Claimed",
+        "Earned",
+        "Earned before",
+        "Why rated so",
+    ]
     note = (
         "Rating: likelihood x impact before controls. Claimed takes every control at its word; "
         "earned counts a control only as far as it is documented and tested."
