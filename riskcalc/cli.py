@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -211,6 +212,7 @@ def run(jobs: int | None, fail_on_breach: bool, data: str, **options: Any) -> No
     from riskcalc.engine import StockEngine
     from riskcalc.progress import Progress
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop ends a run as Ctrl-C does
     plan = batch.plan(batch.Request(data_dir=data, **options))
     workers = jobs or os.cpu_count() or 1
     with Progress(len(plan.jobs) + 1, workers) as progress, ThreadPoolExecutor(workers) as executor:

@@ -7,9 +7,12 @@ FOLDER/outcome.json: a process that dies before leaves none, and that is how its
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +26,18 @@ from riskcalc.views import RESULT_MIME
 
 
 def main(folder: Path) -> None:
-    """Run the job described in ``folder``."""
+    """Run the job described in ``folder``; end at once if the runner is killed, so that nothing runs on unseen."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     job = json.loads((folder / "job.json").read_text("utf-8"))
     status, error = _run(job, folder)
     (folder / "outcome.json").write_text(json.dumps({"status": status, "error": error}), "utf-8")
+
+
+def _end_with(runner: int) -> None:
+    """End this process when its parent isn't the runner any more; the kernel, in turn, ends with this process."""
+    while os.getppid() == runner:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _run(job: dict[str, Any], folder: Path) -> tuple[str, str | None]:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -285,24 +286,35 @@ def test_two_runs_of_the_same_register_give_identical_pages(small: Path, tmp_pat
     assert {name: pages[1][name] == page for name, page in pages[0].items()} == dict.fromkeys(pages[0], True)
 
 
-def test_an_interrupt_ends_everything_and_leaves_no_process_behind(small: Path, tmp_path: Path) -> None:
-    """Ctrl-C: exit code 130, no kernel left running, no half-written file, and the manifest isn't finished."""
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+def test_a_run_that_is_stopped_leaves_no_process_behind(
+    small: Path, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    """Ctrl-C, a scheduler's stop, even a kill: no kernel runs on, no file is half written, and the manifest says so."""
     books = broken_notebooks(tmp_path, "import time; time.sleep(600)")
     command = [sys.executable, "-m", "riskcalc.cli", "run", str(small), "--notebooks", str(books), "--out", "out"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not _kernels(process.pid):
-        time.sleep(0.2)
+    _wait_for(lambda: bool(_kernels(process.pid)))
     family = psutil.Process(process.pid).children(recursive=True)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, sent)
     _, said = process.communicate(timeout=30)
-    assert process.returncode == 130, said
+    assert process.returncode == code, said
     assert b"Traceback" not in said
-    assert [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []
+    _wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in family))
     assert manifest(tmp_path)["finished"] is False
+    assert statuses(tmp_path)["alpha"] == "pending"
+    again = cli("run", str(small), "--notebooks", str(NOTEBOOKS), "--out", "out", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
     assert [file.name for file in (tmp_path / "out/2026-H1").iterdir() if file.name.startswith(".work")] == []
+
+
+def _wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.2)
 
 
 def _kernels(pid: int) -> list[psutil.Process]:
