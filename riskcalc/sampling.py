@@ -65,7 +65,7 @@ def sample_size(
             hypergeometric plan has no population, or no sample of the population (or of 100,000 items) is enough.
 
     >>> sample_size(0.05), sample_size(0.05, model="poisson"), sample_size("0.10", confidence="0.90", population=52)
-    (59, 60, 18)
+    (59, 60, 16)
     """
     tolerable, expected, risk = _exact(tolerable_rate), _exact(expected_rate), 1 - _exact(confidence)
     if not 0 < risk < 1:
