@@ -19,6 +19,7 @@ from riskcalc.period import Period
 from riskcalc.register import Register, load
 from riskcalc.scoring import score, score_lines
 
+_RUN = {"status": "pending", "error": None}
 _DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
 
 
@@ -122,6 +123,6 @@ def _runs(manifest: str) -> dict[str, Mapping[str, Any]]:
         return {}
     try:
         units = json.loads(Path(manifest).read_text("utf-8"))["units"]
-        return {str(unit["unit_id"]): unit for unit in units}
+        return {str(unit["unit_id"]): {**_RUN, **unit, "outputs": dict(unit.get("outputs", {}))} for unit in units}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{manifest} can't be read as the manifest of a run: {error}") from None

@@ -47,6 +47,9 @@ class Commands(click.Group):
         except RiskcalcError as error:
             click.echo(str(error), err=True)
             sys.exit(BAD_INPUT)
+        except OSError as error:
+            click.echo(f"{error.filename or 'A file'}: {error.strerror}", err=True)
+            sys.exit(WRONG)
         except KeyboardInterrupt:
             click.echo("Interrupted; what was done is kept.", err=True)
             sys.exit(INTERRUPTED)

@@ -23,6 +23,9 @@ import psutil
 from riskcalc.notebooks import Value
 from riskcalc.outputs import write_whole
 
+_ENDINGS = (".html", ".ipynb", ".json")
+# What an outcome leaves: a failed notebook shows where it stopped; a process that died may have left half a file.
+_LEAVES = {"ok": _ENDINGS, "failed": (".ipynb",)}
 _TAIL = 2000  # characters of a dead process's last words that are kept
 
 
@@ -75,14 +78,11 @@ class StockEngine:
     def __call__(self, job: Job) -> Outcome:
         """Run a job in its own process group; its outputs appear only when it has ended, each of them whole."""
         began = time.monotonic()
-        folder = Path(job.folder)
-        work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
         try:
-            status, error = self._watch(job, work)
-            files = _publish(work, folder, job.stem)
-            return Outcome(status, round(time.monotonic() - began, 2), files, error)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+            status, error, files = self._run(job, Path(job.folder))
+        except OSError as trouble:
+            status, error, files = "failed", f"can't write to {job.folder}: {trouble.strerror}", ()
+        return Outcome(status, round(time.monotonic() - began, 2), files, error)
 
     def stop(self) -> None:
         """End every running process with all its children."""
@@ -90,6 +90,14 @@ class StockEngine:
             self._stopped = True
             for pid in self._running:
                 _kill_family(pid)
+
+    def _run(self, job: Job, folder: Path) -> tuple[str, str | None, tuple[str, ...]]:
+        work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
+        try:
+            status, error = self._watch(job, work)
+            return status, error, _publish(work, folder, job.stem, _LEAVES.get(status, ()))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
     def _watch(self, job: Job, work: Path) -> tuple[str, str | None]:
         (work / "job.json").write_text(json.dumps(asdict(job)), "utf-8")
@@ -129,12 +137,12 @@ def _told(work: Path, code: int) -> tuple[str, str | None]:
         return "died", f"{how}; {last_words}" if last_words else how
 
 
-def _publish(work: Path, folder: Path, stem: str) -> tuple[str, ...]:
-    """Move the outputs into place; what a former run left and this one didn't is taken away, not passed off."""
+def _publish(work: Path, folder: Path, stem: str, leaves: tuple[str, ...]) -> tuple[str, ...]:
+    """Move the outputs into place; what a former run left and this one doesn't is taken away, not passed off."""
     published = []
-    for ending in (".html", ".ipynb", ".json"):
+    for ending in _ENDINGS:
         made, target = work / f"output{ending}", folder / f"{stem}{ending}"
-        if made.is_file():
+        if ending in leaves and made.is_file():
             write_whole(target, made.read_bytes())
             published.append(target.name)
         else:

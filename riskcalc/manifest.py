@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from riskcalc.errors import UsageError
 from riskcalc.outputs import sha256, write_whole
@@ -85,7 +86,7 @@ class Manifest:
         entry = self.units[unit_id]
         if entry.status not in ("ok", "unchanged") or entry.inputs_sha256 != inputs_sha256 or not entry.outputs:
             return None
-        files = {name: self.folder / name for name in entry.outputs}
+        files = {name: self.folder / Path(name).name for name in entry.outputs}
         if all(path.is_file() and sha256(path) == entry.outputs[name] for name, path in files.items()):
             return replace(entry, status="unchanged", seconds=0.0)
         return None
@@ -95,7 +96,7 @@ def _read(path: Path) -> tuple[str, dict[str, Entry]]:
     """The register and the entries of an earlier manifest; nothing where there is none, or one that can't be read."""
     try:
         content = json.loads(path.read_text("utf-8"))
-        units: list[dict[str, Any]] = content["units"]
-        return str(content.get("register", "")), {unit["unit_id"]: Entry(**unit) for unit in units}
+        entries = TypeAdapter(list[Entry]).validate_python(content["units"])
+        return str(content.get("register", "")), {entry.unit_id: entry for entry in entries}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "", {}

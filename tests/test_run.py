@@ -325,6 +325,48 @@ def _kernels(pid: int) -> list[psutil.Process]:
     ]
 
 
+def test_a_full_disk_is_a_failure_with_its_reason_and_no_half_page(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No page of 0 bytes, no traceback: the unit failed, and why."""
+    plan = batch.plan(request(small, tmp_path))
+    plan.folder.mkdir(parents=True)
+
+    def full(path: Path, _: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("riskcalc.engine.write_whole", full)
+    outcome = StockEngine()(plan.jobs[0])
+    assert (outcome.status, outcome.files) == ("failed", ())
+    assert outcome.error == f"can't write to {plan.folder}: No space left on device"
+    assert list(plan.folder.iterdir()) == []
+
+
+def test_what_a_dead_process_left_behind_is_not_published(small: Path, tmp_path: Path) -> None:
+    """A page that was being written when its process died may be half a page."""
+    books = broken_notebooks(tmp_path, "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
+    plan = batch.plan(request(small, tmp_path, notebooks=str(books), units=("alpha",)))
+    plan.folder.mkdir(parents=True)
+    outcome = StockEngine()(plan.jobs[0])
+    assert (outcome.status, outcome.files) == ("died", ())
+    assert "killed by SIGKILL" in str(outcome.error)
+    assert list(plan.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"units": 3}', '{"units": [{"unit_id": "alpha", "status": ["ok"], "outputs": 7}], "finished": true}',
+     '{"units": [{"unit_id": "alpha", "status": "ok", "outputs": {"../../secret": "x"}, "seconds": 1}]}'],
+)  # fmt: skip
+def test_a_manifest_that_was_tampered_with_is_not_believed(small: Path, tmp_path: Path, content: str) -> None:
+    """Whatever stands in it, the units are run and the manifest is made anew."""
+    folder = tmp_path / "out/2026-H1"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(content, "utf-8")
+    run(request(small, tmp_path), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "ok"}
+
+
 def test_a_worker_that_cannot_even_start_has_died(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine tells a process that said nothing from one that failed."""
     plan = batch.plan(request(small, tmp_path))
