@@ -7,7 +7,6 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -26,11 +25,13 @@ class Register:
     """The tables of a register, indexed by the line of the file that each row starts at.
 
     Blank cells are missing values; ratings and counts are nullable integers, dates datetimes, amounts Decimals,
-    lists tuples. ``source`` is the folder that was read.
+    lists tuples. ``source`` is the folder that was read; ``periods`` are those that risks were rated in, earliest
+    first, and a unit's share of the register keeps them all.
     """
 
     source: Path
     methodology: Methodology
+    periods: tuple[Period, ...]
     business_units: pd.DataFrame
     control_objectives: pd.DataFrame
     risks: pd.DataFrame
@@ -41,12 +42,6 @@ class Register:
     deficiencies: pd.DataFrame
     mappings: pd.DataFrame
     subservice_organisations: pd.DataFrame
-
-    @cached_property
-    def periods(self) -> tuple[Period, ...]:
-        """The periods that risks were rated in, earliest first."""
-        names = self.ratings["period"].unique()
-        return tuple(sorted((Period.parse(name) for name in names), key=lambda period: period.last_day))
 
     def period(self, name: str | None = None) -> Period:
         """The period called ``name``, or the latest one; raises UsageError, naming those there are, for another."""
@@ -140,7 +135,9 @@ def load(path: str | Path = "data") -> Register:
     problems.extend(check_references(tables))
     if problems:
         raise RegisterError(problems, folder)
-    return Register(folder, methodology, **{name: _frame(table) for name, table in tables.items()})
+    rated_in = {row.period for row in tables["ratings"].rows.values()}
+    periods = tuple(sorted(map(Period.parse, rated_in), key=lambda period: period.last_day))
+    return Register(folder, methodology, periods, **{name: _frame(table) for name, table in tables.items()})
 
 
 def find_folder(path: str | Path) -> Path:
@@ -178,4 +175,4 @@ def _dtype(model: type[Row], column: str) -> str:
     return known.get(kind, "str" if get_origin(kind) is Literal else "object")
 
 
-assert {field.name for field in fields(Register)} == {"source", "methodology", *TABLES}
+assert {field.name for field in fields(Register)} == {"source", "methodology", "periods", *TABLES}

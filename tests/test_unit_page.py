@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from register_files import SAMPLE, Rows, write_register
 
-from riskcalc import portfolio_page, tables, unit_page
+from riskcalc import charts, matrix_charts, portfolio_page, tables, unit_page
 from riskcalc.assessment import Assessment, open_portfolio, open_unit
 from riskcalc.errors import UsageError
 
@@ -132,6 +132,22 @@ def test_units_are_listed_worst_first_with_links_from_the_manifest(tmp_path: Pat
     [failed] = [row[-1] for row in view["rows"] if row[0] == "Fund Administration"]
     assert failed == {"text": "failed", "note": "cell 3 broke"}
     assert "went wrong for 1 of 2 units: funds" in " ".join(portfolio_page.heading(portfolio).content["lines"])
+
+
+def test_a_unit_without_risks_or_without_ratings_has_a_page(tmp_path: Path) -> None:
+    """A unit that was just set up, or rated for the first time in the next period, is empty, not broken."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"].append({**rows["business_units"][0], "unit_id": "empty", "name": "Empty"})
+
+    folder = str(write_register(tmp_path, edit))
+    for unit in (open_unit("empty", data_dir=folder), open_unit("beta", "2025-H2", folder)):
+        assert unit_page.heading(unit).content["verdict"] == "No risk is rated in this period."
+        shown = (unit_page.figures, unit_page.to_decide, unit_page.risks, unit_page.objectives, unit_page.controls)
+        for show in (*shown, unit_page.score_lines, unit_page.findings, unit_page.provenance, unit_page.result):
+            assert show(unit)._repr_mimebundle_()
+        for draw in (charts.ranking, matrix_charts.heatmaps, matrix_charts.movement):
+            assert draw(unit.scores, unit.matrix).to_json()
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"units": 3}', '{"units": [{}]}'])
