@@ -36,6 +36,13 @@ Component = Literal[
     "monitoring",
 ]
 Frequency = Literal["annual", "quarterly", "monthly", "weekly", "daily", "many_a_day", "ad_hoc"]
+Indicator = Literal[  # of a material weakness: AS 2201.69
+    "senior_management_fraud",
+    "restatement",
+    "misstatement_found_by_auditor",
+    "ineffective_oversight",
+]
+Data = Literal["financial", "personal", "health", "payment_card", "confidential"]
 
 
 def _text(cell: str) -> str:
@@ -97,9 +104,9 @@ def _period(cell: str) -> str:
         raise ValueError(f"allowed: {error}") from None
 
 
-def _one_assertion(name: str) -> str:
-    if name not in get_args(Assertion):
-        raise ValueError(f"{name!r} is no assertion; allowed, separated by |: {', '.join(get_args(Assertion))}")
+def _one_of(name: str, kind: Any, noun: str) -> str:
+    if name not in get_args(kind):
+        raise ValueError(f"{name!r} is no {noun}; allowed, separated by |: {', '.join(get_args(kind))}")
     return name
 
 
@@ -129,6 +136,21 @@ Share = Annotated[
 Day = Annotated[
     date, BeforeValidator(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}", date.fromisoformat, "a date as YYYY-MM-DD"))
 ]
+MonthDay = Annotated[
+    str,
+    BeforeValidator(
+        _matching(
+            "[0-9]{2}-[0-9]{2}",
+            lambda cell: f"{date.fromisoformat(f'2023-{cell}'):%m-%d}",
+            "a day of each year as MM-DD, such as 12-31",
+        )
+    ),
+]
+Answer = Literal["yes", "no", "unsure"]
+DataHeld = Annotated[
+    tuple[Data, ...],
+    BeforeValidator(lambda cell: tuple(_one_of(name, Data, "kind of data") for name in _names(cell))),
+]
 YesNo = Annotated[bool, BeforeValidator(_matching("yes|no", lambda cell: cell == "yes", "yes or no"))]
 Currency = Annotated[str, BeforeValidator(_matching("[A-Z]{3}", str, "an ISO 4217 code such as EUR"))]
 PeriodName = Annotated[str, BeforeValidator(_period)]
@@ -139,5 +161,5 @@ Design = Annotated[str, BeforeValidator(_name_from("design_names"))]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Assertions = Annotated[
     tuple[Assertion, ...],
-    BeforeValidator(lambda cell: tuple(_one_assertion(name) for name in _names(_text(cell)))),
+    BeforeValidator(lambda cell: tuple(_one_of(name, Assertion, "assertion") for name in _names(_text(cell)))),
 ]

@@ -6,7 +6,7 @@ conclusion and the methodology. The rules are those of docs/methodology.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -22,7 +22,17 @@ from riskcalc.planning import planned_size
 from riskcalc.register import Register
 from riskcalc.sampling import upper_limit
 
-COLUMNS = ("control_id", "conclusion", "sample_size", "deviations", "upper_limit", "claimed", "earned", "reason")
+COLUMNS = (
+    "control_id",
+    "conclusion",
+    "sample_size",
+    "deviations",
+    "upper_limit",
+    "claimed",
+    "earned",
+    "limited_by",
+    "reason",
+)
 
 
 @dataclass(frozen=True)
@@ -36,20 +46,26 @@ class Conclusion:
     upper_limit: float | None = None
 
 
-def assess(register: Register, period: str) -> pd.DataFrame:
+def assess(
+    register: Register, period: str, failing: Collection[str] = (), report_type: str | None = None
+) -> pd.DataFrame:
     """A row per control, indexed by ``control_id``: its conclusion in the period and its weight in each view.
 
     ``claimed`` and ``earned`` are what the control counts for before coverage, 0 to 1: the design weight, and
-    for the earned view times documentation and operation. ``reason`` says in words why earned is what it is.
+    for the earned view times documentation and operation. ``limited_by`` is the IT general control that it relies on
+    and that has earned less than itself, or blank; ``reason`` says in words why earned is what it is.
+
+    ``failing`` are controls taken to earn nothing, whatever their tests say, and with them what relies on them;
+    ``report_type`` (type1, type2) asks for that type's evidence in every unit instead of the unit's own.
     """
-    conclusions = _conclusions(register, period)
+    conclusions = _conclusions(register, period, report_type)
     controls = register.controls.set_index("control_id", drop=False)
     design = register.methodology.weights.design
-    earned = _earned(controls, conclusions, register.methodology)
+    earned = _earned(controls, conclusions, register.methodology, failing)
     rows = []
     for control_id, control in zip(controls.index, controls.to_dict("records"), strict=True):
         found = conclusions[control_id]
-        credit, reason = earned[control_id]
+        credit, limited_by, reason = earned[control_id]
         rows.append(
             (
                 control_id,
@@ -59,6 +75,7 @@ def assess(register: Register, period: str) -> pd.DataFrame:
                 found.upper_limit,
                 float(design[control["design"]]),
                 float(credit),
+                limited_by,
                 reason,
             )
         )
@@ -106,13 +123,15 @@ def _percent(rate: Decimal | float) -> str:
     return f"{float(rate) * 100:.3g} %"
 
 
-def _conclusions(register: Register, period: str) -> dict[str, Conclusion]:
+def _conclusions(register: Register, period: str, report_type: str | None) -> dict[str, Conclusion]:
     """A conclusion per control: Type 1 units from walkthroughs, Type 2 units from tests of operation."""
     tests = register.control_tests[register.control_tests["period"] == period]
     by_control: dict[str, list[Any]] = {}
     for test in tests.to_dict("records"):
         by_control.setdefault(str(test["control_id"]), []).append(test)
-    type1 = set(register.business_units.loc[register.business_units["report_type"] == "type1", "unit_id"])
+    units = register.business_units
+    types = zip(units["unit_id"], units["report_type"], strict=True)
+    type1 = {unit for unit, own in types if (report_type or own) == "type1"}
     sampling = register.methodology.sampling
     reports = _carved_out(register)
     others = register.control_tests[register.control_tests["period"] != period]
@@ -165,8 +184,13 @@ def from_report(report: Mapping[Any, Any], period: Period) -> Conclusion:
     return Conclusion("operated_effectively", f"{said}, without an exception that matters")
 
 
-def _from_walkthroughs(rounds: list[Any]) -> Conclusion:
+def _from_walkthroughs(tests: list[Any]) -> Conclusion:
+    """A walkthrough shows that a control is in use; where there is none, so does a test of its operation."""
+    rounds = [test for test in tests if test["kind"] == "walkthrough"]
     if not rounds:
+        items, deviations = sum(test["sample_size"] for test in tests), sum(test["deviations"] for test in tests)
+        if deviations < items and not any(test["systematic"] for test in tests):
+            return Conclusion("operated_effectively", "in use, as the test of its operation shows", items, deviations)
         return Conclusion("not_tested", "no walkthrough in the period")
     items, deviations = sum(test["sample_size"] for test in rounds), sum(test["deviations"] for test in rounds)
     if deviations:
@@ -188,19 +212,26 @@ def _from_operation(rounds: list[Any], frequency: str, sampling: Sampling) -> Co
 
 
 def _earned(
-    controls: pd.DataFrame, conclusions: Mapping[str, Conclusion], methodology: Methodology
-) -> dict[str, tuple[Decimal, str]]:
-    """Each control's earned weight and its reason, those relied upon first: a chain is as good as its weakest link."""
+    controls: pd.DataFrame,
+    conclusions: Mapping[str, Conclusion],
+    methodology: Methodology,
+    failing: Collection[str],
+) -> dict[str, tuple[Decimal, str, str]]:
+    """Each control's earned weight, what limits it, and why; those relied upon first: a chain is its weakest link."""
     records = controls.to_dict("index")
     order = TopologicalSorter({key: record["relies_on"] for key, record in records.items()}).static_order()
-    earned: dict[str, tuple[Decimal, str]] = {}
+    earned: dict[str, tuple[Decimal, str, str]] = {}
     for control_id in order:
         control, conclusion = records[control_id], conclusions[control_id]
         weight, reason = _own_weight(control, conclusion, methodology)
+        if control_id in failing:
+            weight, reason = Decimal(0), "taken to fail"
+        limited_by = ""
         for relied in control["relies_on"]:
             if earned[relied][0] < weight:
-                weight, reason = earned[relied][0], f"relies on {relied}: {earned[relied][1]}"
-        earned[control_id] = (weight, reason)
+                weight, limited_by = earned[relied][0], relied
+                reason = f"relies on {relied}: {earned[relied][2]}"
+        earned[control_id] = (weight, limited_by, reason)
     return earned
 
 

@@ -79,6 +79,12 @@ class Sampling(_Part):
     planned_size: dict[str, Annotated[int, Field(gt=0, strict=True)]]
 
 
+class Severity(_Part):
+    """How candidates for the severity of a deficiency are judged."""
+
+    reasonable_possibility: Annotated[int, Field(gt=0, strict=True)]
+
+
 class _LevelPart(_Part):
     name: Name
     colour: Name
@@ -100,6 +106,7 @@ class Methodology(_Part):
     matrix_: _MatrixPart = Field(alias="matrix")
     weights: Weights
     sampling: Sampling
+    severity: Severity
 
     @cached_property
     def matrix(self) -> Matrix:
@@ -165,6 +172,9 @@ def _contradictions(methodology: Methodology) -> Iterator[Problem]:
         )
     if operating.not_tested > operating.insufficient_evidence:
         yield problem("weights.operating.not_tested", "must not exceed insufficient_evidence", operating.not_tested)
+    lowest, top = methodology.severity.reasonable_possibility, len(methodology.likelihood)
+    if lowest > top:
+        yield problem("severity.reasonable_possibility", f"allowed: a likelihood rating, 1 to {top}", lowest)
     missing = [name for name in SIZED_FREQUENCIES if name not in methodology.sampling.planned_size]
     if missing or len(methodology.sampling.planned_size) != len(SIZED_FREQUENCIES):
         yield problem("sampling.planned_size", f"needs exactly these: {', '.join(SIZED_FREQUENCIES)}")

@@ -42,6 +42,8 @@ class Register:
     deficiencies: pd.DataFrame
     mappings: pd.DataFrame
     subservice_organisations: pd.DataFrame
+    training: pd.DataFrame
+    scoping: pd.DataFrame
 
     def period(self, name: str | None = None) -> Period:
         """The period called ``name``, or the latest one; raises UsageError, naming those there are, for another."""
@@ -85,8 +87,11 @@ class Register:
         return replace(
             self,
             subservice_organisations=subservice[subservice["subservice_id"].isin(named)],
-            business_units=self.business_units[self.business_units["unit_id"] == unit],
-            control_objectives=self.control_objectives[self.control_objectives["unit_id"] == unit],
+            **{
+                name: table[table["unit_id"] == unit]
+                for name in ("business_units", "control_objectives", "training", "scoping")
+                for table in [getattr(self, name)]
+            },
             risks=risks,
             ratings=self.ratings[self.ratings["risk_id"].isin(risks["risk_id"])],
             risk_controls=links,
@@ -167,6 +172,8 @@ def _frame(table: Table) -> pd.DataFrame:
 def _dtype(model: type[Row], column: str) -> str:
     """The dtype that holds a column without loss; a missing value stays missing in each."""
     kind: Any = model.model_fields[column].annotation
+    if kind == bool | None:
+        return "boolean"
     if get_origin(kind) in (Union, types.UnionType):
         kind = next(part for part in get_args(kind) if part is not type(None))
     if get_origin(kind) is Annotated:

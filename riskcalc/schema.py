@@ -9,18 +9,22 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from riskcalc.cells import (
+    Answer,
     Assertions,
     Component,
     Count,
     Currency,
+    DataHeld,
     Day,
     Design,
     Frequency,
     Impact,
+    Indicator,
     Level,
     Likelihood,
     Maybe,
     Money,
+    MonthDay,
     Names,
     PeriodName,
     Rate,
@@ -73,6 +77,8 @@ class BusinessUnit(Row):
     report_type: Literal["type1", "type2"]
     report_from: Maybe[Day]
     report_to: Day
+    user_year_end: Maybe[MonthDay]
+    bridge_letter_until: Maybe[Day]
     owner: Text
 
     def contradictions(self) -> Iterator[Contradiction]:
@@ -82,6 +88,11 @@ class BusinessUnit(Row):
             0 < self.performance_materiality <= self.materiality or self.materiality == 0,
             "performance_materiality",
             f"must be more than 0 and at most the materiality, {self.materiality}",
+        )
+        yield from _require(
+            self.bridge_letter_until is None or self.bridge_letter_until > self.report_to,
+            "bridge_letter_until",
+            f"must be a date after report_to, {self.report_to}",
         )
         if self.report_type == "type1":
             yield from _require(
@@ -204,6 +215,14 @@ class Control(Row):
     design: Design
     documentation: Maybe[str]
     relies_on: Annotated[Names, Ref("controls")]
+    communicated_in: Maybe[str]
+    confirmed_on: Maybe[Day]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        for column in ("communicated_in", "confirmed_on"):
+            fits = self.performed_by == "user_entity" or getattr(self, column) is None
+            yield from _require(fits, column, "must be blank unless a user entity performs the control")
 
 
 class RiskControl(Row):
@@ -263,6 +282,8 @@ class Deficiency(Row):
     remediation_owner: Text
     due_on: Day
     closed_on: Maybe[Day]
+    merits_attention: Maybe[YesNo]
+    indicator: Maybe[Indicator]
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
@@ -316,6 +337,43 @@ class Mapping(Row):
     reference: Text
 
 
+class Training(Row):
+    """Somebody who is to be, or was, trained for the controls they own."""
+
+    primary_key = ("training_id",)
+    training_id: Text
+    unit_id: Annotated[Text, Ref("business_units")]
+    person: Text
+    topic: Text
+    due_on: Day
+    completed_on: Maybe[Day]
+    evidence: Maybe[str]
+
+
+class Scoping(Row):
+    """A process, and the answers by which it is decided which report, if any, it belongs into."""
+
+    primary_key = ("unit_id", "process")
+    unit_id: Annotated[Text, Ref("business_units")]
+    process: Text
+    financial_statements: Answer
+    data_held: DataHeld
+    auditors_ask: Literal["nothing", "design", "operation", "unsure"]
+    customers_ask: Answer
+    operating_months: Maybe[Count]
+    period_from: Maybe[Day]
+    period_to: Maybe[Day]
+    reason: Text
+    answered_by: Text
+    answered_on: Day
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        if self.period_from is not None:
+            fits = self.period_to is not None and self.period_from < self.period_to
+            yield from _require(fits, "period_to", f"must be a date after period_from, {self.period_from}")
+
+
 TABLES: dict[str, type[Row]] = {
     "business_units": BusinessUnit,
     "control_objectives": ControlObjective,
@@ -327,4 +385,6 @@ TABLES: dict[str, type[Row]] = {
     "deficiencies": Deficiency,
     "mappings": Mapping,
     "subservice_organisations": SubserviceOrganisation,
+    "training": Training,
+    "scoping": Scoping,
 }

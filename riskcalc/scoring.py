@@ -8,6 +8,8 @@ view at what it is documented and tested to do (riskcalc.evidence). Levels are l
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -57,12 +59,13 @@ def score(register: Register, period: str | None = None) -> pd.DataFrame:
     return _with_breaches(frame, codes["earned"], register)
 
 
-def score_lines(register: Register, period: str | None = None) -> pd.DataFrame:
+def score_lines(register: Register, period: str | None = None, failing: Collection[str] = ()) -> pd.DataFrame:
     """A row per control acting on a risk: what it takes away, claimed and earned, and why.
 
     Columns: risk_id, control_id, acts_on, coverage, and for each view the control's weight and its effect, coverage x
     weight; ``reason`` says why the earned weight is what it is. With the ratings, a reader can recompute every residual
-    from these rows. Ordered by risk and control; ``period`` is the latest by default.
+    from these rows. Ordered by risk and control; ``period`` is the latest by default; ``failing`` are controls taken
+    to earn nothing.
 
     Raises:
         UsageError: no risk is rated in ``period``.
@@ -71,7 +74,7 @@ def score_lines(register: Register, period: str | None = None) -> pd.DataFrame:
     >>> score_lines(load("data")).columns[:3].tolist()
     ['risk_id', 'control_id', 'acts_on']
     """
-    weights = evidence.assess(register, register.period(period).name)
+    weights = evidence.assess(register, register.period(period).name, failing)
     links = register.risk_controls.sort_values(["risk_id", "control_id"]).reset_index(drop=True)
     coverage = links["coverage"].astype(float)
     of_control = weights.loc[links["control_id"]].reset_index(drop=True)

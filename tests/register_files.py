@@ -140,6 +140,33 @@ ROWS: dict[str, list[dict[str, str]]] = {
             "exception": "none",
         }
     ],
+    "training": [
+        {
+            "training_id": "TR1",
+            "unit_id": "alpha",
+            "person": "C. Owner",
+            "topic": "SOC 1",
+            "due_on": "2026-03-31",
+            "completed_on": "2026-03-01",
+        },
+    ],
+    "scoping": [
+        {
+            "unit_id": unit,
+            "process": process,
+            "financial_statements": "yes",
+            "data_held": "personal|financial",
+            "auditors_ask": "operation",
+            "customers_ask": "no",
+            "operating_months": "24",
+            "period_from": "2026-01-01",
+            "period_to": "2026-06-30",
+            "reason": "Booked as delivered.",
+            "answered_by": "Steering group",
+            "answered_on": "2026-02-01",
+        }
+        for unit, process in [("alpha", "Pay"), ("beta", "Claims")]
+    ],
     "mappings": [{"control_id": "A-G1", "framework": "SOC 2", "reference": "CC6.1"}],
 }
 
