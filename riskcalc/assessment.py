@@ -47,6 +47,16 @@ class Assessment:
         """The matrix that banded the scores."""
         return self.register.methodology.matrix
 
+    @property
+    def tolerable_rate(self) -> float:
+        """The tolerable deviation rate."""
+        return float(self.register.methodology.sampling.tolerable_deviation_rate)
+
+    @property
+    def confidence(self) -> float:
+        """The confidence of the upper deviation limits."""
+        return float(self.register.methodology.sampling.confidence)
+
 
 @dataclass(frozen=True)
 class Portfolio:

@@ -18,6 +18,11 @@ from riskcalc.scoring import VIEWS, level_counts, ranked
 
 FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 MARKS = {"inherent": "circle-open", "claimed": "line-ns-open"}
+_CONCLUDED = {
+    "operated_effectively": ("#1d6b54", "circle"),
+    "insufficient_evidence": ("#a86a12", "diamond-open"),
+    "not_effective": ("#8f1d3f", "x"),
+}
 _GREY, _FAINT = "#5b6673", "#dfe4ea"
 
 TEMPLATE = go.layout.Template(
@@ -123,7 +128,81 @@ def levels_by_unit(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
     return finish(figure, "Earned residual risk by unit", summary, table, 130 + 42 * max(len(counts), 2))
 
 
+def deviation_limits(controls: pd.DataFrame, tolerable: float, confidence: float) -> go.Figure:
+    """What the tests of operation leave possible: each control's observed deviation rate, up to its upper limit."""
+    tested = controls[controls["upper_limit"].notna()].sort_values("upper_limit")
+    tested = tested.assign(rate=(tested["deviations"] / tested["sample_size"]).astype(float))
+    names = [plain(name, 20) for name in tested["control_id"]]
+    figure = go.Figure()
+    for conclusion in _CONCLUDED:
+        _limits(figure, tested[tested["conclusion"] == conclusion], conclusion)
+    figure.add_vline(x=tolerable, line={"color": colour.INK, "width": 2, "dash": "dash"})
+    figure.add_annotation(
+        x=tolerable,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        xanchor="left",
+        showarrow=False,
+        text=f"tolerable {tolerable:.0%}",
+    )
+    figure.update_xaxes(title="Observed rate (mark), up to the upper limit (bar)", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(categoryorder="array", categoryarray=names, showgrid=False)
+    figure.update_layout(legend={"y": 1.06}, barmode="overlay")
+    beyond = int((tested["upper_limit"] > tolerable).sum())
+    summary = (
+        f"{count(len(tested), 'control')} tested. More than the tolerable {tolerable:.0%} could deviate at {beyond} of "
+        f"them, at {confidence:.0%} confidence; where the planned size held without deviation, that is accepted."
+    )
+    rows: list[list[views.Cell]] = [
+        [
+            one["control_id"],
+            f"{one['deviations']} of {one['sample_size']}",
+            f"{one['rate']:.1%}",
+            f"{one['upper_limit']:.1%}",
+            one["conclusion"].replace("_", " "),
+        ]
+        for one in tested.iloc[::-1].to_dict("records")
+    ]
+    columns = ["Control", "Deviated", "Rate", "At most", "Conclusion"]
+    table = views.table("Deviation rates and their upper limits", columns, rows, numeric=columns[1:4])
+    told = summary if len(tested) else "No test of operation is on record for the period."
+    return finish(figure, "What the tests leave possible", told, table, 150 + 22 * max(len(tested), 4))
+
+
 # --- parts -------------------------------------------------------------------------------------------
+
+
+def _limits(figure: go.Figure, tested: pd.DataFrame, conclusion: str) -> None:
+    """A mark at the observed rate and a bar up to the limit, for the controls of one conclusion."""
+    ink, symbol = _CONCLUDED[conclusion]
+    names = [plain(name, 20) for name in tested["control_id"]]
+    spoken = [
+        f"{name}: {one['deviations']} of {one['sample_size']} deviated, at most {one['upper_limit']:.1%}"
+        for name, one in zip(names, tested.to_dict("records"), strict=True)
+    ]
+    figure.add_bar(
+        x=tested["upper_limit"] - tested["rate"],
+        base=tested["rate"],
+        y=names,
+        orientation="h",
+        width=0.4,
+        marker={"color": ink, "opacity": 0.4},
+        hovertext=spoken,
+        hoverinfo="text",
+        showlegend=False,
+        legendgroup=conclusion,
+    )
+    figure.add_scatter(
+        x=tested["rate"],
+        y=names,
+        mode="markers",
+        marker={"symbol": symbol, "size": 10, "color": ink, "line": {"width": 2, "color": ink}},
+        hovertext=spoken,
+        hoverinfo="text",
+        name=conclusion.replace("_", " ").capitalize(),
+        legendgroup=conclusion,
+    )
 
 
 def scores_table(rated: pd.DataFrame, matrix: Matrix) -> views.View:

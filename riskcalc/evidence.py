@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
@@ -175,13 +176,27 @@ def from_report(report: Mapping[Any, Any], period: Period) -> Conclusion:
     faults += ["an exception that matters"] if report["exception"] == "matters" else []
     if faults:
         return Conclusion("not_effective", f"{said}: {' and '.join(faults)}")
-    uncovered = max(0, (first - period.first_day).days) + max(0, (period.last_day - last).days)
-    length = (period.last_day - period.first_day).days + 1
-    if uncovered >= length:
+    uncovered = uncovered_days(report, period.first_day, period.last_day)
+    if uncovered > (period.last_day - period.first_day).days:
         return Conclusion("not_tested", f"{said}, not on any day of {period.name}")
     if uncovered:
         return Conclusion("insufficient_evidence", f"{said}: {uncovered} days of {period.name} are not covered")
     return Conclusion("operated_effectively", f"{said}, without an exception that matters")
+
+
+def uncovered_days(report: Mapping[Any, Any], first: date, last: date) -> int:
+    """Days from ``first`` to ``last`` that a subservice organisation's report doesn't cover; all, unless it is Type 2.
+
+    >>> report = {"report_type": "type2", "report_from": pd.Timestamp("2026-01-01"),
+    ...           "report_to": pd.Timestamp("2026-06-30")}
+    >>> uncovered_days(report, date(2026, 1, 1), date(2026, 7, 2))
+    2
+    """
+    length = (last - first).days + 1
+    if report["report_type"] != "type2":
+        return length
+    overlap: timedelta = min(last, report["report_to"].date()) - max(first, report["report_from"].date())
+    return length - max(0, overlap.days + 1)
 
 
 def _from_walkthroughs(tests: list[Any]) -> Conclusion:

@@ -28,8 +28,8 @@ def exposures(register: Register, period: str | None = None) -> pd.DataFrame:
         UsageError: no risk is rated in ``period``.
 
     >>> from riskcalc.register import load
-    >>> exposures(load("data")).loc["PAY-R01", "frequency_from"]
-    'anchor'
+    >>> exposures(load("data")).loc["PAY-R04", ["frequency_from", "loss_from"]].tolist()
+    ['anchor', 'anchor']
     """
     rated = register.ratings[register.ratings["period"] == register.period(period).name].set_index("risk_id")
     ratings = rated[["likelihood", "impact"]].to_dict("index")

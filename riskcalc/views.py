@@ -56,7 +56,7 @@ Cell = str | Mapping[str, str]
 def table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], numeric: Sequence[str] = (), note: str = ""
 ) -> View:
-    """A table; a cell is text, or text with a ``fill`` and ``ink`` colour, an ``href``, or a ``note`` below it."""
+    """A table; a cell is text, or text with a ``fill`` and ``ink`` colour, a ``tone``, an ``href``, or a ``note``."""
     return View(
         "table",
         {
@@ -75,6 +75,11 @@ def level_cell(name: object, matrix: Matrix, note: str = "") -> Cell:
         if level.name == name:
             return {"text": level.name, "fill": level.colour, "ink": colour.ink_on(level.colour), "note": note}
     return {"text": "Unrated", "note": note}
+
+
+def state(text: str, tone: str, note: str = "") -> Cell:
+    """A table cell that says how something stands; ``tone`` is good, bad or open."""
+    return {"text": text, "tone": tone, "note": note}
 
 
 def facts(title: str, items: Sequence[tuple[str, str, str]]) -> View:

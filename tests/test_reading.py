@@ -286,8 +286,8 @@ def test_faults_in_five_files_are_all_told_in_order(small: Path, end: str) -> No
     replace_in(small / "control_objectives.csv", "Claims are right.", "")
     replace_in(small / "controls.csv", "A-C1,alpha", "A-C1,gamma")
     with open(small / "deficiencies.csv", "a", encoding="utf-8") as file:
-        file.write('D1,A-C1,"one\n\ntwo",2026-03-01,A,2026-09-30,\n\n')
-        file.writelines(f"D{number},A-C1,late,2026-03-01,A,soon,\n" for number in range(2, 8))
+        file.write('D1,A-C1,"one\n\ntwo",2026-03-01,A,2026-09-30,,,\n\n')
+        file.writelines(f"D{number},A-C1,late,2026-03-01,A,soon,,,\n" for number in range(2, 8))
     replace_in(small / "mappings.csv", "A-G1,SOC 2", "A-G9,SOC 2")
     for path in small.glob("*.csv"):
         path.write_bytes(path.read_bytes().replace(b"\n", end.encode()))

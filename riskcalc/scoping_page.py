@@ -1,0 +1,64 @@
+"""What the scoping notebook shows: the answers, the report proposed for each process, and why."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from riskcalc import views
+from riskcalc.assessment import Assessment
+from riskcalc.scoping import QUESTIONS, process_scopes, unit_scope
+from riskcalc.views import Cell, View, state
+
+_REPORTS = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
+
+
+def proposal(unit: Assessment) -> View:
+    """The report proposed for the unit, against the one in its row of business_units."""
+    found = unit_scope(process_scopes(unit.register), unit.unit["unit_id"])
+    planned = _REPORTS[unit.unit["report_type"]]
+    fits = found.soc1 == unit.unit["report_type"]
+    note = "as proposed" if fits else "not what the answers propose"
+    items = [("Proposed", found.answer, "; ".join(found.reasons)), ("Planned", planned, note)]
+    return views.facts("Which report?", items)
+
+
+def processes(unit: Assessment) -> View:
+    """Each process with the report it belongs into, and the reasons."""
+    objectives = unit.register.control_objectives.groupby("process")["objective_id"].agg(", ".join).to_dict()
+    rows: list[list[Cell]] = []
+    for scope in process_scopes(unit.register):
+        tone = "open" if "open" in (scope.soc1, scope.soc2) else "good"
+        within = scope.soc1 in _REPORTS
+        missing: Cell = state("none yet", "bad") if within else "–"
+        covered = objectives.get(scope.process, missing)
+        why: Cell = {"text": "", "note": "\n".join(scope.reasons)}
+        rows.append([scope.process, state(scope.answer, tone), covered, why])
+    columns = ["Process", "Report", "Control objectives", "Why"]
+    note = "A process in scope of SOC 1 needs a control objective. Proposals; who answers for the reports decides."
+    return views.table("Processes and their reports", columns, rows, note=note)
+
+
+def answers(unit: Assessment) -> View:
+    """The answers on record, by whom and when."""
+    rows: list[list[Cell]] = []
+    for row in unit.register.scoping.to_dict("records"):
+        held = ", ".join(row["data_held"]).replace("_", " ") or "none"
+        months = "–" if pd.isna(row["operating_months"]) else str(row["operating_months"])
+        first, last = ("" if pd.isna(row[name]) else f"{row[name]:%F}" for name in ("period_from", "period_to"))
+        period = f"{first} to {last}" if first else f"at {last}" if last else "–"
+        by: Cell = {"text": row["answered_by"], "note": f"{row['answered_on']:%F}"}
+        process: Cell = {"text": row["process"], "note": row["reason"]}
+        asked = [row["auditors_ask"], row["customers_ask"]]
+        rows.append([process, row["financial_statements"], held, *asked, months, period, by])
+    columns = [
+        "Process",
+        "Financial statements",
+        "Data held",
+        "Auditors ask",
+        "Customers ask",
+        "Months",
+        "Period",
+        "By",
+    ]
+    note = " ".join(f"{name.replace('_', ' ').capitalize()}: {text}" for name, text in QUESTIONS.items())
+    return views.table("The answers", columns, rows, note=note)
