@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,6 +16,7 @@ from riskcalc.errors import UsageError
 from riskcalc.findings import Finding, findings
 from riskcalc.matrix import Matrix
 from riskcalc.period import Period
+from riskcalc.readiness import NEEDED, Outlook, outlooks
 from riskcalc.register import Register, load
 from riskcalc.scoring import score, score_lines
 
@@ -60,12 +61,16 @@ class Assessment:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """The organisation in one period; ``runs`` holds, by unit, what the manifest of a run says of it."""
+    """The organisation in one period.
+
+    ``outlooks`` holds, by type of report, that of every objective; ``runs``, by unit, what the manifest of a run says.
+    """
 
     register: Register
     period: Period
     as_of: date
     scores: pd.DataFrame
+    outlooks: Mapping[str, Sequence[Outlook]]
     runs: Mapping[str, Mapping[str, Any]]
 
     @property
@@ -111,7 +116,9 @@ def open_portfolio(period: str = "", data_dir: str = "data", as_of: str = "", ma
     """
     register = load(data_dir)
     chosen = register.period(period)
-    return Portfolio(register, chosen, _as_of(as_of, chosen), described_scores(register, chosen), _runs(manifest))
+    opinions = {report_type: outlooks(register, chosen, report_type) for report_type in NEEDED}
+    scores = described_scores(register, chosen)
+    return Portfolio(register, chosen, _as_of(as_of, chosen), scores, opinions, _runs(manifest))
 
 
 def described_scores(register: Register, period: Period) -> pd.DataFrame:

@@ -200,6 +200,7 @@ def _limits(figure: go.Figure, tested: pd.DataFrame, conclusion: str) -> None:
         marker={"symbol": symbol, "size": 10, "color": ink, "line": {"width": 2, "color": ink}},
         hovertext=spoken,
         hoverinfo="text",
+        cliponaxis=False,
         name=conclusion.replace("_", " ").capitalize(),
         legendgroup=conclusion,
     )

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from riskcalc import evidence
+from riskcalc import evidence, report_checks
 from riskcalc.period import Period
 from riskcalc.planning import planned_size
 from riskcalc.register import Register
@@ -356,5 +356,20 @@ CHECKS: dict[str, tuple[Severity, str, Check]] = {
     ),
     "retest-failed": ("error", "Remediate again; the first repair didn't work.", _retest_by_same_items),
     "deficiency-past-due": ("error", "Close it, or agree a new date with a reason.", _past_due),
+    "year-end-unbridged": (
+        "warning",
+        "Plan a bridge letter, or move the report's period.",
+        report_checks.year_end_unbridged,
+    ),
+    "owner-untrained": ("warning", "Train the owner, and record it.", report_checks.untrained_owners),
+    "training-of-nobody": ("note", "Name the owner as in controls.csv.", report_checks.trained_strangers),
+    "cuec-untold": ("error", "Tell clients, and say where in communicated_in.", report_checks.cuec_untold),
+    "scope-open": ("warning", "Find out, and answer in scoping.csv.", report_checks.scope_open),
+    "scope-without-objective": ("error", "State a control objective.", report_checks.scope_without_objective),
+    "report-unlike-scope": (
+        "note",
+        "Change the plan, or record why it differs.",
+        report_checks.report_type_unlike_scope,
+    ),
     "report-period-short": ("warning", "Extend the period, or explain it to clients.", _short_type2),
 }

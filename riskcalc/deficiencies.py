@@ -210,7 +210,7 @@ def _candidate(
 def _reasons(case: _Case, left: pd.DataFrame, amount: float, unit: Any) -> list[str]:
     threshold = case.register.methodology.severity.reasonable_possibility
     likely = ", ".join(f"{risk} {likelihood:.2f}" for risk, likelihood in left["likelihood"].items())
-    verdict = "reasonably possible" if left["possible"].any() else "remote"
+    verdict = "reasonably possible" if left["possible"].any() else "only remotely possible"
     size = "less than material, but not below performance materiality"
     if amount >= unit["materiality"]:
         size = "material"
@@ -218,7 +218,7 @@ def _reasons(case: _Case, left: pd.DataFrame, amount: float, unit: Any) -> list[
         size = "below performance materiality"
     events = "one event" if len(left) == 1 else "one event of each"
     return [
-        f"likelihood without it {likely}; from {threshold} on a misstatement is reasonably possible: {verdict}",
+        f"likelihood without it: {likely}; {threshold} or more counts: {verdict}",
         f"{events} could misstate up to {amount:,.0f} {unit['currency']}: {size}",
     ]
 
@@ -226,7 +226,7 @@ def _reasons(case: _Case, left: pd.DataFrame, amount: float, unit: Any) -> list[
 def _compensation(compensating: tuple[str, ...]) -> str:
     if not compensating:
         return "no other control on it has been tested and counts"
-    return f"compensating controls, tested, are counted: {', '.join(compensating)}"
+    return f"compensating controls counted, as tested: {', '.join(compensating)}"
 
 
 def _rank(one: Candidate) -> int:

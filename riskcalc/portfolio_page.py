@@ -8,8 +8,9 @@ from typing import Any
 from riskcalc import tables, views
 from riskcalc.assessment import Portfolio
 from riskcalc.manifest import WRONG
+from riskcalc.readiness import UNMODIFIED, report_outlook
 from riskcalc.scoring import level_counts, ranked
-from riskcalc.views import Cell, Result, View
+from riskcalc.views import Cell, Result, View, state
 
 
 def heading(portfolio: Portfolio) -> View:
@@ -33,9 +34,10 @@ def units(portfolio: Portfolio) -> View:
         unit_id, run = unit["unit_id"], portfolio.runs.get(unit["unit_id"])
         levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
         numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
-        rows.append([_page_link(unit, run), *numbers, unit["appetite"], *_run_cell(run)])
+        outlook = _outlook(unit, portfolio)
+        rows.append([_page_link(unit, run), *numbers, unit["appetite"], outlook, *_run_cell(run)])
     numeric = [*counts.columns, "Outside appetite"]
-    columns = ["Unit", *numeric, "Appetite", *(["Run"] if portfolio.runs else [])]
+    columns = ["Unit", *numeric, "Appetite", "Report", *(["Run"] if portfolio.runs else [])]
     return views.table("Business units, worst first", columns, rows, numeric=numeric)
 
 
@@ -81,6 +83,14 @@ def result(portfolio: Portfolio) -> Result:
 
 def _badness(unit: Any, breaches: Any) -> tuple[int, str]:
     return -breaches.get(unit["unit_id"], 0), unit["unit_id"]
+
+
+def _outlook(unit: Any, portfolio: Portfolio) -> Cell:
+    """The outlook for the unit's own type of report, and how many of its objectives hold."""
+    found = [one for one in portfolio.outlooks[unit["report_type"]] if one.unit_id == unit["unit_id"]]
+    opinion, holding = report_outlook(found), sum(one.opinion == UNMODIFIED for one in found)
+    note = f"Type {unit['report_type'][-1]}: {holding} of {len(found)} objectives hold"
+    return state(opinion, tables.OPINION_TONES.get(opinion, "open"), note)
 
 
 def _run_lines(portfolio: Portfolio) -> Iterable[str]:

@@ -198,8 +198,12 @@ def _opinion(risks: dict[str, list[Any]], report_type: str) -> tuple[str, tuple[
             faults.append(f"{risk}: {'; '.join(lacking.values()) or 'no key control acts on it'}")
             blocking += lacking or [risk]
         else:
-            notes += [f"{lacking[one['control_id']]}: to be reported" for one in keys if one["deviations"]]
-    because = tuple(dict.fromkeys([*faults, *filter(lambda note: not note.startswith(":"), notes)]))
+            notes += [
+                f"{one['control_id']}: {one['deviations']} of {one['sample_size']} deviated, to be reported"
+                for one in keys
+                if one["deviations"] and one["control_id"] not in blocking
+            ]
+    because = tuple(dict.fromkeys([*faults, *notes]))
     return QUALIFIED if faults else UNMODIFIED, because, tuple(dict.fromkeys(blocking))
 
 

@@ -12,10 +12,10 @@ from riskcalc.assessment import Assessment
 from riskcalc.cells import Assertion
 from riskcalc.deficiencies import Candidate, aggregated, candidates
 from riskcalc.evidence import uncovered_days
-from riskcalc.readiness import QUALIFIED, STEPS, UNMODIFIED, Outlook, gaps, outlooks, report_outlook, steps
+from riskcalc.readiness import STEPS, UNMODIFIED, Outlook, gaps, outlooks, report_outlook, steps
+from riskcalc.tables import OPINION_TONES
 from riskcalc.views import Cell, View, state
 
-_TONES = {UNMODIFIED: "good", QUALIFIED: "bad"}
 _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficiency": "open"}
 _TYPES = {"type1": "Type 1", "type2": "Type 2"}
 
@@ -225,7 +225,7 @@ def _of(part: int, whole: int) -> Cell:
 
 
 def _opinion(outlook: Outlook) -> Cell:
-    return state(outlook.opinion, _TONES.get(outlook.opinion, "open"))
+    return state(outlook.opinion, OPINION_TONES.get(outlook.opinion, "open"))
 
 
 def _overdue(due: date | None, unit: Assessment) -> bool:

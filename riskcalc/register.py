@@ -172,13 +172,13 @@ def _frame(table: Table) -> pd.DataFrame:
 def _dtype(model: type[Row], column: str) -> str:
     """The dtype that holds a column without loss; a missing value stays missing in each."""
     kind: Any = model.model_fields[column].annotation
-    if kind == bool | None:
-        return "boolean"
-    if get_origin(kind) in (Union, types.UnionType):
+    optional = get_origin(kind) in (Union, types.UnionType)
+    if optional:
         kind = next(part for part in get_args(kind) if part is not type(None))
     if get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
-    known: Mapping[Any, str] = {int: "Int64", date: "datetime64[s]", bool: "bool", str: "str"}
+    boolean = "boolean" if optional else "bool"
+    known: Mapping[Any, str] = {int: "Int64", date: "datetime64[s]", bool: boolean, str: "str"}
     return known.get(kind, "str" if get_origin(kind) is Literal else "object")
 
 

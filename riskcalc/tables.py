@@ -7,10 +7,12 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment import Assessment, Portfolio
+from riskcalc.readiness import QUALIFIED, UNMODIFIED
 from riskcalc.version import __version__
 from riskcalc.views import Cell, View, facts, level_cell, table
 
 SUBJECT = "Risk to financial reporting"
+OPINION_TONES = {UNMODIFIED: "good", QUALIFIED: "bad"}
 
 
 def verdict(scores: pd.DataFrame, appetite: str) -> tuple[str, str]:

@@ -156,7 +156,7 @@ ROWS: dict[str, list[dict[str, str]]] = {
             "process": process,
             "financial_statements": "yes",
             "data_held": "personal|financial",
-            "auditors_ask": "operation",
+            "auditors_ask": asked,
             "customers_ask": "no",
             "operating_months": "24",
             "period_from": "2026-01-01",
@@ -165,7 +165,7 @@ ROWS: dict[str, list[dict[str, str]]] = {
             "answered_by": "Steering group",
             "answered_on": "2026-02-01",
         }
-        for unit, process in [("alpha", "Pay"), ("beta", "Claims")]
+        for unit, process, asked in [("alpha", "Pay", "operation"), ("beta", "Claims", "design")]
     ],
     "mappings": [{"control_id": "A-G1", "framework": "SOC 2", "reference": "CC6.1"}],
 }

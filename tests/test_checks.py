@@ -90,6 +90,13 @@ CASES: list[tuple[str, str, Edit]] = [
     ("retest-failed", "T9", add("control_tests", **RETEST)),
     ("deficiency-past-due", "D1", add("deficiencies", **{**DEFICIENCY, "due_on": "2026-06-29"})),
     ("report-period-short", "alpha", lambda rows: rows["business_units"][0].update(report_from="2026-01-02")),
+    ("year-end-unbridged", "alpha", lambda rows: rows["business_units"][0].update(user_year_end="12-31")),
+    ("owner-untrained", "A-C1", lambda rows: rows["training"].clear()),
+    ("training-of-nobody", "TR1", lambda rows: rows["training"][0].update(person="C. Ovner")),
+    ("cuec-untold", "A-C1", control(0, performed_by="user_entity")),
+    ("scope-open", "Pay", lambda rows: rows["scoping"][0].update(auditors_ask="unsure")),
+    ("scope-without-objective", "Pay", lambda rows: rows["control_objectives"][0].update(process="Pay runs")),
+    ("report-unlike-scope", "alpha", lambda rows: rows["scoping"][0].update(auditors_ask="design")),
 ]
 
 
@@ -114,6 +121,8 @@ def test_every_check_has_a_case() -> None:
         ("deficiency-past-due", "D1", add("deficiencies", **{**DEFICIENCY, "due_on": "2026-05-31", "closed_on": "2026-06-01"})),
         ("breach-untreated", "B-R1", both(control(3, documentation=""), risk(2, **ACCEPTED))),
         ("breach-untreated", "B-R1", both(control(3, documentation=""), add("deficiencies", **{**DEFICIENCY, "control_id": "B-C1"}))),
+        ("year-end-unbridged", "alpha", lambda rows: rows["business_units"][0].update(user_year_end="06-30")),
+        ("cuec-untold", "A-C1", control(0, performed_by="user_entity", communicated_in="Agreement")),
         ("automated-without-itgc", "A-G1", control(2, nature="automated")),
         ("report-period-short", "alpha", lambda rows: rows["business_units"][0].update(report_from="2026-01-01")),
     ],
