@@ -14,11 +14,14 @@ _REPORTS = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
 def proposal(unit: Assessment) -> View:
     """The report proposed for the unit, against the one in its row of business_units."""
-    found = unit_scope(process_scopes(unit.register), unit.unit["unit_id"])
+    scopes = process_scopes(unit.register)
+    found = unit_scope(scopes, unit.unit["unit_id"])
+    within = [sum(scope.soc1 in _REPORTS for scope in scopes), sum(scope.soc2 == "yes" for scope in scopes)]
+    counted = f"of {len(scopes)} processes, {within[0]} in scope of SOC 1 and {within[1]} of SOC 2"
     planned = _REPORTS[unit.unit["report_type"]]
     fits = found.soc1 == unit.unit["report_type"]
     note = "as proposed" if fits else "not what the answers propose"
-    items = [("Proposed", found.answer, "; ".join(found.reasons)), ("Planned", planned, note)]
+    items = [("Proposed", found.answer, counted), ("Planned", planned, note)]
     return views.facts("Which report?", items)
 
 
