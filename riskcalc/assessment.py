@@ -6,19 +6,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from riskcalc import evidence
+from riskcalc import evidence, yearly
 from riskcalc.errors import UsageError
 from riskcalc.findings import Finding, findings
+from riskcalc.loss import AnnualLoss
 from riskcalc.matrix import Matrix
 from riskcalc.period import Period
 from riskcalc.readiness import NEEDED, Outlook, outlooks
 from riskcalc.register import Register, load
-from riskcalc.scoring import score, score_lines
+from riskcalc.scoring import VIEWS, score, score_lines
 
 _RUN = {"status": "pending", "error": None}
 _DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
@@ -47,6 +49,16 @@ class Assessment:
     def matrix(self) -> Matrix:
         """The matrix that banded the scores."""
         return self.register.methodology.matrix
+
+    @cached_property
+    def quantified(self) -> yearly.Model:
+        """The unit's risks in money."""
+        return yearly.model(self.register, self.period.name, str(self.unit["currency"]))
+
+    @cached_property
+    def years(self) -> dict[str, AnnualLoss]:
+        """The yearly loss: inherent, claimed and earned."""
+        return {view: yearly.year(self.quantified, view) for view in VIEWS}
 
     @property
     def tolerable_rate(self) -> float:

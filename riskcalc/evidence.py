@@ -59,10 +59,10 @@ def assess(
     ``failing`` are controls taken to earn nothing, whatever their tests say, and with them what relies on them;
     ``report_type`` (type1, type2) asks for that type's evidence in every unit instead of the unit's own.
     """
-    conclusions = _conclusions(register, period, report_type)
+    conclusions = conclude_all(register, period, report_type)
     controls = register.controls.set_index("control_id", drop=False)
     design = register.methodology.weights.design
-    earned = _earned(controls, conclusions, register.methodology, failing)
+    earned = _earned(controls, conclusions, register.methodology, dict.fromkeys(failing, 0.0))
     rows = []
     for control_id, control in zip(controls.index, controls.to_dict("records"), strict=True):
         found = conclusions[control_id]
@@ -124,7 +124,19 @@ def _percent(rate: Decimal | float) -> str:
     return f"{float(rate) * 100:.3g} %"
 
 
-def _conclusions(register: Register, period: str, report_type: str | None) -> dict[str, Conclusion]:
+def earned_weights(
+    register: Register, conclusions: Mapping[str, Conclusion], assumed: Mapping[str, float]
+) -> dict[str, float]:
+    """What each control earns if some are taken to weigh something else by themselves: 0 fails, 1 is repaired.
+
+    The same rules without the words: what a control relies on still limits it.
+    """
+    controls = register.controls.set_index("control_id", drop=False)
+    earned = _earned(controls, conclusions, register.methodology, assumed)
+    return {name: float(weight) for name, (weight, _, _) in earned.items()}
+
+
+def conclude_all(register: Register, period: str, report_type: str | None = None) -> dict[str, Conclusion]:
     """A conclusion per control: Type 1 units from walkthroughs, Type 2 units from tests of operation."""
     tests = register.control_tests[register.control_tests["period"] == period]
     by_control: dict[str, list[Any]] = {}
@@ -230,7 +242,7 @@ def _earned(
     controls: pd.DataFrame,
     conclusions: Mapping[str, Conclusion],
     methodology: Methodology,
-    failing: Collection[str],
+    assumed: Mapping[str, float],
 ) -> dict[str, tuple[Decimal, str, str]]:
     """Each control's earned weight, what limits it, and why; those relied upon first: a chain is its weakest link."""
     records = controls.to_dict("index")
@@ -239,8 +251,8 @@ def _earned(
     for control_id in order:
         control, conclusion = records[control_id], conclusions[control_id]
         weight, reason = _own_weight(control, conclusion, methodology)
-        if control_id in failing:
-            weight, reason = Decimal(0), "taken to fail"
+        if control_id in assumed:
+            weight, reason = Decimal(assumed[control_id]), "taken to fail"
         limited_by = ""
         for relied in control["relies_on"]:
             if earned[relied][0] < weight:

@@ -149,6 +149,11 @@ class Risk(Row):
             "must be given with loss_low, or both left blank",
         )
         yield from _require(
+            low is None or mode is not None or low > 0,
+            "loss_low",
+            "must be more than 0 where loss_mode is blank: an interval of two amounts is read as lognormal",
+        )
+        yield from _require(
             self.loss_mode is None or self.loss_low is not None,
             "loss_mode",
             "must be blank where loss_low and loss_high are",

@@ -262,7 +262,7 @@ def test_units_and_folders_with_braces_and_quotes_in_their_names(tmp_path: Path)
     name = 'Über "Süd"; {x} \\ \' {period}'
 
     def edit(rows: dict[str, list[dict[str, str]]]) -> None:
-        for table in ("business_units", "control_objectives", "risks", "controls"):
+        for table in ("business_units", "control_objectives", "risks", "controls", "training", "scoping"):
             for row in rows[table]:
                 row["unit_id"] = {"alpha": name, "beta": "NA"}[row["unit_id"]]
 
