@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import statistics
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import riskcalc
+from riskcalc import loss
 from riskcalc.scoring import residual
 
 ROOT = Path(__file__).parent.parent
@@ -85,6 +87,49 @@ def register() -> None:
     row("load and check the sample register", load, "score it", seconds(lambda: riskcalc.score(loaded)), "")
 
 
+def yearly_loss(years: int = 100_000) -> None:
+    """The exact yearly loss, and the simulated one, against only drawing the random numbers of a simulation."""
+    few, many = _portfolio(50), _portfolio(1000)
+    exact = seconds(lambda: loss.aggregate(*few))
+    drawn = seconds(lambda: _only_draw(few[0], years))
+    row("exact yearly loss, 50 risks", exact, "draw 100,000 years", drawn, "<= 0.5")
+    simulated = seconds(lambda: loss.aggregate(*few, "simulate", seed=1, years=years))
+    row("simulated yearly loss, 50 risks", simulated, "draw 100,000 years", drawn, "<= 2")
+    row("exact yearly loss, 1,000 risks", seconds(lambda: loss.aggregate(*many)), "50 risks", exact, "<= 10")
+    if importlib.util.find_spec("pyfair"):
+        row("exact yearly loss, 50 risks", exact, "pyfair, 100,000 years", _pyfair(few[0]), "")
+
+
+def _portfolio(risks: int) -> tuple[np.ndarray, loss.Lognormal]:
+    draw = np.random.default_rng(1)
+    low = draw.lognormal(10, 1, risks)
+    return draw.uniform(0.05, 1, risks), loss.lognormal_90(low, 30 * low)
+
+
+def _only_draw(rates: np.ndarray, years: int) -> None:
+    draw = np.random.default_rng(2)
+    for rate in rates:
+        number = draw.poisson(rate * years)
+        draw.integers(0, years, number)
+        draw.lognormal(0, 1, number)
+
+
+def _pyfair(rates: np.ndarray) -> float:
+    """pyfair on as many risks, as far as it can: PERT for lognormal, one severity times the year's frequency."""
+    from pyfair import FairMetaModel, FairModel
+
+    def work() -> None:
+        models = []
+        for number, rate in enumerate(rates):
+            one = FairModel(name=str(number), n_simulations=100_000)
+            one.input_data("Loss Event Frequency", mean=float(rate), stdev=float(rate) ** 0.5)
+            one.input_data("Loss Magnitude", low=1e4, mode=3e4, high=3e5)
+            models.append(one.calculate_all())
+        FairMetaModel(name="all", models=models).calculate_all()
+
+    return seconds(work, runs=1)
+
+
 def run() -> None:
     """One unit by the stock commands, against `riskcalc run` over all units of the sample, per unit."""
     book, scripts = ROOT / "notebooks" / "assessment.ipynb", Path(sys.executable).parent
@@ -115,4 +160,5 @@ if __name__ == "__main__":
     start_up()
     scoring()
     register()
+    yearly_loss()
     run()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +23,8 @@ __all__ = ["AnnualLoss", "aggregate", "constant", "lognormal_90", "pert"]
 
 POINTS = 2**16
 YEARS = 100_000
-_FINER = 16  # each grid's step against the one below it
+_FINER = 16  # a grid's step against that of the next finer one, which has _FEWER of its points
+_FEWER = 2
 _TILT = 22.0  # over the padded grid: aliasing below e-22, rounding noise below 1e-11
 _BEYOND = 1e-9  # yearly probability of one loss beyond the coarsest grid
 _NODES = 1024
@@ -52,7 +54,7 @@ class AnnualLoss:
     sd: float
     p0: float
     checks: Mapping[str, Any]
-    grids: tuple[_Grid, ...]
+    grid: _Grid
 
     def var(self, q: float) -> float:
         """The loss that is not exceeded with probability ``q``; 0 if most years have no event.
@@ -64,7 +66,7 @@ class AnnualLoss:
             raise ValueError("q must be at least 0 and less than 1")
         if q <= self.p0:
             return 0.0
-        grid = next((grid for grid in self.grids if grid.cdf[-1] >= q), self.grids[-1])
+        grid = self.grid
         place = int(np.searchsorted(grid.cdf, q))
         if place >= len(grid.cdf):
             return float(grid.loss[-1])
@@ -83,16 +85,11 @@ class AnnualLoss:
 
     def exceeding(self, losses: Floats) -> Floats:
         """As ``exceed``, for an array of losses."""
-        found = np.where(losses < 0, 1.0, 0.0)
-        for grid in reversed(self.grids):
-            within = (losses >= 0) & (losses <= grid.loss[-1])
-            found[within] = 1 - np.interp(losses[within], grid.loss, grid.cdf)
-        return found
+        return np.asarray(1 - np.interp(losses, self.grid.loss, self.grid.cdf, left=0.0, right=1.0))
 
     def limited(self, x: float) -> float:
         """E[min(S, x)]."""
-        grid = self._holding(x)
-        return float(np.interp(x, grid.loss, grid.limited))
+        return float(np.interp(x, self.grid.loss, self.grid.limited))
 
     def curve(self, least: float = 1e-4, points: int = 200) -> pd.DataFrame:
         """The exceedance curve down to the probability ``least``: columns loss and probability, the loss rising."""
@@ -102,9 +99,6 @@ class AnnualLoss:
         probabilities = np.geomspace(most, least, points)
         losses = np.array([self.var(1 - probability) for probability in probabilities])
         return pd.DataFrame({"loss": np.maximum.accumulate(losses), "probability": probabilities})
-
-    def _holding(self, x: float) -> _Grid:
-        return next((grid for grid in self.grids if x <= grid.loss[-1]), self.grids[-1])
 
 
 def aggregate(
@@ -210,9 +204,9 @@ class _Mixture:
 def _exact(mixture: _Mixture, points: int) -> AnnualLoss:
     if mixture.rate == 0:
         still = _Grid(np.array([0.0, 1.0]), np.array([1.0, 1.0]), np.array([0.0, 0.0]))
-        return AnnualLoss(0.0, 0.0, mixture.p0, {"warnings": ()}, (still,))
+        return AnnualLoss(0.0, 0.0, mixture.p0, {"warnings": ()}, still)
     spans = _spans(mixture, points)
-    made = [_compound(mixture, span, points) for span in spans]
+    made = [_compound(mixture, span, number) for span, number in spans]
     coarsest, (mean, sd, put_in, capped) = made[-1]
     beyond = max(0.0, float(1 - coarsest.cdf[-1]))
     checks = {
@@ -221,25 +215,32 @@ def _exact(mixture: _Mixture, points: int) -> AnnualLoss:
         "beyond": beyond,
         "sd_beyond": max(0.0, 1 - put_in / mixture.sd),
         "mean_beyond": max(0.0, 1 - capped / mixture.mean),
-        "span": spans[-1],
-        "step": spans[-1] / points,
+        "span": spans[-1][0],
+        "step": spans[-1][0] / points,
         "warnings": tuple(_warnings(mixture, beyond, 1 - capped / mixture.mean)),
     }
-    grids = _anchored([grid for grid, _ in made], capped)
-    return AnnualLoss(mixture.mean, mixture.sd, mixture.p0, checks, grids)
+    return AnnualLoss(mixture.mean, mixture.sd, mixture.p0, checks, _joined([grid for grid, _ in made], capped))
 
 
-def _anchored(grids: list[_Grid], capped: float) -> tuple[_Grid, ...]:
-    """The grids with E[min(S, x)] counted back from the analytic value at the end, so that small tails are exact."""
-    found: list[_Grid] = []
-    for grid in reversed(grids):
-        at_end = float(np.interp(grid.loss[-1], found[0].loss, found[0].limited)) if found else capped
-        found.insert(0, _Grid(grid.loss, grid.cdf, grid.limited + (at_end - grid.limited[-1])))
-    return tuple(found)
+def _joined(grids: list[_Grid], capped: float) -> _Grid:
+    """One grid of all, each going on where the finer one ends.
+
+    E[min(S, x)] is counted back from the analytic value at the end, so that small tails are exact.
+    """
+    found = grids[-1]
+    found = _Grid(found.loss, found.cdf, found.limited + (capped - found.limited[-1]))
+    for finer in reversed(grids[:-1]):
+        end = float(finer.loss[-1])
+        shift = float(np.interp(end, found.loss, found.limited)) - finer.limited[-1]
+        rest = found.loss > end
+        parts = zip((finer.loss, finer.cdf, finer.limited + shift), (found.loss, found.cdf, found.limited), strict=True)
+        loss, cdf, limited = (np.concatenate([fine, coarse[rest]]) for fine, coarse in parts)
+        found = _Grid(loss, np.maximum.accumulate(cdf), limited)
+    return found
 
 
-def _spans(mixture: _Mixture, points: int) -> list[float]:
-    """How far each grid reaches, the finest first: to where losses end, and down to where the smallest are resolved."""
+def _spans(mixture: _Mixture, points: int) -> list[tuple[float, int]]:
+    """How far each grid reaches, with how many points; the finest first, where the smallest losses are resolved."""
     happening = mixture.rates > 0
     least, most = float(mixture.means[happening].min()), float(mixture.means[happening].max())
     x = np.geomspace(least * 1e-9, most * 1e9, 768)
@@ -248,11 +249,12 @@ def _spans(mixture: _Mixture, points: int) -> list[float]:
     reach = float(x[last])
     steps = np.diff(x[: last + 1], prepend=0.0)
     second = float(np.sum(2 * x[: last + 1] * survival[: last + 1] * steps))  # rate x E[min(X, reach)^2], roughly
-    spans = [reach + mixture.mean + 8 * float(np.sqrt(second))]
     smallest = float(min(_typical(mixture)))
-    while spans[0] / points > smallest / 64 and len(spans) < 8:
-        spans.insert(0, spans[0] / _FINER)
-    return spans
+    grids = [(reach + mixture.mean + 8 * float(np.sqrt(second)), points)]
+    while grids[0][0] / grids[0][1] > smallest / 64 and len(grids) < 8:
+        step = grids[0][0] / grids[0][1] / _FINER
+        grids.insert(0, (step * points / _FEWER, points // _FEWER))
+    return grids
 
 
 def _typical(mixture: _Mixture) -> Floats:
@@ -270,14 +272,12 @@ def _compound(mixture: _Mixture, span: float, points: int) -> tuple[_Grid, tuple
     """
     step = span / points
     masses, capped = _discretised(mixture, step, points)
-    size = 2 * points
-    tilt = np.exp(-_TILT / size * np.arange(size))
-    padded = np.zeros(size)
-    padded[:points] = masses
-    transform = np.fft.rfft(padded * tilt)
-    year = np.fft.irfft(np.exp(transform - mixture.rate), size) / tilt
-    year = year[:points]  # beyond, the tilt has turned rounding into noise
-    loss: Floats = step * np.arange(points, dtype=float)
+    size, (number, tilt, _) = 2 * points, _counted(points)
+    transform = np.fft.rfft(masses * tilt, size)
+    transform -= mixture.rate
+    year = np.fft.irfft(np.exp(transform, out=transform), size)[:points]  # beyond, the tilt makes noise of rounding
+    year /= tilt
+    loss: Floats = step * number
     total = np.cumsum(year)
     cdf = np.maximum.accumulate(np.clip(total - year / 2, mixture.p0, 1.0))
     cdf[0] = mixture.p0
@@ -293,10 +293,7 @@ def _discretised(mixture: _Mixture, step: float, points: int) -> tuple[Floats, f
     Losses are taken at ever larger nodes and interpolated, but for narrow ones, whose own grid points are taken.
     """
     narrow = mixture.sds < _NARROW * mixture.means
-    x: Floats = step * np.arange(points, dtype=float)
-    limited = np.zeros(points)
-    if not narrow.all():
-        limited += _interpolated(mixture, x, ~narrow)
+    limited = np.zeros(points) if narrow.all() else _interpolated(mixture, step, points, ~narrow)
     masses = np.zeros(points)
     masses[1:-1] = (2 * limited[1:-1] - limited[:-2] - limited[2:]) / step
     masses[-1] = (limited[-1] - limited[-2]) / step
@@ -310,13 +307,20 @@ def _discretised(mixture: _Mixture, step: float, points: int) -> tuple[Floats, f
     return masses, capped
 
 
-def _interpolated(mixture: _Mixture, x: Floats, chosen: npt.NDArray[np.bool_]) -> Floats:
+@cache
+def _counted(points: int) -> tuple[Floats, Floats, Floats]:
+    """The points of a grid by number, their tilt, and the logarithms of their numbers from 1 on."""
+    number: Floats = np.arange(points, dtype=float)
+    return number, np.exp(-_TILT / (2 * points) * number), np.log(number[1:])
+
+
+def _interpolated(mixture: _Mixture, step: float, points: int, chosen: npt.NDArray[np.bool_]) -> Floats:
     from scipy.interpolate import CubicSpline  # only here: importing it takes longer than most yearly losses
 
-    nodes = np.geomspace(x[1] / 4, x[-1], _NODES)
-    spline = CubicSpline(np.log(nodes), mixture.weighted("lev", nodes, chosen))
-    limited = np.zeros_like(x)
-    limited[1:] = spline(np.log(x[1:]))
+    nodes = np.geomspace(step / 4, step * (points - 1), _NODES)
+    spline = CubicSpline(np.log(nodes / step), mixture.weighted("lev", nodes, chosen))
+    limited = np.zeros(points)
+    limited[1:] = spline(_counted(points)[2])
     return limited
 
 
@@ -390,4 +394,4 @@ def _simulated(rates: Floats, blocks: list[Block], seed: int | None, years: int)
     )
     mean, sd = float(totals.mean()), float(totals.std(ddof=1))
     checks = {"years": years, "standard_error": sd / np.sqrt(years), "warnings": ()}
-    return AnnualLoss(mean, sd, float(np.mean(events == 0)), checks, (grid,))
+    return AnnualLoss(mean, sd, float(np.mean(events == 0)), checks, grid)
