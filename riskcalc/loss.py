@@ -280,7 +280,7 @@ def _compound(mixture: _Mixture, span: float, points: int) -> tuple[_Grid, tuple
     loss: Floats = step * number
     total = np.cumsum(year)
     cdf = np.maximum.accumulate(np.clip(total - year / 2, mixture.p0, 1.0))
-    cdf[0] = mixture.p0
+    cdf[0], cdf[-1] = mixture.p0, min(total[-2] + year[-2] / 2, 1.0)  # the last point carries all larger losses
     limited = step * np.concatenate([[0.0], np.cumsum(1 - total[:-1])])
     put_in = float(np.sqrt(masses @ np.square(loss)))
     deviation = float(np.sqrt(max(0.0, float(year @ np.square(loss)) - float(year @ loss) ** 2)))

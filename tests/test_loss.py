@@ -157,6 +157,22 @@ def test_a_tiny_risk_beside_a_huge_one_keeps_its_accuracy() -> None:
     assert both.mean == pytest.approx(0.1 * loss.lognormal_90(5e8, 2e9).mean + alone.mean)
 
 
+def test_where_one_grid_ends_and_the_next_begins_nothing_jumps() -> None:
+    """Small frequent losses beside large rare ones, at 300 amounts over all grids, against grids of 8 times the points."""
+    frequency = [0.9, 0.6, 0.06, 0.15]
+    severity = [
+        loss.pert(4e4, 1.8e5, 7e5),
+        loss.lognormal_90(300, 9e3),
+        loss.pert(9e5, 3.6e6, 1.2e7),
+        loss.constant(5e4),
+    ]
+    year, finer = (loss.aggregate(frequency, severity, points=points) for points in (2**13, 2**16))
+    amounts = np.geomspace(100, 2e7, 300)
+    away = np.abs(amounts / 5e4 - 1) > 0.02  # a constant loss is a step, which no grid can read exactly
+    assert year.exceeding(amounts[away]) == pytest.approx(finer.exceeding(amounts[away]), abs=2e-4)
+    assert len(year.grid.loss) > 2**13  # several grids it is
+
+
 def test_constant_losses_are_a_poisson_count() -> None:
     """Three events of 5 a year: steps of the Poisson distribution, read between the steps."""
     year = loss.aggregate([3.0], loss.constant(5.0))
