@@ -113,7 +113,7 @@ def year_end(unit: Mapping[Any, Any]) -> YearEnd | None:
     this_year = date.fromisoformat(f"{ends.year}-{unit['user_year_end']}")
     closing = this_year if this_year >= ends else date.fromisoformat(f"{ends.year + 1}-{unit['user_year_end']}")
     bridged = _day(unit["bridge_letter_until"])
-    covered = max(ends, bridged) if bridged else ends
+    covered = bridged or ends
     gap = (closing - ends).days
     return YearEnd(closing, gap, bridged, max(0, (closing - covered).days), gap > LONGEST_BRIDGE)
 

@@ -192,6 +192,10 @@ def _anchors_out_of_order(methodology: Methodology, problem: Any) -> Iterator[Pr
             yield problem("impact", f"{column} must be given for all ratings or none, and rise with them")
     for number, rating in enumerate(methodology.impact, 1):
         losses = [loss for loss in (rating.loss_low, rating.loss_mode, rating.loss_high) if loss is not None]
+        if (rating.loss_low is None) != (rating.loss_high is None) or (rating.loss_mode and not rating.loss_low):
+            yield problem(
+                f"impact.{number}", "must hold loss_low and loss_high, with or without loss_mode, or none of them"
+            )
         if losses != sorted(losses):
             yield problem(f"impact.{number}", "must hold loss_low <= loss_mode <= loss_high")
 

@@ -324,6 +324,11 @@ class SubserviceOrganisation(Row):
             yield from _require(
                 not given or self.report_type is not None, column, "must be blank without a report_type"
             )
+        yield from _require(
+            (self.reviewed_by is None) == (self.reviewed_on is None),
+            "reviewed_on" if self.reviewed_on is None else "reviewed_by",
+            "reviewed_by and reviewed_on must both be given, or both be blank",
+        )
         if self.report_type == "type2" and self.report_to is not None:
             fits = self.report_from is not None and self.report_from < self.report_to
             yield from _require(fits, "report_from", f"must be a date before report_to, {self.report_to}")

@@ -76,10 +76,11 @@ def test_the_sample_is_read_exactly(small: Path) -> None:
         ("daily = 15\n", "fortnightly = 15\n", "sampling.planned_size", "", SIZES),
         ("EUR = 1.0", "EUR = 1.1", "exchange_rates.EUR", "", "must be 1: it is the organisation's own currency"),
         # the anchors of the scales
-        ("frequency_per_year = 0.5", "frequency_per_year = 0.1", "likelihood", "", RISING),
-        ("frequency_per_year = 0.5", "frequency_per_year = 0.2", "likelihood", "", RISING),
-        ("frequency_per_year = 0.5", "", "likelihood", "", RISING),
+        ("frequency_per_year = 0.25", "frequency_per_year = 0.02", "likelihood", "", RISING),
+        ("frequency_per_year = 0.25", "frequency_per_year = 0.1", "likelihood", "", RISING),
+        ("frequency_per_year = 0.25", "", "likelihood", "", RISING),
         ("loss_low = 0.7", "loss_low = 0.2", "impact", "", "loss_low must be given for all ratings or none, and rise"),
+        ("reasonable_possibility = 2", "reasonable_possibility = 6", "severity.reasonable_possibility", "6", "1 to 5"),
         ("loss_low = 0.03", "loss_low = 0.13", "impact.3", "", "must hold loss_low <= loss_mode <= loss_high"),
     ],
 )  # fmt: skip
@@ -183,3 +184,13 @@ def test_own_names_for_designs_and_levels_are_taken(small: Path) -> None:
     replace_in(small / FILE, "\neffective = 1.0", "\nwirksam = 1.0")
     with pytest.raises(RegisterError, match="'effective': allowed: wirksam, zum Teil, ineffective"):
         riskcalc.load(small)
+
+
+def test_a_loss_is_an_interval_with_or_without_a_mode(small: Path) -> None:
+    """High losses alone say nothing of how large one is."""
+    text = (small / FILE).read_text("utf-8")
+    (small / FILE).write_text(
+        "".join(line for line in text.splitlines(True) if not line.startswith("loss_low")), "utf-8"
+    )
+    places = [(problem.column, problem.allowed.partition(",")[0]) for problem in problems(small)]
+    assert places == [(f"impact.{number}", "must hold loss_low and loss_high") for number in range(1, 6)]

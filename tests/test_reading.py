@@ -133,6 +133,19 @@ def test_a_bad_cell_is_one_problem_at_its_place(
 @pytest.mark.parametrize(
     ("table", "cells", "column", "allowed"),
     [
+        ("subservice_organisations", {"reviewed_by": "A. Reviewer"}, "reviewed_on", "must both be given"),
+        ("subservice_organisations", {"reviewed_on": "2026-07-01"}, "reviewed_by", "must both be given"),
+        ("controls", {"communicated_in": "Terms"}, "communicated_in", "must be blank unless a user entity"),
+        (
+            "business_units",
+            {"bridge_letter_until": "2026-06-30"},
+            "bridge_letter_until",
+            "must be a date after report_to",
+        ),
+        ("business_units", {"user_year_end": "02-30"}, "user_year_end", "a day of each year as MM-DD"),
+        ("scoping", {"period_to": ""}, "period_to", "must be a date after period_from"),
+        ("scoping", {"data_held": "gossip"}, "data_held", "'gossip' is no kind of data"),
+        ("risks", {"loss_low": "0", "loss_high": "5"}, "loss_low", "must be more than 0 where loss_mode is blank"),
         ("business_units", {"report_type": "type1"}, "report_from", "must be blank: a Type 1 report is at a date"),
         ("risks", {"loss_low": "9", "loss_high": "5"}, "loss_high", "must be at least loss_low, 9"),
         (
