@@ -43,18 +43,8 @@ def exceedance(years: Mapping[str, AnnualLoss], unit: Mapping[str, Any], band: p
     materiality, performance = float(unit["materiality"]), float(unit["performance_materiality"])
     losses = band["loss"].to_numpy()
     figure = go.Figure()
-    shade = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": "band"}
-    figure.add_scatter(x=losses, y=band["low"], showlegend=False, **shade)
-    figure.add_scatter(
-        x=losses,
-        y=band["high"],
-        fill="tonexty",
-        fillcolor="rgba(26,31,38,.13)",
-        name="Earned, by the tests' doubt",
-        **shade,
-    )
-    for view, line in _LINES.items():
-        figure.add_scatter(x=losses, y=years[view].exceeding(losses), mode="lines", line=line, name=view.capitalize())
+    _shade(figure, band)
+    _curves(figure, years, losses, str(unit["currency"]))
     for amount, name, place in (
         (performance, "performance materiality", "right"),
         (materiality, "materiality", "left"),
@@ -68,11 +58,37 @@ def exceedance(years: Mapping[str, AnnualLoss], unit: Mapping[str, Any], band: p
     figure.add_annotation(
         x=np.log10(materiality), y=now, text=f"<b>{now:.1%}</b>", xanchor="left", ax=28, ay=-24, arrowcolor=colour.INK
     )
-    figure.update_xaxes(type="log", title=f"Loss in a year, {plain(unit['currency'])}", tickformat="~s", dtick="D2")
-    figure.update_yaxes(title="Probability that a year exceeds it", tickformat=".0%", range=[0, 1.02])
-    figure.update_layout(legend={"y": 1.1})
     table = _exceedance_table(years, losses, str(unit["currency"]))
     return finish(figure, "What a year may cost", sentence(years, materiality), table, 460)
+
+
+def organisation(years: Mapping[str, AnnualLoss], currency: str) -> go.Figure:
+    """The exceedance curves of all units together; materiality is each unit's own, so none is drawn."""
+    losses = np.geomspace(max(years["earned"].var(0.02), 1.0), max(years["inherent"].var(0.995), 10.0), 81)
+    figure = go.Figure()
+    _curves(figure, years, losses, currency)
+    earned, claimed = (years[view].var(0.95) for view in ("earned", "claimed"))
+    told = (
+        f"1 year in 20 costs more than {earned:,.0f} {currency}; it would be {claimed:,.0f} if every control "
+        "operated as claimed."
+    )
+    return finish(figure, "What a year may cost", told, _exceedance_table(years, losses, currency), 430)
+
+
+def _shade(figure: go.Figure, band: pd.DataFrame) -> None:
+    """What the tests leave in doubt about the earned curve."""
+    shade = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": "band"}
+    figure.add_scatter(x=band["loss"], y=band["low"], showlegend=False, **shade)
+    name, grey = "Earned, by the tests' doubt", "rgba(26,31,38,.13)"
+    figure.add_scatter(x=band["loss"], y=band["high"], fill="tonexty", fillcolor=grey, name=name, **shade)
+
+
+def _curves(figure: go.Figure, years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> None:
+    for view, line in _LINES.items():
+        figure.add_scatter(x=losses, y=years[view].exceeding(losses), mode="lines", line=line, name=view.capitalize())
+    figure.update_xaxes(type="log", title=f"Loss in a year, {plain(currency)}", tickformat="~s", dtick="D2")
+    figure.update_yaxes(title="Probability that a year exceeds it", tickformat=".0%", range=[0, 1.02])
+    figure.update_layout(legend={"y": 1.1})
 
 
 def sentence(years: Mapping[str, AnnualLoss], materiality: float) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from riskcalc import loss_charts, views, yearly
@@ -102,36 +101,33 @@ def sensitivity(unit: Assessment) -> View:
     return views.table("How much hangs on the anchors", columns, rows, numeric=columns[1:], note=note)
 
 
-def by_unit(portfolio: Portfolio) -> View:
-    """Each unit's share of the organisation's yearly loss, in its currency; or why nothing is added up."""
-    currency = portfolio.register.methodology.currency
+def organisation(portfolio: Portfolio) -> go.Figure | View:
+    """The organisation's exceedance curves in its currency; or why nothing is added up."""
     try:
-        quantified = yearly.model(portfolio.register, portfolio.period.name, currency)
+        quantified = _whole(portfolio)
     except UsageError as error:
-        return views.table("The organisation's yearly loss", ["Not added up"], [[state(str(error), "open")]])
-    shares = yearly.contributions(quantified).groupby("unit_id").sum()
+        return views.table("What a year may cost", ["Not added up"], [[state(str(error), "open")]])
     years = {view: yearly.year(quantified, view) for view in VIEWS}
-    rows: list[list[Cell]] = []
-    for unit in portfolio.register.business_units.to_dict("records"):
-        row = shares.loc[unit["unit_id"]] if unit["unit_id"] in shares.index else pd.Series(0.0, shares.columns)
-        rows.append(
-            [unit["name"], f"{row['expected']:,.0f}", f"{row['expected_share']:.0%}", f"{row['tail_share']:.0%}"]
-        )
-    rows.sort(key=lambda row: -float(str(row[1]).replace(",", "")))
-    earned = years["earned"]
-    whole: list[Cell] = ["The organisation", f"{earned.mean:,.0f}", "100%", "100%"]
-    columns = ["Unit", f"Expected loss, {currency} a year", "Of the expected loss", "Of the worst 5 % of years"]
-    note = (
-        f"Earned view. 1 year in 20 costs more than {earned.var(0.95):,.0f} {currency} (claimed "
-        f"{years['claimed'].var(0.95):,.0f}, inherent {years['inherent'].var(0.95):,.0f}). Units are taken as "
-        "independent; other currencies by the rates in methodology.toml. Clients' misstatements are added up."
-    )
-    return views.table(
-        "The organisation's yearly loss by unit", columns, [*rows, whole], numeric=columns[1:], note=note
-    )
+    return loss_charts.organisation(years, quantified.currency)
+
+
+def by_unit(portfolio: Portfolio) -> go.Figure | View:
+    """Each unit's share of the organisation's yearly loss, in its currency; or why nothing is added up."""
+    try:
+        quantified = _whole(portfolio)
+    except UsageError as error:
+        return views.table("Where the loss comes from", ["Not added up"], [[state(str(error), "open")]])
+    shares = yearly.contributions(quantified).groupby("unit_id").sum()
+    names = dict(zip(*(portfolio.register.business_units[name] for name in ("unit_id", "name")), strict=True))
+    return loss_charts.contributions(shares, names, quantified.currency)
 
 
 # --- parts ---
+
+
+def _whole(portfolio: Portfolio) -> yearly.Model:
+    currency = portfolio.register.methodology.currency
+    return yearly.model(portfolio.register, portfolio.period.name, currency)
 
 
 def _money(amount: float, currency: Any) -> str:

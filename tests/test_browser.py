@@ -86,7 +86,7 @@ class Opened:
 
 
 @pytest.mark.parametrize(
-    ("name", "charts"), [("payroll", 7), ("claims", 7), ("funds", 7), ("payments", 7), ("loans", 7), ("index", 2)]
+    ("name", "charts"), [("payroll", 7), ("claims", 7), ("funds", 7), ("payments", 7), ("loans", 7), ("index", 4)]
 )
 def test_all_charts_are_drawn_and_nothing_is_requested(browser: Any, pages: Path, name: str, charts: int) -> None:
     """Each page draws its charts from itself alone, silently."""

@@ -104,6 +104,16 @@ def test_impossible_input_is_refused(made: Any) -> None:
         made()
 
 
+@pytest.mark.parametrize(
+    ("q", "var", "tvar"), [(0.95, 158549.852925, 297045.046164), (0.99, 359193.833824, 588316.14518)]
+)
+def test_the_tail_mean_of_one_loss_is_its_closed_form(q: float, var: float, tvar: float) -> None:
+    """VaR + (E[X] - E[min(X, VaR)]) / (1 - q), lognormal with mu 10 and sigma 1.2."""
+    one = Lognormal(10, 1.2)
+    assert one.sf(np.array([var]))[0] == pytest.approx(1 - q, rel=1e-8)
+    assert var + (one.mean - one.lev(np.array([var]))[0]) / (1 - q) == pytest.approx(tvar, rel=1e-8)
+
+
 # --- the year, exactly ---
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from register_files import Rows, write_register
 
-from riskcalc import loss_page, views
+from riskcalc import loss_page, views, yearly
 from riskcalc.assessment import Assessment, open_portfolio, open_unit
 from riskcalc.loss_charts import in_years, sentence
 
@@ -97,12 +97,15 @@ def test_a_unit_without_anything_quantified_has_its_chapter(tmp_path: Path) -> N
 def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> None:
     """Two currencies: with the rate a sum, without it a sentence."""
     folder = write_register(tmp_path / "data")
-    rows = loss_page.by_unit(open_portfolio(data_dir=str(folder))).as_json()["rows"]
-    assert [row[0] for row in rows][-1] == "The organisation"
-    assert sum(float(row[1].replace(",", "")) for row in rows[:-1]) == pytest.approx(
-        float(rows[-1][1].replace(",", "")), abs=2
-    )
+    portfolio = open_portfolio(data_dir=str(folder))
+    rows = about(loss_page.by_unit(portfolio))["table"]["rows"]
+    assert {row[0] for row in rows} == {"alpha", "beta"}
+    whole = yearly.year(yearly.model(portfolio.register, currency="EUR"))
+    assert sum(float(row[2].replace(",", "")) for row in rows) == pytest.approx(whole.mean, abs=2)
+    told = about(loss_page.organisation(portfolio))["summary"]
+    assert told.startswith(f"1 year in 20 costs more than {whole.var(0.95):,.0f} EUR; it would be ")
     text = (folder / "methodology.toml").read_text("utf-8").replace("GBP = 1.17\n", "")
     (folder / "methodology.toml").write_text(text, "utf-8")
-    [[cell]] = loss_page.by_unit(open_portfolio(data_dir=str(folder))).as_json()["rows"]
-    assert "no exchange rate for GBP" in cell["text"]
+    for refused in (loss_page.by_unit, loss_page.organisation):
+        [[cell]] = refused(open_portfolio(data_dir=str(folder))).as_json()["rows"]
+        assert "no exchange rate for GBP" in cell["text"]
