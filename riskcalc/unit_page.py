@@ -8,6 +8,7 @@ import pandas as pd
 
 from riskcalc import tables, views
 from riskcalc.assessment import Assessment
+from riskcalc.readiness import UNMODIFIED, outlooks, report_outlook
 from riskcalc.scoring import CONTROLLED, ranked
 from riskcalc.views import Cell, Result, View, level_cell
 
@@ -41,6 +42,8 @@ def figures(unit: Assessment) -> View:
                 f"of {len(unit.scores)} risks in the register",
             ),
             ("Outside appetite before", *_before(unit)),
+            (f"Outlook, {_REPORT[unit.unit['report_type']]}", *_outlook(unit)),
+            ("Years beyond materiality", *_beyond_materiality(unit)),
             ("Materiality", f"{unit.unit['materiality']:,} {currency}", str(unit.unit["materiality_basis"])),
             (
                 "Performance materiality",
@@ -161,6 +164,7 @@ def provenance(unit: Assessment) -> View:
 def result(unit: Assessment) -> Result:
     """The unit's results for machines."""
     rated = unit.scores.drop(columns=["title", "owner", "treatment", "objective_id"])
+    materiality = float(unit.unit["materiality"])
     return Result(
         {
             "unit_id": unit.unit["unit_id"],
@@ -168,6 +172,10 @@ def result(unit: Assessment) -> Result:
             "as_of": unit.as_of.isoformat(),
             "breaches": tables.breach_count(unit.scores),
             "unrated": int(unit.scores["likelihood"].isna().sum()),
+            "report_outlook": _outlook(unit)[0],
+            "currency": unit.unit["currency"],
+            "expected_loss": {view: year.mean for view, year in unit.years.items()},
+            "exceeds_materiality": {view: year.exceed(materiality) for view, year in unit.years.items()},
             "risks": [tables.plain_values(row) for row in rated.to_dict("records")],
         }
     )
@@ -203,6 +211,17 @@ def _before(unit: Assessment) -> tuple[str, str]:
 
 def _count(scores: pd.DataFrame, where: str) -> tuple[str, str]:
     return str(tables.breach_count(scores)), f"of {tables.rated_count(scores)} rated risks, {where}"
+
+
+def _outlook(unit: Assessment) -> tuple[str, str]:
+    found = outlooks(unit.register, unit.period, str(unit.unit["report_type"]))
+    holding = sum(outlook.opinion == UNMODIFIED for outlook in found)
+    return report_outlook(found), f"{holding} of {len(found)} control objectives hold"
+
+
+def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
+    shares = {view: unit.years[view].exceed(float(unit.unit["materiality"])) for view in CONTROLLED}
+    return f"{shares['earned']:.1%}", f"losses exceed it by what controls have earned; claimed {shares['claimed']:.1%}"
 
 
 def _lost(unit: Assessment, risk_id: str) -> str:

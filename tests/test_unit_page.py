@@ -113,7 +113,7 @@ def test_the_page_shows_the_definitions_people_rated_by(tmp_path: Path) -> None:
     """Five of each scale, word for word."""
     view = tables.scales(opened(tmp_path)).as_json()
     assert len(view["rows"]) == 10
-    assert "Expect it about twice a year" in " ".join(column(view, "Definition"))
+    assert "Expect it about once a year" in " ".join(column(view, "Definition"))
 
 
 def test_units_are_listed_worst_first_with_links_from_the_manifest(tmp_path: Path) -> None:
@@ -162,3 +162,14 @@ def test_a_date_that_is_none_is_refused(tmp_path: Path) -> None:
     """In a notebook as on the command line."""
     with pytest.raises(UsageError, match=r"as_of is '30\.6\.2026'; allowed: a date as YYYY-MM-DD"):
         opened(tmp_path, as_of="30.6.2026")
+
+
+def test_the_first_figures_say_how_the_report_and_the_year_stand(tmp_path: Path) -> None:
+    """Leadership sees the outlook and the money before any table; machines get the same."""
+    unit = opened(tmp_path, "alpha")
+    items = {item["label"]: item["value"] for item in unit_page.figures(unit).content["items"]}
+    assert items["Outlook, SOC 1 Type 2"] == "would be qualified"
+    assert items["Years beyond materiality"] == f"{unit.years['earned'].exceed(1_000_000):.1%}"
+    values = unit_page.result(unit).values
+    assert values["report_outlook"] == "would be qualified"
+    assert values["expected_loss"]["claimed"] < values["expected_loss"]["earned"] < values["expected_loss"]["inherent"]
