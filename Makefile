@@ -39,9 +39,9 @@ $(VENV)/bin/python:
 
 $(VENV)/run: $(VENV)/bin/python $(SOURCES)
 	@echo "Installing riskcalc into $(VENV); the first time takes a minute or two."
-	$(PIP) --editable .
+	$(PIP) --editable '.[workshop]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run $(SOURCES)
-	$(PIP) --editable '.[dev]'
+	$(PIP) --editable '.[dev,workshop]'
 	@touch $@

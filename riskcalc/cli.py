@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from riskcalc.cli_help import Examples
+from riskcalc.cli_workshop import workshop
 from riskcalc.errors import RegisterError, RiskcalcError
 from riskcalc.version import __version__
 
@@ -20,21 +22,6 @@ if TYPE_CHECKING:
     from riskcalc.planning import Planned
 
 WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
-
-
-class Examples(click.Command):
-    """A command whose help ends with examples, as they are typed."""
-
-    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples line by line, unwrapped."""
-        with formatter.section("Examples"):
-            formatter.write_dl([(line, meaning) for line, meaning in self.epilog_lines])
-
-    @property
-    def epilog_lines(self) -> list[tuple[str, str]]:
-        """The command lines and what each does."""
-        pairs = [line.split("#", 1) for line in (self.epilog or "").strip().splitlines()]
-        return [(line.strip(), meaning.strip()) for line, meaning in pairs]
 
 
 class Commands(click.Group):
@@ -83,6 +70,7 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     """
     from riskcalc.findings import findings
     from riskcalc.register import load
+    from riskcalc.workshop_log import findings as decision_findings
 
     try:
         register = load(data)
@@ -94,7 +82,7 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
         else:
             click.echo(str(error))
         sys.exit(BAD_INPUT)
-    found = findings(register, period)
+    found = [*decision_findings(register), *findings(register, period)]
     if as_json:
         click.echo(json.dumps({"problems": [], "findings": [finding.as_dict() for finding in found]}, indent=1))
     else:
@@ -222,6 +210,9 @@ def run(jobs: int | None, fail_on_breach: bool, data: str, **options: Any) -> No
         report = batch.run(plan, executor, StockEngine(), progress.seen)
     _summarise(report)
     sys.exit(WRONG if report.wrong else BREACH if fail_on_breach and report.breaches else 0)
+
+
+main.add_command(workshop)
 
 
 def _summarise(report: Report) -> None:

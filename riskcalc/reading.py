@@ -108,7 +108,7 @@ def _read_row(table: Table, line: int, methodology: Methodology) -> None:
     try:
         row = TABLES[table.name].model_validate(cells, context={"methodology": methodology})
     except ValidationError as error:
-        table.problems.extend(_cell_problem(table.file, line, each, cells) for each in error.errors())
+        table.problems.extend(cell_problem(table.file, line, each, cells) for each in error.errors())
         return
     table.rows[line] = row
     for column, allowed in row.contradictions():
@@ -168,7 +168,8 @@ def _wrong_columns(file: str, header: list[str], model: type[Row]) -> Iterator[P
             )
 
 
-def _cell_problem(file: str, line: int, error: Any, cells: Mapping[str, str]) -> Problem:
+def cell_problem(file: str, line: int, error: Any, cells: Mapping[str, str]) -> Problem:
+    """What pydantic found wrong with a cell, as a problem for the person who can mend it."""
     context, column = error.get("ctx", {}), str(error["loc"][0])
     if error["type"] == "literal_error":
         allowed = f"allowed: {context['expected'].replace(chr(39), '').replace(' or ', ', ')}"

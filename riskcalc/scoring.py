@@ -39,14 +39,22 @@ def score(register: Register, period: str | None = None) -> pd.DataFrame:
     >>> score(load("data")).columns[:4].tolist()
     ['unit_id', 'risk_id', 'likelihood', 'impact']
     """
+    return score_from(register, score_lines(register, period), period)
+
+
+def score_from(register: Register, lines: pd.DataFrame, period: str | None = None) -> pd.DataFrame:
+    """As ``score``, but from given score lines: those of ``score_lines``, or what would be if they were others.
+
+    Raises:
+        UsageError: no risk is rated in ``period``.
+    """
     chosen = register.period(period)
     rated = register.ratings[register.ratings["period"] == chosen.name]
     frame = register.risks[["unit_id", "risk_id"]].merge(
         rated[["risk_id", *AXES]], on="risk_id", how="left", validate="one_to_one"
     )
-    lines = score_lines(register, chosen.name)
     position = pd.Series(np.arange(len(frame)), index=frame["risk_id"].to_numpy())
-    lines["risk"] = position.loc[lines["risk_id"]].to_numpy()
+    lines = lines.assign(risk=position.loc[lines["risk_id"]].to_numpy())
     inherent = {axis: frame[axis].to_numpy(dtype=float, na_value=np.nan) for axis in AXES}
     codes = {}
     for view in VIEWS:

@@ -50,6 +50,7 @@ class Result:
         return {RESULT_MIME: dict(self.values), "text/plain": "Results for machines; a run stores them as JSON."}
 
 
+_SHOWN = 4  # ids that are spelled out in a cell of the matrix
 Cell = str | Mapping[str, str]
 
 
@@ -80,6 +81,65 @@ def level_cell(name: object, matrix: Matrix, note: str = "") -> Cell:
 def state(text: str, tone: str, note: str = "") -> Cell:
     """A table cell that says how something stands; ``tone`` is good, bad or open."""
     return {"text": text, "tone": tone, "note": note}
+
+
+Place = tuple[int, int]
+Box = tuple[Place, Place]
+
+
+def matrix_table(
+    title: str,
+    matrix: Matrix,
+    held: Mapping[Place, Sequence[str]],
+    current: str = "",
+    box: Box | None = None,
+    note: str = "",
+) -> View:
+    """The matrix as a table: cells in their levels' colours, with their names, and the risks they hold.
+
+    ``held`` has the ids of each cell (likelihood, impact), 1-based; the risk ``current`` is marked, and ``box``, from
+    one cell to another, is drawn over all cells between them.
+    """
+    rows = [
+        {
+            "rating": f"{likelihood} {matrix.likelihood[likelihood - 1]}",
+            "cells": [
+                _matrix_cell(matrix, (likelihood, impact), held, current, box)
+                for impact in range(1, matrix.shape[1] + 1)
+            ],
+        }
+        for likelihood in range(matrix.shape[0], 0, -1)
+    ]
+    columns = [f"{number} {name}" for number, name in enumerate(matrix.impact, 1)]
+    return View("matrix", {"title": title, "columns": columns, "rows": rows, "note": note})
+
+
+def _matrix_cell(
+    matrix: Matrix, place: Place, held: Mapping[Place, Sequence[str]], current: str, box: Box | None
+) -> dict[str, Any]:
+    level = matrix.levels[matrix.grid[place[0] - 1][place[1] - 1]]
+    ids = list(held.get(place, []))
+    if current in ids:
+        ids.remove(current)
+    shown = ids[:_SHOWN] if len(ids) > _SHOWN + 1 else ids
+    return {
+        "level": level.name,
+        "fill": level.colour,
+        "ink": colour.ink_on(level.colour),
+        "current": current if current in held.get(place, []) else "",
+        "ids": shown,
+        "more": len(ids) - len(shown),
+        "edges": _edges(place, box) if box else "",
+    }
+
+
+def _edges(place: Place, box: Box) -> str:
+    """The sides of a cell that the box's outline runs along, as names of styles; blank outside of it."""
+    (low, left), (high, right) = box
+    if not (low <= place[0] <= high and left <= place[1] <= right):
+        return ""
+    sides = {"top": place[0] == high, "bottom": place[0] == low, "left": place[1] == left, "right": place[1] == right}
+    return " ".join(["in-box", *(f"box-{side}" for side, on in sides.items() if on)])
 
 
 def facts(title: str, items: Sequence[tuple[str, str, str]]) -> View:

@@ -1,0 +1,356 @@
+"""Where a workshop's votes and its course are kept: SQLite beside the register by default, PostgreSQL by address.
+
+Anonymous by construction: a vote has a random id, and neither a name nor a time; who has voted stands in another
+table. When votes are revealed, both tables' rows of that round are written again, together and in the order of
+their keys, so that what a database notes about rows (their place, the transaction) no longer pairs them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+
+from riskcalc.errors import UsageError
+
+FILE = "workshop.sqlite"
+NOWHERE = "sqlite://"  # in memory: for where there is no workshop yet
+_WAIT = 30_000  # milliseconds that a writer waits for another
+
+_tables = sa.MetaData()
+
+
+def _table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+    return sa.Table(name, _tables, *columns, sqlite_with_rowid=False)
+
+
+def _key(name: str, kind: Any = sa.Text) -> sa.Column[Any]:
+    return sa.Column(name, kind, primary_key=True)
+
+
+def _value(name: str, kind: Any = sa.Text, null: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, kind, nullable=null)
+
+
+WORKSHOPS = _table(
+    "workshops",
+    _key("workshop_id"),
+    _value("unit_id"),
+    _value("unit_name"),
+    _value("period"),
+    _value("facilitator"),
+    _value("begun_at", sa.Float),
+    _value("minimum", sa.Integer),
+    _value("risk_id"),
+    _value("closed", sa.Boolean),
+)
+RISKS = _table(
+    "risks",
+    _key("workshop_id"),
+    _key("risk_id"),
+    _value("position", sa.Integer),
+    _value("title"),
+    _value("description"),
+    _value("round", sa.Integer),
+    _value("revealed", sa.Boolean),
+    _value("discussed_since", sa.Float, null=True),
+)
+RATINGS = _table(
+    "ratings", _key("workshop_id"), _key("axis"), _key("rating", sa.Integer), _value("name"), _value("definition")
+)
+PARTICIPANTS = _table("participants", _key("workshop_id"), _key("name"))
+VOTED = _table("voted", _key("workshop_id"), _key("risk_id"), _key("round", sa.Integer), _key("name"))
+BALLOTS = _table(
+    "ballots",
+    _key("ballot_id"),
+    _value("workshop_id"),
+    _value("risk_id"),
+    _value("round", sa.Integer),
+    _value("likelihood", sa.Integer, null=True),
+    _value("impact", sa.Integer, null=True),
+)
+POINTS = _table("open_points", _key("point_id"), _value("workshop_id"), _value("risk_id"), _value("text"))
+sa.Index("ballots_by_round", BALLOTS.c.workshop_id, BALLOTS.c.risk_id, BALLOTS.c.round)
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What somebody thinks of a risk; None is "can't say"."""
+
+    likelihood: int | None
+    impact: int | None
+
+
+class Store:
+    """The votes and the course of workshops in one database; every change is on disk when its method returns.
+
+    ``address`` is SQLAlchemy's, such as ``sqlite:////path/workshop.sqlite`` or ``postgresql+psycopg://host/votes``. A
+    file that isn't there yet is made unless ``create`` is false: then there are no workshops, and none is kept.
+    Raises UsageError where there is no such database.
+    """
+
+    def __init__(self, address: str, create: bool = True) -> None:
+        try:
+            self._engine = _engine(address if create or not _is_missing_file(address) else NOWHERE)
+            _tables.create_all(self._engine)
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            raise UsageError(f"The address of the votes is no database known here: {error}") from None
+        except SQLAlchemyError as error:
+            told = sa.make_url(address).render_as_string(hide_password=True)
+            reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+            raise UsageError(f"The votes can't be kept in {told}: {reason}") from None
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    # --- workshops ---
+
+    def begin(
+        self,
+        workshop: Mapping[str, Any],
+        risks: Sequence[Mapping[Any, Any]],
+        scales: Mapping[str, Sequence[Mapping[str, Any]]],
+    ) -> str:
+        """Open a workshop on ``risks``, in their order, and give its id; the first of them is up."""
+        workshop_id = secrets.token_hex(8)
+        rounds = {"round": 1, "revealed": False, "discussed_since": None}
+        ratings = [{"axis": axis, **rating} for axis, all_of in scales.items() for rating in all_of]
+        with self._engine.begin() as connection:
+            first = {"risk_id": risks[0]["risk_id"], "closed": False}
+            connection.execute(WORKSHOPS.insert(), {"workshop_id": workshop_id, **workshop, **first})
+            placed = [{"position": place, **risk, **rounds} for place, risk in enumerate(risks)]
+            for table, rows in ((RISKS, placed), (RATINGS, ratings)):
+                connection.execute(table.insert(), [{"workshop_id": workshop_id, **row} for row in rows])
+        return workshop_id
+
+    def workshops(self, unit_id: str = "", period: str = "", closed: bool = False) -> list[dict[str, Any]]:
+        """The workshops, the latest first; those that are closed only if asked for."""
+        asked = WORKSHOPS.select().order_by(WORKSHOPS.c.begun_at.desc())
+        if not closed:
+            asked = asked.where(~WORKSHOPS.c.closed)
+        if unit_id:
+            asked = asked.where(WORKSHOPS.c.unit_id == unit_id)
+        if period:
+            asked = asked.where(WORKSHOPS.c.period == period)
+        return self._rows(asked)
+
+    def workshop(self, workshop_id: str) -> dict[str, Any]:
+        """The workshop's row."""
+        return self._rows(WORKSHOPS.select().where(WORKSHOPS.c.workshop_id == workshop_id))[0]
+
+    def change(self, workshop_id: str, **values: Any) -> None:
+        """Set columns of the workshop's row: the risk that is up, or that it is closed."""
+        self._write(WORKSHOPS.update().where(WORKSHOPS.c.workshop_id == workshop_id).values(**values))
+
+    def risks(self, workshop_id: str) -> list[dict[str, Any]]:
+        """The risks in the order of the register, with the round each is in and whether that was revealed."""
+        return self._rows(RISKS.select().where(RISKS.c.workshop_id == workshop_id).order_by(RISKS.c.position))
+
+    def risk(self, workshop_id: str, risk_id: str) -> dict[str, Any]:
+        """One of the workshop's risks."""
+        asked = RISKS.select().where(_is(RISKS, workshop_id, risk_id))
+        found = self._rows(asked)
+        if not found:
+            raise UsageError(f"This workshop has no risk {risk_id!r}.")
+        return found[0]
+
+    def scales(self, workshop_id: str) -> dict[str, list[dict[str, Any]]]:
+        """The ratings of each axis with their definitions, lowest first."""
+        asked = RATINGS.select().where(RATINGS.c.workshop_id == workshop_id).order_by(RATINGS.c.rating)
+        found: dict[str, list[dict[str, Any]]] = {"likelihood": [], "impact": []}
+        for row in self._rows(asked):
+            found[row["axis"]].append(row)
+        return found
+
+    # --- people and votes ---
+
+    def join(self, workshop_id: str, name: str) -> None:
+        """Note that somebody takes part; joining again changes nothing."""
+        try:
+            self._write(PARTICIPANTS.insert().values(workshop_id=workshop_id, name=name))
+        except IntegrityError:
+            return
+
+    def participants(self, workshop_id: str) -> list[str]:
+        """Who takes part, by name."""
+        return self._column(
+            sa.select(PARTICIPANTS.c.name).where(PARTICIPANTS.c.workshop_id == workshop_id).order_by("name")
+        )
+
+    def vote(self, workshop_id: str, risk_id: str, name: str, vote: Vote) -> str:
+        """Store a vote in the risk's open round, and give the id by which its caster may change it until the reveal.
+
+        Raises UsageError where the round was revealed, or ``name`` has voted in it.
+        """
+        return self.vote_all(workshop_id, [(risk_id, name, vote)])[0]
+
+    def vote_all(self, workshop_id: str, votes: Sequence[tuple[str, str, Vote]]) -> list[str]:
+        """Store several votes (risk, name, vote), all of them or, if any is refused, none."""
+        ids = []
+        try:
+            with self._engine.begin() as connection:
+                for risk_id, name, vote in votes:
+                    number = _open_round(connection, workshop_id, risk_id)
+                    place = {"workshop_id": workshop_id, "risk_id": risk_id, "round": number}
+                    connection.execute(VOTED.insert(), {**place, "name": name})
+                    ids.append(secrets.token_hex(16))
+                    given = {"likelihood": vote.likelihood, "impact": vote.impact}
+                    connection.execute(BALLOTS.insert(), {"ballot_id": ids[-1], **place, **given})
+        except IntegrityError:
+            raise UsageError(f"{name} has voted on {risk_id} in this round already.") from None
+        return ids
+
+    def revote(self, ballot_id: str, vote: Vote) -> None:
+        """Change a vote that isn't revealed; raises UsageError if it is."""
+        with self._engine.begin() as connection:
+            row = connection.execute(BALLOTS.select().where(BALLOTS.c.ballot_id == ballot_id)).mappings().first()
+            if row is None or _open_round(connection, row["workshop_id"], row["risk_id"]) != row["round"]:
+                raise UsageError("This vote was revealed, so it can't be changed any more.")
+            changed = BALLOTS.update().where(BALLOTS.c.ballot_id == ballot_id)
+            connection.execute(changed.values(likelihood=vote.likelihood, impact=vote.impact))
+
+    def voted(self, workshop_id: str, risk_id: str, number: int) -> list[str]:
+        """Who has voted on a risk in a round, by name."""
+        place = _is(VOTED, workshop_id, risk_id, number)
+        return self._column(sa.select(VOTED.c.name).where(place).order_by(VOTED.c.name))
+
+    def ballots(self, workshop_id: str, risk_id: str, number: int) -> list[Vote]:
+        """The votes of a round, in no order that says whose they are; for the workshop's own logic only."""
+        asked = sa.select(BALLOTS.c.likelihood, BALLOTS.c.impact).where(_is(BALLOTS, workshop_id, risk_id, number))
+        return [Vote(**row) for row in self._rows(asked.order_by(BALLOTS.c.likelihood, BALLOTS.c.impact))]
+
+    def votes_in(self, workshop_id: str) -> dict[str, int]:
+        """How many votes each risk's present round has; risks without any are left out."""
+        present = sa.and_(
+            BALLOTS.c.workshop_id == RISKS.c.workshop_id,
+            BALLOTS.c.risk_id == RISKS.c.risk_id,
+            BALLOTS.c.round == RISKS.c.round,
+        )
+        asked = sa.select(RISKS.c.risk_id, sa.func.count().label("votes")).select_from(RISKS.join(BALLOTS, present))
+        rows = self._rows(asked.where(RISKS.c.workshop_id == workshop_id).group_by(RISKS.c.risk_id))
+        return {row["risk_id"]: row["votes"] for row in rows}
+
+    def pulse(self, workshop_id: str) -> tuple[Any, ...]:
+        """A few numbers that differ whenever something on the facilitator's screen may have."""
+        risks, ballots, people = RISKS.c, BALLOTS.c, PARTICIPANTS.c
+        with self._reading() as connection:
+            up = connection.execute(
+                sa.select(WORKSHOPS.c.risk_id, WORKSHOPS.c.closed).where(WORKSHOPS.c.workshop_id == workshop_id)
+            ).one()
+            course = sa.select(sa.func.sum(risks.round), sa.func.count().filter(risks.revealed))
+            counted = sa.select(sa.func.count()).select_from(BALLOTS).where(ballots.workshop_id == workshop_id)
+            joined = sa.select(sa.func.count()).select_from(PARTICIPANTS).where(people.workshop_id == workshop_id)
+            passed = connection.execute(course.where(risks.workshop_id == workshop_id)).one()
+            return (*up, *passed, connection.scalar(counted), connection.scalar(joined))
+
+    # --- rounds and points ---
+
+    def reveal(self, workshop_id: str, risk_id: str, minimum: int) -> None:
+        """Close the round and open its votes; raises UsageError where fewer than ``minimum`` are in."""
+        with self._engine.begin() as connection:
+            number = _open_round(connection, workshop_id, risk_id, alone=True)
+            place = _is(BALLOTS, workshop_id, risk_id, number)
+            rows = [dict(row) for row in connection.execute(BALLOTS.select().where(place)).mappings()]
+            if len(rows) < minimum:
+                raise UsageError(f"{len(rows)} of at least {minimum} votes are in; nothing is shown before.")
+            _write_again(connection, BALLOTS, place)
+            _write_again(connection, VOTED, _is(VOTED, workshop_id, risk_id, number))
+            connection.execute(RISKS.update().where(_is(RISKS, workshop_id, risk_id)).values(revealed=True))
+
+    def next_round(self, workshop_id: str, risk_id: str) -> None:
+        """Open the risk's next blind round; the votes of the last one stay as they are."""
+        row = RISKS.update().where(_is(RISKS, workshop_id, risk_id), RISKS.c.revealed)
+        self._write(row.values(revealed=False, round=RISKS.c.round + 1, discussed_since=None))
+
+    def discuss(self, workshop_id: str, risk_id: str, since: float | None) -> None:
+        """Note when the discussion of a risk began, in seconds since 1970."""
+        self._write(RISKS.update().where(_is(RISKS, workshop_id, risk_id)).values(discussed_since=since))
+
+    def add_point(self, workshop_id: str, risk_id: str, text: str) -> None:
+        """Note an open point on a risk."""
+        point = {"point_id": secrets.token_hex(8), "workshop_id": workshop_id, "risk_id": risk_id, "text": text}
+        self._write(POINTS.insert().values(**point))
+
+    def points(self, workshop_id: str) -> list[dict[str, Any]]:
+        """The open points, by risk."""
+        asked = POINTS.select().where(POINTS.c.workshop_id == workshop_id).order_by(POINTS.c.risk_id, POINTS.c.text)
+        return self._rows(asked)
+
+    # --- parts ---
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+
+    def _rows(self, asked: sa.Select[Any]) -> list[dict[str, Any]]:
+        with self._reading() as connection:
+            return [dict(row) for row in connection.execute(asked).mappings()]
+
+    def _column(self, asked: sa.Select[Any]) -> list[str]:
+        with self._reading() as connection:
+            return list(connection.execute(asked).scalars())
+
+    def _write(self, statement: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(statement)
+
+
+def _is(table: sa.Table, workshop_id: str, risk_id: str, number: int | None = None) -> sa.ColumnElement[bool]:
+    place = (table.c.workshop_id == workshop_id) & (table.c.risk_id == risk_id)
+    return place if number is None else place & (table.c.round == number)
+
+
+def _open_round(connection: sa.Connection, workshop_id: str, risk_id: str, alone: bool = False) -> int:
+    """The number of the round that is open; the row is held, so that no vote slips in while it is revealed."""
+    asked = sa.select(RISKS.c.round, RISKS.c.revealed).where(_is(RISKS, workshop_id, risk_id))
+    row = connection.execute(asked.with_for_update(read=not alone)).first()
+    if row is None:
+        raise UsageError(f"This workshop has no risk {risk_id!r}.")
+    if row.revealed:
+        raise UsageError(f"The votes on {risk_id} were revealed; a further round must be opened first.")
+    return int(row.round)
+
+
+def _write_again(connection: sa.Connection, table: sa.Table, place: sa.ColumnElement[bool]) -> None:
+    rows = connection.execute(table.select().where(place).order_by(*table.primary_key)).mappings()
+    again = [dict(row) for row in rows]
+    connection.execute(table.delete().where(place))
+    connection.execute(table.insert(), again)
+
+
+def _engine(address: str) -> sa.Engine:
+    url = sa.make_url(address)
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"isolation_level": None, "timeout": _WAIT / 1000})
+
+    @sa.event.listens_for(engine, "connect")
+    def _connected(connection: Any, _: Any) -> None:
+        # A rollback journal: it works on network shares, and unlike WAL keeps no file in order of arrival.
+        for pragma in ("journal_mode=DELETE", "synchronous=FULL", "secure_delete=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begun(connection: sa.Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _is_missing_file(address: str) -> bool:
+    url = sa.make_url(address)
+    return url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file()
+
+
+def beside(folder: Path) -> str:
+    """The address of the database beside a register."""
+    return f"sqlite:///{(folder / FILE).resolve()}"
