@@ -46,8 +46,11 @@ def ballots(data: str, unit: str, votes: str, listen: str, port: int, notebooks:
     from riskcalc.register import find_folder
     from riskcalc.workshop import votes_address
     from riskcalc.workshop_server import serve
+    from riskcalc.workshop_store import Store
 
-    serve(votes_address(find_folder(data), votes), click.echo, unit, listen, port, notebooks)
+    address = votes_address(find_folder(data), votes)
+    Store(address).close()  # made before anybody votes; an address that leads nowhere is told of at once
+    serve(address, click.echo, unit, listen, port, notebooks)
 
 
 @workshop.command(

@@ -35,6 +35,7 @@ class Desk:
     name: str = ""
     _cast: dict[tuple[str, int], tuple[str, Vote]] = field(default_factory=dict)
     _ahead: str = ""
+    _joined: str = ""
 
     def page(self) -> Page:
         """All that the participant's page shows now; plain values."""
@@ -45,7 +46,7 @@ class Desk:
         head = {"title": f"{workshop['unit_name']}, {workshop['period']}", "minimum": workshop["minimum"]}
         if not self.name:
             return {"state": "joining", **head}
-        self.store.join(workshop["workshop_id"], self.name)
+        self._take_part(workshop["workshop_id"])
         risks = self.store.risks(workshop["workshop_id"])
         still_open = [risk for risk in risks if not risk["revealed"]]
         up = self._chosen(still_open) or next(risk for risk in risks if risk["risk_id"] == workshop["risk_id"])
@@ -68,7 +69,7 @@ class Desk:
 
     def leave(self) -> None:
         """Let somebody else use this page."""
-        self.name, self._ahead = "", ""
+        self.name, self._ahead, self._joined = "", "", ""
         self._cast.clear()
 
     def choose(self, risk_id: str) -> None:
@@ -98,6 +99,12 @@ class Desk:
         if not under_way or not self.name:
             raise UsageError("No workshop is under way." if self.name else "Enter your name first.")
         return under_way[0]
+
+    def _take_part(self, workshop_id: str) -> None:
+        """Note once that somebody takes part: a page looks several times a second, and must not write as often."""
+        if self._joined != workshop_id:
+            self.store.join(workshop_id, self.name)
+            self._joined = workshop_id
 
     def _check(self, workshop_id: str, likelihood: int | None, impact: int | None) -> None:
         scales = self.store.scales(workshop_id)

@@ -123,6 +123,22 @@ def test_a_ballot_off_the_scale_or_late_is_refused(workshop: Workshop) -> None:
         desk.join("  ")
 
 
+def test_a_bad_address_of_the_votes_is_told_before_anything_is_served(small: Path) -> None:
+    """No server starts, no traceback, exit code 2."""
+    told = CliRunner().invoke(main, ["workshop", "ballots", str(small), "--votes", "nonsense"])
+    assert (told.exit_code, "no database known here" in told.output) == (2, True)
+
+
+def test_a_second_voter_on_the_same_page_is_noted_too(workshop: Workshop) -> None:
+    """One screen for all: each name is listed among the participants."""
+    desk = Desk(workshop.store)
+    for name in ("Ann", "Ben"):
+        desk.join(name)
+        desk.page()
+        desk.leave()
+    assert workshop.view().participants == ("Ann", "Ben")
+
+
 def test_the_ballot_follows_the_facilitator_or_goes_ahead(workshop: Workshop) -> None:
     """It shows the risk that is up, with the scale's definitions, unless its owner chose another."""
     desk = Desk(workshop.store)
