@@ -25,6 +25,7 @@ _EVERY = 0.1  # seconds between looks at the votes
 _log = logging.getLogger(__name__)
 _WIDE = widgets.Layout(width="auto")
 _WRAP = widgets.Layout(flex_flow="row wrap", align_items="center")
+_MAPS = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
 _MAP = widgets.Layout(flex="1 1 30rem", min_width="20rem")
 Act = Callable[[], str | None]
 
@@ -127,7 +128,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             ),
             widgets.HBox([self.point, self._button("Keep the point", self._keep_point)], layout=_WRAP),
             self._what_if(),
-            widgets.HBox([self.map_inherent, self.map_earned], layout=_WRAP),
+            widgets.HBox([self.map_inherent, self.map_earned], layout=_MAPS),
             widgets.HBox(
                 [self.out, self._button("Write the record", self._record), self._button("End the workshop", self._end)],
                 layout=_WRAP,
@@ -330,7 +331,7 @@ class Projector(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self._text, self._inherent, self._earned = widgets.HTML(), widgets.HTML(layout=_MAP), widgets.HTML(layout=_MAP)
-        super().__init__([self._text, widgets.HBox([self._inherent, self._earned], layout=_WRAP)])
+        super().__init__([self._text, widgets.HBox([self._inherent, self._earned], layout=_MAPS)])
 
     def show(self, view: View, maps: list[str], matrix: Matrix) -> None:
         """Show the risk that is up, and the maps as HTML."""

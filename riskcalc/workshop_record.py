@@ -16,6 +16,8 @@ from riskcalc.workshop import Workshop
 from riskcalc.workshop_log import Decision
 from riskcalc.workshop_views import the_map
 
+_MAP_NOTE = "Before controls. Risks that aren't decided yet stand where their last rating put them."
+
 
 def write(workshop: Workshop, out: str | Path) -> Path:
     """Write the record to OUT/PERIOD/workshops/UNIT.html, and give its path."""
@@ -57,7 +59,7 @@ def _parts(workshop: Workshop) -> Iterator[str | views.View]:
     )
     yield "## Ratings on the matrix"
     view = workshop.view()
-    yield the_map(workshop, view, "inherent", note=" ")
+    yield the_map(workshop, view, "inherent", note=_MAP_NOTE, marked=False)
     yield "## Decisions"
     yield _decisions(workshop, decisions)
     yield "## Open"
@@ -121,18 +123,22 @@ def _votes(decision: Decision, axis: str) -> views.Cell:
 
 
 def _open(workshop: Workshop, open_risks: list[str]) -> views.View:
+    risks = workshop.register.risks
+    titles = dict(zip(risks["risk_id"], risks["title"], strict=True))
     points: list[list[views.Cell]] = [
         [each["risk_id"], each["text"]] for each in workshop.store.points(workshop.workshop_id)
     ]
     return views.table(
-        "Open points and risks", ["Risk", "What is open"], [*points, *([risk, "to be rated"] for risk in open_risks)]
+        "Open points and risks",
+        ["Risk", "What is open"],
+        [*points, *([risk, f"to be rated: {titles[risk]}"] for risk in open_risks)],
     )
 
 
 def _log(ours: list[Decision]) -> views.View:
     rows = [[each.decided_at, each.risk_id, each.action, each.reason, each.decided_by] for each in ours]
     head = ours[-1].sha256 if ours else "none"
-    note = f"From {workshop_log.FILE}, whose lines are tied by hashes; `riskcalc check` verifies them. The last: {head}"
+    note = f"From {workshop_log.FILE}, whose lines are tied by hashes; riskcalc check verifies them. The last: {head}"
     return views.table(
         "Log of this workshop's decisions", ["When (UTC)", "Risk", "What", "Reason", "By"], rows, note=note
     )

@@ -97,11 +97,12 @@ def said(axis: str, each: Tally) -> str:
 
 
 def the_map(
-    workshop: Workshop, view: View, level: str, scores: pd.DataFrame | None = None, note: str = ""
+    workshop: Workshop, view: View, level: str, scores: pd.DataFrame | None = None, note: str = "", marked: bool = True
 ) -> views.View:
     """The matrix with all risks as they stand in a view (inherent, claimed, earned), the one that is up marked.
 
-    Revealed votes are drawn as a box over the cells of their middle half, on the inherent map, instead of a point.
+    Revealed votes are drawn as a box over the cells of their middle half, on the inherent map, instead of a point;
+    neither is where nothing is ``marked``.
     """
     matrix = workshop.register.methodology.matrix
     frame = workshop.scores() if scores is None else scores
@@ -110,11 +111,11 @@ def the_map(
     for likelihood, impact, risk_id in places:
         if likelihood and impact:
             held.setdefault((int(likelihood), int(impact)), []).append(str(risk_id))
-    box = _box(view.tallies) if level == "inherent" else None
+    box = _box(view.tallies) if level == "inherent" and marked else None
     title = f"{level.capitalize()}: {workshop.row['unit_name']}, {workshop.period.name}"
     counted = f"{view.votes} of {max(len(view.participants), view.votes)} have voted on {view.risk['risk_id']}."
     told = note or (counted if level == "inherent" and not view.revealed else "")
-    return views.matrix_table(title, matrix, held, str(view.risk["risk_id"]), box, told)
+    return views.matrix_table(title, matrix, held, str(view.risk["risk_id"]) if marked else "", box, told)
 
 
 def _box(tallies: Mapping[str, Tally] | None) -> views.Box | None:
