@@ -106,7 +106,7 @@ class StockEngine:
                 if self._stopped:
                     return "died", "stopped before it began"
                 process = subprocess.Popen(  # noqa: S603 - our own worker, no shell
-                    [sys.executable, "-m", "riskcalc.worker", str(work)],
+                    [sys.executable, "-m", "riskcalc.worker", str(work), str(os.getpid())],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

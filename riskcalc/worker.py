@@ -1,7 +1,8 @@
 """What runs inside a job's own process: papermill over the notebook, then the page and the results.
 
-Called as ``python -m riskcalc.worker FOLDER``; reads FOLDER/job.json, leaves FOLDER/output.* and, last of all,
-FOLDER/outcome.json: a process that dies before leaves none, and that is how its death is known.
+Called as ``python -m riskcalc.worker FOLDER RUNNER``, the runner's process id; reads FOLDER/job.json, leaves
+FOLDER/output.* and, last of all, FOLDER/outcome.json: a process that dies before leaves none, and that is how its death
+is known.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ from riskcalc.exporter import render_page
 from riskcalc.views import RESULT_MIME
 
 
-def main(folder: Path) -> None:
-    """Run the job described in ``folder``; end at once if the runner is killed, so that nothing runs on unseen."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+def main(folder: Path, runner: int) -> None:
+    """Run the job described in ``folder``; end at once if the runner is killed, so that nothing runs on unseen.
+
+    The runner is told by its id: one that was killed while this process started isn't its parent any more.
+    """
+    threading.Thread(target=_end_with, args=(runner,), daemon=True).start()
     job = json.loads((folder / "job.json").read_text("utf-8"))
     status, error = _run(job, folder)
     (folder / "outcome.json").write_text(json.dumps({"status": status, "error": error}), "utf-8")
@@ -115,4 +119,4 @@ def _wrong_result(results: list[Any], expects: dict[str, str]) -> str | None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -310,6 +310,18 @@ def test_a_run_that_is_stopped_leaves_no_process_behind(
     assert [file.name for file in (tmp_path / "out/2026-H1").iterdir() if file.name.startswith(".work")] == []
 
 
+def test_a_worker_whose_runner_died_while_it_started_ends(small: Path, tmp_path: Path) -> None:
+    """It isn't the runner's child any more, so nobody would ever stop it: it stops by itself."""
+    books = broken_notebooks(tmp_path, "import time; time.sleep(600)")
+    job = {"notebook": str(books / "assessment.ipynb"), "parameters": {"data_dir": str(small)}, "expects": {}}
+    (tmp_path / "job.json").write_text(json.dumps(job), "utf-8")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    command = [sys.executable, "-m", "riskcalc.worker", str(tmp_path), str(gone.pid)]
+    assert subprocess.run(command, timeout=60, capture_output=True).returncode == 1
+    assert not (tmp_path / "outcome.json").exists()
+
+
 def _wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
