@@ -19,8 +19,9 @@ from riskcalc.loss import AnnualLoss
 from riskcalc.matrix import Matrix
 from riskcalc.period import Period
 from riskcalc.readiness import NEEDED, Outlook, outlooks
-from riskcalc.register import Register, load
+from riskcalc.register import Register
 from riskcalc.scoring import VIEWS, score, score_lines
+from riskcalc.share import read_share, read_whole
 
 _RUN = {"status": "pending", "error": None}
 _DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
@@ -103,7 +104,7 @@ def open_unit(business_unit: str, period: str = "", data_dir: str = "data", as_o
     >>> open_unit("payroll").unit["name"]
     'Payroll Services'
     """
-    register = load(data_dir).only(business_unit)
+    register = read_share(data_dir, business_unit)
     chosen = register.period(period)
     before, day = register.previous(chosen), _as_of(as_of, chosen)
     return Assessment(
@@ -126,7 +127,7 @@ def open_portfolio(period: str = "", data_dir: str = "data", as_of: str = "", ma
         RegisterError: the register can't be used.
         UsageError: no such folder, period, date or manifest.
     """
-    register = load(data_dir)
+    register = read_whole(data_dir)
     chosen = register.period(period)
     opinions = {report_type: outlooks(register, chosen, report_type) for report_type in NEEDED}
     scores = described_scores(register, chosen)

@@ -55,3 +55,7 @@ class RegisterError(RiskcalcError):
 
 class MatrixError(RiskcalcError):
     """A matrix file can't be read as a risk matrix."""
+
+
+class NoFork(RiskcalcError):
+    """Processes can't be forked here, or not any more; the message says why."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from riskcalc.memo import once
 from riskcalc.methodology import Methodology, Sampling
 from riskcalc.period import Period
 from riskcalc.planning import planned_size
@@ -59,12 +60,16 @@ def assess(
     ``failing`` are controls taken to earn nothing, whatever their tests say, and with them what relies on them;
     ``report_type`` (type1, type2) asks for that type's evidence in every unit instead of the unit's own.
     """
+    return _assessed(register, period, tuple(failing), report_type)
+
+
+@once
+def _assessed(register: Register, period: str, failing: tuple[str, ...], report_type: str | None) -> pd.DataFrame:
     conclusions = conclude_all(register, period, report_type)
-    controls = register.controls.set_index("control_id", drop=False)
     design = register.methodology.weights.design
-    earned = _earned(controls, conclusions, register.methodology, dict.fromkeys(failing, 0.0))
+    earned = _earned(register, conclusions, dict.fromkeys(failing, 0.0))
     rows = []
-    for control_id, control in zip(controls.index, controls.to_dict("records"), strict=True):
+    for control_id, control in zip(register.controls["control_id"], register.controls.to_dict("records"), strict=True):
         found = conclusions[control_id]
         credit, limited_by, reason = earned[control_id]
         rows.append(
@@ -131,12 +136,12 @@ def earned_weights(
 
     The same rules without the words: what a control relies on still limits it.
     """
-    controls = register.controls.set_index("control_id", drop=False)
-    earned = _earned(controls, conclusions, register.methodology, assumed)
+    earned = _earned(register, conclusions, assumed)
     return {name: float(weight) for name, (weight, _, _) in earned.items()}
 
 
-def conclude_all(register: Register, period: str, report_type: str | None = None) -> dict[str, Conclusion]:
+@once
+def conclude_all(register: Register, period: str, report_type: str | None = None) -> Mapping[str, Conclusion]:
     """A conclusion per control: Type 1 units from walkthroughs, Type 2 units from tests of operation."""
     tests = register.control_tests[register.control_tests["period"] == period]
     by_control: dict[str, list[Any]] = {}
@@ -150,7 +155,7 @@ def conclude_all(register: Register, period: str, report_type: str | None = None
     others = register.control_tests[register.control_tests["period"] != period]
     earlier = others[others["tested_on"] <= pd.Timestamp(register.period(period).last_day)]
     before = earlier.groupby("control_id")["tested_on"].max().to_dict()
-    found = {}
+    found: dict[str, Conclusion] = {}
     for control in register.controls.to_dict("records"):
         rounds = by_control.get(control["control_id"], [])
         if control["performed_by"] == "subservice" and control["subservice_id"] in reports:
@@ -238,19 +243,21 @@ def _from_operation(rounds: list[Any], frequency: str, sampling: Sampling) -> Co
     return conclude(items, deviations, systematic, planned_size(frequency, whole, sampling), sampling, whole)
 
 
+@once
+def _in_order(register: Register) -> list[tuple[str, Any]]:
+    """The controls, each after those that it relies on."""
+    records = {control["control_id"]: control for control in register.controls.to_dict("records")}
+    order = TopologicalSorter({name: control["relies_on"] for name, control in records.items()}).static_order()
+    return [(name, records[name]) for name in order]
+
+
 def _earned(
-    controls: pd.DataFrame,
-    conclusions: Mapping[str, Conclusion],
-    methodology: Methodology,
-    assumed: Mapping[str, float],
+    register: Register, conclusions: Mapping[str, Conclusion], assumed: Mapping[str, float]
 ) -> dict[str, tuple[Decimal, str, str]]:
     """Each control's earned weight, what limits it, and why; those relied upon first: a chain is its weakest link."""
-    records = controls.to_dict("index")
-    order = TopologicalSorter({key: record["relies_on"] for key, record in records.items()}).static_order()
     earned: dict[str, tuple[Decimal, str, str]] = {}
-    for control_id in order:
-        control, conclusion = records[control_id], conclusions[control_id]
-        weight, reason = _own_weight(control, conclusion, methodology)
+    for control_id, control in _in_order(register):
+        weight, reason = _own_weight(control, conclusions[control_id], register.methodology)
         if control_id in assumed:
             weight, reason = Decimal(assumed[control_id]), "taken to fail"
         limited_by = ""

@@ -27,7 +27,7 @@ _FINER = 16  # a grid's step against that of the next finer one, which has _FEWE
 _FEWER = 2
 _TILT = 22.0  # over the padded grid: aliasing below e-22, rounding noise below 1e-11
 _BEYOND = 1e-9  # yearly probability of one loss beyond the coarsest grid
-_NODES = 1024
+_NODES = 1024  # at most; fewer on a coarse grid, where nobody needs as many digits
 _NARROW = 0.25  # sd / mean below which a loss is put on the grid directly, not by interpolation
 _WIDE_SIGMA = 2.5
 
@@ -316,7 +316,7 @@ def _counted(points: int) -> tuple[Floats, Floats, Floats]:
 def _interpolated(mixture: _Mixture, step: float, points: int, chosen: npt.NDArray[np.bool_]) -> Floats:
     from scipy.interpolate import CubicSpline  # only here: importing it takes longer than most yearly losses
 
-    nodes = np.geomspace(step / 4, step * (points - 1), _NODES)
+    nodes = np.geomspace(step / 4, step * (points - 1), min(_NODES, points // 16))
     spline = CubicSpline(np.log(nodes / step), mixture.weighted("lev", nodes, chosen))
     limited = np.zeros(points)
     limited[1:] = spline(_counted(points)[2])

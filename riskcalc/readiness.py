@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc import evidence
+from riskcalc.memo import once
 from riskcalc.period import Period
 from riskcalc.register import Register
 
@@ -54,6 +55,7 @@ class Gap:
     blocks: bool
 
 
+@once
 def steps(register: Register, period: Period, report_type: str) -> pd.DataFrame:
     """A row per control, indexed by ``control_id``, with a flag for each of ``STEPS`` and the reason of its evidence.
 
@@ -140,10 +142,10 @@ def gaps(register: Register, period: Period, as_of: date) -> list[Gap]:
     >>> "PAY-C03" in {gap.row for gap in gaps(register, register.period(), date(2026, 6, 30))}
     True
     """
-    before = register.previous(period)
+    before, alone = register.previous(period), len(register.business_units) == 1
     found: list[Gap] = []
     for unit in register.business_units.to_dict("records"):
-        report_type, mine = unit["report_type"], register.only(unit["unit_id"])
+        report_type, mine = unit["report_type"], register if alone else register.only(unit["unit_id"])
         served = _served(mine)
         now = _lacks(mine, period, report_type)
         then = _lacks(mine, before, report_type) if before else {}

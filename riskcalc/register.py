@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import numpy as np
 import pandas as pd
+from pandas.api.types import is_datetime64_dtype
 
 from riskcalc.errors import RegisterError, UsageError
 from riskcalc.methodology import FILE, Methodology
@@ -20,7 +23,7 @@ from riskcalc.references import check_references
 from riskcalc.schema import TABLES, Row
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Register:
     """The tables of a register, indexed by the line of the file that each row starts at.
 
@@ -72,49 +75,115 @@ class Register:
 
     def only(self, unit_id: str) -> Register:
         """The part that one unit's assessment needs: its own rows and the controls, of any unit, it counts on."""
-        unit = self.unit(unit_id)["unit_id"]
-        risks = self.risks[self.risks["unit_id"] == unit]
-        links = self.risk_controls[self.risk_controls["risk_id"].isin(risks["risk_id"])]
-        own = self.controls.loc[self.controls["unit_id"] == unit, "control_id"]
-        needed = self._with_relied_on({*own, *links["control_id"]})
-        of_needed = {
-            name: table[table["control_id"].isin(needed)]
-            for name in ("controls", "control_tests", "deficiencies", "mappings")
-            for table in [getattr(self, name)]
+        self.unit(unit_id)
+        return Shares(self).of(unit_id)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""
+        return _fingerprint(self.methodology, {name: _row_hashes(getattr(self, name)) for name in TABLES})
+
+
+class Shares:
+    """The units' shares of a register: what finds them is made once, so that each costs what it holds."""
+
+    def __init__(self, register: Register) -> None:
+        self.register = register
+        self._places = {
+            name: getattr(register, name).groupby(column, sort=False).indices for name, column in _BELONGS.items()
         }
-        named = of_needed["controls"]["subservice_id"].dropna()
-        subservice = self.subservice_organisations
-        return replace(
-            self,
-            subservice_organisations=subservice[subservice["subservice_id"].isin(named)],
-            **{
-                name: table[table["unit_id"] == unit]
-                for name in ("business_units", "control_objectives", "training", "scoping")
-                for table in [getattr(self, name)]
-            },
-            risks=risks,
-            ratings=self.ratings[self.ratings["risk_id"].isin(risks["risk_id"])],
-            risk_controls=links,
-            **of_needed,
-        )
+        self._relies_on = dict(zip(register.controls["control_id"], register.controls["relies_on"], strict=True))
+
+    def of(self, unit_id: str) -> Register:
+        """The unit's share; an unknown unit's is empty."""
+        rows = {name: getattr(self.register, name).iloc[places] for name, places in self._rows(unit_id).items()}
+        return replace(self.register, **rows)
+
+    def fingerprint(self, unit_id: str) -> str:
+        """The fingerprint of the unit's share, without cutting it out."""
+        rows = self._rows(unit_id)
+        return _fingerprint(self.register.methodology, {name: self._hashes[name][rows[name]] for name in TABLES})
+
+    @cached_property
+    def _hashes(self) -> dict[str, np.ndarray[Any, Any]]:
+        return {name: _row_hashes(getattr(self.register, name)) for name in TABLES}
+
+    def _rows(self, unit_id: str) -> dict[str, np.ndarray[Any, Any]]:
+        """Where the share's rows stand in each table, in the tables' order."""
+        risks = self._column("risks", "risk_id", unit_id)
+        links = self._found("risk_controls", risks)
+        linked = self.register.risk_controls["control_id"].iloc[links]
+        needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
+        controls = self._found("controls", needed, self._control_places)
+        subservice = self.register.controls["subservice_id"].iloc[controls].dropna()
+        of_unit = ("business_units", "control_objectives", "risks", "training", "scoping")
+        return {
+            **{name: self._found(name, [unit_id]) for name in of_unit},
+            "ratings": self._found("ratings", risks),
+            "risk_controls": links,
+            "controls": controls,
+            **{name: self._found(name, needed) for name in ("control_tests", "deficiencies", "mappings")},
+            "subservice_organisations": self._found("subservice_organisations", set(subservice)),
+        }
+
+    @cached_property
+    def _control_places(self) -> dict[str, list[int]]:
+        return {name: [place] for place, name in enumerate(self.register.controls["control_id"])}
+
+    def _column(self, table: str, column: str, unit_id: str) -> list[str]:
+        return list(getattr(self.register, table)[column].iloc[self._found(table, [unit_id])])
+
+    def _found(self, table: str, keys: Iterable[str], places: Mapping[str, Any] | None = None) -> np.ndarray[Any, Any]:
+        """The rows whose key is one of ``keys``, in the table's order."""
+        known = self._places[table] if places is None else places
+        found = [known[key] for key in keys if key in known]
+        return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
 
     def _with_relied_on(self, control_ids: set[str]) -> set[str]:
-        relies_on = dict(zip(self.controls["control_id"], self.controls["relies_on"], strict=True))
         waiting, found = list(control_ids), set(control_ids)
         while waiting:
-            new = set(relies_on[waiting.pop()]) - found
+            new = set(self._relies_on[waiting.pop()]) - found
             waiting.extend(new)
             found |= new
         return found
 
-    def fingerprint(self) -> str:
-        """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""
-        digest = hashlib.sha256(self.methodology.model_dump_json(by_alias=True).encode())
-        for name, model in TABLES.items():
-            table = getattr(self, name).sort_values(list(model.primary_key))
-            text = table.to_csv(index=False, lineterminator="\n")
-            digest.update(f"\n{name}\n{text}".encode())
-        return digest.hexdigest()
+
+# The column by which each table's rows belong to a unit, directly or through its risks and controls.
+_BELONGS = {
+    "business_units": "unit_id",
+    "control_objectives": "unit_id",
+    "risks": "unit_id",
+    "ratings": "risk_id",
+    "controls": "unit_id",
+    "risk_controls": "risk_id",
+    "control_tests": "control_id",
+    "deficiencies": "control_id",
+    "mappings": "control_id",
+    "subservice_organisations": "subservice_id",
+    "training": "unit_id",
+    "scoping": "unit_id",
+}
+
+
+def _row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """The SHA-256 of each row's content."""
+    columns = []
+    for name in table.columns:
+        column = table[name]
+        if is_datetime64_dtype(column.dtype):
+            columns.append(column.to_numpy().astype(str).tolist())
+        else:
+            columns.append(column.astype(object).where(column.notna(), None).tolist())
+    digests = [
+        hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest() for row in zip(*columns, strict=True)
+    ]
+    return np.array(digests, dtype=object)
+
+
+def _fingerprint(methodology: Methodology, hashes: Mapping[str, Iterable[bytes]]) -> str:
+    digest = hashlib.sha256(methodology.model_dump_json(by_alias=True).encode())
+    for name, rows in hashes.items():
+        digest.update(f"\n{name}\n".encode() + b"".join(sorted(rows)))
+    return digest.hexdigest()
 
 
 def load(path: str | Path = "data") -> Register:
@@ -183,3 +252,4 @@ def _dtype(model: type[Row], column: str) -> str:
 
 
 assert {field.name for field in fields(Register)} == {"source", "methodology", "periods", *TABLES}
+assert set(_BELONGS) == set(TABLES)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from riskcalc import evidence, loss
@@ -39,6 +41,28 @@ class Model:
     unquantified: tuple[str, ...]
     links: pd.DataFrame
     conclusions: Mapping[str, evidence.Conclusion]
+
+    @cached_property
+    def acting(self) -> dict[str, tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]]:
+        """By axis, the places of the risks that links act on, and which links those are."""
+        places = self.risks.index.get_indexer(pd.Index(self.links["risk_id"]))
+        chosen = {axis: self.links["acts_on"].isin([axis, "both"]).to_numpy() for axis in AXES}
+        return {axis: (places[mask], mask) for axis, mask in chosen.items()}
+
+    @cached_property
+    def rates(self) -> Floats:
+        """Events a year of each risk, before controls."""
+        return self.risks["frequency"].to_numpy(float)
+
+    @cached_property
+    def losses(self) -> list[Lognormal | Pert | Constant]:
+        """The loss per event of each risk, before controls: PERT where it has a mode, else lognormal from its interval."""
+        return [_severity(*amounts) for amounts in self.risks[["low", "mode", "high"]].to_numpy(float)]
+
+    @cached_property
+    def covering(self) -> tuple[list[str], Floats]:
+        """The control of each link, and how much of the risk it covers."""
+        return list(self.links["control_id"]), self.links["coverage"].to_numpy(float)
 
 
 def model(register: Register, period: str | None = None, currency: str | None = None) -> Model:
@@ -85,8 +109,8 @@ def contributions(quantified: Model, view: str = "earned", tail: float = TAIL) -
     E[S_i; S > v] = rate_i E[X_i; S + X_i > v], S being independent of one more loss X_i (Euler's allocation of TVaR).
     """
     left = _left(quantified, _effects(quantified, view))
-    rates = quantified.risks["frequency"].to_numpy(float) * left["likelihood"]
-    severities = _severities(quantified.risks, left["impact"])
+    rates = quantified.rates * left["likelihood"]
+    severities = _severities(quantified, left["impact"])
     total = _aggregate(quantified, left, loss.POINTS)
     expected = rates * np.array([float(one.mean) for one in severities])
     in_tail = rates * _beyond(severities, total, total.var(tail))
@@ -206,42 +230,35 @@ def _effects(quantified: Model, view: str) -> Floats:
 
 def _left(quantified: Model, effects: Floats) -> dict[str, Floats]:
     """What is left of each risk's rate and of its losses: the product of (1 - effect) over the controls on each."""
-    places = quantified.risks.index.get_indexer(pd.Index(quantified.links["risk_id"]))
-    acts_on = quantified.links["acts_on"]
     left = {}
-    for axis in AXES:
-        chosen = acts_on.isin([axis, "both"]).to_numpy()
+    for axis, (places, mask) in quantified.acting.items():
         left[axis] = np.ones(len(quantified.risks))
-        np.multiply.at(left[axis], places[chosen], 1 - effects[chosen])
+        np.multiply.at(left[axis], places, 1 - effects[mask])
     return left
 
 
 def _with_weights(quantified: Model, weights: Mapping[str, float]) -> loss.AnnualLoss:
-    weight = quantified.links["control_id"].map(weights).to_numpy(float)
-    effects: Floats = quantified.links["coverage"].to_numpy(float) * weight
+    controls, coverage = quantified.covering
+    effects = coverage * np.array([weights[name] for name in controls], float)
     return _aggregate(quantified, _left(quantified, effects), _FEWER)
 
 
 def _aggregate(quantified: Model, left: Mapping[str, Floats], points: int) -> loss.AnnualLoss:
     if quantified.risks.empty:
         return loss.aggregate([0.0], Constant(0.0))
-    rates = quantified.risks["frequency"].to_numpy(float) * left["likelihood"]
-    return loss.aggregate(rates, _severities(quantified.risks, left["impact"]), points=points)
+    return loss.aggregate(quantified.rates * left["likelihood"], _severities(quantified, left["impact"]), points=points)
 
 
-def _severities(risks: pd.DataFrame, left: Floats) -> list[Lognormal | Pert | Constant]:
-    """A risk's loss per event with what is left of it: PERT where it has a mode, else lognormal from its interval."""
-    amounts = risks[["low", "mode", "high"]].to_numpy(float)
-    return [_severity(low, mode, high, share) for (low, mode, high), share in zip(amounts, left, strict=True)]
+def _severities(quantified: Model, left: Floats) -> list[Lognormal | Pert | Constant]:
+    """Each risk's loss per event with what is left of it."""
+    return [one.scaled(share) if share else Constant(0.0) for one, share in zip(quantified.losses, left, strict=True)]
 
 
-def _severity(low: float, mode: float, high: float, share: float) -> Lognormal | Pert | Constant:
-    if share == 0 or high == 0:
-        return Constant(0.0)
-    if low == high:
-        return Constant(high * share)
+def _severity(low: float, mode: float, high: float) -> Lognormal | Pert | Constant:
+    if high in (0, low):
+        return Constant(high)
     made: Lognormal | Pert = loss.lognormal_90(low, high) if np.isnan(mode) else loss.pert(low, mode, high)
-    return made.scaled(share)
+    return made
 
 
 def _acting(quantified: Model) -> list[str]:
