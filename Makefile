@@ -44,5 +44,5 @@ $(VENV)/run: $(VENV)/bin/python $(SOURCES)
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run $(SOURCES)
-	$(PIP) --editable '.[dev,workshop]'
+	$(PIP) --editable '.[dask,dev,workshop]'
 	@touch $@

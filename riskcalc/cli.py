@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -17,7 +16,6 @@ from riskcalc.errors import RegisterError, RiskcalcError
 from riskcalc.version import __version__
 
 if TYPE_CHECKING:
-    from riskcalc.batch import Report
     from riskcalc.methodology import Sampling
     from riskcalc.planning import Planned
 
@@ -40,6 +38,16 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted; what was done is kept.", err=True)
             sys.exit(INTERRUPTED)
+
+
+def _shard(context: click.Context, option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """``2/4`` as (2, 4)."""
+    if text is None:
+        return None
+    number, of = text.split("/", 1) if "/" in text else (text, "")
+    if number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
+        return int(number), int(of)
+    raise click.BadParameter(f"{text!r}; allowed: I/N with I from 1 to N, such as 2/4.", context, option)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -168,7 +176,9 @@ def _draw(
     riskcalc run  # every unit, latest period, into ./reports
     riskcalc run --unit payroll --unit loans  # two units; the others keep their pages
     riskcalc run clients/2026 --period 2026-H1 --out /share/risk  # another register
-    riskcalc run --fail-on-breach  # exit 3 if a residual risk is worse than appetite
+    riskcalc run --fail-on-breach --json  # for a scheduler: exit 3 outside appetite, a line of JSON per unit
+    riskcalc run --shard 2/4 --out /share/risk  # every fourth unit; a run without --shard closes
+    riskcalc run --executor dask://scheduler:8786 --out s3://bucket/risk  # on a cluster
     """,
 )
 @click.argument("data", default="data")
@@ -181,52 +191,71 @@ def _draw(
     help="The day from which dues and acceptances are seen; default: the period's last.",
 )
 @click.option(
-    "--out", default="reports", show_default=True, type=click.Path(path_type=Path), help="Where the pages go."
+    "--out",
+    default="reports",
+    show_default=True,
+    metavar="DIR",
+    help="Where the pages go: a folder, or an address such as s3://bucket/risk.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Units run at a time; default: one per processor.")
 @click.option(
     "--timeout", default=600.0, show_default=True, type=click.FloatRange(min=1), help="Seconds a unit may take."
 )
+@click.option(
+    "--memory", default=4096.0, show_default=True, type=click.FloatRange(min=256), help="MB of memory a unit may take."
+)
 @click.option("--force", is_flag=True, help="Run units whose inputs haven't changed, too.")
 @click.option("--fail-on-breach", is_flag=True, help="Exit with 3 if a residual risk is worse than appetite.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per unit; the summary goes to stderr.")
 @click.option("--notebooks", metavar="DIR", help="Other notebooks; default: ./notebooks, else the package's.")
 @click.option("-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A further parameter of assessment.ipynb.")
-def run(jobs: int | None, fail_on_breach: bool, data: str, **options: Any) -> None:
+@click.option("--shard", metavar="I/N", callback=_shard, help="Run every N-th unit only, from the I-th on.")
+@click.option("--executor", metavar="URL", help="Run units on a Dask cluster: dask://HOST:PORT.")
+@click.option(
+    "--engine",
+    "engine_name",
+    default="auto",
+    type=click.Choice(["auto", "fork", "stock"]),
+    help="Forked processes, or papermill's own kernels (slower); auto: fork where that works.",
+)
+def run(
+    jobs: int | None,
+    fail_on_breach: bool,
+    as_json: bool,
+    executor: str | None,
+    engine_name: str,
+    data: str,
+    **options: Any,
+) -> None:
     """Run the assessment of every business unit in DATA, and write its pages.
 
     OUT/PERIOD/ then holds index.html, a page, notebook and results per unit, and manifest.json.
     Exit code: 0 all well, 1 a unit went wrong, 2 bad input (nothing ran), 3 see --fail-on-breach.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     from riskcalc import batch
-    from riskcalc.engine import StockEngine
-    from riskcalc.progress import Progress
+    from riskcalc.engine import engines
+    from riskcalc.progress import Progress, summary
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop ends a run as Ctrl-C does
     plan = batch.plan(batch.Request(data_dir=data, **options))
-    workers = jobs or os.cpu_count() or 1
-    with Progress(len(plan.jobs) + 1, workers) as progress, ThreadPoolExecutor(workers) as executor:
-        report = batch.run(plan, executor, StockEngine(), progress.seen)
-    _summarise(report)
+    with engines(engine_name, executor, jobs) as ways:
+        if ways.note:
+            click.echo(ways.note, err=True)
+        with Progress(plan.jobs, ways.label, as_json) as progress:
+            try:
+                report = batch.run(plan, ways.executor, ways.engine, progress.seen, ways.own)
+            except KeyboardInterrupt:
+                click.echo(f"Interrupted; {progress.said()}", err=True)
+                sys.exit(INTERRUPTED)
+    if report.organisation is None:
+        place = f"The pages are in {plan.folder}; a run without --shard makes the organisation's page of all shards."
+    else:
+        place = f"Open {plan.folder}/index.html" if report.organisation.outputs else f"See {plan.folder}/manifest.json"
+    click.echo(summary(report, place), err=as_json)
     sys.exit(WRONG if report.wrong else BREACH if fail_on_breach and report.breaches else 0)
 
 
 main.add_command(workshop)
-
-
-def _summarise(report: Report) -> None:
-    counts: dict[str, int] = {}
-    for entry in report.units:
-        counts[entry.status] = counts.get(entry.status, 0) + 1
-    click.echo(
-        ", ".join(f"{count} {status}" for status, count in counts.items())
-        + f"; {_count(report.breaches, 'risk')} outside appetite."
-    )
-    for entry in report.wrong:
-        click.echo(f"{entry.unit_id}: {entry.status}: {entry.error}")
-    if report.index.exists():
-        click.echo(f"Open {report.index}")
 
 
 def _contents(register: Any) -> str:

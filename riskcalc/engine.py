@@ -14,44 +14,51 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 
+from riskcalc.errors import ForkError
 from riskcalc.notebooks import Value
-from riskcalc.outputs import write_whole
+from riskcalc.zygote import Zygote
 
-_ENDINGS = (".html", ".ipynb", ".json")
+ENDINGS = (".html", ".ipynb", ".json")
 # What an outcome leaves: a failed notebook shows where it stopped; a process that died may have left half a file.
-_LEAVES = {"ok": _ENDINGS, "failed": (".ipynb",)}
+_LEAVES = {"ok": ENDINGS, "failed": (".ipynb",)}
 _TAIL = 2000  # characters of a dead process's last words that are kept
+_PATIENCE = 10.0  # seconds for a killed process to be gone
+_LOOK = 0.2  # seconds between two looks at a process's memory
 
 
 @dataclass(frozen=True)
 class Job:
-    """A notebook to run with parameters; its outputs are ``folder/stem.html``, ``.ipynb`` and ``.json``.
+    """A notebook to run with parameters, and within which limits.
 
-    ``expects`` are values that the notebook's result must have: the proof that it ran for the right unit.
+    ``notebook`` is its text, ``share`` what ``share.pack`` made of the register for it; ``expects`` are values that the
+    notebook's result must have: the proof that it ran for the right unit. ``timeout`` is in seconds, ``memory`` in MB.
     """
 
     unit_id: str
     notebook: str
     parameters: dict[str, Value]
-    folder: str
-    stem: str
     timeout: float
+    memory: float
     expects: dict[str, str] = field(default_factory=dict)
+    share: bytes = b""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended (``ok``, ``failed``, ``timeout`` or ``died``), which files it left, and why it failed."""
+    """How a job ended (``ok``, ``failed``, ``timeout`` or ``died``), why it failed, and its files by their ending."""
 
     status: str
     seconds: float
-    files: tuple[str, ...] = ()
+    files: dict[str, bytes] = field(default_factory=dict)
     error: str | None = None
 
 
@@ -67,63 +74,200 @@ class Engine(Protocol):
         ...
 
 
-class StockEngine:
-    """A fresh Python process per job (``riskcalc.worker``), in which papermill's own engine runs the notebook."""
+class Running(Protocol):
+    """A process that was started for a job."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        ...
+
+    def wait(self, timeout: float) -> int:
+        """Its exit code; raises TimeoutError if it still runs after ``timeout`` seconds."""
+        ...
+
+
+class _Processes:
+    """What both engines share: a folder and a process per job, watched until it ends or has to be ended."""
 
     def __init__(self) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="riskcalc-"))
         self._running: set[int] = set()
         self._lock = threading.Lock()
         self._stopped = False
 
     def __call__(self, job: Job) -> Outcome:
-        """Run a job in its own process group; its outputs appear only when it has ended, each of them whole."""
+        """Run a job in its own process."""
         began = time.monotonic()
         try:
-            status, error, files = self._run(job, Path(job.folder))
+            status, error, files = self._run(job)
         except OSError as trouble:
-            status, error, files = "failed", f"can't write to {job.folder}: {trouble.strerror}", ()
+            status, error, files = "failed", f"can't write to {self._home}: {trouble.strerror}", {}
         return Outcome(status, round(time.monotonic() - began, 2), files, error)
 
     def stop(self) -> None:
-        """End every running process with all its children."""
+        """End every running process with all its children, and remove what they left."""
         with self._lock:
             self._stopped = True
             for pid in self._running:
                 _kill_family(pid)
+        shutil.rmtree(self._home, ignore_errors=True)
 
-    def _run(self, job: Job, folder: Path) -> tuple[str, str | None, tuple[str, ...]]:
-        work = Path(tempfile.mkdtemp(prefix=".work-", dir=folder))
+    def _start(self, work: Path) -> Running:
+        raise NotImplementedError
+
+    def _run(self, job: Job) -> tuple[str, str | None, dict[str, bytes]]:
+        if self._stopped:
+            return "died", "stopped before it began", {}
+        work = Path(tempfile.mkdtemp(dir=self._home))
         try:
-            status, error = self._watch(job, work)
-            return status, error, _publish(work, folder, job.stem, _LEAVES.get(status, ()))
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-
-    def _watch(self, job: Job, work: Path) -> tuple[str, str | None]:
-        (work / "job.json").write_text(json.dumps(asdict(job)), "utf-8")
-        with open(work / "log", "wb") as log:
+            _put_down(job, work)
             with self._lock:
                 if self._stopped:
-                    return "died", "stopped before it began"
-                process = subprocess.Popen(  # noqa: S603 - our own worker, no shell
-                    [sys.executable, "-m", "riskcalc.worker", str(work), str(os.getpid())],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    env={**os.environ, "JUPYTER_PREFER_ENV_PATH": "1"},
-                )
+                    return "died", "stopped before it began", {}
+                process = self._start(work)
                 self._running.add(process.pid)
             try:
-                code = process.wait(job.timeout)
-            except subprocess.TimeoutExpired:
-                _kill_family(process.pid)
-                process.wait()
-                return "timeout", f"still running after {job.timeout:g} s"
+                status, error = self._watch(process, job, work)
             finally:
                 with self._lock:
                     self._running.discard(process.pid)
-        return _told(work, code)
+            made = {ending: work / f"output{ending}" for ending in _LEAVES.get(status, ())}
+            return status, error, {ending: path.read_bytes() for ending, path in made.items() if path.is_file()}
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _watch(self, process: Running, job: Job, work: Path) -> tuple[str, str | None]:
+        """Wait for a process; end it when its time is up, or it takes more memory than it may."""
+        deadline = time.monotonic() + job.timeout
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return _told(work, process.wait(max(0.0, min(_LOOK, left))))
+            except TimeoutError:
+                if left <= 0:
+                    _end(process)
+                    return "timeout", f"still running after {job.timeout:g} s{_place(work)}"
+                if (used := _memory(process.pid)) > job.memory:
+                    _end(process)
+                    return "died", f"used {used:,.0f} MB of memory, more than {job.memory:,.0f} MB{_place(work)}"
+
+
+class StockEngine(_Processes):
+    """A fresh Python process per job (``riskcalc.worker``), in which papermill's own engine runs the notebook."""
+
+    def _start(self, work: Path) -> Running:
+        with open(work / "stdout", "wb") as stdout, open(work / "stderr", "wb") as stderr:
+            return _Started(
+                subprocess.Popen(  # noqa: S603 - our own worker, no shell
+                    [sys.executable, "-m", "riskcalc.worker", str(work), str(os.getpid())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    start_new_session=True,
+                    env={**os.environ, "JUPYTER_PREFER_ENV_PATH": "1"},
+                )
+            )
+
+
+class ForkEngine(_Processes):
+    """A process per job, forked from one that has imported everything already.
+
+    Raises ForkError, with the reason, where that can't be had.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        try:
+            self._zygote = Zygote("riskcalc.worker", self._home)
+        except ForkError:
+            super().stop()
+            raise
+
+    def stop(self) -> None:
+        """End every running process, and the one that they are forked from."""
+        super().stop()
+        self._zygote.close()
+
+    def _start(self, work: Path) -> Running:
+        if not self._zygote.alive:  # somebody killed it, with all its children: the other jobs get a new one
+            self._zygote.close()
+            self._zygote = Zygote("riskcalc.worker", self._home)
+        return self._zygote.start(work)
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How a run's jobs are run: the executor that calls the engine, ``own`` for what must run on this machine."""
+
+    executor: Executor
+    engine: Engine
+    own: Engine
+    label: str
+    note: str = ""
+
+
+@contextmanager
+def engines(name: str = "auto", cluster: str | None = None, jobs: int | None = None) -> Iterator[Ways]:
+    """The ways to run jobs on this machine, by the engine fork, stock or auto, or on a Dask cluster; for a context.
+
+    Raises UsageError if the cluster can't be reached, ForkError if ``fork`` is asked for and can't be had.
+    """
+    own, note = on_this_machine(name)
+    try:
+        if cluster:
+            from riskcalc.cluster import connected
+
+            with connected(cluster, name) as (engine, slots), ThreadPoolExecutor(jobs or 2 * slots) as executor:
+                yield Ways(executor, engine, own, f"on {slots} processors")
+        else:
+            workers = jobs or available_processors()
+            with ThreadPoolExecutor(workers) as executor:
+                yield Ways(executor, own, own, f"{workers} at a time", note)
+    finally:
+        own.stop()
+
+
+def available_processors() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def on_this_machine(name: str) -> tuple[Engine, str]:
+    """The engine called ``name``, and a note for people, blank if none is due."""
+    if name == "stock":
+        return StockEngine(), ""
+    try:
+        return ForkEngine(), ""
+    except ForkError as reason:
+        if name == "fork":
+            raise
+        return StockEngine(), f"Slower than it could be: {reason}."
+
+
+@dataclass
+class _Started:
+    """A process of subprocess, as ``Running``."""
+
+    process: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def wait(self, timeout: float) -> int:
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+
+
+def _put_down(job: Job, work: Path) -> None:
+    """Write a job where its process finds it."""
+    (work / "in.ipynb").write_text(job.notebook, "utf-8")
+    (work / "job.json").write_text(json.dumps({"parameters": job.parameters, "expects": job.expects}), "utf-8")
+    if job.share:
+        (work / "share").write_bytes(job.share)
 
 
 def _told(work: Path, code: int) -> tuple[str, str | None]:
@@ -132,32 +276,57 @@ def _told(work: Path, code: int) -> tuple[str, str | None]:
         said = json.loads((work / "outcome.json").read_text("utf-8"))
         return said["status"], said["error"]
     except (OSError, ValueError, KeyError):
-        last_words = (work / "log").read_text("utf-8", "replace")[-_TAIL:].strip().rpartition("\n")[2]
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return "died", f"{how}; {last_words}" if last_words else how
+        last_words = _tail(work / "stderr").strip().rpartition("\n")[2]
+        return "died", f"{how}{_place(work)}" + (f"; {last_words}" if last_words else "")
 
 
-def _publish(work: Path, folder: Path, stem: str, leaves: tuple[str, ...]) -> tuple[str, ...]:
-    """Move the outputs into place; what a former run left and this one doesn't is taken away, not passed off."""
-    published = []
-    for ending in _ENDINGS:
-        made, target = work / f"output{ending}", folder / f"{stem}{ending}"
-        if ending in leaves and made.is_file():
-            write_whole(target, made.read_bytes())
-            published.append(target.name)
-        else:
-            target.unlink(missing_ok=True)
-    return tuple(published)
+def _place(work: Path) -> str:
+    """Which cell ran last, as far as its process could say."""
+    try:
+        at = (work / "cell").read_text("utf-8")
+    except OSError:
+        return ""
+    return f", in {at}" if at else ""
+
+
+def _tail(log: Path) -> str:
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _memory(pid: int) -> float:
+    """Resident memory of a process and its descendants, in MB; 0 if it has ended."""
+    used = 0
+    for process in _family(pid):
+        try:
+            used += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return used / 2**20
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """A process with all its descendants, children first: a kernel has a session of its own, so no group holds them."""
+    try:
+        parent = psutil.Process(pid)
+        return [*parent.children(recursive=True), parent]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _end(process: Running) -> None:
+    _kill_family(process.pid)
+    with suppress(TimeoutError):
+        process.wait(_PATIENCE)
 
 
 def _kill_family(pid: int) -> None:
-    """Kill a process and all its descendants: a kernel has a session of its own, so its group isn't enough."""
-    try:
-        parent = psutil.Process(pid)
-        family = [*parent.children(recursive=True), parent]
-    except psutil.NoSuchProcess:
-        return
-    for process in family:
+    for process in _family(pid):
         try:
             process.kill()
         except psutil.NoSuchProcess:

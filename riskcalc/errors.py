@@ -57,5 +57,5 @@ class MatrixError(RiskcalcError):
     """A matrix file can't be read as a risk matrix."""
 
 
-class NoFork(RiskcalcError):
+class ForkError(RiskcalcError):
     """Processes can't be forked here, or not any more; the message says why."""

@@ -63,6 +63,14 @@ def render_page(notebook: NotebookNode) -> str:
     return page
 
 
+def warm_pages() -> None:
+    """Read and compress what every page carries, for whoever renders many."""
+    _plotly()
+    _loader()
+    environment().get_template("page.html")
+    environment().get_template("views.html")
+
+
 def _blocks(notebook: NotebookNode) -> Iterator[dict[str, Any]]:
     """The page's blocks in order; a markdown cell that starts with a heading opens a section."""
     number = 0

@@ -27,6 +27,7 @@ _FINER = 16  # a grid's step against that of the next finer one, which has _FEWE
 _FEWER = 2
 _TILT = 22.0  # over the padded grid: aliasing below e-22, rounding noise below 1e-11
 _BEYOND = 1e-9  # yearly probability of one loss beyond the coarsest grid
+_COARSE = 2**12  # up to as many points, interpolation is a matrix that is kept
 _NODES = 1024  # at most; fewer on a coarse grid, where nobody needs as many digits
 _NARROW = 0.25  # sd / mean below which a loss is put on the grid directly, not by interpolation
 _WIDE_SIGMA = 2.5
@@ -243,7 +244,7 @@ def _spans(mixture: _Mixture, points: int) -> list[tuple[float, int]]:
     """How far each grid reaches, with how many points; the finest first, where the smallest losses are resolved."""
     happening = mixture.rates > 0
     least, most = float(mixture.means[happening].min()), float(mixture.means[happening].max())
-    x = np.geomspace(least * 1e-9, most * 1e9, 768)
+    x = np.geomspace(least * 1e-9, most * 1e9, min(768, points // 4))
     survival = mixture.weighted("sf", x)
     last = min(int(np.argmax(survival < _BEYOND)) or len(x) - 1, len(x) - 1)
     reach = float(x[last])
@@ -251,7 +252,8 @@ def _spans(mixture: _Mixture, points: int) -> list[tuple[float, int]]:
     second = float(np.sum(2 * x[: last + 1] * survival[: last + 1] * steps))  # rate x E[min(X, reach)^2], roughly
     smallest = float(min(_typical(mixture)))
     grids = [(reach + mixture.mean + 8 * float(np.sqrt(second)), points)]
-    while grids[0][0] / grids[0][1] > smallest / 64 and len(grids) < 8:
+    fine = 64 if points > _COARSE else 8
+    while grids[0][0] / grids[0][1] > smallest / fine and len(grids) < 8:
         step = grids[0][0] / grids[0][1] / _FINER
         grids.insert(0, (step * points / _FEWER, points // _FEWER))
     return grids
@@ -316,11 +318,29 @@ def _counted(points: int) -> tuple[Floats, Floats, Floats]:
 def _interpolated(mixture: _Mixture, step: float, points: int, chosen: npt.NDArray[np.bool_]) -> Floats:
     from scipy.interpolate import CubicSpline  # only here: importing it takes longer than most yearly losses
 
-    nodes = np.geomspace(step / 4, step * (points - 1), min(_NODES, points // 16))
-    spline = CubicSpline(np.log(nodes / step), mixture.weighted("lev", nodes, chosen))
+    nodes = _nodes(points)
+    values = mixture.weighted("lev", nodes * step, chosen)
     limited = np.zeros(points)
-    limited[1:] = spline(_counted(points)[2])
+    if points <= _COARSE:
+        limited[1:] = _spline(points) @ values
+    else:
+        limited[1:] = CubicSpline(np.log(nodes), values)(_counted(points)[2])
     return limited
+
+
+def _nodes(points: int) -> Floats:
+    """Where a grid's losses are taken, in steps of the grid."""
+    return np.geomspace(1 / 4, points - 1, min(_NODES, points // 16))
+
+
+@cache
+def _spline(points: int) -> Floats:
+    """What makes a coarse grid's values of those at its nodes: the spline is linear in them, whatever the step."""
+    from scipy.interpolate import CubicSpline
+
+    nodes = _nodes(points)
+    made: Floats = CubicSpline(np.log(nodes), np.eye(len(nodes)))(_counted(points)[2])
+    return made
 
 
 def _one(severity: Any, row: int) -> Any:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from riskcalc.errors import UsageError
-from riskcalc.outputs import sha256, write_whole
+from riskcalc.folder import Folder
+from riskcalc.outputs import sha256
 from riskcalc.version import __version__
 
 FILE = "manifest.json"
 WRONG = ("failed", "timeout", "died")
+_SHARDS = "manifest.shard-*.json"
 
 
 @dataclass(frozen=True)
@@ -27,76 +29,108 @@ class Entry:
     inputs_sha256: str = ""
     register_sha256: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
+    breaches: int | None = None
     error: str | None = None
 
 
-@dataclass
 class Manifest:
-    """The manifest of one period in ``folder``; every change is on disk before the next."""
+    """The manifest of one period in ``folder``; every change is on disk before the next.
 
-    folder: Path
-    period: str
-    source: str
-    units: dict[str, Entry]
-    organisation: Entry = field(default_factory=lambda: Entry("organisation"))
-    finished: bool = False
+    A shard, ``(number, of)``, keeps a manifest of its own beside; the next run without shards takes them all in.
+    """
 
-    @classmethod
-    def begin(cls, folder: Path, period: str, source: str, unit_ids: Sequence[str], replace: bool = False) -> Manifest:
-        """Start a run's manifest: what an earlier run of the same register left is kept, all else is pending.
+    def __init__(
+        self, folder: Folder, period: str, source: str, unit_ids: Sequence[str], shard: tuple[int, int] | None = None
+    ) -> None:
+        self._folder, self._period, self._source = folder, period, source
+        self._file = f"manifest.shard-{shard[0]}-of-{shard[1]}.json" if shard else FILE
+        self._earlier: dict[str, list[Entry]] = {}
+        self.units = {unit_id: Entry(unit_id) for unit_id in unit_ids}
+        self._texts = {unit_id: _text(entry) for unit_id, entry in self.units.items()}
+        self.organisation = Entry("organisation")
+        self.finished = False
+
+    def begin(self, replaced: bool = False) -> None:
+        """Take in what earlier runs of the same register left; all else is pending.
 
         Raises UsageError if the folder holds the pages of another register, unless they are to be replaced.
         """
-        earlier_source, earlier = _read(folder / FILE)
-        if earlier_source not in ("", source):
-            if not replace:
+        for file in [FILE, *self._folder.names(_SHARDS)]:
+            source, entries = _read(self._folder.read(file))
+            if source in ("", self._source):
+                for entry in entries:
+                    self._earlier.setdefault(entry.unit_id, []).append(entry)
+                    if entry.unit_id in self.units and file == FILE:
+                        self._put(entry)
+            elif not replaced:
                 raise UsageError(
-                    f"{folder} holds the pages of another register, {earlier_source}; "
+                    f"{self._folder} holds the pages of another register, {source}; "
                     "choose another --out, or --force to replace them."
                 )
-            earlier = {}
-        units = {unit_id: earlier.get(unit_id, Entry(unit_id)) for unit_id in unit_ids}
-        manifest = cls(folder, period, source, units)
-        manifest.write()
-        return manifest
+        self.write()
 
     def pending(self, unit_id: str) -> None:
         """Mark a unit as still to be run; what the last run left of it isn't claimed any more."""
-        self.units[unit_id] = Entry(unit_id)
+        self._put(Entry(unit_id))
 
     def record(self, entry: Entry) -> None:
         """Put a unit's outcome on disk."""
-        self.units[entry.unit_id] = entry
+        self._put(entry)
         self.write()
+
+    def keep(self, entry: Entry) -> None:
+        """Note a unit that needn't be run; on disk with the next change."""
+        self._put(entry)
+
+    def finish(self, organisation: Entry | None) -> None:
+        """Say that the run has come to its end; a run without shards then speaks for them all."""
+        self.organisation, self.finished = organisation or self.organisation, True
+        self.write()
+        if self._file == FILE:
+            for file in self._folder.names(_SHARDS):
+                self._folder.remove(file)
 
     def write(self) -> None:
         """Write the whole manifest, atomically."""
-        content = {
-            "period": self.period,
-            "register": self.source,
+        head = {
+            "period": self._period,
+            "register": self._source,
             "riskcalc_version": __version__,
             "finished": self.finished,
             "organisation": {key: value for key, value in asdict(self.organisation).items() if key != "unit_id"},
-            "units": [asdict(entry) for entry in self.units.values()],
         }
-        write_whole(self.folder / FILE, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+        text = _json(head).removesuffix("\n}") + ',\n "units": [\n' + ",\n".join(self._texts.values()) + "\n ]\n}\n"
+        self._folder.write(self._file, text.encode())
 
     def unchanged(self, unit_id: str, inputs_sha256: str) -> Entry | None:
-        """The unit's entry as ``unchanged``, if its inputs and its outputs are what the last good run left."""
-        entry = self.units[unit_id]
-        if entry.status not in ("ok", "unchanged") or entry.inputs_sha256 != inputs_sha256 or not entry.outputs:
-            return None
-        files = {name: self.folder / Path(name).name for name in entry.outputs}
-        if all(path.is_file() and sha256(path) == entry.outputs[name] for name, path in files.items()):
-            return replace(entry, status="unchanged", seconds=0.0)
+        """The unit's entry as ``unchanged``, if its inputs and its outputs are what an earlier good run left."""
+        for entry in reversed(self._earlier.get(unit_id, [])):
+            if entry.status in ("ok", "unchanged") and entry.inputs_sha256 == inputs_sha256 and entry.outputs:
+                contents = {
+                    name: self._folder.read(name.replace("\\", "/").rpartition("/")[2]) for name in entry.outputs
+                }
+                if all(content and sha256(content) == entry.outputs[name] for name, content in contents.items()):
+                    return replace(entry, status="unchanged", seconds=0.0)
         return None
 
+    def _put(self, entry: Entry) -> None:
+        self.units[entry.unit_id], self._texts[entry.unit_id] = entry, _text(entry)
 
-def _read(path: Path) -> tuple[str, dict[str, Entry]]:
+
+def _text(entry: Entry) -> str:
+    """An entry as it stands in the file; made once, for a run of thousands writes the file thousands of times."""
+    return "\n".join(f"  {line}" for line in _json(asdict(entry)).splitlines())
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)
+
+
+def _read(content: bytes | None) -> tuple[str, list[Entry]]:
     """The register and the entries of an earlier manifest; nothing where there is none, or one that can't be read."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-        entries = TypeAdapter(list[Entry]).validate_python(content["units"])
-        return str(content.get("register", "")), {entry.unit_id: entry for entry in entries}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return "", {}
+        found = json.loads(content or b"")
+        entries = TypeAdapter(list[Entry]).validate_python(found["units"])
+        return str(found.get("register", "")), entries
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", []

@@ -9,6 +9,8 @@ import tempfile
 import unicodedata
 from pathlib import Path
 
+PART = ".part-"  # how the name of a file begins that isn't whole yet
+
 # Names that the run itself uses, or that Windows keeps for devices.
 _RESERVED = {
     "index",
@@ -40,7 +42,7 @@ def stem(unit_id: str) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that after a crash at any moment the old or the new content is there, whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART}{path.name[:40]}-")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -54,9 +56,9 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def sha256(path: Path) -> str:
+def sha256(content: bytes) -> str:
     """The SHA-256 of a file's content, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(content).hexdigest()
 
 
 def _umask() -> int:

@@ -87,6 +87,7 @@ def steps(register: Register, period: Period, report_type: str) -> pd.DataFrame:
     )
 
 
+@once
 def outlooks(register: Register, period: Period, report_type: str) -> list[Outlook]:
     """The outlook of every control objective for one type of report, in the register's order.
 
@@ -99,7 +100,7 @@ def outlooks(register: Register, period: Period, report_type: str) -> list[Outlo
     >>> {outlook.opinion for outlook in outlooks(register, register.period(), "type2")} <= {UNMODIFIED, QUALIFIED}
     True
     """
-    controls, acting = _relevant(steps(register, period, report_type)), _acting(register)
+    controls, acting = _key_controls(register, period, report_type), _acting(register)
     by_objective = {str(name): list(risks) for name, risks in register.risks.groupby("objective_id")["risk_id"]}
     found = []
     for unit, name in register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False):
@@ -111,9 +112,10 @@ def outlooks(register: Register, period: Period, report_type: str) -> list[Outlo
     return found
 
 
+@once
 def unguarded_risks(register: Register, period: Period, report_type: str) -> set[str]:
     """The risks without a key control that has every step the report type needs."""
-    controls, acting = _relevant(steps(register, period, report_type)), _acting(register)
+    controls, acting = _key_controls(register, period, report_type), _acting(register)
     return {
         risk
         for risk in register.risks["risk_id"]
@@ -131,6 +133,7 @@ def report_outlook(found: list[Outlook]) -> str:
     return next((opinion for opinion in (QUALIFIED, OPEN) if opinion in opinions), UNMODIFIED if opinions else OPEN)
 
 
+@once
 def gaps(register: Register, period: Period, as_of: date) -> list[Gap]:
     """Everything missing for each unit's own type of report: what blocks an objective first, then by due date.
 
@@ -167,17 +170,25 @@ def gaps(register: Register, period: Period, as_of: date) -> list[Gap]:
 # --- parts ---
 
 
+@once
+def _key_controls(register: Register, period: Period, report_type: str) -> dict[str, Any]:
+    """The steps of the relevant controls."""
+    return _relevant(steps(register, period, report_type))
+
+
 def _relevant(controls: pd.DataFrame) -> dict[str, Any]:
     """The key controls that we, or a subservice organisation, perform: a client's can't carry our opinion."""
     chosen = controls[controls["key"] & (controls["performed_by"] != "user_entity")]
     return {str(name): row for name, row in chosen.to_dict("index").items()}
 
 
+@once
 def _acting(register: Register) -> dict[str, list[str]]:
     links = register.risk_controls.sort_values("control_id").groupby("risk_id")["control_id"]
     return {str(risk): list(controls) for risk, controls in links}
 
 
+@once
 def _served(register: Register) -> dict[str, tuple[str, ...]]:
     """The objectives that each control serves, in the register's order."""
     linked = register.risk_controls.merge(register.risks[["risk_id", "objective_id"]], on="risk_id")
@@ -237,7 +248,7 @@ def _missing(control: Any, step: str, report_type: str) -> str:
 def _lacks(register: Register, period: Period, report_type: str) -> dict[tuple[str, str], tuple[str, str]]:
     """What each key control lacks, by control and step, each said once, with the control's owner."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
-    for name, control in _relevant(steps(register, period, report_type)).items():
+    for name, control in _key_controls(register, period, report_type).items():
         said: set[str] = set()
         for step in (step for step in NEEDED[report_type] if not control[step]):
             what = _missing(control, step, report_type)

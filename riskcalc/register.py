@@ -80,6 +80,10 @@ class Register:
 
     def fingerprint(self) -> str:
         """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         return _fingerprint(self.methodology, {name: _row_hashes(getattr(self, name)) for name in TABLES})
 
 
@@ -96,7 +100,10 @@ class Shares:
     def of(self, unit_id: str) -> Register:
         """The unit's share; an unknown unit's is empty."""
         rows = {name: getattr(self.register, name).iloc[places] for name, places in self._rows(unit_id).items()}
-        return replace(self.register, **rows)
+        share = replace(self.register, **rows)
+        if "_hashes" in vars(self):  # its fingerprint is all but known, and goes with it
+            vars(share)["_fingerprint"] = self.fingerprint(unit_id)
+        return share
 
     def fingerprint(self, unit_id: str) -> str:
         """The fingerprint of the unit's share, without cutting it out."""

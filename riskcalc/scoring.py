@@ -16,6 +16,7 @@ import pandas as pd
 
 from riskcalc import evidence
 from riskcalc.matrix import Matrix
+from riskcalc.memo import once
 from riskcalc.register import Register
 
 VIEWS = ("inherent", "claimed", "earned")
@@ -39,6 +40,11 @@ def score(register: Register, period: str | None = None) -> pd.DataFrame:
     >>> score(load("data")).columns[:4].tolist()
     ['unit_id', 'risk_id', 'likelihood', 'impact']
     """
+    return _scored(register, register.period(period).name).copy()
+
+
+@once
+def _scored(register: Register, period: str) -> pd.DataFrame:
     return score_from(register, score_lines(register, period), period)
 
 
@@ -82,7 +88,12 @@ def score_lines(register: Register, period: str | None = None, failing: Collecti
     >>> score_lines(load("data")).columns[:3].tolist()
     ['risk_id', 'control_id', 'acts_on']
     """
-    weights = evidence.assess(register, register.period(period).name, failing)
+    return _lines(register, register.period(period).name, tuple(sorted(failing))).copy()
+
+
+@once
+def _lines(register: Register, period: str, failing: tuple[str, ...]) -> pd.DataFrame:
+    weights = evidence.assess(register, period, failing)
     links = register.risk_controls.sort_values(["risk_id", "control_id"]).reset_index(drop=True)
     coverage = links["coverage"].astype(float)
     of_control = weights.loc[links["control_id"]].reset_index(drop=True)

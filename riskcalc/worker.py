@@ -1,40 +1,114 @@
 """What runs inside a job's own process: papermill over the notebook, then the page and the results.
 
-Called as ``python -m riskcalc.worker FOLDER RUNNER``, the runner's process id; reads FOLDER/job.json, leaves
-FOLDER/output.* and, last of all, FOLDER/outcome.json: a process that dies before leaves none, and that is how its death
-is known.
+``main`` is called with a folder that holds the job; it leaves output.* and, last of all, outcome.json there: a process
+that dies before leaves none, and that is how its death is known. ``python -m riskcalc.worker FOLDER RUNNER`` is the
+same in a process of its own, with a kernel in another.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
-import tempfile
 import threading
 import time
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import pandas
 import papermill
-from jupyter_client.manager import AsyncKernelManager
+import plotly.graph_objects
 from nbclient.exceptions import DeadKernelError
+from papermill.engines import papermill_engines
 
-from riskcalc.exporter import render_page
+from riskcalc.exporter import render_page, warm_pages
+from riskcalc.share import HANDED
+from riskcalc.shell import InPlace, new_shell
 from riskcalc.views import RESULT_MIME
+from riskcalc.yearly import warm_losses
+
+papermill_engines.register("riskcalc in place", InPlace)
+
+# What the notebooks import, and what of their libraries is imported only when it is used.
+_WARM = (
+    "riskcalc.charts",
+    "riskcalc.loss_page",
+    "riskcalc.matrix_charts",
+    "riskcalc.portfolio_page",
+    "riskcalc.readiness_page",
+    "riskcalc.testing_page",
+    "riskcalc.unit_page",
+    "scipy.interpolate",
+    "plotly.graph_objects",
+    "plotly.io",
+)
+
+Execute = Callable[[Path, Path, dict[str, Any]], Any]
 
 
-def main(folder: Path, runner: int) -> None:
+def warm_up() -> None:
+    """Do now what every job would do first: the zygote calls it, its children have it."""
+    for module in _WARM:
+        import_module(module)
+    warm_pages()
+    warm_losses()
+    new_shell()
+    nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")]))
+    marked = {"marker": {"color": "black", "line": {"width": 1}}, "textfont": {"size": 1}}
+    figure = plotly.graph_objects.Figure(
+        [{"type": kind, "x": pandas.Series([0]), **marked} for kind in ("scatter", "bar")]
+    )
+    figure.add_heatmap(z=[[0]], colorscale=[[0, "black"], [1, "white"]])
+    figure.update_xaxes(title={"text": "x"}, tickfont={"size": 1}).update_yaxes(title={"text": "y"})
+    figure.update_layout(template="none", showlegend=False).add_vline(0, annotation_text="0")
+    figure._repr_mimebundle_()
+
+
+def forked(folder: Path) -> None:
+    """Run the job in ``folder`` inside this very process, a child of the zygote."""
+    main(folder, os.getppid(), lambda *job: _papermill(*job, engine_name="riskcalc in place"))
+
+
+def main(folder: Path, runner: int, execute: Execute) -> None:
     """Run the job described in ``folder``; end at once if the runner is killed, so that nothing runs on unseen.
 
     The runner is told by its id: one that was killed while this process started isn't its parent any more.
     """
     threading.Thread(target=_end_with, args=(runner,), daemon=True).start()
     job = json.loads((folder / "job.json").read_text("utf-8"))
-    status, error = _run(job, folder)
+    if (folder / "share").exists():
+        os.environ[HANDED] = str(folder / "share")
+    status, error = _run(job, folder, execute)
     (folder / "outcome.json").write_text(json.dumps({"status": status, "error": error}), "utf-8")
+
+
+def with_kernel(source: Path, target: Path, options: dict[str, Any]) -> None:
+    """Run a notebook in a kernel; they talk over a socket file in its folder, for TCP ports race in parallel starts."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    kernel = AsyncKernelManager(
+        kernel_name="python3",
+        transport="ipc",
+        ip=str(source.parent / "k"),
+        connection_file=str(source.parent / "c.json"),
+    )
+    _papermill(source, target, options, km=kernel)
+
+
+def _papermill(source: Path, target: Path, options: dict[str, Any], **engine: Any) -> None:
+    papermill.execute_notebook(
+        source,
+        target,
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        request_save_on_cell_execute=False,
+        **options,
+        **engine,
+    )
 
 
 def _end_with(runner: int) -> None:
@@ -44,14 +118,15 @@ def _end_with(runner: int) -> None:
     os._exit(1)
 
 
-def _run(job: dict[str, Any], folder: Path) -> tuple[str, str | None]:
+def _run(job: dict[str, Any], folder: Path, execute: Execute) -> tuple[str, str | None]:
     executed = folder / "output.ipynb"
+    at = _At(folder / "cell")
     try:
-        _execute(job, executed)
+        execute(folder / "in.ipynb", executed, {"parameters": job["parameters"], "on_cell_execute": at})
     except papermill.PapermillExecutionError as error:
-        return "failed", _where(executed, f"{error.ename}: {error.evalue}")
+        return "failed", f"{at}: {error.ename}: {error.evalue}"
     except DeadKernelError:
-        return "died", _where(executed, "the kernel died")
+        return "died", f"{at}: the kernel died"
     notebook = nbformat.read(executed, as_version=4)
     results = [
         output.data[RESULT_MIME]
@@ -66,46 +141,24 @@ def _run(job: dict[str, Any], folder: Path) -> tuple[str, str | None]:
     return "ok", None
 
 
-def _execute(job: dict[str, Any], executed: Path) -> None:
-    """Run papermill between plain paths of our own: it formats the paths it is given, and writes piecemeal.
+class _At:
+    """Which cell runs, by its number in the notebook that people know and its first line; kept in a file as well."""
 
-    The kernel talks over a socket file in the same short folder, since TCP ports race in parallel starts.
-    """
-    with tempfile.TemporaryDirectory(prefix="rc-") as short:
-        source, target = Path(short, "in.ipynb"), Path(short, "out.ipynb")
-        shutil.copyfile(job["notebook"], source)
-        kernel = AsyncKernelManager(
-            kernel_name="python3", transport="ipc", ip=str(Path(short, "k")), connection_file=str(Path(short, "c.json"))
-        )
-        try:
-            papermill.execute_notebook(
-                source, target, job["parameters"], kernel_name="python3", progress_bar=False, km=kernel
-            )
-        finally:
-            if target.exists():
-                shutil.copyfile(target, executed)
+    def __init__(self, file: Path) -> None:
+        self._file = os.open(file, os.O_WRONLY | os.O_CREAT)
+        self._inserted, self._text = 0, "before the first cell"
 
+    def __call__(self, cell: Any, cell_index: int) -> None:
+        """A cell begins: nbclient's ``on_cell_execute``."""
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            self._inserted += 1
+        number = cell_index + 1 - self._inserted
+        self._text = f"cell {number} ({cell.source.strip().splitlines()[0]})"
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, self._text.encode(), 0)
 
-def _where(executed: Path, message: str) -> str:
-    """The message with the cell that it belongs to: its number in the notebook, and its first line."""
-    if not executed.exists():
-        return message
-    cells = [cell for cell in nbformat.read(executed, as_version=4).cells if not _inserted(cell)]
-    ran = [number for number, cell in enumerate(cells, 1) if _raised(cell)] or [
-        number for number, cell in enumerate(cells, 1) if cell.metadata.get("papermill", {}).get("status") == "running"
-    ]
-    if not ran:
-        return message
-    return f"cell {ran[0]} ({cells[ran[0] - 1].source.strip().splitlines()[0]}): {message}"
-
-
-def _inserted(cell: Any) -> bool:
-    """Whether papermill put the cell there, so that it has no number in the notebook that people know."""
-    return bool({"injected-parameters", "papermill-error-cell-tag"} & set(cell.metadata.get("tags", [])))
-
-
-def _raised(cell: Any) -> bool:
-    return any(output.output_type == "error" for output in cell.get("outputs", []))
+    def __str__(self) -> str:
+        return self._text
 
 
 def _wrong_result(results: list[Any], expects: dict[str, str]) -> str | None:
@@ -119,4 +172,4 @@ def _wrong_result(results: list[Any], expects: dict[str, str]) -> str | None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), with_kernel)

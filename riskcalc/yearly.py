@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import betaincinv
 
 from riskcalc import evidence, loss
 from riskcalc.errors import UsageError
@@ -22,7 +23,7 @@ from riskcalc.scoring import AXES, score_lines
 from riskcalc.severity import Constant, Floats, Lognormal, Pert, Severity
 
 TAIL = 0.95
-_FEWER = 2**13  # grid points where only the difference between two yearly losses matters
+_FEWER = 2**11  # grid points where only a picture, or the difference between two yearly losses, is wanted
 _SLICES = 2048
 
 
@@ -56,7 +57,7 @@ class Model:
 
     @cached_property
     def losses(self) -> list[Lognormal | Pert | Constant]:
-        """The loss per event of each risk, before controls: PERT where it has a mode, else lognormal from its interval."""
+        """The loss per event of each risk, before controls: PERT if it has a mode, else lognormal from its interval."""
         return [_severity(*amounts) for amounts in self.risks[["low", "mode", "high"]].to_numpy(float)]
 
     @cached_property
@@ -170,12 +171,13 @@ def sensitivity(quantified: Model, threshold: float) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def band(quantified: Model, losses: Floats, seed: int, draws: int = 60) -> pd.DataFrame:
+def band(quantified: Model, losses: Floats, seed: int, draws: int = 32) -> pd.DataFrame:
     """The earned exceedance curve if controls deviate as often as their tests leave possible: 5 %, 50 %, 95 % of draws.
 
     Each draw takes every tested control that earns something at design weight x (1 - its deviation rate), the rate from
-    the Beta posterior of its test (Jeffreys: deviations + 1/2, sample - deviations + 1/2). Columns loss, low, median,
-    high; the same seed draws the same.
+    the Beta posterior of its test (Jeffreys: deviations + 1/2, sample - deviations + 1/2). Draws are stratified, one
+    from each of as many equally probable parts of every posterior (Latin hypercube; McKay, Beckman and Conover 1979),
+    so that few of them suffice. Columns loss, low, median, high; the same seed draws the same.
     """
     standing = evidence.earned_weights(quantified.register, quantified.conclusions, {})
     designs = dict(zip(*(quantified.register.controls[name] for name in ("control_id", "design")), strict=True))
@@ -185,17 +187,24 @@ def band(quantified: Model, losses: Floats, seed: int, draws: int = 60) -> pd.Da
         if found.sample_size and standing[name] > 0
     }
     rng = np.random.default_rng(seed)
+    weights_drawn = {
+        name: design * (1 - betaincinv(found.deviations + 0.5, found.sample_size - found.deviations + 0.5, parts))
+        for name, (design, found) in tested.items()
+        for parts in [(rng.permutation(draws) + rng.random(draws)) / draws]
+    }
     drawn = np.empty((draws, len(losses)))
     for number in range(draws):
-        own = {
-            name: design * (1 - rng.beta(found.deviations + 0.5, found.sample_size - found.deviations + 0.5))
-            for name, (design, found) in tested.items()
-        }
+        own = {name: float(weights[number]) for name, weights in weights_drawn.items()}
         weights = evidence.earned_weights(quantified.register, quantified.conclusions, own)
-        one = _with_weights(quantified, weights)
-        drawn[number] = one.exceeding(losses)
+        drawn[number] = _with_weights(quantified, weights).exceeding(losses)
     low, median, high = np.quantile(drawn, [0.05, 0.5, 0.95], axis=0)
     return pd.DataFrame({"loss": losses, "low": low, "median": median, "high": high})
+
+
+def warm_losses() -> None:
+    """Prepare the grids, for whoever computes the losses of many units."""
+    for points in (loss.POINTS, _FEWER):
+        loss.aggregate([1.0], loss.lognormal_90(1.0, 1e4), points=points)
 
 
 # --- parts ---

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import nbformat
-import psutil
+import pandas as pd
 import pytest
 from register_files import replace_in, write_register
 
 import riskcalc
 from riskcalc import batch, unit_page
 from riskcalc.assessment import open_unit
-from riskcalc.engine import Job, Outcome, StockEngine
+from riskcalc.engine import Job, Outcome
 from riskcalc.errors import UsageError
+from riskcalc.folder import LocalFolder
 from riskcalc.manifest import Entry
+from riskcalc.progress import summary
+from riskcalc.register import Shares
+from riskcalc.schema import TABLES
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -42,26 +39,26 @@ class FakeEngine:
         if status == "interrupt":
             raise KeyboardInterrupt
         if status != "ok":
-            return Outcome(status, 0.1, (), f"{job.unit_id} went wrong")
-        Path(job.folder, f"{job.stem}.html").write_text(f"page of {job.unit_id}")
-        Path(job.folder, f"{job.stem}.json").write_text(json.dumps({"breaches": 1}))
-        return Outcome("ok", 0.1, (f"{job.stem}.html", f"{job.stem}.json"))
+            return Outcome(status, 0.1, error=f"{job.unit_id} went wrong")
+        result = json.dumps({"breaches": 1}).encode()
+        return Outcome("ok", 0.1, {".html": f"page of {job.unit_id}".encode(), ".json": result})
 
     def stop(self) -> None:
         self.stopped = True
 
 
 def request(small: Path, tmp_path: Path, **changes: Any) -> batch.Request:
-    return batch.Request(**{"data_dir": str(small), "out": tmp_path / "out", "notebooks": str(NOTEBOOKS), **changes})
+    return batch.Request(
+        **{"data_dir": str(small), "out": str(tmp_path / "out"), "notebooks": str(NOTEBOOKS), **changes}
+    )
 
 
 def run(asked: batch.Request, engine: FakeEngine) -> batch.Report:
     seen: list[Entry] = []
     with ThreadPoolExecutor(2) as executor:
         report = batch.run(batch.plan(asked), executor, engine, seen.append)
-    assert sorted(entry.unit_id for entry in seen) == sorted(
-        entry.unit_id for entry in (*report.units, report.organisation)
-    )
+    whole = [report.organisation] if report.organisation else []
+    assert sorted(entry.unit_id for entry in seen) == sorted(entry.unit_id for entry in (*report.units, *whole))
     return report
 
 
@@ -200,169 +197,32 @@ def test_what_cannot_be_run_is_refused_before_anything_runs(
     assert not (tmp_path / "out").exists()
 
 
-# --- with real notebooks ---
-
-
-def broken_notebooks(tmp_path: Path, cell: str) -> Path:
-    """The notebooks, with a cell that does ``cell`` for the unit alpha only."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    for source in NOTEBOOKS.glob("*.ipynb"):
-        book = nbformat.read(source, as_version=4)
-        if source.stem == "assessment":
-            code = f'if business_unit == "alpha":\n    {cell}'
-            book.cells.insert(4, nbformat.v4.new_code_cell(code, id="sabotage"))
-        nbformat.write(book, folder / source.name)
-    return folder
-
-
-def cli(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "riskcalc.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
-
-
-@pytest.mark.parametrize(
-    ("cell", "status", "said"),
-    [
-        ('raise ValueError("no such rate <b>")', "failed", "cell 5 (if business_unit == \"alpha\":): ValueError: no such rate <b>"),
-        ("import os; os._exit(1)", "died", "the kernel died"),
-        ("import ctypes; ctypes.string_at(0)", "died", "the kernel died"),
-        ("import time; time.sleep(600)", "timeout", "still running after 15 s"),
-        ('unit = open_unit("beta", period, data_dir, as_of)', "failed", "the notebook's result is for unit_id 'beta', not 'alpha'"),
-    ],
-    ids=["raises", "exits", "segfaults", "hangs", "reports another unit"],
-)  # fmt: skip
-def test_however_a_unit_goes_wrong_it_is_told_and_the_others_are_done(
-    small: Path, tmp_path: Path, cell: str, status: str, said: str
-) -> None:
-    """An exception, a dead kernel, a hang and a wrong result each end as that unit's status, with the reason."""
-    books = broken_notebooks(tmp_path, cell)
-    done = cli("run", str(small), "--notebooks", str(books), "--out", "out", "--timeout", "15", cwd=tmp_path)
-    units = {unit["unit_id"]: unit for unit in manifest(tmp_path)["units"]}
-    assert (units["alpha"]["status"], units["beta"]["status"], done.returncode) == (status, "ok", 1), done.stderr
-    assert said in units["alpha"]["error"]
-    index = (tmp_path / "out/2026-H1/index.html").read_text("utf-8")
-    assert said.replace('"', "&#34;").replace("'", "&#39;").replace("<", "&lt;").replace(">", "&gt;") in index
-    assert not (tmp_path / "out/2026-H1/alpha.html").exists()
-    assert "Traceback" not in done.stderr
-
-
-def test_a_failure_takes_away_the_page_of_an_earlier_success(small: Path, tmp_path: Path) -> None:
-    """Nobody mails last week's page as today's."""
-    assert cli("run", str(small), "--notebooks", str(NOTEBOOKS), "--out", "out", cwd=tmp_path).returncode == 0
-    assert (tmp_path / "out/2026-H1/alpha.html").exists()
-    books = broken_notebooks(tmp_path, "raise SystemError")
-    assert cli("run", str(small), "--notebooks", str(books), "--out", "out", cwd=tmp_path).returncode == 1
-    assert not (tmp_path / "out/2026-H1/alpha.html").exists()
-    assert not (tmp_path / "out/2026-H1/alpha.json").exists()
-
-
-def test_units_and_folders_with_braces_and_quotes_in_their_names(tmp_path: Path) -> None:
-    """Papermill formats the paths and pastes the names it is given; neither breaks, nor runs another unit."""
-    name = 'Über "Süd"; {x} \\ \' {period}'
-
-    def edit(rows: dict[str, list[dict[str, str]]]) -> None:
-        for table in ("business_units", "control_objectives", "risks", "controls", "training", "scoping"):
-            for row in rows[table]:
-                row["unit_id"] = {"alpha": name, "beta": "NA"}[row["unit_id"]]
-
-    folder = write_register(tmp_path / "data {x}", edit)
-    done = cli("run", str(folder), "--notebooks", str(NOTEBOOKS), "--out", "out {y}", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr + done.stdout
-    units = json.loads((tmp_path / "out {y}/2026-H1/manifest.json").read_text("utf-8"))["units"]
-    assert [unit["unit_id"] for unit in units] == [name, "NA"]
-    for unit in units:
-        [result] = [file for file in unit["outputs"] if file.endswith(".json")]
-        assert json.loads((tmp_path / "out {y}/2026-H1" / result).read_text("utf-8"))["unit_id"] == unit["unit_id"]
-
-
-def test_two_runs_of_the_same_register_give_identical_pages(small: Path, tmp_path: Path) -> None:
-    """Nothing in a page depends on when or where it was made."""
-    pages = []
-    for out in ("one", "two"):
-        assert cli("run", str(small), "--notebooks", str(NOTEBOOKS), "--out", out, cwd=tmp_path).returncode == 0
-        pages.append({page.name: page.read_bytes() for page in (tmp_path / out / "2026-H1").glob("*.html")})
-    assert list(pages[0]) != []
-    assert {name: pages[1][name] == page for name, page in pages[0].items()} == dict.fromkeys(pages[0], True)
-
-
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
-def test_a_run_that_is_stopped_leaves_no_process_behind(
-    small: Path, tmp_path: Path, sent: signal.Signals, code: int
-) -> None:
-    """Ctrl-C, a scheduler's stop, even a kill: no kernel runs on, no file is half written, and the manifest says so."""
-    books = broken_notebooks(tmp_path, "import time; time.sleep(600)")
-    command = [sys.executable, "-m", "riskcalc.cli", "run", str(small), "--notebooks", str(books), "--out", "out"]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
-    _wait_for(lambda: bool(_kernels(process.pid)))
-    family = psutil.Process(process.pid).children(recursive=True)
-    os.kill(process.pid, sent)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == code, said
-    assert b"Traceback" not in said
-    _wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in family))
-    assert manifest(tmp_path)["finished"] is False
-    assert statuses(tmp_path)["alpha"] == "pending"
-    again = cli("run", str(small), "--notebooks", str(NOTEBOOKS), "--out", "out", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
-    assert [file.name for file in (tmp_path / "out/2026-H1").iterdir() if file.name.startswith(".work")] == []
-
-
-def test_a_worker_whose_runner_died_while_it_started_ends(small: Path, tmp_path: Path) -> None:
-    """It isn't the runner's child any more, so nobody would ever stop it: it stops by itself."""
-    books = broken_notebooks(tmp_path, "import time; time.sleep(600)")
-    job = {"notebook": str(books / "assessment.ipynb"), "parameters": {"data_dir": str(small)}, "expects": {}}
-    (tmp_path / "job.json").write_text(json.dumps(job), "utf-8")
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    command = [sys.executable, "-m", "riskcalc.worker", str(tmp_path), str(gone.pid)]
-    assert subprocess.run(command, timeout=60, capture_output=True).returncode == 1
-    assert not (tmp_path / "outcome.json").exists()
-
-
-def _wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.2)
-
-
-def _kernels(pid: int) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(pid).children(recursive=True)
-        if "ipykernel_launcher" in " ".join(child.cmdline())
-    ]
+def test_the_manifest_is_on_disk_after_every_unit(small: Path, tmp_path: Path) -> None:
+    """Whoever looks while a run goes on, or after it was killed, sees what is done, and nothing that isn't."""
+    looks: list[dict[str, str]] = []
+    with ThreadPoolExecutor(1) as executor:
+        batch.run(
+            batch.plan(request(small, tmp_path)), executor, FakeEngine(), lambda _: looks.append(statuses(tmp_path))
+        )
+    assert looks == [{"alpha": "ok", "beta": "pending"}, {"alpha": "ok", "beta": "ok"}, {"alpha": "ok", "beta": "ok"}]
 
 
 def test_a_full_disk_is_a_failure_with_its_reason_and_no_half_page(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No page of 0 bytes, no traceback: the unit failed, and why."""
-    plan = batch.plan(request(small, tmp_path))
-    plan.folder.mkdir(parents=True)
+    """No page of 0 bytes, no traceback, no half of a unit's files: the unit failed, and why."""
+    whole = LocalFolder.write
 
-    def full(path: Path, _: bytes) -> None:
-        raise OSError(28, "No space left on device", str(path))
+    def full(folder: LocalFolder, name: str, content: bytes) -> None:
+        if name == "alpha.json":
+            raise OSError(28, "No space left on device", name)
+        whole(folder, name, content)
 
-    monkeypatch.setattr("riskcalc.engine.write_whole", full)
-    outcome = StockEngine()(plan.jobs[0])
-    assert (outcome.status, outcome.files) == ("failed", ())
-    assert outcome.error == f"can't write to {plan.folder}: No space left on device"
-    assert list(plan.folder.iterdir()) == []
-
-
-def test_what_a_dead_process_left_behind_is_not_published(small: Path, tmp_path: Path) -> None:
-    """A page that was being written when its process died may be half a page."""
-    books = broken_notebooks(tmp_path, "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
-    plan = batch.plan(request(small, tmp_path, notebooks=str(books), units=("alpha",)))
-    plan.folder.mkdir(parents=True)
-    outcome = StockEngine()(plan.jobs[0])
-    assert (outcome.status, outcome.files) == ("died", ())
-    assert "killed by SIGKILL" in str(outcome.error)
-    assert list(plan.folder.iterdir()) == []
+    monkeypatch.setattr(LocalFolder, "write", full)
+    report = run(request(small, tmp_path), FakeEngine())
+    assert [(entry.unit_id, entry.status) for entry in report.wrong] == [("alpha", "failed")]
+    assert report.wrong[0].error == f"can't write to {tmp_path}/out/2026-H1: No space left on device"
+    assert list((tmp_path / "out/2026-H1").glob("alpha*")) == []
 
 
 @pytest.mark.parametrize(
@@ -379,10 +239,25 @@ def test_a_manifest_that_was_tampered_with_is_not_believed(small: Path, tmp_path
     assert statuses(tmp_path) == {"alpha": "ok", "beta": "ok"}
 
 
-def test_a_worker_that_cannot_even_start_has_died(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine tells a process that said nothing from one that failed."""
-    plan = batch.plan(request(small, tmp_path))
-    plan.folder.mkdir(parents=True)
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    outcome = StockEngine()(plan.jobs[0])
-    assert (outcome.status, outcome.error) == ("died", "exit code 1")
+def test_a_share_is_what_reading_the_unit_alone_gives(sample: riskcalc.Register) -> None:
+    """However many units there are, each job gets the same rows and the same fingerprint."""
+    shares = Shares(sample)
+    for unit_id in sample.business_units["unit_id"]:
+        alone = riskcalc.load(sample.source).only(unit_id)
+        assert shares.fingerprint(unit_id) == alone.fingerprint()
+        for name in TABLES:
+            pd.testing.assert_frame_equal(getattr(shares.of(unit_id), name), getattr(alone, name))
+
+
+def test_a_summary_can_be_read_in_a_mail() -> None:
+    """What was done, what went wrong and why, what is outside appetite, and what to open; never thousands of lines."""
+    units = [Entry(f"u{n}", "ok", 1.0, breaches=n % 2) for n in range(3)]
+    units += [Entry(f"bad{n}", "timeout", 600.0, error="still running after 600 s") for n in range(30)]
+    text = summary(batch.Report(tuple(units), Entry("organisation", "ok"), "reports/2026-H1", 754.2), "Open it")
+    assert text.splitlines()[:4] == [
+        "33 units in 12 min 34 s: 3 ok, 30 timeout.", "1 risk outside appetite, in 1 unit: u1.", "", "Went wrong:",
+    ]  # fmt: skip
+    assert (
+        "  bad19: timeout: still running after 600 s\n  and 10 more, see reports/2026-H1/manifest.json\n\nOpen it"
+        in text
+    )
