@@ -232,13 +232,15 @@ def run(
     OUT/PERIOD/ then holds index.html, a page, notebook and results per unit, and manifest.json.
     Exit code: 0 all well, 1 a unit went wrong, 2 bad input (nothing ran), 3 see --fail-on-breach.
     """
-    from riskcalc import batch
     from riskcalc.engine import engines
-    from riskcalc.progress import Progress, summary
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop ends a run as Ctrl-C does
-    plan = batch.plan(batch.Request(data_dir=data, **options))
-    with engines(engine_name, executor, jobs) as ways:
+    with engines(engine_name, executor, jobs) as ways:  # which get ready while this process imports and reads
+        from riskcalc import batch
+        from riskcalc.progress import Progress, summary
+
+        plan = batch.plan(batch.Request(data_dir=data, **options))
+        ways.ready(must_fork=engine_name == "fork")
         if ways.note:
             click.echo(ways.note, err=True)
         with Progress(plan.jobs, ways.label, as_json) as progress:

@@ -74,7 +74,7 @@ def _run_there(job: Job, run_id: str, engine: str) -> Outcome:
     """Run a job in a process of its own on this worker."""
     with _one_at_a_time:
         if run_id not in _engines:
-            _engines[run_id], _ = on_this_machine(engine)
+            _engines[run_id] = on_this_machine(engine)
     return _engines[run_id](job)
 
 

@@ -16,16 +16,18 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
 from riskcalc.errors import ForkError
-from riskcalc.notebooks import Value
 from riskcalc.zygote import Zygote
+
+if TYPE_CHECKING:
+    from riskcalc.notebooks import Value
 
 ENDINGS = (".html", ".ipynb", ".json")
 # What an outcome leaves: a failed notebook shows where it stopped; a process that died may have left half a file.
@@ -171,18 +173,15 @@ class StockEngine(_Processes):
 
 
 class ForkEngine(_Processes):
-    """A process per job, forked from one that has imported everything already.
-
-    Raises ForkError, with the reason, where that can't be had.
-    """
+    """A process per job, forked from one that has imported everything already."""
 
     def __init__(self) -> None:
         super().__init__()
-        try:
-            self._zygote = Zygote("riskcalc.worker", self._home)
-        except ForkError:
-            super().stop()
-            raise
+        self._zygote = Zygote("riskcalc.worker", self._home)
+
+    def ready(self) -> None:
+        """Wait until jobs can be run; raises ForkError, with the reason, if they can't be."""
+        self._zygote.ready()
 
     def stop(self) -> None:
         """End every running process, and the one that they are forked from."""
@@ -196,53 +195,75 @@ class ForkEngine(_Processes):
         return self._zygote.start(work)
 
 
-@dataclass(frozen=True)
 class Ways:
-    """How a run's jobs are run: the executor that calls the engine, ``own`` for what must run on this machine."""
+    """How a run's jobs are run: the executor that calls ``engine``, and ``own`` for what must run on this machine."""
 
-    executor: Executor
-    engine: Engine
-    own: Engine
-    label: str
-    note: str = ""
+    def __init__(self, own: Engine, executor: Executor, label: str, engine: Engine | None = None) -> None:
+        self.own, self.executor, self.label, self._remote = own, executor, label, engine
+        self.note = ""
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the units."""
+        return self._remote or self.own
+
+    def ready(self, must_fork: bool = False) -> None:
+        """Wait until jobs can be run; where nothing can be forked, the stock engine does it, as ``note`` says.
+
+        Raises ForkError if they must be forked and can't be.
+        """
+        try:
+            if isinstance(self.own, ForkEngine):
+                self.own.ready()
+        except ForkError as reason:
+            if must_fork:
+                raise
+            self.own.stop()
+            self.own, self.note = StockEngine(), f"Slower than it could be: {reason}."
 
 
 @contextmanager
 def engines(name: str = "auto", cluster: str | None = None, jobs: int | None = None) -> Iterator[Ways]:
     """The ways to run jobs on this machine, by the engine fork, stock or auto, or on a Dask cluster; for a context.
 
-    Raises UsageError if the cluster can't be reached, ForkError if ``fork`` is asked for and can't be had.
+    What takes its time to get ready does so while the caller goes on; see ``Ways.ready``. Raises UsageError if the
+    cluster can't be reached.
     """
-    own, note = on_this_machine(name)
-    try:
+    own: Engine = StockEngine() if name == "stock" else ForkEngine()
+    with ExitStack() as stack:
         if cluster:
             from riskcalc.cluster import connected
 
-            with connected(cluster, name) as (engine, slots), ThreadPoolExecutor(jobs or 2 * slots) as executor:
-                yield Ways(executor, engine, own, f"on {slots} processors")
+            engine, slots = stack.enter_context(connected(cluster, name))
+            executor = stack.enter_context(ThreadPoolExecutor(jobs or 2 * slots))
+            ways = Ways(own, executor, f"on {slots} processors", engine)
         else:
             workers = jobs or available_processors()
-            with ThreadPoolExecutor(workers) as executor:
-                yield Ways(executor, own, own, f"{workers} at a time", note)
-    finally:
-        own.stop()
+            ways = Ways(own, stack.enter_context(ThreadPoolExecutor(workers)), f"{workers} at a time")
+        try:
+            yield ways
+        finally:
+            ways.own.stop()
+
+
+def on_this_machine(name: str) -> Engine:
+    """The engine fork, stock or auto, ready for jobs; raises ForkError for ``fork`` where that can't be had."""
+    if name == "stock":
+        return StockEngine()
+    engine = ForkEngine()
+    try:
+        engine.ready()
+    except ForkError:
+        engine.stop()
+        if name == "fork":
+            raise
+        return StockEngine()
+    return engine
 
 
 def available_processors() -> int:
     """The processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def on_this_machine(name: str) -> tuple[Engine, str]:
-    """The engine called ``name``, and a note for people, blank if none is due."""
-    if name == "stock":
-        return StockEngine(), ""
-    try:
-        return ForkEngine(), ""
-    except ForkError as reason:
-        if name == "fork":
-            raise
-        return StockEngine(), f"Slower than it could be: {reason}."
 
 
 @dataclass

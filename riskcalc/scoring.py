@@ -122,6 +122,16 @@ def ranked(scores: pd.DataFrame) -> pd.DataFrame:
     return rated.sort_values(["earned_level", "earned_score", "risk_id"], ascending=[False, False, True])
 
 
+def by_cell(scores: pd.DataFrame, view: str, matrix: Matrix) -> dict[tuple[int, int], list[str]]:
+    """The rated risks of each cell (likelihood, impact), each read at the nearest whole ratings, as its level is."""
+    rated = scores[scores["likelihood"].notna()]
+    places = zip(*(matrix.whole(axis, rated[f"{view}_{axis}"]) for axis in AXES), rated["risk_id"], strict=True)
+    held: dict[tuple[int, int], list[str]] = {}
+    for likelihood, impact, risk_id in places:
+        held.setdefault((int(likelihood), int(impact)), []).append(str(risk_id))
+    return held
+
+
 def level_counts(scores: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     """Risks by unit (rows, in the register's order) and earned level (columns, worst first), unrated last."""
     columns = [*reversed(matrix.level_names), "Unrated"]

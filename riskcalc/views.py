@@ -114,6 +114,11 @@ def matrix_table(
     return View("matrix", {"title": title, "columns": columns, "rows": rows, "note": note})
 
 
+def matrices(title: str, summary: str, maps: Sequence[View]) -> View:
+    """Several matrices side by side, under a sentence that says what to see."""
+    return View("matrices", {"title": title, "summary": summary, "maps": [each.as_json() for each in maps]})
+
+
 def _matrix_cell(
     matrix: Matrix, place: Place, held: Mapping[Place, Sequence[str]], current: str, box: Box | None
 ) -> dict[str, Any]:

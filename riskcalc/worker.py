@@ -36,7 +36,7 @@ papermill_engines.register("riskcalc in place", InPlace)
 _WARM = (
     "riskcalc.charts",
     "riskcalc.loss_page",
-    "riskcalc.matrix_charts",
+    "riskcalc.matrix_page",
     "riskcalc.portfolio_page",
     "riskcalc.readiness_page",
     "riskcalc.testing_page",

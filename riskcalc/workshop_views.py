@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from riskcalc import views
 from riskcalc.matrix import Matrix
 from riskcalc.methodology import Methodology
-from riskcalc.scoring import AXES
+from riskcalc.scoring import AXES, by_cell
 from riskcalc.what_if import Rating
 from riskcalc.workshop import View, Workshop
 from riskcalc.workshop_votes import Tally
@@ -106,11 +106,7 @@ def the_map(
     """
     matrix = workshop.register.methodology.matrix
     frame = workshop.scores() if scores is None else scores
-    held: dict[views.Place, list[str]] = {}
-    places = zip(*(matrix.whole(axis, frame[f"{level}_{axis}"]) for axis in AXES), frame["risk_id"], strict=True)
-    for likelihood, impact, risk_id in places:
-        if likelihood and impact:
-            held.setdefault((int(likelihood), int(impact)), []).append(str(risk_id))
+    held = by_cell(frame, level, matrix)
     box = _box(view.tallies) if level == "inherent" and marked else None
     title = f"{level.capitalize()}: {workshop.row['unit_name']}, {workshop.period.name}"
     counted = f"{view.votes} of {max(len(view.participants), view.votes)} have voted on {view.risk['risk_id']}."

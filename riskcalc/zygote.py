@@ -61,12 +61,9 @@ class Zygote:
     def __init__(self, target: str, home: Path) -> None:
         """``target`` names a module with ``warm_up()``, called once, and ``forked(folder)``, called by each child.
 
-        ``home`` is the folder of the folders; should this process be killed, the other removes it.
-
-        Raises ForkError where processes can't be forked, with the reason.
+        ``home`` is the folder of the folders; should this process be killed, the other removes it. Returns at once,
+        while the other process imports; ``ready`` waits for it.
         """
-        if not sys.platform.startswith("linux"):
-            raise ForkError("processes are forked on Linux only")
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
             [sys.executable, "-m", "riskcalc.zygote", target, str(home)],
             stdin=subprocess.PIPE,
@@ -79,15 +76,26 @@ class Zygote:
         self._started: dict[str, Future[Child]] = {}
         self._children: dict[int, Child] = {}
         self._lock = threading.Lock()
-        answer = self._answers().readline().strip()
-        if answer != "ready":
-            self.close()
-            self._answers().close()
-            raise ForkError(answer or "the process that should fork ended")
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listening = False
+
+    def ready(self) -> None:
+        """Wait until children can be had; raises ForkError, with the reason, if that can't be."""
+        with self._lock:
+            if self._listening:
+                return
+            if not sys.platform.startswith("linux"):
+                raise ForkError("processes are forked on Linux only")
+            answer = self._answers().readline().strip()
+            if answer == "ready":
+                threading.Thread(target=self._listen, daemon=True).start()
+                self._listening = True
+                return
+        self.close()
+        raise ForkError(answer or "the process that should fork ended")
 
     def start(self, folder: Path) -> Child:
         """A child that runs the target with ``folder``; what it prints goes to ``stdout`` and ``stderr`` in there."""
+        self.ready()
         with self._lock:
             started = self._started[str(folder)] = Future()
             try:
@@ -106,6 +114,8 @@ class Zygote:
         self._process.wait()
         with suppress(OSError):
             self._requests().close()
+        if not self._listening:
+            self._answers().close()
 
     @property
     def alive(self) -> bool:

@@ -59,7 +59,13 @@ class Cluster:
         self.folder, self.port = folder, free_port()
         self.address = f"dask://127.0.0.1:{self.port}"
         self.scheduler = started(
-            "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard", cwd=folder
+            "distributed.cli.dask_scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--no-dashboard",
+            cwd=folder,
         )
         wait_for(lambda: listens(self.port))
         self.workers = [self.worker() for _ in range(2)]
@@ -93,7 +99,9 @@ def test_a_cluster_gives_the_pages_that_this_machine_gives(cluster: Cluster, sma
     wait_for(lambda: len(workers_of(cluster)) == 2)
     for out, options in (("there", ["--executor", cluster.address]), ("here", [])):
         asked = ["run", str(small), "--out", str(tmp_path / out), "--notebooks", str(ROOT / "notebooks"), *options]
-        done = subprocess.run([sys.executable, "-m", "riskcalc.cli", *asked], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "riskcalc.cli", *asked], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
     names = sorted(page.name for page in (tmp_path / "here/2026-H1").glob("*.html"))
     assert names == ["alpha.html", "beta.html", "index.html"]
@@ -144,7 +152,16 @@ def test_a_cluster_that_is_not_there_is_told_before_anything_runs(
 ) -> None:
     """Exit code 2, and nothing is written."""
     monkeypatch.setattr("riskcalc.cluster._PATIENCE", "1s")
-    asked = ["run", str(small), "--executor", address, "--out", str(tmp_path / "out"), "--notebooks", str(ROOT / "notebooks")]
+    asked = [
+        "run",
+        str(small),
+        "--executor",
+        address,
+        "--out",
+        str(tmp_path / "out"),
+        "--notebooks",
+        str(ROOT / "notebooks"),
+    ]
     done = CliRunner().invoke(main, asked)
     assert done.exit_code == 2
     assert said in done.output
@@ -154,7 +171,7 @@ def test_a_cluster_that_is_not_there_is_told_before_anything_runs(
 class Instant:
     """An engine for runs whose notebooks don't matter."""
 
-    def __call__(self, job: object) -> Outcome:
+    def __call__(self, _: object) -> Outcome:
         return Outcome("ok", 0.1, {".html": b"page", ".ipynb": b"{}", ".json": b'{"breaches": 0}'})
 
     def stop(self) -> None:

@@ -16,7 +16,7 @@ import papermill
 import psutil
 import pytest
 
-from riskcalc.engine import Engine, ForkEngine, Job, Outcome, StockEngine, engines
+from riskcalc.engine import Engine, ForkEngine, Job, Outcome, StockEngine, engines, on_this_machine
 from riskcalc.errors import ForkError
 from riskcalc.register import Register, Shares
 from riskcalc.share import pack
@@ -190,17 +190,19 @@ def test_a_process_with_threads_is_not_forked(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "threaded.py").write_text(module)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ForkError, match="2 threads run after the imports, so it can't fork"):
-        Zygote("threaded", tmp_path / "home")
+        Zygote("threaded", tmp_path / "home").ready()
 
 
 def test_where_nothing_can_be_forked_the_stock_engine_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slower, and said; asking for forks is refused."""
     monkeypatch.setattr("riskcalc.zygote.sys.platform", "win32")
     with engines("auto") as ways:
+        ways.ready()
         assert isinstance(ways.engine, StockEngine)
         assert ways.note == "Slower than it could be: processes are forked on Linux only."
-    with pytest.raises(ForkError, match="forked on Linux only"), engines("fork"):
-        pass
+    with engines("fork") as ways, pytest.raises(ForkError, match="forked on Linux only"):
+        ways.ready(must_fork=True)
+    assert isinstance(on_this_machine("auto"), StockEngine)
 
 
 # --- the same as papermill's own ---

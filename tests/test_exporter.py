@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from register_files import write_register
 
-from riskcalc import matrix_charts, unit_page
+from riskcalc import charts, matrix_page, unit_page
 from riskcalc.assessment import open_unit
 from riskcalc.exporter import PLOTLY_MIME, render_page
 from riskcalc.views import VIEW_MIME, Result, table
@@ -47,8 +47,9 @@ def executed(tmp_path: Path) -> nbformat.NotebookNode:
     unit = open_unit("alpha", data_dir=str(write_register(tmp_path / "data", hostile)))
     views = [unit_page.heading, unit_page.figures, unit_page.to_decide, unit_page.risks, unit_page.controls]
     bundles = [view(unit)._repr_mimebundle_() for view in [*views, unit_page.provenance, unit_page.result]]
-    charts = [matrix_charts.heatmaps(unit.scores, unit.matrix), matrix_charts.movement(unit.scores, unit.matrix)]
-    drawn = [{PLOTLY_MIME: json.loads(figure.to_json())} for figure in charts]
+    bundles.append(matrix_page.heatmaps(unit.scores, unit.matrix)._repr_mimebundle_())
+    figures = [draw(unit.scores, unit.matrix) for draw in (charts.ranking, charts.levels_by_unit)]
+    drawn = [{PLOTLY_MIME: json.loads(figure.to_json())} for figure in figures]
     cells = [showing(bundle) for bundle in [*bundles, *drawn]]
     return notebook(cells[0], new_markdown_cell("## A section\n\nWith *words*."), *cells[1:])
 

@@ -41,7 +41,13 @@ def test_conda_and_pip_install_the_same_direct_dependencies() -> None:
     """environment.yml names what pyproject.toml names, with the same ranges."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    pip = {*project["dependencies"], *extras["dev"], *extras["workshop"], *extras["dask"], f"python{project['requires-python']}"}
+    pip = {
+        *project["dependencies"],
+        *extras["dev"],
+        *extras["workshop"],
+        *extras["dask"],
+        f"python{project['requires-python']}",
+    }
     lines = (ROOT / "environment.yml").read_text("utf-8").splitlines()
     conda = {line.removeprefix("  - ") for line in lines if line.startswith("  - ") and "conda-forge" not in line}
     assert {each.replace("_", "-") for each in conda} == {re.sub(r"\[\w+\]", "", each) for each in pip}
@@ -76,9 +82,30 @@ def test_no_module_imports_the_package_root(module: Path) -> None:
 @pytest.mark.parametrize("module", NUMBERS)
 def test_numbers_know_no_pictures_and_no_runs(module: str) -> None:
     """Data flows one way: what computes never imports what shows or runs."""
-    pages = {"tables", "unit_page", "portfolio_page", "readiness_page", "testing_page", "scoping_page", "loss_page"}
-    shows = {"charts", "matrix_charts", "loss_charts", "views", "exporter", *pages}
-    runs = {"batch", "cluster", "engine", "folder", "shell", "worker", "zygote", "manifest", "cli", "progress", "assessment"}
+    pages = {
+        "tables",
+        "matrix_page",
+        "unit_page",
+        "portfolio_page",
+        "readiness_page",
+        "testing_page",
+        "scoping_page",
+        "loss_page",
+    }
+    shows = {"charts", "loss_charts", "views", "exporter", *pages}
+    runs = {
+        "batch",
+        "cluster",
+        "engine",
+        "folder",
+        "shell",
+        "worker",
+        "zygote",
+        "manifest",
+        "cli",
+        "progress",
+        "assessment",
+    }
     assert not imports(ROOT / "riskcalc" / f"{module}.py") & (shows | runs)
 
 

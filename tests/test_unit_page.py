@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from register_files import SAMPLE, Rows, write_register
 
-from riskcalc import charts, matrix_charts, portfolio_page, tables, unit_page
+from riskcalc import charts, matrix_page, portfolio_page, tables, unit_page
 from riskcalc.assessment import Assessment, open_portfolio, open_unit
 from riskcalc.errors import UsageError
 
@@ -146,8 +146,9 @@ def test_a_unit_without_risks_or_without_ratings_has_a_page(tmp_path: Path) -> N
         shown = (unit_page.figures, unit_page.to_decide, unit_page.risks, unit_page.objectives, unit_page.controls)
         for show in (*shown, unit_page.score_lines, unit_page.findings, unit_page.provenance, unit_page.result):
             assert show(unit)._repr_mimebundle_()
-        for draw in (charts.ranking, matrix_charts.heatmaps, matrix_charts.movement):
-            assert draw(unit.scores, unit.matrix).to_json()
+        assert matrix_page.heatmaps(unit.scores, unit.matrix)._repr_mimebundle_()
+        assert matrix_page.movement(unit)._repr_mimebundle_()
+        assert charts.ranking(unit.scores, unit.matrix).to_json()
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"units": 3}', '{"units": [{}]}'])

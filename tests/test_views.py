@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from register_files import Rows, write_register
 
-from riskcalc import charts, matrix_charts, views
+from riskcalc import charts, matrix_page, views
 from riskcalc.assessment import Assessment, open_unit
 
 NASTY = "<img src=x onerror=alert(1)> & </script> \"'{{ 7*7 }} %{x} <b>bold</b>"
@@ -22,9 +24,7 @@ def said(figure: Any) -> dict[str, Any]:
     return json.loads(figure.to_json())["layout"]["meta"]["riskcalc"]
 
 
-@pytest.mark.parametrize(
-    "draw", [charts.ranking, matrix_charts.heatmaps, matrix_charts.movement, charts.levels_by_unit]
-)
+@pytest.mark.parametrize("draw", [charts.ranking, charts.levels_by_unit])
 def test_every_chart_says_what_to_see_and_carries_its_data(unit: Assessment, draw: Any) -> None:
     """A chart without a sentence or a table would be lost to who can't run scripts."""
     about = said(draw(unit.scores, unit.matrix))
@@ -34,39 +34,83 @@ def test_every_chart_says_what_to_see_and_carries_its_data(unit: Assessment, dra
     assert views.render(about["table"]).count("<tr>") == len(about["table"]["rows"]) + 1
 
 
-@pytest.mark.parametrize("draw", [charts.ranking, matrix_charts.heatmaps, matrix_charts.movement])
-def test_a_chart_of_unrated_risks_only_is_still_a_chart(unit: Assessment, draw: Any) -> None:
+def test_a_chart_of_unrated_risks_only_is_still_a_chart(unit: Assessment) -> None:
     """A new unit has no ratings yet; its page must not fail."""
     unrated = unit.scores[unit.scores["likelihood"].isna()]
-    assert "Unrated: A-R2." in said(draw(unrated, unit.matrix))["summary"]
+    assert "Unrated: A-R2." in said(charts.ranking(unrated, unit.matrix))["summary"]
+    assert "Unrated: A-R2." in matrix_page.heatmaps(unrated, unit.matrix).content["summary"]
+
+
+def held(view: views.View) -> list[dict[tuple[str, str], tuple[str, list[str], int]]]:
+    """By map, the level and the risks of every cell that holds one, by the names of its ratings."""
+    return [
+        {
+            (row["rating"][2:], column[2:]): (cell["level"], cell["ids"], cell["more"])
+            for row in each["rows"]
+            for column, cell in zip(each["columns"], row["cells"], strict=True)
+            if cell["ids"]
+        }
+        for each in view.content["maps"]
+    ]
 
 
 def test_heatmaps_put_each_risk_into_the_cell_of_its_level(unit: Assessment) -> None:
-    """A-R1: 5 x 4 inherent, about 1 x 2 claimed, about 2 x 3 earned; the table names the same cells."""
-    rows = said(matrix_charts.heatmaps(unit.scores, unit.matrix))["table"]["rows"]
-    cells = {row[0]: (row[1], row[2], row[3]["text"], row[4]) for row in rows}
-    assert cells == {
-        "Inherent": ("Almost certain", "Major", "Critical", "A-R1"),
-        "Claimed": ("Rare", "Minor", "Low", "A-R1"),
-        "Earned": ("Unlikely", "Moderate", "Medium", "A-R1"),
-    }
+    """A-R1: 5 x 4 inherent, about 1 x 2 claimed, about 2 x 3 earned; the unrated risk is in no cell, and said."""
+    shown = matrix_page.heatmaps(unit.scores, unit.matrix)
+    assert held(shown) == [
+        {("Almost certain", "Major"): ("Critical", ["A-R1"], 0)},
+        {("Rare", "Minor"): ("Low", ["A-R1"], 0)},
+        {("Unlikely", "Moderate"): ("Medium", ["A-R1"], 0)},
+    ]
+    assert shown.content["summary"] == (
+        "Of 1 rated risk, controls bring 1 to a lower level on the earned view. Unrated: A-R2."
+    )
 
 
-def test_a_crowded_cell_gives_a_count(unit: Assessment) -> None:
-    """More ids than fit become a number; the table still has them all."""
+def test_a_crowded_cell_says_how_many_more_it_holds(unit: Assessment) -> None:
+    """More ids than fit become a number."""
     risk = unit.scores.iloc[[0]]
     crowd = risk.loc[risk.index.repeat(7)].assign(risk_id=[f"R{n}" for n in range(7)])
-    figure = matrix_charts.heatmaps(crowd, unit.matrix)
-    texts = [text for trace in figure.data for text in (trace.text if trace.type == "scatter" else [])]
-    assert texts.count("7 risks") == 3
-    assert "R0, R1, R2, R3, R4, R5, R6" in said(figure)["table"]["rows"][0]
+    [(_, ids, more)] = held(matrix_page.heatmaps(crowd, unit.matrix))[0].values()
+    assert (ids, more) == (["R0", "R1", "R2", "R3"], 3)
 
 
 def test_every_cell_of_a_heatmap_names_its_level(unit: Assessment) -> None:
-    """Colour never speaks alone."""
-    figure = matrix_charts.heatmaps(unit.scores, unit.matrix)
-    named = [list(trace.text) for trace in figure.data if trace.type == "scatter" and "Low" in trace.text]
-    assert [len(texts) for texts in named] == [25, 25, 25]
+    """Colour never speaks alone; axes and cells are read out by their headings."""
+    html = views.render(matrix_page.heatmaps(unit.scores, unit.matrix).as_json())
+    assert html.count('<span class="cell-level">') == 75
+    assert html.count('<th scope="row">') == 15
+    assert html.count('<th scope="col">') == 15
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (dict, [("A-R1", "newly outside appetite", "3 x 3 to 5 x 4")]),
+        (lambda rating: rating.update(likelihood="5", impact="4"), []),
+        (lambda rating: rating.update(likelihood="5", impact="5"), [("A-R1", "better", "5 x 5 to 5 x 4")]),
+    ],
+    ids=["worse", "the same", "better"],
+)
+def test_movement_tells_what_moved_since_the_period_before(tmp_path: Path, edit: Any, expected: Any) -> None:
+    """From cell to cell, past the appetite or back; what stands where it stood is counted only."""
+
+    def change(rows: Rows) -> None:
+        rows["business_units"][0]["appetite"] = "Low"
+        tests = [
+            {**test, "test_id": f"{test['test_id']}x", "period": "2025-H2", "tested_on": "2025-12-01"}
+            for test in rows["control_tests"]
+        ]
+        rows["control_tests"] += tests
+        rows["ratings"][0].update(rated_on="2025-12-20")
+        edit(rows["ratings"][0])
+
+    unit = open_unit("alpha", data_dir=str(write_register(tmp_path / "data", change)))
+    shown = matrix_page.movement(unit).content
+    assert [(row[0], row[2]["text"], row[3]) for row in shown["rows"]] == expected
+    assert shown["note"].startswith("1 risk stands" if expected else "2 risks stand")
+    first = open_unit("alpha", "2025-H2", str(tmp_path / "data"))
+    assert matrix_page.movement(first).content["note"] == "No earlier period is on record."
 
 
 def test_the_ranking_is_worst_first_and_leaves_no_risk_out_of_its_table(sample: Any) -> None:
@@ -82,9 +126,7 @@ def test_the_ranking_is_worst_first_and_leaves_no_risk_out_of_its_table(sample: 
     assert levels == sorted(levels, reverse=True)
 
 
-@pytest.mark.parametrize(
-    "draw", [charts.ranking, matrix_charts.heatmaps, matrix_charts.movement, charts.levels_by_unit]
-)
+@pytest.mark.parametrize("draw", [charts.ranking, charts.levels_by_unit])
 def test_register_text_never_reaches_plotly_as_markup(unit: Assessment, draw: Any) -> None:
     """Plotly reads tags in labels; ours must arrive as text, also where an id or a unit's name is hostile."""
     hostile = unit.scores.assign(risk_id=[f"{NASTY}{n}" for n in range(2)], title=NASTY, unit_id=NASTY)
