@@ -91,6 +91,11 @@ class Portfolio:
         """The matrix that banded the scores."""
         return self.register.methodology.matrix
 
+    @cached_property
+    def quantified(self) -> yearly.Model:
+        """The organisation's risks in money, in its currency; raises UsageError if a rate is missing."""
+        return yearly.model(self.register, self.period.name, self.register.methodology.currency)
+
 
 def open_unit(business_unit: str, period: str = "", data_dir: str = "data", as_of: str = "") -> Assessment:
     """Read the register in ``data_dir`` and assess one unit.

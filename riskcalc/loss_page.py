@@ -104,30 +104,25 @@ def sensitivity(unit: Assessment) -> View:
 def organisation(portfolio: Portfolio) -> go.Figure | View:
     """The organisation's exceedance curves in its currency; or why nothing is added up."""
     try:
-        quantified = _whole(portfolio)
+        quantified = portfolio.quantified
     except UsageError as error:
         return views.table("What a year may cost", ["Not added up"], [[state(str(error), "open")]])
-    years = {view: yearly.year(quantified, view) for view in VIEWS}
+    years = {view: yearly.year(quantified, view, yearly.COARSE) for view in VIEWS}
     return loss_charts.organisation(years, quantified.currency)
 
 
 def by_unit(portfolio: Portfolio) -> go.Figure | View:
     """Each unit's share of the organisation's yearly loss, in its currency; or why nothing is added up."""
     try:
-        quantified = _whole(portfolio)
+        quantified = portfolio.quantified
     except UsageError as error:
         return views.table("Where the loss comes from", ["Not added up"], [[state(str(error), "open")]])
-    shares = yearly.contributions(quantified).groupby("unit_id").sum()
+    shares = yearly.contributions(quantified, points=yearly.COARSE).groupby("unit_id").sum()
     names = dict(zip(*(portfolio.register.business_units[name] for name in ("unit_id", "name")), strict=True))
     return loss_charts.contributions(shares, names, quantified.currency)
 
 
 # --- parts ---
-
-
-def _whole(portfolio: Portfolio) -> yearly.Model:
-    currency = portfolio.register.methodology.currency
-    return yearly.model(portfolio.register, portfolio.period.name, currency)
 
 
 def _money(amount: float, currency: Any) -> str:

@@ -23,8 +23,9 @@ from riskcalc.scoring import AXES, score_lines
 from riskcalc.severity import Constant, Floats, Lognormal, Pert, Severity
 
 TAIL = 0.95
+COARSE = 2**12  # grid points for a picture of thousands of risks
 _FEWER = 2**11  # grid points where only a picture, or the difference between two yearly losses, is wanted
-_SLICES = 2048
+_SLICES = 512
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,9 @@ def year(quantified: Model, view: str = "earned", points: int = loss.POINTS) -> 
     return _aggregate(quantified, _left(quantified, _effects(quantified, view)), points)
 
 
-def contributions(quantified: Model, view: str = "earned", tail: float = TAIL) -> pd.DataFrame:
+def contributions(
+    quantified: Model, view: str = "earned", tail: float = TAIL, points: int = loss.POINTS
+) -> pd.DataFrame:
     """Each risk's share of the expected loss, and of the loss in the worst 1 - tail of years; each adds up to 1.
 
     A row per quantified risk: unit_id, expected (currency a year), expected_share, tail_share. The tail's by
@@ -112,7 +115,7 @@ def contributions(quantified: Model, view: str = "earned", tail: float = TAIL) -
     left = _left(quantified, _effects(quantified, view))
     rates = quantified.rates * left["likelihood"]
     severities = _severities(quantified, left["impact"])
-    total = _aggregate(quantified, left, loss.POINTS)
+    total = _aggregate(quantified, left, points)
     expected = rates * np.array([float(one.mean) for one in severities])
     in_tail = rates * _beyond(severities, total, total.var(tail))
     return pd.DataFrame(

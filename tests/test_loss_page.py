@@ -100,7 +100,7 @@ def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> No
     portfolio = open_portfolio(data_dir=str(folder))
     rows = about(loss_page.by_unit(portfolio))["table"]["rows"]
     assert {row[0] for row in rows} == {"alpha", "beta"}
-    whole = yearly.year(yearly.model(portfolio.register, currency="EUR"))
+    whole = yearly.year(yearly.model(portfolio.register, currency="EUR"), points=yearly.COARSE)
     assert sum(float(row[2].replace(",", "")) for row in rows) == pytest.approx(whole.mean, abs=2)
     told = about(loss_page.organisation(portfolio))["summary"]
     assert told.startswith(f"1 year in 20 costs more than {whole.var(0.95):,.0f} EUR; it would be ")
