@@ -231,6 +231,7 @@ def engines(name: str = "auto", cluster: str | None = None, jobs: int | None = N
     """
     own: Engine = StockEngine() if name == "stock" else ForkEngine()
     with ExitStack() as stack:
+        stack.callback(own.stop)
         if cluster:
             from riskcalc.cluster import connected
 
@@ -240,10 +241,8 @@ def engines(name: str = "auto", cluster: str | None = None, jobs: int | None = N
         else:
             workers = jobs or available_processors()
             ways = Ways(own, stack.enter_context(ThreadPoolExecutor(workers)), f"{workers} at a time")
-        try:
-            yield ways
-        finally:
-            ways.own.stop()
+        stack.callback(lambda: ways.own.stop())
+        yield ways
 
 
 def on_this_machine(name: str) -> Engine:

@@ -86,7 +86,7 @@ class Opened:
 
 
 @pytest.mark.parametrize(
-    ("name", "charts"), [("payroll", 7), ("claims", 7), ("funds", 7), ("payments", 7), ("loans", 7), ("index", 4)]
+    ("name", "charts"), [("payroll", 5), ("claims", 5), ("funds", 5), ("payments", 5), ("loans", 5), ("index", 3)]
 )
 def test_all_charts_are_drawn_and_nothing_is_requested(browser: Any, pages: Path, name: str, charts: int) -> None:
     """Each page draws its charts from itself alone, silently."""
@@ -114,9 +114,12 @@ def test_without_scripts_every_chart_is_there_as_a_table(browser: Any, pages: Pa
     """Mail previews run no scripts: the data of each chart is open to read."""
     opened = Opened(browser, pages / "payroll.html", scripts=False)
     tables = opened.page.locator("figure.chart details[open] table")
-    assert tables.count() == 7
+    assert tables.count() == 5
     assert all(tables.nth(index).is_visible() for index in range(3))
-    assert "Inherent\tLikely\tMajor\tHigh\tPAY-R03" in tables.first.inner_text()
+    maps = opened.page.locator("table.matrix")
+    assert maps.count() == 3
+    [cell] = maps.first.locator("td.cell", has_text="PAY-R03").all_inner_texts()
+    assert cell.startswith("High")
 
 
 def test_with_scripts_the_data_of_a_chart_is_one_click_away(browser: Any, pages: Path) -> None:
