@@ -116,11 +116,8 @@ def main(sizes: list[int]) -> None:
             register = write_register(Path(folder, f"register{units}"), units)
             out = str(Path(folder, f"out{units}"))
             seconds, peak = measured(str(SCRIPTS / "riskcalc"), "run", str(register), "--out", out, "--json")
-            name = f"riskcalc run, {units:,} units, organisation and start included"
-            print(
-                f"{name:<60} {seconds / units:>10.3f} {units / seconds:>8.2f} {peak:>8.0f} {base / seconds * units:>6.1f}x",
-                flush=True,
-            )
+            name, each = f"riskcalc run, {units:,} units, organisation and start included", seconds / units
+            print(f"{name:<60} {each:>10.3f} {1 / each:>8.2f} {peak:>8.0f} {base / each:>6.1f}x", flush=True)
 
 
 if __name__ == "__main__":
