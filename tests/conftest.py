@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from chromium import launched
 from register_files import SAMPLE, write_register
 
 import riskcalc
@@ -26,3 +29,10 @@ def sample() -> riskcalc.Register:
 def matrix() -> riskcalc.Matrix:
     """The sample's matrix: 5 x 5, asymmetric."""
     return riskcalc.Matrix.read(SAMPLE / "methodology.toml")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser in which tests open pages."""
+    with launched() as opened:
+        yield opened

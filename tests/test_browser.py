@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import skip_without
 from register_files import SAMPLE, write_register
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-REQUIRED = bool(os.environ.get("RISKCALC_BROWSER_REQUIRED"))
 ROOT = Path(__file__).parent.parent
 
-if not CHROMIUM.exists() and not REQUIRED:
-    pytest.skip("there is no Chromium at /usr/bin/chromium", allow_module_level=True)
+skip_without()
 
 NASTY = '<img src=x onerror="alert(1)"></script><script>alert(2)</script><b>{{7*7}}</b>'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 def run(data: Path, out: Path) -> Path:

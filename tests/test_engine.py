@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ import nbformat
 import papermill
 import psutil
 import pytest
+from waiting import wait_for
 
 from riskcalc.engine import Engine, ForkEngine, Job, Outcome, StockEngine, engines, on_this_machine
 from riskcalc.errors import ForkError
@@ -287,10 +288,3 @@ def test_papermills_command_is_told_of_dead_and_late_cells(
             progress_bar=False, **options,
         )  # fmt: skip
     assert raised.type.__name__ == error
-
-
-def wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.1)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import nbformat
 import psutil
 import pytest
 from register_files import replace_in, write_register
+from waiting import wait_for
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -212,10 +212,3 @@ def test_a_breach_can_fail_a_run_also_when_nothing_has_changed(small: Path, tmp_
     again = run(*common, cwd=tmp_path)
     assert (again.returncode, statuses(tmp_path)["alpha"]) == (3, "unchanged")
     assert "outside appetite, in" in again.stdout
-
-
-def wait_for(true: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.2)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from chromium import skip_without
 from register_files import write_register
+from waiting import free_port, listens, wait_for
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ROOT = Path(__file__).parent.parent
 
-if not CHROMIUM.exists() and not os.environ.get("RISKCALC_BROWSER_REQUIRED"):
-    pytest.skip("there is no Chromium at /usr/bin/chromium", allow_module_level=True)
+skip_without()
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +42,7 @@ def _ended(process: subprocess.Popen[Any]) -> None:
 @pytest.fixture(scope="module")
 def lab(room: Path) -> Iterator[str]:
     """JupyterLab's address, with settings of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
     private = {
         name: str(room / "jupyter" / name)
@@ -61,11 +56,7 @@ def lab(room: Path) -> Iterator[str]:
             stderr=log,
             env={**os.environ, **private},
         )
-    for _ in range(300):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
+    wait_for(lambda: listens(port))
     yield f"http://127.0.0.1:{port}/doc/tree/notebooks/workshop.ipynb?token=abc&reset"
     _ended(process)
 
@@ -80,16 +71,6 @@ def ballots(room: Path) -> Iterator[str]:
     yield next(line.strip() for line in process.stdout if "http://" in line)
     process.stdout.close()
     _ended(process)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 def run_all(page: Any) -> None:
