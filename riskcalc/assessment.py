@@ -92,6 +92,12 @@ class Portfolio:
         return self.register.methodology.matrix
 
     @cached_property
+    def previous(self) -> pd.DataFrame | None:
+        """The scores of the period before, or None."""
+        before = self.register.previous(self.period)
+        return described_scores(self.register, before) if before else None
+
+    @cached_property
     def quantified(self) -> yearly.Model:
         """The organisation's risks in money, in its currency; raises UsageError if a rate is missing."""
         return yearly.model(self.register, self.period.name, self.register.methodology.currency)

@@ -46,27 +46,35 @@ class PageExporter(Exporter):  # type: ignore[misc]
         return render_page(nb_copy), used
 
 
-def render_page(notebook: NotebookNode) -> str:
-    """The page of an executed notebook; the same notebook gives the same bytes."""
+def render_page(notebook: NotebookNode, static: bool = False) -> str:
+    """The page of an executed notebook; the same notebook gives the same bytes. A ``static`` one has no scripts."""
     blocks = list(_blocks(notebook))
-    headings = [block for block in blocks if block["kind"] == "section"]
-    title = next((block["title"] for block in blocks if block["kind"] == "heading"), "riskcalc")
-    charts = [block for block in blocks if block["kind"] == "chart"]
-    scripts = (
-        {"loader": _loader(), "plotly": _plotly()[0], "hashes": [_csp_hash(_loader()), _plotly()[1]]}
-        if charts
-        else None
+    top = next((block for block in blocks if block["kind"] == "heading"), {"title": "riskcalc", "classification": ""})
+    page: str = (
+        environment()
+        .get_template("page.html")
+        .render(
+            top=top,
+            blocks=blocks,
+            headings=[block for block in blocks if block["kind"] == "section"],
+            scripts=None if static else _scripts(any(block["kind"] == "chart" for block in blocks)),
+            css=Markup(stylesheet("views.css") + stylesheet("page.css")),
+        )
     )
-    template = environment().get_template("page.html")
-    css = stylesheet("views.css") + stylesheet("page.css")
-    page: str = template.render(title=title, blocks=blocks, headings=headings, scripts=scripts, css=Markup(css))
     return page
+
+
+def _scripts(charts: bool) -> dict[str, Any]:
+    """What a page carries to upgrade what is complete without it, and the hashes that let nothing else run."""
+    inline = [_script("tables.js"), *([_script("loader.js")] if charts else [])]
+    plotly, plotly_hash = _plotly() if charts else ("", "")
+    hashes = [*map(_csp_hash, inline), *([plotly_hash] if charts else [])]
+    return {"inline": [Markup(each) for each in inline], "plotly": plotly, "hashes": hashes}
 
 
 def warm_pages() -> None:
     """Read and compress what every page carries, for whoever renders many."""
-    _plotly()
-    _loader()
+    _scripts(charts=True)
     environment().get_template("page.html")
     environment().get_template("views.html")
 
@@ -110,6 +118,7 @@ def _display(data: NotebookNode, number: int) -> Iterator[dict[str, Any]]:
         yield {
             "kind": "heading" if view["kind"] == "heading" else "html",
             "title": view.get("title", ""),
+            "classification": view.get("classification", ""),
             "html": Markup(render(view)),
         }
     elif PLOTLY_MIME in data:
@@ -160,8 +169,8 @@ def _plotly() -> tuple[str, str]:
 
 
 @cache
-def _loader() -> str:
-    return resources.files("riskcalc").joinpath("templates/loader.js").read_text("utf-8").strip()
+def _script(name: str) -> str:
+    return resources.files("riskcalc").joinpath(f"templates/{name}").read_text("utf-8").strip()
 
 
 def _csp_hash(script: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -11,11 +10,12 @@ from riskcalc import views
 from riskcalc.assessment import Assessment
 from riskcalc.charts import count, unrated
 from riskcalc.matrix import Matrix
-from riskcalc.scoring import AXES, VIEWS, by_cell
+from riskcalc.movement import BACK_INSIDE, KINDS, NEW_OUTSIDE, NEWLY_OUTSIDE, Place, Rescored, moves, rescored_risks
+from riskcalc.scoring import VIEWS, by_cell
 from riskcalc.views import Cell, View, level_cell, state
 
 _WORDS = {"inherent": "before controls", "claimed": "controls at their word", "earned": "documented and tested"}
-Records = Mapping[Any, Mapping[Any, Any]]
+TONES = dict.fromkeys(KINDS, "open") | {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
 
 
 def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> View:
@@ -29,8 +29,9 @@ def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> View:
         f"Of {count(len(rated), 'rated risk')}, controls bring {lower} to a lower level on the earned view. "
         f"{unrated(scores)}"
     )
+    names = dict(zip(scores["risk_id"], scores["title"], strict=True)) if "title" in scores else {}
     maps = [
-        views.matrix_table(f"{view.capitalize()}: {_WORDS[view]}", matrix, by_cell(scores, view, matrix))
+        views.matrix_table(f"{view.capitalize()}: {_WORDS[view]}", matrix, by_cell(scores, view, matrix), names=names)
         for view in VIEWS
     ]
     return views.matrices("Risks on the matrix", summary, maps)
@@ -44,45 +45,58 @@ def movement(unit: Assessment) -> View:
     before = unit.register.previous(unit.period)
     if unit.previous is None or before is None:
         return views.table("What moved", ["Risk"], [], note="No earlier period is on record.")
-    now, then = (frame.set_index("risk_id").to_dict("index") for frame in (unit.scores, unit.previous))
-    rows = [row for risk_id in now for row in _moved(risk_id, now, then, unit.matrix)]
-    same = len(now) - len(rows)
+    moved = moves(unit.scores, unit.previous, unit.matrix)
+    rows: list[list[Cell]] = [
+        [
+            views.jump(move.risk_id),
+            move.title,
+            state(move.what, TONES[move.what]),
+            _way(move.inherent),
+            _way(move.earned),
+            *(level_cell(level, unit.matrix) for level in move.levels),
+        ]
+        for move in moved
+    ]
+    same = len(unit.scores) - len(moved)
     note = (
         f"{count(same, 'risk')} {'stands' if same == 1 else 'stand'} where {'it' if same == 1 else 'they'} stood. "
-        "Both periods are read on today's matrix: nothing moved because the matrix did."
+        "Cells: likelihood x impact. Both periods are read on today's matrix: nothing moved because the matrix did."
     )
     columns = ["Risk", "Title", "What", "Inherent cell", "Earned cell", "Earned before", "Earned now"]
     return views.table(f"What moved since {before.name}", columns, rows, note=note)
 
 
+def rescored(unit: Assessment) -> View:
+    """The risks of the period before whose level is another only because the matrix is."""
+    title, before = "Rescored because the matrix changed", unit.register.previous(unit.period)
+    then = unit.register.methodology.matrix_in(before.name) if before else None
+    if unit.previous is None or before is None or then is None:
+        return views.table(title, ["Risk"], [], note="The matrix is the same as in the period before.")
+    rows: list[list[Cell]] = [
+        [
+            views.jump(one.risk_id),
+            one.title,
+            one.view.capitalize(),
+            _way((one.place,)),
+            *_levels(one, then, unit.matrix),
+        ]
+        for one in rescored_risks(unit.previous, then, unit.matrix)
+    ]
+    note = (
+        f"These risks of {before.name} didn't move: their cell bears another level on today's matrix. "
+        "What moved is told above, on today's matrix for both periods."
+    )
+    columns = ["Risk", "Title", "View", "Cell", f"Level by the matrix of {before.name}", "Level by today's"]
+    return views.table(title, columns, rows, note=note)
+
+
 # --- parts ---
 
 
-def _moved(risk_id: Any, now: Records, then: Records, matrix: Matrix) -> Iterable[list[Cell]]:
-    """The row of a risk that moved; nothing for one that didn't."""
-    new, old = now[risk_id], then[risk_id]
-    rated = [not pd.isna(each["likelihood"]) for each in (old, new)]
-    cells = [[_cell(old, view, matrix), _cell(new, view, matrix)] for view in ("inherent", "earned")]
-    if not any(rated) or (all(rated) and all(before == after for before, after in cells)):
-        return
-    levels = [level_cell(each["earned_level"], matrix) for each in (old, new)]
-    places = [" to ".join(dict.fromkeys(text for text in pair if text)) for pair in cells]
-    yield [risk_id, str(new["title"]), _what(old, new, rated), *places, *levels]
+def _way(places: Iterable[Place | None]) -> str:
+    """The cells a risk was in, one after the other."""
+    return " to ".join(dict.fromkeys(f"{place[0]} x {place[1]}" for place in places if place))
 
 
-def _what(old: Mapping[Any, Any], new: Mapping[Any, Any], rated: list[bool]) -> Cell:
-    """In a word, what happened to a risk."""
-    if not rated[0]:
-        return state("new, outside appetite", "bad") if new["breach"] is True else state("newly rated", "open")
-    if not rated[1]:
-        return state("no longer rated", "open")
-    if bool(new["breach"]) != bool(old["breach"]):
-        return state("newly outside appetite", "bad") if new["breach"] else state("back inside appetite", "good")
-    worse = float(new["earned_score"]) - float(old["earned_score"])
-    return state("worse" if worse > 0 else "better" if worse < 0 else "rated otherwise", "open")
-
-
-def _cell(risk: Mapping[Any, Any], view: str, matrix: Matrix) -> str:
-    if pd.isna(risk["likelihood"]):
-        return ""
-    return " x ".join(str(int(matrix.whole(axis, pd.Series([risk[f"{view}_{axis}"]]))[0])) for axis in AXES)
+def _levels(one: Rescored, then: Matrix, now: Matrix) -> list[Cell]:
+    return [level_cell(one.levels[0], then), level_cell(one.levels[1], now)]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from riskcalc.cells import Frequency
 from riskcalc.errors import MatrixError, Problem, RegisterError
 from riskcalc.matrix import Matrix
+from riskcalc.period import Period
 
 FILE = "methodology.toml"
 
@@ -100,10 +101,12 @@ class Methodology(_Part):
 
     organisation: Name
     currency: Currency
+    classification: Name = "Confidential"
     exchange_rates: dict[Currency, Positive]
     likelihood: tuple[LikelihoodRating, ...]
     impact: tuple[ImpactRating, ...]
     matrix_: _MatrixPart = Field(alias="matrix")
+    earlier: dict[str, _MatrixPart] = Field(default_factory=dict)
     weights: Weights
     sampling: Sampling
     severity: Severity
@@ -111,7 +114,14 @@ class Methodology(_Part):
     @cached_property
     def matrix(self) -> Matrix:
         """The risk matrix; raises MatrixError where scales, levels and grid don't fit together."""
-        return Matrix.from_toml(self.model_dump(by_alias=True, include={"likelihood", "impact", "matrix_"}))
+        return self._as_matrix(self.matrix_)
+
+    def matrix_in(self, period: str) -> Matrix | None:
+        """The matrix that was in force in ``period``, where ``earlier`` says that it was another than today's."""
+        return self._as_matrix(self.earlier[period]) if period in self.earlier else None
+
+    def _as_matrix(self, part: _MatrixPart) -> Matrix:
+        return Matrix.from_toml({**self.model_dump(include={"likelihood", "impact"}), "matrix": part.model_dump()})
 
     @property
     def level_names(self) -> tuple[str, ...]:
@@ -160,10 +170,7 @@ def _contradictions(methodology: Methodology) -> Iterator[Problem]:
     def problem(place: str, allowed: str, value: object = "") -> Problem:
         return Problem(FILE, 0, place, str(value), allowed)
 
-    try:
-        _ = methodology.matrix
-    except MatrixError as error:
-        yield problem("matrix", str(error))
+    yield from _unfit_matrices(methodology, problem)
     operating = methodology.weights.operating
     if not operating.not_effective <= operating.insufficient_evidence <= operating.operated_effectively:
         yield problem(
@@ -181,6 +188,19 @@ def _contradictions(methodology: Methodology) -> Iterator[Problem]:
     if methodology.exchange_rates.get(methodology.currency, 1) != 1:
         yield problem(f"exchange_rates.{methodology.currency}", "must be 1: it is the organisation's own currency")
     yield from _anchors_out_of_order(methodology, problem)
+
+
+def _unfit_matrices(methodology: Methodology, problem: Any) -> Iterator[Problem]:
+    try:
+        _ = methodology.matrix
+    except MatrixError as error:
+        yield problem("matrix", str(error))
+    for name in methodology.earlier:
+        try:
+            Period.parse(name)
+            methodology.matrix_in(name)
+        except (ValueError, MatrixError) as error:
+            yield problem(f"earlier.{name}", str(error))
 
 
 def _anchors_out_of_order(methodology: Methodology, problem: Any) -> Iterator[Problem]:

@@ -22,7 +22,8 @@ def heading(portfolio: Portfolio) -> View:
     eyebrow = f"{tables.SUBJECT} · {portfolio.period.name}, as of {portfolio.as_of}"
     went_wrong = any(run["status"] in WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
-    return views.heading(portfolio.register.methodology.organisation, eyebrow, verdict, tone, lines)
+    method = portfolio.register.methodology
+    return views.heading(method.organisation, eyebrow, verdict, tone, lines, method.classification)
 
 
 def units(portfolio: Portfolio) -> View:

@@ -30,6 +30,11 @@ def verdict(scores: pd.DataFrame, appetite: str) -> tuple[str, str]:
     )
 
 
+def appetite_of(opened: Assessment | Portfolio) -> str:
+    """What risks are measured against: the unit's appetite by its name, or that of each unit."""
+    return str(opened.unit["appetite"]) if isinstance(opened, Assessment) else "their unit's appetite"
+
+
 def breach_count(scores: pd.DataFrame) -> int:
     """How many risks are worse than their unit's appetite on the earned view."""
     return int(scores["breach"].sum())

@@ -8,6 +8,8 @@ import pandas as pd
 
 from riskcalc import tables, views
 from riskcalc.assessment import Assessment
+from riskcalc.brief_page import due_cell
+from riskcalc.decisions import decisions
 from riskcalc.readiness import UNMODIFIED, outlooks, report_outlook
 from riskcalc.scoring import CONTROLLED, ranked
 from riskcalc.views import Cell, Result, View, level_cell
@@ -24,48 +26,48 @@ def heading(unit: Assessment) -> View:
         *_type1_note(unit.unit),
     ]
     eyebrow = f"{unit.register.methodology.organisation} · {tables.SUBJECT} · {unit.period.name}, as of {unit.as_of}"
-    return views.heading(unit.unit["name"], eyebrow, verdict, tone, lines)
+    return views.heading(unit.unit["name"], eyebrow, verdict, tone, lines, unit.register.methodology.classification)
 
 
 def figures(unit: Assessment) -> View:
     """The unit's key figures: levels, what is claimed only, what changed, what it is measured against."""
-    currency = unit.unit["currency"]
-    only_claimed = _claimed_only(unit.scores)
     return views.facts(
         "Key figures",
         [
-            ("Outside appetite", *_count(unit.scores, "earned view")),
-            ("Inside only if claims hold", str(only_claimed), "inside appetite as claimed, outside as earned"),
-            (
-                "Unrated",
-                str(int(unit.scores["likelihood"].isna().sum())),
-                f"of {len(unit.scores)} risks in the register",
-            ),
-            ("Outside appetite before", *_before(unit)),
             (f"Outlook, {_REPORT[unit.unit['report_type']]}", *_outlook(unit)),
             ("Years beyond materiality", *_beyond_materiality(unit)),
-            ("Materiality", f"{unit.unit['materiality']:,} {currency}", str(unit.unit["materiality_basis"])),
             (
-                "Performance materiality",
-                f"{unit.unit['performance_materiality']:,} {currency}",
-                "what errors together must stay below",
+                "Materiality",
+                f"{unit.unit['materiality']:,} {unit.unit['currency']}",
+                f"performance materiality {unit.unit['performance_materiality']:,}",
             ),
+            (
+                "Controls that earn in full",
+                f"{int((unit.controls['earned'] >= unit.controls['claimed']).sum())} of {len(unit.controls)}",
+                f"{int((unit.controls['earned'] == 0).sum())} earn nothing",
+            ),
+            ("Unrated", str(int(unit.scores["likelihood"].isna().sum())), f"of {len(unit.scores)} risks"),
         ],
     )
 
 
 def to_decide(unit: Assessment) -> View:
-    """What has to be decided, and by whom: risks worse than the appetite, why they are, and the unrated ones."""
-    worse = ranked(unit.scores[unit.scores["breach"].fillna(False).astype(bool)])
+    """What has to be decided, by whom and when: risks worse than the appetite, unrated ones, what else blocks."""
+    scored = {risk["risk_id"]: risk for risk in unit.scores.to_dict("records")}
     described = unit.register.risks.set_index("risk_id")
-    rows = []
-    for risk in [*worse.to_dict("records"), *_unrated_rows(unit.scores)]:
-        details = described.loc[risk["risk_id"]]
-        why = "not rated in this period" if pd.isna(risk["likelihood"]) else _lost(unit, risk["risk_id"])
+    rows: list[list[Cell]] = []
+    for each in decisions(unit.register, unit.period.name, unit.as_of):
+        name = views.jump(each.row)
+        if each.row not in scored:
+            rows.append([name, each.what, "", "", "", "the outlook depends on it", each.owner, due_cell(each), ""])
+            continue
+        risk, details = scored[each.row], described.loc[each.row]
+        why = "not rated in this period" if pd.isna(risk["likelihood"]) else _lost(unit, each.row)
         treatment: Cell = {"text": risk["treatment"], "note": _acceptance(details, unit)}
-        rows.append([risk["risk_id"], risk["title"], *tables.level_cells(risk, unit), why, risk["owner"], treatment])
-    columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Owner", "Treatment"]
-    return views.table(f"Worse than appetite ({unit.unit['appetite']}), or unrated", columns, rows)
+        rows.append([name, risk["title"], *tables.level_cells(risk, unit), why, each.owner, due_cell(each), treatment])
+    columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
+    title = f"Worse than appetite ({unit.unit['appetite']}), unrated, or in the report's way"
+    return views.table(title, columns, rows)
 
 
 def objectives(unit: Assessment) -> View:
@@ -78,6 +80,19 @@ def objectives(unit: Assessment) -> View:
         statement: Cell = {"text": objective["statement"], "note": objective["process"]}
         rows.append([objective["objective_id"], statement, ", ".join(own["risk_id"]), level])
     return views.table("Control objectives", ["Objective", "Statement", "Risks", "Worst earned level"], rows)
+
+
+def top_risks(unit: Assessment, most: int = 5) -> View:
+    """The worst risks on the earned view, and how each comes to its level, in a sentence for each view."""
+    by_risk = dict(list(unit.lines.groupby("risk_id")))
+    rows: list[list[Cell]] = []
+    for risk in ranked(unit.scores).head(most).to_dict("records"):
+        lines = by_risk[risk["risk_id"]].to_dict("records") if risk["risk_id"] in by_risk else []
+        told = [f"Before controls {_product(risk, 'inherent')}.", *(_taken(lines, risk, view) for view in CONTROLLED)]
+        how: Cell = {"text": "", "note": "\n".join(told)}
+        rows.append([views.jump(risk["risk_id"]), risk["title"], *tables.level_cells(risk, unit), how])
+    columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "How it comes about: likelihood x impact = score"]
+    return views.table(f"The {len(rows)} worst risks", columns, rows)
 
 
 def findings(unit: Assessment) -> View:
@@ -99,7 +114,7 @@ def risks(unit: Assessment) -> View:
         reason = rationale.get(risk["risk_id"])
         why = "" if pd.isna(reason) else str(reason)
         before = "–" if unit.previous is None else _level_before(unit, risk["risk_id"])
-        rows.append([risk["risk_id"], title, *about, *tables.level_cells(risk, unit), before, why])
+        rows.append([views.target(risk["risk_id"]), title, *about, *tables.level_cells(risk, unit), before, why])
     columns = [
         "Risk",
         "Title",
@@ -135,7 +150,7 @@ def score_lines(unit: Assessment) -> View:
         "Under each risk, what every control takes away of likelihood, impact or both. "
         "Residual = 1 + (rating - 1) x product of (1 - what each takes away)."
     )
-    return views.table("How each residual comes about", columns, rows, numeric=columns[4:7], note=note)
+    return views.table("How each residual comes about", columns, rows, numeric=columns[4:7], note=note, grouped=True)
 
 
 def controls(unit: Assessment) -> View:
@@ -148,7 +163,14 @@ def controls(unit: Assessment) -> View:
         kind = f"{'key, ' if control['key'] else ''}{control['kind']}, {control['nature']}, {control['frequency']}"
         percent = [f"{weight[view]:.0%}" for view in ("claimed", "earned")]
         rows.append(
-            [control["control_id"], title, kind.replace("_", " "), control["owner"], *percent, weight["reason"]]
+            [
+                views.target(control["control_id"]),
+                title,
+                kind.replace("_", " "),
+                control["owner"],
+                *percent,
+                weight["reason"],
+            ]
         )
     columns = ["Control", "Title", "Kind", "Owner", "Claimed", "Earned", "Why"]
     return views.table("Controls: claimed and earned", columns, rows, numeric=["Claimed", "Earned"])
@@ -197,22 +219,6 @@ def _type1_note(unit: Any) -> list[str]:
     ]
 
 
-def _claimed_only(scores: pd.DataFrame) -> int:
-    inside = scores["claimed_level"].cat.codes <= scores["appetite"].cat.codes
-    return int((inside & scores["breach"].fillna(False)).sum())
-
-
-def _before(unit: Assessment) -> tuple[str, str]:
-    if unit.previous is None:
-        return "–", "no earlier period on record"
-    before = unit.register.previous(unit.period)
-    return _count(unit.previous, f"in {before.name if before else ''}")
-
-
-def _count(scores: pd.DataFrame, where: str) -> tuple[str, str]:
-    return str(tables.breach_count(scores)), f"of {tables.rated_count(scores)} rated risks, {where}"
-
-
 def _outlook(unit: Assessment) -> tuple[str, str]:
     found = outlooks(unit.register, unit.period, str(unit.unit["report_type"]))
     holding = sum(outlook.opinion == UNMODIFIED for outlook in found)
@@ -247,6 +253,15 @@ def _level_before(unit: Assessment, risk_id: str) -> Cell:
     assert unit.previous is not None, "asked only where there is an earlier period"
     level = unit.previous.set_index("risk_id")["earned_level"].get(risk_id)
     return "unrated" if pd.isna(level) else level_cell(level, unit.matrix)
+
+
+def _taken(lines: list[Any], risk: Any, view: str) -> str:
+    """What the controls take away in a view, and the score that is left."""
+    counting = [f"{line['control_id']} {line[f'{view}_effect']:.0%}" for line in lines if line[f"{view}_effect"] > 0]
+    idle = [f"{line['control_id']} nothing ({line['reason']})" for line in lines if not line[f"{view}_effect"]]
+    taken = [*counting, *(idle if view == "earned" else [])]
+    word = {"claimed": "Claimed", "earned": "Earned"}[view]
+    return f"{word}: {'; '.join(taken) or 'no control takes anything away'}. Leaves {_product(risk, view)}."
 
 
 def _unrated_rows(scores: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from markupsafe import Markup
+
 from riskcalc import colour
 from riskcalc.matrix import Matrix
+from riskcalc.outputs import stem
 
 VIEW_MIME = "application/vnd.riskcalc.view+json"
 RESULT_MIME = "application/vnd.riskcalc.result+json"
@@ -50,18 +53,28 @@ class Result:
         return {RESULT_MIME: dict(self.values), "text/plain": "Results for machines; a run stores them as JSON."}
 
 
+_LONG = 24  # characters from which on a cell needs room to be read
 _SHOWN = 4  # ids that are spelled out in a cell of the matrix
 Cell = str | Mapping[str, str]
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], numeric: Sequence[str] = (), note: str = ""
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    numeric: Sequence[str] = (),
+    note: str = "",
+    grouped: bool = False,
 ) -> View:
-    """A table; a cell is text, or text with a ``fill`` and ``ink`` colour, a ``tone``, an ``href``, or a ``note``."""
+    """A table; a cell is text, or text with a ``fill`` and ``ink`` colour, a ``tone``, an ``href``, or a ``note``.
+
+    The rows of a ``grouped`` one belong together as they stand, so nobody can sort them.
+    """
     return View(
         "table",
         {
             "title": title,
+            "grouped": grouped,
             "columns": list(columns),
             "numeric": list(numeric),
             "rows": [list(row) for row in rows],
@@ -72,10 +85,21 @@ def table(
 
 def level_cell(name: object, matrix: Matrix, note: str = "") -> Cell:
     """A table cell with a level's name on its colour; "Unrated" where there is none."""
-    for level in matrix.levels:
+    for rank, level in enumerate(matrix.levels, 1):
         if level.name == name:
-            return {"text": level.name, "fill": level.colour, "ink": colour.ink_on(level.colour), "note": note}
-    return {"text": "Unrated", "note": note}
+            drawn = {"fill": level.colour, "ink": colour.ink_on(level.colour)}
+            return {"text": level.name, **drawn, "rank": str(rank), "note": note}
+    return {"text": "Unrated", "note": note, "rank": "0"}
+
+
+def target(name: str) -> Cell:
+    """A table cell that the page's other mentions of a risk or control lead to."""
+    return {"text": name, "anchor": f"at-{stem(name)}"}
+
+
+def jump(name: str) -> Cell:
+    """A table cell that leads to where the page tells all about a risk or control."""
+    return {"text": name, "href": f"#at-{stem(name)}"}
 
 
 def state(text: str, tone: str, note: str = "") -> Cell:
@@ -94,17 +118,18 @@ def matrix_table(
     current: str = "",
     box: Box | None = None,
     note: str = "",
+    names: Mapping[str, str] | None = None,
 ) -> View:
     """The matrix as a table: cells in their levels' colours, with their names, and the risks they hold.
 
     ``held`` has the ids of each cell (likelihood, impact), 1-based; the risk ``current`` is marked, and ``box``, from
-    one cell to another, is drawn over all cells between them.
+    one cell to another, is drawn over all cells between them. ``names`` are what a pointer on an id is told.
     """
     rows = [
         {
             "rating": f"{likelihood} {matrix.likelihood[likelihood - 1]}",
             "cells": [
-                _matrix_cell(matrix, (likelihood, impact), held, current, box)
+                _matrix_cell(matrix, (likelihood, impact), held, current, box, names or {})
                 for impact in range(1, matrix.shape[1] + 1)
             ],
         }
@@ -120,7 +145,12 @@ def matrices(title: str, summary: str, maps: Sequence[View]) -> View:
 
 
 def _matrix_cell(
-    matrix: Matrix, place: Place, held: Mapping[Place, Sequence[str]], current: str, box: Box | None
+    matrix: Matrix,
+    place: Place,
+    held: Mapping[Place, Sequence[str]],
+    current: str,
+    box: Box | None,
+    names: Mapping[str, str],
 ) -> dict[str, Any]:
     level = matrix.levels[matrix.grid[place[0] - 1][place[1] - 1]]
     ids = list(held.get(place, []))
@@ -132,7 +162,7 @@ def _matrix_cell(
         "fill": level.colour,
         "ink": colour.ink_on(level.colour),
         "current": current if current in held.get(place, []) else "",
-        "ids": shown,
+        "ids": [{"text": each, "name": names.get(each, "")} for each in shown],
         "more": len(ids) - len(shown),
         "edges": _edges(place, box) if box else "",
     }
@@ -153,9 +183,39 @@ def facts(title: str, items: Sequence[tuple[str, str, str]]) -> View:
     return View("facts", {"title": title, "items": [dict(zip(keys, item, strict=True)) for item in items]})
 
 
-def heading(title: str, eyebrow: str, verdict: str, tone: str, lines: Sequence[str]) -> View:
-    """The top of a page: what it is about, and the verdict in one sentence; ``tone`` is good, bad or open."""
-    return View("heading", {"title": title, "eyebrow": eyebrow, "verdict": verdict, "tone": tone, "lines": list(lines)})
+def panel(title: str, figure: str, says: str, tone: str = "open", **rest: Any) -> dict[str, Any]:
+    """A part of a ``brief``: a figure in large, and the sentence that goes with it; ``tone`` is good, bad or open.
+
+    ``bars`` are labelled rows of parts with ``count``, ``text``, ``fill`` and ``ink``; ``items`` things to know with
+    ``cell``, ``text`` and ``note``; ``more`` says what isn't listed.
+    """
+    return {"title": title, "figure": figure, "says": says, "tone": tone, "bars": [], "items": [], "more": "", **rest}
+
+
+def bar(label: str, counts: Mapping[str, int], matrix: Matrix) -> dict[str, Any]:
+    """A row of a panel: how many risks are at each level, worst first, then the unrated ones."""
+    fills = {level.name: (level.colour, colour.ink_on(level.colour)) for level in matrix.levels}
+    parts = [
+        {"text": name, "count": count, "fill": fill, "ink": ink}
+        for name, count in counts.items()
+        if count
+        for fill, ink in [fills.get(name, ("#ffffff", colour.INK))]
+    ]
+    return {"label": label, "parts": parts}
+
+
+def brief(title: str, panels: Sequence[Mapping[str, Any]]) -> View:
+    """What a page has to say on its first screen, in a few panels side by side."""
+    return View("brief", {"title": title, "panels": [dict(each) for each in panels]})
+
+
+def heading(title: str, eyebrow: str, verdict: str, tone: str, lines: Sequence[str], classification: str = "") -> View:
+    """The top of a page: what it is about, and the verdict in one sentence; ``tone`` is good, bad or open.
+
+    ``classification`` stands there as well, and in the margin of every printed page.
+    """
+    said = {"eyebrow": eyebrow, "verdict": verdict, "tone": tone, "classification": classification}
+    return View("heading", {"title": title, **said, "lines": list(lines)})
 
 
 def render(view: Mapping[str, Any]) -> str:
@@ -185,9 +245,28 @@ def environment() -> Any:
         lstrip_blocks=True,
     )
     made.filters["local_link"] = _local_link
+    made.filters["css_text"] = _css_text
+    made.filters["attributes"] = _attributes
     return made
 
 
 def _local_link(target: str) -> str:
-    """A page beside this one; any other address, such as javascript:, leads nowhere."""
-    return target if re.fullmatch(r"[a-z0-9-]+\.html", target) else "#"
+    """A page beside this one, or a place in this one; any other address, such as javascript:, leads nowhere."""
+    return target if re.fullmatch(r"[a-z0-9-]+\.html|#at-[a-z0-9-]+", target) else "#"
+
+
+def _attributes(value: Cell, numeric: bool) -> Markup:
+    """What a table cell's element says of it: where links lead, how a level sorts, how much room it needs."""
+    given = {"text": value} if isinstance(value, str) else value
+    found = Markup(' id="{}"').format(given["anchor"]) if "anchor" in given else Markup("")
+    if "rank" in given:
+        found += Markup(' data-rank="{}"').format(given["rank"])
+    if numeric:
+        return found + Markup(' class="number"')
+    long = max(len(given["text"]), len(given.get("note", ""))) > _LONG
+    return found + Markup(' class="long"') if long else found
+
+
+def _css_text(text: str) -> Markup:
+    """Text as a quoted CSS string, in which nothing can end the string or the style sheet."""
+    return Markup('"' + "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text) + '"')  # noqa: S704
