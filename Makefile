@@ -45,5 +45,5 @@ $(VENV)/run: $(VENV)/bin/python $(SOURCES)
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run $(SOURCES)
-	$(PIP) --editable '.[dask,dev,workshop]'
+	$(PIP) --editable '.[dask,dev,pdf,pptx,workshop]'
 	@touch $@

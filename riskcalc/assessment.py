@@ -12,7 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from riskcalc import audience as audiences
 from riskcalc import evidence, yearly
+from riskcalc.audience import FULL, Audience
 from riskcalc.errors import UsageError
 from riskcalc.findings import Finding, findings
 from riskcalc.loss import AnnualLoss
@@ -45,6 +47,7 @@ class Assessment:
     controls: pd.DataFrame
     lines: pd.DataFrame
     findings: tuple[Finding, ...]
+    audience: Audience = FULL
 
     @property
     def matrix(self) -> Matrix:
@@ -85,6 +88,7 @@ class Portfolio:
     scores: pd.DataFrame
     outlooks: Mapping[str, Sequence[Outlook]]
     runs: Mapping[str, Mapping[str, Any]]
+    audience: Audience = FULL
 
     @property
     def matrix(self) -> Matrix:
@@ -103,19 +107,23 @@ class Portfolio:
         return yearly.model(self.register, self.period.name, self.register.methodology.currency)
 
 
-def open_unit(business_unit: str, period: str = "", data_dir: str = "data", as_of: str = "") -> Assessment:
+def open_unit(
+    business_unit: str, period: str = "", data_dir: str = "data", as_of: str = "", audience: str = ""
+) -> Assessment:
     """Read the register in ``data_dir`` and assess one unit.
 
-    ``period`` is the latest by default; ``as_of`` (YYYY-MM-DD) the last day of the period.
+    ``period`` is the latest by default; ``as_of`` (YYYY-MM-DD) the last day of the period. For an ``audience``, other
+    than the public, what isn't for its eyes is redacted at once.
 
     Raises:
         RegisterError: the register can't be used.
-        UsageError: no such folder, unit, period or date.
+        UsageError: no such folder, unit, period, date or audience.
 
     >>> open_unit("payroll").unit["name"]
     'Payroll Services'
     """
-    register = read_share(data_dir, business_unit)
+    readers = _readers(audience)
+    register = audiences.redacted(read_share(data_dir, business_unit), readers)
     chosen = register.period(period)
     before, day = register.previous(chosen), _as_of(as_of, chosen)
     return Assessment(
@@ -128,26 +136,48 @@ def open_unit(business_unit: str, period: str = "", data_dir: str = "data", as_o
         evidence.assess(register, chosen.name),
         score_lines(register, chosen.name),
         tuple(found for found in findings(register, chosen.name, day) if found.unit_id == business_unit),
+        readers,
     )
 
 
-def open_portfolio(period: str = "", data_dir: str = "data", as_of: str = "", manifest: str = "") -> Portfolio:
+def open_portfolio(
+    period: str = "", data_dir: str = "data", as_of: str = "", manifest: str = "", audience: str = ""
+) -> Portfolio:
     """Read the register in ``data_dir`` and score every unit; ``manifest`` tells how a run of the units went.
 
     Raises:
         RegisterError: the register can't be used.
-        UsageError: no such folder, period, date or manifest.
+        UsageError: no such folder, period, date, manifest or audience.
     """
-    register = read_whole(data_dir)
+    readers = _readers(audience)
+    register = audiences.redacted(read_whole(data_dir), readers)
     chosen = register.period(period)
     opinions = {report_type: outlooks(register, chosen, report_type) for report_type in NEEDED}
     scores = described_scores(register, chosen)
-    return Portfolio(register, chosen, _as_of(as_of, chosen), scores, opinions, _runs(manifest))
+    return Portfolio(register, chosen, _as_of(as_of, chosen), scores, opinions, read_runs(manifest), readers)
 
 
 def described_scores(register: Register, period: Period) -> pd.DataFrame:
     """The scores of a period with each risk's title, owner, treatment and objective."""
     return score(register, period.name).merge(register.risks[_DESCRIBED], on="risk_id", validate="one_to_one")
+
+
+def read_runs(manifest: str) -> dict[str, Mapping[str, Any]]:
+    """What the manifest of a run says, by unit; nothing if ``manifest`` is blank. Raises UsageError for a bad one."""
+    if not manifest:
+        return {}
+    try:
+        units = json.loads(Path(manifest).read_text("utf-8"))["units"]
+        return {str(unit["unit_id"]): {**_RUN, **unit, "outputs": dict(unit.get("outputs", {}))} for unit in units}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{manifest} can't be read as the manifest of a run: {error}") from None
+
+
+def _readers(name: str) -> Audience:
+    found = audiences.find(name)
+    if found is audiences.PUBLIC:
+        raise UsageError("The public gets trust_centre.ipynb: nothing of an assessment is for it.")
+    return found
 
 
 def _as_of(text: str, period: Period) -> date:
@@ -157,13 +187,3 @@ def _as_of(text: str, period: Period) -> date:
         raise UsageError(
             f"as_of is {text!r}; allowed: a date as YYYY-MM-DD, or blank for the end of the period."
         ) from None
-
-
-def _runs(manifest: str) -> dict[str, Mapping[str, Any]]:
-    if not manifest:
-        return {}
-    try:
-        units = json.loads(Path(manifest).read_text("utf-8"))["units"]
-        return {str(unit["unit_id"]): {**_RUN, **unit, "outputs": dict(unit.get("outputs", {}))} for unit in units}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{manifest} can't be read as the manifest of a run: {error}") from None

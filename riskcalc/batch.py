@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, replace
 from datetime import date
 
+from riskcalc import audience as audiences
 from riskcalc import notebooks
-from riskcalc.engine import ENDINGS, Engine, Job, Outcome
-from riskcalc.errors import ForkError, UsageError
+from riskcalc.audience import Audience
+from riskcalc.engine import ENDINGS, FORMATS, Engine, Job, Outcome
+from riskcalc.errors import ForkError, PrintError, UsageError
 from riskcalc.folder import Folder, open_folder
-from riskcalc.manifest import FILE, WRONG, Entry, Manifest
+from riskcalc.manifest import WRONG, Entry, Manifest, manifest_file
 from riskcalc.notebooks import Value
 from riskcalc.outputs import sha256, stem
 from riskcalc.register import Register, Shares, load
@@ -22,14 +24,18 @@ from riskcalc.share import pack
 from riskcalc.version import __version__
 
 ORGANISATION = "organisation"
+_PRINTED = (".pdf", ".png")  # what a browser makes of a page
+_EVERY = (*ENDINGS, *FORMATS, *_PRINTED)
+_BOOKS = {"public": ("trust_centre.ipynb", "trust_centre.ipynb")}
 Seen = Callable[[Entry], None]
+Print = Callable[[bytes, Sequence[str]], dict[str, bytes]]
 
 
 @dataclass(frozen=True)
 class Request:
     """What a run was asked for; ``units`` empty means all of them, ``shard`` every n-th of these: (number, n).
 
-    ``timeout`` is in seconds and ``memory`` in MB, for each unit.
+    ``timeout`` is in seconds and ``memory`` in MB, for each unit; ``formats`` are endings of files wanted besides.
     """
 
     data_dir: str = "data"
@@ -43,6 +49,8 @@ class Request:
     notebooks: str | None = None
     parameters: tuple[str, ...] = ()
     shard: tuple[int, int] | None = None
+    audience: str = ""
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,10 +66,12 @@ class Plan:
     """A request that was found to be possible.
 
     ``listed`` are the units that the manifest names, ``units`` those to run, with the hash of all that each depends on
-    in ``inputs``; ``shares`` cuts out of the register what each needs.
+    in ``inputs``; ``shares`` cuts out of the register what each needs. The manifest goes into ``folder``, the pages
+    into ``pages``: the folder of the audience, if there is one.
     """
 
     request: Request
+    audience: Audience
     folder: Folder
     period: str
     listed: tuple[str, ...]
@@ -72,9 +82,29 @@ class Plan:
     portfolio: Book
 
     @property
+    def pages(self) -> Folder:
+        """Where the pages go."""
+        return self.folder.within(self.audience.name) if self.audience.name else self.folder
+
+    @property
+    def manifest(self) -> str:
+        """The name of the manifest in ``folder``."""
+        return manifest_file(self.audience.name, self.request.shard)
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Of the files that each unit leaves; an audience gets neither notebooks nor results."""
+        return (*((".html",) if self.audience.name else ENDINGS), *self.request.formats)
+
+    @property
+    def closes(self) -> bool:
+        """Whether the run makes the organisation's page."""
+        return self.request.shard is None and self.audience.whole
+
+    @property
     def jobs(self) -> int:
         """How many notebooks are to be run, if nothing is unchanged."""
-        return len(self.units) + (self.request.shard is None)
+        return len(self.units) + self.closes
 
     def job(self, unit_id: str) -> Job:
         """The job of a unit."""
@@ -89,12 +119,15 @@ class Plan:
         asked = self.request
         share = pack(self.shares, asked.data_dir, unit_id)
         expected = {"period": self.period, **(expects or {})}
-        return Job(name, book.text, book.parameters, asked.timeout, asked.memory, expected, share)
+        formats = tuple(ending for ending in asked.formats if ending in FORMATS)
+        return Job(name, book.text, book.parameters, asked.timeout, asked.memory, expected, share, formats)
 
 
 @dataclass(frozen=True)
 class Report:
-    """How a run ended: the entries of the units it was asked for, the organisation's (None for a shard), its length."""
+    """How a run ended: the entries of the units it was asked for, the organisation's (None for a shard, or an audience
+    that doesn't get its page), where the pages are, and its length in seconds.
+    """
 
     units: tuple[Entry, ...]
     organisation: Entry | None
@@ -129,39 +162,59 @@ def plan(request: Request) -> Plan:
     if not every:
         raise UsageError("The register has no business units, so there is nothing to run.")
     common: dict[str, Value] = {"period": period, "data_dir": request.data_dir, "as_of": as_of}
-    assessment = _book("assessment.ipynb", request, common, {"business_unit"})
-    portfolio = _book("portfolio.ipynb", replace(request, parameters=()), common, {"manifest"})
+    readers = audiences.find(request.audience)
+    common |= {"audience": readers.name} if readers.name else {}
+    unit_book, whole_book = _BOOKS.get(readers.name, ("assessment.ipynb", "portfolio.ipynb"))
+    assessment = _book(unit_book, request, common, {"business_unit"})
+    portfolio = _book(whole_book, replace(request, parameters=()), common, {"manifest"})
     shares = Shares(register)
     constant = [sha256(assessment.text.encode()), json.dumps(assessment.parameters, sort_keys=True), __version__]
     inputs = {unit_id: _hash([shares.fingerprint(unit_id), unit_id, *constant]) for unit_id in units}
     folder = open_folder(request.out, period)
     return Plan(
-        request, folder, period, units if request.shard else every, units, inputs, shares, assessment, portfolio
+        request,
+        readers,
+        folder,
+        period,
+        units if request.shard else every,
+        units,
+        inputs,
+        shares,
+        assessment,
+        portfolio,
     )
 
 
-def run(plan: Plan, executor: Executor, engine: Engine, seen: Seen, own: Engine | None = None) -> Report:
+def run(
+    plan: Plan,
+    executor: Executor,
+    engine: Engine,
+    seen: Seen,
+    own: Engine | None = None,
+    printer: Print | None = None,
+) -> Report:
     """Run a plan's jobs on ``executor`` by ``engine``; ``seen`` is told of each unit, and last of the
-    organisation, as it ends. ``own`` runs the organisation's notebook, where that should be another engine.
+    organisation, as it ends. ``own`` runs the organisation's notebook, where that should be another engine;
+    ``printer`` makes PDF and PNG of pages, where those are asked for.
 
     A unit that goes wrong doesn't stop the others. When interrupted, what is done is kept and said in the
     manifest, which is then not ``finished``.
     """
     began, shard = time.monotonic(), plan.request.shard
-    with plan.folder.alone(".lock-{}-of-{}".format(*shard) if shard else ".lock"):
+    with plan.pages.alone(".lock-{}-of-{}".format(*shard) if shard else ".lock"):
         source = str(plan.shares.register.source.resolve())
-        manifest = Manifest(plan.folder, plan.period, source, plan.listed, shard)
+        manifest = Manifest(plan.folder, plan.period, source, plan.listed, shard, plan.audience.name)
         manifest.begin(replaced=plan.request.force)
         waiting = list(_still_to_run(plan, manifest, seen))
         manifest.write()
         futures: set[Future[Entry]] = set()
         try:
-            futures.update(executor.submit(_run_unit, plan, engine, unit_id) for unit_id in waiting)
+            futures.update(executor.submit(_run_unit, plan, engine, printer, unit_id) for unit_id in waiting)
             for future in as_completed(futures):
                 entry = future.result()
                 manifest.record(entry)
                 seen(entry)
-            organisation = None if shard else _run_whole(plan, own or engine)
+            organisation = _run_whole(plan, own or engine, printer) if plan.closes else None
         except BaseException:
             engine.stop()
             for future in futures:
@@ -171,7 +224,7 @@ def run(plan: Plan, executor: Executor, engine: Engine, seen: Seen, own: Engine 
         if organisation:
             seen(organisation)
     units = tuple(manifest.units[unit_id] for unit_id in plan.units)
-    return Report(units, organisation, str(plan.folder), time.monotonic() - began)
+    return Report(units, organisation, str(plan.pages), time.monotonic() - began)
 
 
 def _as_of(text: str, register: Register, period: str) -> str:
@@ -188,7 +241,8 @@ def _book(name: str, request: Request, common: dict[str, Value], set_later: set[
         raise UsageError(f"-p {taken} can't be set: riskcalc run sets it for each unit, from its own options.")
     parameters = {**common, **further}
     notebooks.check(path, {**parameters, **dict.fromkeys(set_later, "")})
-    return Book(path.read_text("utf-8"), parameters)
+    text = path.read_text("utf-8")
+    return Book(text if request.audience in _BOOKS else notebooks.for_audience(text, request.audience), parameters)
 
 
 def _hash(parts: list[str]) -> str:
@@ -197,7 +251,8 @@ def _hash(parts: list[str]) -> str:
 
 def _still_to_run(plan: Plan, manifest: Manifest, seen: Seen) -> Iterator[str]:
     for unit_id in plan.units:
-        kept = None if plan.request.force else manifest.unchanged(unit_id, plan.inputs[unit_id])
+        names = [f"{stem(unit_id)}{ending}" for ending in plan.endings]
+        kept = None if plan.request.force else manifest.unchanged(unit_id, plan.inputs[unit_id], names)
         if kept:
             manifest.keep(kept)
             seen(kept)
@@ -206,37 +261,50 @@ def _still_to_run(plan: Plan, manifest: Manifest, seen: Seen) -> Iterator[str]:
             yield unit_id
 
 
-def _run_unit(plan: Plan, engine: Engine, unit_id: str) -> Entry:
+def _run_unit(plan: Plan, engine: Engine, printer: Print | None, unit_id: str) -> Entry:
     try:
-        outcome = engine(plan.job(unit_id))
+        outcome = _printed(engine(plan.job(unit_id)), plan, printer)
     except ForkError as reason:
         outcome = Outcome("died", 0.0, error=str(reason))
     return _stored(plan, Entry(unit_id, inputs_sha256=plan.inputs[unit_id]), stem(unit_id), outcome)
 
 
-def _run_whole(plan: Plan, engine: Engine) -> Entry:
-    with plan.folder.as_file(FILE) as manifest:
-        outcome = engine(plan.whole(str(manifest)))
+def _run_whole(plan: Plan, engine: Engine, printer: Print | None) -> Entry:
+    with plan.folder.as_file(plan.manifest) as manifest:
+        outcome = _printed(engine(plan.whole(str(manifest))), plan, printer)
     return _stored(plan, Entry(ORGANISATION), "index", outcome)
+
+
+def _printed(outcome: Outcome, plan: Plan, printer: Print | None) -> Outcome:
+    """The outcome with its page printed, if that is asked for; a page that can't be is a failure."""
+    wanted = [ending for ending in _PRINTED if ending in plan.request.formats]
+    if printer is None or not wanted or outcome.status != "ok":
+        return outcome
+    try:
+        printed = printer(outcome.files[".html"], wanted)
+    except PrintError as reason:
+        return replace(outcome, status="failed", error=f"the page {reason}")
+    return replace(outcome, files={**outcome.files, **printed})
 
 
 def _stored(plan: Plan, entry: Entry, name: str, outcome: Outcome) -> Entry:
     """Put a job's files into place; what a former run left and this one doesn't is taken away, not passed off."""
-    folder, whole = plan.folder, entry.unit_id == ORGANISATION
+    folder, whole = plan.pages, entry.unit_id == ORGANISATION
     register = plan.shares.register.fingerprint() if whole else plan.shares.fingerprint(entry.unit_id)
     entry = replace(
         entry, status=outcome.status, seconds=outcome.seconds, register_sha256=register, error=outcome.error
     )
+    files = {ending: content for ending, content in outcome.files.items() if ending in plan.endings}
     try:
-        for ending in ENDINGS:
-            if ending in outcome.files:
-                folder.write(f"{name}{ending}", outcome.files[ending])
+        for ending in _EVERY:
+            if ending in files:
+                folder.write(f"{name}{ending}", files[ending])
             else:
                 folder.remove(f"{name}{ending}")
     except OSError as trouble:
-        for ending in ENDINGS:
+        for ending in _EVERY:
             folder.remove(f"{name}{ending}")
         return replace(entry, status="failed", error=f"can't write to {folder}: {trouble.strerror or trouble}")
     result = json.loads(outcome.files.get(".json", b"{}"))
-    outputs = {f"{name}{ending}": sha256(content) for ending, content in outcome.files.items()}
+    outputs = {f"{name}{ending}": sha256(content) for ending, content in files.items()}
     return replace(entry, outputs=outputs, breaches=result.get("breaches"))

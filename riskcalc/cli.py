@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,6 +180,7 @@ def _draw(
     riskcalc run clients/2026 --period 2026-H1 --out /share/risk  # another register
     riskcalc run --fail-on-breach --json  # for a scheduler: exit 3 outside appetite, a line of JSON per unit
     riskcalc run --shard 2/4 --out /share/risk  # every fourth unit; a run without --shard closes
+    riskcalc run --audience board --pdf --pptx  # what the board gets, to print and to present
     riskcalc run --executor dask://scheduler:8786 --out s3://bucket/risk  # on a cluster
     """,
 )
@@ -204,6 +207,15 @@ def _draw(
 @click.option(
     "--memory", default=4096.0, show_default=True, type=click.FloatRange(min=256), help="MB of memory a unit may take."
 )
+@click.option(
+    "--audience",
+    type=click.Choice(["board", "auditor", "unit", "public"]),
+    help="Pages for these readers only, in OUT/PERIOD/AUDIENCE; what isn't for them is redacted.",
+)
+@click.option("--static", is_flag=True, help="For mail: also UNIT.static.html, without scripts.")
+@click.option("--pdf", is_flag=True, help="Also UNIT.pdf; needs riskcalc[pdf] and Chromium.")
+@click.option("--png", is_flag=True, help="Also UNIT.png, the heatmaps; needs riskcalc[pdf] and Chromium.")
+@click.option("--pptx", is_flag=True, help="Also UNIT.pptx, slides to edit; needs riskcalc[pptx].")
 @click.option("--force", is_flag=True, help="Run units whose inputs haven't changed, too.")
 @click.option("--fail-on-breach", is_flag=True, help="Exit with 3 if a residual risk is worse than appetite.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per unit; the summary goes to stderr.")
@@ -225,6 +237,10 @@ def run(
     executor: str | None,
     engine_name: str,
     data: str,
+    static: bool,
+    pdf: bool,
+    png: bool,
+    pptx: bool,
     **options: Any,
 ) -> None:
     """Run the assessment of every business unit in DATA, and write its pages.
@@ -233,31 +249,46 @@ def run(
     Exit code: 0 all well, 1 a unit went wrong, 2 bad input (nothing ran), 3 see --fail-on-breach.
     """
     from riskcalc.engine import engines
+    from riskcalc.printing import printer
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop ends a run as Ctrl-C does
-    with engines(engine_name, executor, jobs) as ways:  # which get ready while this process imports and reads
+    options["audience"] = options["audience"] or ""
+    formats = _formats(static, pdf, png, pptx, options["audience"])
+    with engines(engine_name, executor, jobs) as ways, ExitStack() as stack:  # ready while this one imports and reads
         from riskcalc import batch
         from riskcalc.progress import Progress, summary
 
-        plan = batch.plan(batch.Request(data_dir=data, **options))
+        plan = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
         ways.ready(must_fork=engine_name == "fork")
+        prints = stack.enter_context(printer()) if pdf or png else None
         if ways.note:
             click.echo(ways.note, err=True)
         with Progress(plan.jobs, ways.label, as_json) as progress:
             try:
-                report = batch.run(plan, ways.executor, ways.engine, progress.seen, ways.own)
+                report = batch.run(plan, ways.executor, ways.engine, progress.seen, ways.own, prints)
             except KeyboardInterrupt:
                 click.echo(f"Interrupted; {progress.said()}", err=True)
                 sys.exit(INTERRUPTED)
     if report.organisation is None:
-        place = f"The pages are in {plan.folder}; a run without --shard makes the organisation's page of all shards."
+        rest = "; a run without --shard makes the organisation's page of all shards." if options["shard"] else "."
+        place = f"The pages are in {plan.pages}{rest}"
     else:
-        place = f"Open {plan.folder}/index.html" if report.organisation.outputs else f"See {plan.folder}/manifest.json"
+        place = f"Open {plan.pages}/index.html" if report.organisation.outputs else f"See {plan.folder}/{plan.manifest}"
     click.echo(summary(report, place), err=as_json)
     sys.exit(WRONG if report.wrong else BREACH if fail_on_breach and report.breaches else 0)
 
 
 main.add_command(workshop)
+
+
+def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> tuple[str, ...]:
+    """The endings of the files that are wanted besides pages; raises UsageError for what can't be had."""
+    if png and audience == "public":
+        raise click.UsageError("--png is a picture of the heatmaps; the public's pages have none.")
+    if pptx and not find_spec("pptx"):
+        raise click.UsageError("--pptx needs the extra 'riskcalc[pptx]': pip install 'riskcalc[pptx]'.")
+    wanted = {".static.html": static, ".pdf": pdf, ".png": png, ".pptx": pptx}
+    return tuple(ending for ending, asked in wanted.items() if asked)
 
 
 def _contents(register: Any) -> str:

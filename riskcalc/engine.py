@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from riskcalc.notebooks import Value
 
 ENDINGS = (".html", ".ipynb", ".json")
+FORMATS = (".static.html", ".pptx")  # what a job may be asked for besides
 # What an outcome leaves: a failed notebook shows where it stopped; a process that died may have left half a file.
 _LEAVES = {"ok": ENDINGS, "failed": (".ipynb",)}
+_TOLD = ("parameters", "expects", "formats")  # what its process is told of a job, besides the notebook
 _TAIL = 2000  # characters of a dead process's last words that are kept
 _PATIENCE = 10.0  # seconds for a killed process to be gone
 _LOOK = 0.2  # seconds between two looks at a process's memory
@@ -43,6 +45,7 @@ class Job:
 
     ``notebook`` is its text, ``share`` what ``share.pack`` made of the register for it; ``expects`` are values that the
     notebook's result must have: the proof that it ran for the right unit. ``timeout`` is in seconds, ``memory`` in MB.
+    ``formats``, of ``FORMATS``, are wanted besides page, notebook and results.
     """
 
     unit_id: str
@@ -52,6 +55,7 @@ class Job:
     memory: float
     expects: dict[str, str] = field(default_factory=dict)
     share: bytes = b""
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ class _Processes:
             finally:
                 with self._lock:
                     self._running.discard(process.pid)
-            made = {ending: work / f"output{ending}" for ending in _LEAVES.get(status, ())}
+            made = {ending: work / f"output{ending}" for ending in _leaves(status, job)}
             return status, error, {ending: path.read_bytes() for ending, path in made.items() if path.is_file()}
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -282,10 +286,14 @@ class _Started:
             raise TimeoutError from None
 
 
+def _leaves(status: str, job: Job) -> tuple[str, ...]:
+    return (*_LEAVES.get(status, ()), *(job.formats if status == "ok" else ()))
+
+
 def _put_down(job: Job, work: Path) -> None:
     """Write a job where its process finds it."""
     (work / "in.ipynb").write_text(job.notebook, "utf-8")
-    (work / "job.json").write_text(json.dumps({"parameters": job.parameters, "expects": job.expects}), "utf-8")
+    (work / "job.json").write_text(json.dumps({name: getattr(job, name) for name in _TOLD}), "utf-8")
     if job.share:
         (work / "share").write_bytes(job.share)
 

@@ -57,5 +57,9 @@ class MatrixError(RiskcalcError):
     """A matrix file can't be read as a risk matrix."""
 
 
+class PrintError(RiskcalcError):
+    """A page can't be printed as PDF or PNG; the message says why."""
+
+
 class ForkError(RiskcalcError):
     """Processes can't be forked here, or not any more; the message says why."""

@@ -42,6 +42,10 @@ class Folder(Protocol):
         """A context that gives the path of a file on this machine with the content of ``name``."""
         ...
 
+    def within(self, name: str) -> Folder:
+        """The folder ``name`` inside this one."""
+        ...
+
 
 def open_folder(out: str, period: str) -> Folder:
     """The folder of a period under ``out``, a path or an address such as ``s3://bucket/reports``.
@@ -100,6 +104,10 @@ class LocalFolder:
     def as_file(self, name: str) -> Iterator[Path]:
         """As ``Folder``: the file itself."""
         yield self.path / name
+
+    def within(self, name: str) -> LocalFolder:
+        """As ``Folder``."""
+        return LocalFolder(self.path / name)
 
 
 class RemoteFolder:
@@ -160,3 +168,7 @@ class RemoteFolder:
             path = Path(folder, name)
             path.write_bytes(self.read(name) or b"")
             yield path
+
+    def within(self, name: str) -> RemoteFolder:
+        """As ``Folder``."""
+        return RemoteFolder(f"{self._url}/{name}")

@@ -14,9 +14,7 @@ from riskcalc.folder import Folder
 from riskcalc.outputs import sha256
 from riskcalc.version import __version__
 
-FILE = "manifest.json"
 WRONG = ("failed", "timeout", "died")
-_SHARDS = "manifest.shard-*.json"
 
 
 @dataclass(frozen=True)
@@ -33,17 +31,38 @@ class Entry:
     error: str | None = None
 
 
+def manifest_file(audience: str = "", shard: tuple[int, int] | None = None) -> str:
+    """The name of a run's manifest.
+
+    >>> manifest_file(), manifest_file("board", (1, 2))
+    ('manifest.json', 'manifest.board.shard-1-of-2.json')
+    """
+    return ".".join(
+        ["manifest", *filter(None, [audience]), *(["shard-{}-of-{}".format(*shard)] if shard else []), "json"]
+    )
+
+
 class Manifest:
     """The manifest of one period in ``folder``; every change is on disk before the next.
 
-    A shard, ``(number, of)``, keeps a manifest of its own beside; the next run without shards takes them all in.
+    A shard, ``(number, of)``, keeps a manifest of its own beside; the next run without shards takes them all in. That
+    of an ``audience`` tells of the pages in its own folder, and stands outside of it: what is in there can be given
+    away as it is.
     """
 
     def __init__(
-        self, folder: Folder, period: str, source: str, unit_ids: Sequence[str], shard: tuple[int, int] | None = None
+        self,
+        folder: Folder,
+        period: str,
+        source: str,
+        unit_ids: Sequence[str],
+        shard: tuple[int, int] | None = None,
+        audience: str = "",
     ) -> None:
         self._folder, self._period, self._source = folder, period, source
-        self._file = f"manifest.shard-{shard[0]}-of-{shard[1]}.json" if shard else FILE
+        self._pages = folder.within(audience) if audience else folder
+        self._file, self._whole = manifest_file(audience, shard), manifest_file(audience)
+        self._shards = self._whole.replace(".json", ".shard-*.json")
         self._earlier: dict[str, list[Entry]] = {}
         self.units = {unit_id: Entry(unit_id) for unit_id in unit_ids}
         self._texts = {unit_id: _text(entry) for unit_id, entry in self.units.items()}
@@ -55,12 +74,12 @@ class Manifest:
 
         Raises UsageError if the folder holds the pages of another register, unless they are to be replaced.
         """
-        for file in [FILE, *self._folder.names(_SHARDS)]:
+        for file in [self._whole, *self._folder.names(self._shards)]:
             source, entries = _read(self._folder.read(file))
             if source in ("", self._source):
                 for entry in entries:
                     self._earlier.setdefault(entry.unit_id, []).append(entry)
-                    if entry.unit_id in self.units and file == FILE:
+                    if entry.unit_id in self.units and file == self._whole:
                         self._put(entry)
             elif not replaced:
                 raise UsageError(
@@ -86,8 +105,8 @@ class Manifest:
         """Say that the run has come to its end; a run without shards then speaks for them all."""
         self.organisation, self.finished = organisation or self.organisation, True
         self.write()
-        if self._file == FILE:
-            for file in self._folder.names(_SHARDS):
+        if self._file == self._whole:
+            for file in self._folder.names(self._shards):
                 self._folder.remove(file)
 
     def write(self) -> None:
@@ -102,12 +121,16 @@ class Manifest:
         text = _json(head).removesuffix("\n}") + ',\n "units": [\n' + ",\n".join(self._texts.values()) + "\n ]\n}\n"
         self._folder.write(self._file, text.encode())
 
-    def unchanged(self, unit_id: str, inputs_sha256: str) -> Entry | None:
-        """The unit's entry as ``unchanged``, if its inputs and its outputs are what an earlier good run left."""
+    def unchanged(self, unit_id: str, inputs_sha256: str, names: Sequence[str]) -> Entry | None:
+        """The unit's entry as ``unchanged``, if its inputs and its outputs are what an earlier good run left.
+
+        ``names`` are the files that it must have left.
+        """
         for entry in reversed(self._earlier.get(unit_id, [])):
-            if entry.status in ("ok", "unchanged") and entry.inputs_sha256 == inputs_sha256 and entry.outputs:
+            good = entry.status in ("ok", "unchanged") and entry.inputs_sha256 == inputs_sha256
+            if good and set(names) <= set(entry.outputs):
                 contents = {
-                    name: self._folder.read(name.replace("\\", "/").rpartition("/")[2]) for name in entry.outputs
+                    name: self._pages.read(name.replace("\\", "/").rpartition("/")[2]) for name in entry.outputs
                 }
                 if all(content and sha256(content) == entry.outputs[name] for name, content in contents.items()):
                     return replace(entry, status="unchanged", seconds=0.0)
@@ -119,7 +142,7 @@ class Manifest:
 
 def _text(entry: Entry) -> str:
     """An entry as it stands in the file; made once, for a run of thousands writes the file thousands of times."""
-    return "\n".join(f"  {line}" for line in _json(asdict(entry)).splitlines())
+    return "\n".join(f"  {line}" for line in _json(asdict(entry)).split("\n"))
 
 
 def _json(value: Any) -> str:

@@ -44,7 +44,7 @@ def movement(unit: Assessment) -> View:
     """
     before = unit.register.previous(unit.period)
     if unit.previous is None or before is None:
-        return views.table("What moved", ["Risk"], [], note="No earlier period is on record.")
+        return views.remark("No earlier period is on record, so nothing can have moved.")
     moved = moves(unit.scores, unit.previous, unit.matrix)
     rows: list[list[Cell]] = [
         [
@@ -71,7 +71,7 @@ def rescored(unit: Assessment) -> View:
     title, before = "Rescored because the matrix changed", unit.register.previous(unit.period)
     then = unit.register.methodology.matrix_in(before.name) if before else None
     if unit.previous is None or before is None or then is None:
-        return views.table(title, ["Risk"], [], note="The matrix is the same as in the period before.")
+        return views.remark("The matrix is that of the period before.")
     rows: list[list[Cell]] = [
         [
             views.jump(one.risk_id),

@@ -56,6 +56,21 @@ def _assignment(line: ast.stmt) -> tuple[str, Value]:
     raise ValueError(f"line {line.lineno}")
 
 
+def for_audience(text: str, audience: str) -> str:
+    """A notebook's text with only the cells that are tagged for an audience; all of them if it is blank.
+
+    Raises UsageError if none are: nothing is shown to somebody unless the notebook says so.
+    """
+    if not audience:
+        return text
+    notebook = nbformat.reads(text, as_version=4)
+    wanted = f"for-{audience}"
+    notebook.cells = [cell for cell in notebook.cells if wanted in cell.metadata.get("tags", [])]
+    if not notebook.cells:
+        raise UsageError(f"No cell of the notebook is tagged {wanted!r}, so it has nothing for that audience.")
+    return str(nbformat.writes(notebook))
+
+
 def check(notebook: Path, given: Mapping[str, Value]) -> None:
     """Refuse a parameter that the notebook doesn't have: papermill would run it with the default instead."""
     known = parameters(notebook)

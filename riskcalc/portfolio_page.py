@@ -22,8 +22,8 @@ def heading(portfolio: Portfolio) -> View:
     eyebrow = f"{tables.SUBJECT} · {portfolio.period.name}, as of {portfolio.as_of}"
     went_wrong = any(run["status"] in WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
-    method = portfolio.register.methodology
-    return views.heading(method.organisation, eyebrow, verdict, tone, lines, method.classification)
+    name = portfolio.register.methodology.organisation
+    return views.heading(name, eyebrow, verdict, tone, lines, tables.classification(portfolio))
 
 
 def units(portfolio: Portfolio) -> View:
@@ -36,7 +36,7 @@ def units(portfolio: Portfolio) -> View:
         levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
         numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
         outlook = _outlook(unit, portfolio)
-        rows.append([_page_link(unit, run), *numbers, unit["appetite"], outlook, *_run_cell(run)])
+        rows.append([tables.page_link(unit, run), *numbers, unit["appetite"], outlook, *_run_cell(run)])
     numeric = [*counts.columns, "Outside appetite"]
     columns = ["Unit", *numeric, "Appetite", "Report", *(["Run"] if portfolio.runs else [])]
     return views.table("Business units, worst first", columns, rows, numeric=numeric)
@@ -99,11 +99,6 @@ def _run_lines(portfolio: Portfolio) -> Iterable[str]:
     if wrong:
         units = f"{len(wrong)} of {len(portfolio.runs)} units: {', '.join(wrong)}"
         yield f"The run went wrong for {units}. The figures here are computed from the register all the same."
-
-
-def _page_link(unit: Any, run: Any) -> Cell:
-    pages = [name for name in (run or {}).get("outputs", {}) if name.endswith(".html")]
-    return {"text": unit["name"], "href": pages[0]} if pages else unit["name"]
 
 
 def _run_cell(run: Any) -> list[Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -28,6 +29,17 @@ def verdict(scores: pd.DataFrame, appetite: str) -> tuple[str, str]:
         f"Inside appetite: none of {rated} rated risks is worse than {appetite}.{rest}",
         "open" if unrated else "good",
     )
+
+
+def classification(opened: Assessment | Portfolio) -> str:
+    """How confidential a page is, and for whom it was made."""
+    return " · ".join(filter(None, [opened.register.methodology.classification, opened.audience.label]))
+
+
+def page_link(unit: Any, run: Any) -> Cell:
+    """A unit's name, leading to the page that the run of ``run`` left for it."""
+    pages = [name for name in (run or {}).get("outputs", {}) if re.fullmatch(r"[a-z0-9-]+\.html", name)]
+    return {"text": unit["name"], "href": pages[0]} if pages else str(unit["name"])
 
 
 def appetite_of(opened: Assessment | Portfolio) -> str:

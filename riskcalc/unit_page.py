@@ -26,7 +26,7 @@ def heading(unit: Assessment) -> View:
         *_type1_note(unit.unit),
     ]
     eyebrow = f"{unit.register.methodology.organisation} · {tables.SUBJECT} · {unit.period.name}, as of {unit.as_of}"
-    return views.heading(unit.unit["name"], eyebrow, verdict, tone, lines, unit.register.methodology.classification)
+    return views.heading(unit.unit["name"], eyebrow, verdict, tone, lines, tables.classification(unit))
 
 
 def figures(unit: Assessment) -> View:
@@ -35,7 +35,7 @@ def figures(unit: Assessment) -> View:
         "Key figures",
         [
             (f"Outlook, {_REPORT[unit.unit['report_type']]}", *_outlook(unit)),
-            ("Years beyond materiality", *_beyond_materiality(unit)),
+            *([("Years beyond materiality", *_beyond_materiality(unit))] if unit.audience.money else []),
             (
                 "Materiality",
                 f"{unit.unit['materiality']:,} {unit.unit['currency']}",
@@ -186,7 +186,6 @@ def provenance(unit: Assessment) -> View:
 def result(unit: Assessment) -> Result:
     """The unit's results for machines."""
     rated = unit.scores.drop(columns=["title", "owner", "treatment", "objective_id"])
-    materiality = float(unit.unit["materiality"])
     return Result(
         {
             "unit_id": unit.unit["unit_id"],
@@ -196,8 +195,7 @@ def result(unit: Assessment) -> Result:
             "unrated": int(unit.scores["likelihood"].isna().sum()),
             "report_outlook": _outlook(unit)[0],
             "currency": unit.unit["currency"],
-            "expected_loss": {view: year.mean for view, year in unit.years.items()},
-            "exceeds_materiality": {view: year.exceed(materiality) for view, year in unit.years.items()},
+            **(_in_money(unit) if unit.audience.money else {}),
             "risks": [tables.plain_values(row) for row in rated.to_dict("records")],
         }
     )
@@ -253,6 +251,14 @@ def _level_before(unit: Assessment, risk_id: str) -> Cell:
     assert unit.previous is not None, "asked only where there is an earlier period"
     level = unit.previous.set_index("risk_id")["earned_level"].get(risk_id)
     return "unrated" if pd.isna(level) else level_cell(level, unit.matrix)
+
+
+def _in_money(unit: Assessment) -> dict[str, Any]:
+    materiality = float(unit.unit["materiality"])
+    return {
+        "expected_loss": {view: year.mean for view, year in unit.years.items()},
+        "exceeds_materiality": {view: year.exceed(materiality) for view, year in unit.years.items()},
+    }
 
 
 def _taken(lines: list[Any], risk: Any, view: str) -> str:

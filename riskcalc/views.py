@@ -53,7 +53,7 @@ class Result:
         return {RESULT_MIME: dict(self.values), "text/plain": "Results for machines; a run stores them as JSON."}
 
 
-_LONG = 24  # characters from which on a cell needs room to be read
+_SHORT, _LONG = 12, 24  # characters up to which a cell isn't broken, and from which on it needs room to be read
 _SHOWN = 4  # ids that are spelled out in a cell of the matrix
 Cell = str | Mapping[str, str]
 
@@ -177,6 +177,11 @@ def _edges(place: Place, box: Box) -> str:
     return " ".join(["in-box", *(f"box-{side}" for side, on in sides.items() if on)])
 
 
+def remark(text: str) -> View:
+    """A sentence by itself, where there is nothing to show."""
+    return View("remark", {"text": text})
+
+
 def facts(title: str, items: Sequence[tuple[str, str, str]]) -> View:
     """Key figures: label, value and a note that says what the value means."""
     keys = ("label", "value", "note")
@@ -263,8 +268,9 @@ def _attributes(value: Cell, numeric: bool) -> Markup:
         found += Markup(' data-rank="{}"').format(given["rank"])
     if numeric:
         return found + Markup(' class="number"')
-    long = max(len(given["text"]), len(given.get("note", ""))) > _LONG
-    return found + Markup(' class="long"') if long else found
+    if max(len(given["text"]), len(given.get("note", ""))) > _LONG:
+        return found + Markup(' class="long"')
+    return found + Markup(' class="short"') if len(given["text"]) <= _SHORT else found
 
 
 def _css_text(text: str) -> Markup:

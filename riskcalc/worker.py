@@ -34,17 +34,21 @@ papermill_engines.register("riskcalc in place", InPlace)
 
 # What the notebooks import, and what of their libraries is imported only when it is used.
 _WARM = (
+    "riskcalc.brief_page",
     "riskcalc.charts",
     "riskcalc.loss_page",
     "riskcalc.matrix_page",
     "riskcalc.portfolio_page",
     "riskcalc.readiness_page",
     "riskcalc.testing_page",
+    "riskcalc.trust_page",
     "riskcalc.unit_page",
     "scipy.interpolate",
     "plotly.graph_objects",
     "plotly.io",
 )
+
+_MOST = 500  # characters of an error that are told
 
 Execute = Callable[[Path, Path, dict[str, Any]], Any]
 
@@ -137,8 +141,22 @@ def _run(job: dict[str, Any], folder: Path, execute: Execute) -> tuple[str, str 
     if wrong := _wrong_result(results, job["expects"]):
         return "failed", wrong
     (folder / "output.json").write_text(json.dumps(results[0], indent=1, sort_keys=True) + "\n", "utf-8")
-    (folder / "output.html").write_text(render_page(notebook), "utf-8")
+    try:
+        _make(notebook, folder, job["formats"])
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this unit's, and is told as its reason
+        return "failed", f"its page can't be made: {type(error).__name__}: {str(error)[:_MOST]}"
     return "ok", None
+
+
+def _make(notebook: Any, folder: Path, formats: list[str]) -> None:
+    """The page of an executed notebook, and what else was asked for."""
+    (folder / "output.html").write_text(render_page(notebook), "utf-8")
+    if ".static.html" in formats:
+        (folder / "output.static.html").write_text(render_page(notebook, static=True), "utf-8")
+    if ".pptx" in formats:
+        from riskcalc.slides import render_slides
+
+        (folder / "output.pptx").write_bytes(render_slides(notebook))
 
 
 class _At:

@@ -113,11 +113,14 @@ def test_the_same_notebook_gives_the_same_bytes(executed: nbformat.NotebookNode)
     assert render_page(executed) == render_page(nbformat.from_dict(json.loads(json.dumps(executed))))
 
 
-def test_a_page_without_charts_carries_no_scripts() -> None:
-    """What isn't needed isn't there: such a page is small."""
-    page = render_page(notebook(showing(table("T", ["a"], [["b"]])._repr_mimebundle_())))
-    assert "<script" not in page
-    assert len(page) < 20_000
+def test_a_page_carries_only_the_scripts_it_needs() -> None:
+    """Without charts no plotly; a static one has none at all, and its policy allows none."""
+    book = notebook(showing(table("T", ["a"], [["b"]])._repr_mimebundle_()))
+    page, static = render_page(book), render_page(book, static=True)
+    assert "plotly" not in page
+    assert len(page) < 25_000
+    assert "<script" not in static
+    assert "script-src" not in static
 
 
 @pytest.mark.parametrize(
