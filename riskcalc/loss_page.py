@@ -86,7 +86,8 @@ def quantiles(unit: Assessment) -> View:
         label = f"Exceeds {name.replace('_', ' ')}, {unit.unit[name]:,}"
         rows.append([label, *(f"{years[view].exceed(float(unit.unit[name])):.2%} of years" for view in VIEWS)])
     columns = [f"A year's loss, {currency}", *(view.capitalize() for view in VIEWS)]
-    return views.table("The yearly loss in figures", columns, rows, numeric=columns[1:], note=_sources(unit))
+    note = _sources(unit)
+    return views.table("The yearly loss in figures", columns, rows, numeric=columns[1:], note=note, grouped=True)
 
 
 def sensitivity(unit: Assessment) -> View:
@@ -98,7 +99,7 @@ def sensitivity(unit: Assessment) -> View:
         rows.append([str(what), f"{row['mean']:,.0f}", f"{row['exceed']:.1%}"])
     columns = ["Anchors", f"Expected loss, {unit.unit['currency']} a year", "Exceeds materiality"]
     note = "Only figures taken from the ratings' anchors in methodology.toml move; those the register gives stay."
-    return views.table("How much hangs on the anchors", columns, rows, numeric=columns[1:], note=note)
+    return views.table("How much hangs on the anchors", columns, rows, numeric=columns[1:], note=note, grouped=True)
 
 
 def organisation(portfolio: Portfolio) -> go.Figure | View:

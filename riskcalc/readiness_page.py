@@ -97,14 +97,15 @@ def gap_list(unit: Assessment) -> View:
 def deficiencies(unit: Assessment) -> View:
     """A candidate severity for every deficiency, with reasons, and what it means for the SOC 1 report."""
     found = candidates(unit.register, unit.period.name, unit.as_of)
-    described = unit.register.deficiencies.set_index("deficiency_id")["description"]
+    described = unit.register.deficiencies.set_index("deficiency_id").to_dict("index")
     blocking = _blocking(unit)
     rows: list[list[Cell]] = []
     for one in found:
-        text = described.get(one.name, "a control that failed, without a deficiency on record")
-        control = one.controls[0]
-        rows.append([one.name, {"text": control, "note": text}, _severity(one), _why(one), _soc1(unit, one, blocking)])
-    columns = ["Deficiency", "Control", "Candidate", "Why", "For the SOC 1 report"]
+        known = described.get(one.name, {"description": "a control that failed, without a deficiency on record"})
+        control: Cell = {"text": one.controls[0], "note": str(known["description"])}
+        soc1 = _soc1(unit, one, blocking)
+        rows.append([one.name, control, _severity(one), _age(known, unit), _why(one), soc1])
+    columns = ["Deficiency", "Control", "Candidate", "Open for", "Why", "For the SOC 1 report"]
     note = (
         "Candidates, for people to decide on. The severity is that of an entity's own reporting (AS 2201 .62-.70, "
         "AU-C 265). A SOC 1 report asks another question: each deviation is reported, and enough of them mean that an "
@@ -268,6 +269,15 @@ def _blocking(unit: Assessment) -> dict[str, str]:
 
 def _severity(one: Candidate) -> Cell:
     return state(one.severity, _GRAVE.get(one.severity, "open"))
+
+
+def _age(known: Any, unit: Assessment) -> Cell:
+    """For how long a deficiency has been known, and by when it is to be mended."""
+    if "identified_on" not in known:
+        return "not on record"
+    late = known["due_on"].date() < unit.as_of
+    age = _days((unit.as_of - known["identified_on"].date()).days)
+    return state(age, "bad" if late else "open", f"{'was due' if late else 'due'} {known['due_on']:%Y-%m-%d}")
 
 
 def _why(one: Candidate) -> Cell:
