@@ -100,7 +100,8 @@ def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
     [row] = rows(readiness_page.deficiencies(opened(tmp_path, "alpha", edit)))
     assert row[0] == "D1"
     assert row[2] == "significant deficiency"  # impact 4: up to 1.5 x materiality, of which A-C2 leaves 0.6
-    assert row[4] == "A-CO1 would be qualified | 1 of 5 deviated: reported with the tests' results"
+    assert row[5] == "A-CO1 would be qualified | 1 of 5 deviated: reported with the tests' results"
+    assert row[3] == "121 days | due 2026-09-30"
 
 
 def test_gaps_past_due_are_told(tmp_path: Path) -> None:
