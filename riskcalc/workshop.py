@@ -20,7 +20,7 @@ import pandas as pd
 from riskcalc import workshop_log
 from riskcalc.errors import RiskcalcError, UsageError
 from riskcalc.period import Period
-from riskcalc.register import Register, load
+from riskcalc.register import Register, find_folder, load
 from riskcalc.scoring import AXES
 from riskcalc.table_file import Cells, check_row, find_row, held, put_row
 from riskcalc.what_if import Rating, what_if, with_ratings
@@ -416,7 +416,7 @@ def votes_address(folder: Path, votes: str = "") -> str:
 def _opened(
     business_unit: str, period: str, data_dir: str, votes: str, create: bool = False
 ) -> tuple[Register, Period, Store]:
-    whole = load(data_dir)
+    whole = load(find_folder(data_dir))  # never a workbook: decisions go into ratings.csv
     register = whole.only(business_unit)
     return register, _period(whole, period), Store(votes_address(whole.source, votes), create)
 
