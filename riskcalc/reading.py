@@ -28,11 +28,13 @@ class Table:
     ``cells`` holds the text of every line, also of those that make no good row: one bad cell must neither hide
     another nor make problems of all the rows that point at it. ``whole`` says that every line's key is known.
     ``refused`` are cells, by line and column, that hold what no text can say; their problems are told by the reader.
-    ``columns`` are those of the header. A table out of a workbook has its ``workbook``'s name, and their letters.
+    ``columns`` are those of the header. ``source`` is the file, and ``sheet`` its sheet, where it isn't the
+    register's own CSV file; there, columns have ``letters``.
     """
 
     name: str
-    workbook: str = ""
+    source: str = ""
+    sheet: str = ""
     letters: dict[str, str] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
     refused: set[tuple[int, str]] = field(default_factory=set)
@@ -44,19 +46,17 @@ class Table:
     @property
     def file(self) -> str:
         """The file's name, as in messages."""
-        return self.workbook or f"{self.name}.csv"
+        return self.source or f"{self.name}.csv"
 
     @property
     def place(self) -> str:
         """Where the table stands, as other tables' messages name it."""
-        return f"sheet {self.name}" if self.workbook else self.file
+        return f"sheet {self.sheet}" if self.sheet else self.file
 
     def problem(self, line: int, column: str, value: str, allowed: str) -> Problem:
         """Something wrong in this table: in a line, or, with 0, in all of it."""
-        if not self.workbook:
-            return Problem(self.file, line, column, value, allowed)
         cell = f"{self.letters[column]}{line}" if column in self.letters and line else ""
-        return Problem(self.file, line, column, value, allowed, self.name, cell)
+        return Problem(self.file, line, column, value, allowed, self.sheet, cell)
 
     def tell(self, line: int, column: str, value: str, allowed: str) -> None:
         """Keep a problem of this table."""
@@ -162,7 +162,7 @@ def _repeated_keys(table: Table) -> Iterator[Problem]:
     for line, cells in table.cells.items():
         key = tuple(cells[column] for column in columns)
         if line not in refused and seen.setdefault(key, line) != line:
-            place = f"row {seen[key]}" if table.workbook else f"line {seen[key]}"
+            place = f"row {seen[key]}" if table.sheet else f"line {seen[key]}"
             allowed = f"stands already at {place}; allowed: once"
             yield table.problem(line, " + ".join(columns), " + ".join(key), allowed)
 

@@ -123,7 +123,7 @@ def _wrong_sheets(book: Workbook, file: str) -> Iterator[Problem]:
 
 
 def _read_sheet(book: Workbook, name: str, file: str, methodology: Methodology) -> Table:
-    table = Table(name, file)
+    table = Table(name, file, name)
     if name not in book.sheets:
         table.tell(0, "", "", "the sheet is missing")
         return table

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape as xml_escape
 
 from riskcalc.errors import Problem
 
@@ -27,15 +29,22 @@ _DAY = b"1980-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
+class Formula:
+    """A live formula, and the value it has as the workbook is written: not every viewer works formulas out."""
+
+    text: str
+    value: str | float | None
+
+
+@dataclass(frozen=True)
 class Look:
-    """How a cell looks: its colours, weight, format; ``formula`` makes a formula of its text."""
+    """How a cell looks: its colours, weight and format."""
 
     fill: str = ""
     ink: str = ""
     bold: bool = False
     wrap: bool = False
     number_format: str = "General"
-    formula: bool = False
     size: int = 10
     centre: bool = False
 
@@ -79,6 +88,7 @@ class Sheets:
         from openpyxl import Workbook as New
 
         self.book: Workbook = New(write_only=True)
+        self._values: dict[str, list[str | float | None]] = {}
         self._styles: dict[tuple[Look, bool], Any] = {}
 
     def sheet(self, name: str, widths: Sequence[float] = (), frozen: str = "", tab: str = "") -> Any:
@@ -97,7 +107,7 @@ class Sheets:
         return made
 
     def row(self, sheet: Any, values: Iterable[object], look: Look | Sequence[Look] = PLAIN) -> None:
-        """Add a row; each value as it is, texts as texts unless the look makes a formula of them."""
+        """Add a row; texts are texts, whatever they begin with."""
         looks = [look] if isinstance(look, Look) else look
         sheet.append([self.cell(sheet, value, looks[at % len(looks)]) for at, value in enumerate(values)])
 
@@ -107,7 +117,10 @@ class Sheets:
         from openpyxl.comments import Comment
 
         made = WriteOnlyCell(sheet)
-        if isinstance(value, str) and not look.formula:
+        if isinstance(value, Formula):
+            made.value = f"={value.text}"
+            self._values.setdefault(sheet.title, []).append(value.value)
+        elif isinstance(value, str):
             made.value = "text"  # openpyxl looks at what it is given: never at this text
             made._value, made.data_type = escape(value) or None, "s"
         else:
@@ -130,18 +143,19 @@ class Sheets:
         cell.number_format = look.number_format
         if look.fill:
             cell.fill = PatternFill("solid", fgColor=look.fill.removeprefix("#"))
-        cell.quotePrefix = quoted and not look.formula
+        cell.quotePrefix = quoted
         self._styles[key] = cell._style
 
     def as_bytes(self) -> bytes:
         """The workbook's file; the same for the same content."""
         out = io.BytesIO()
+        parts = {f"xl/worksheets/sheet{at}.xml": title for at, title in enumerate(self.book.sheetnames, 1)}
         self.book.save(out)
-        return _timeless(out.getvalue())
+        return _finished(out.getvalue(), {part: self._values.get(title, []) for part, title in parts.items()})
 
 
-def _timeless(content: bytes) -> bytes:
-    """A workbook without the time at which it was written."""
+def _finished(content: bytes, values: Mapping[str, Sequence[str | float | None]]) -> bytes:
+    """A workbook without the time at which it was written, and with the values of its formulas."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.infolist():
@@ -150,7 +164,23 @@ def _timeless(content: bytes) -> bytes:
             with old.open(entry) as source, new.open(part, "w") as target:
                 if entry.filename == "docProps/core.xml":
                     target.write(re.sub(rb"(?<=>)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z(?=<)", _DAY, source.read()))
+                elif values.get(entry.filename):
+                    target.write(_with_values(source.read().decode(), values[entry.filename]).encode())
                 else:
-                    while chunk := source.read(1 << 20):
-                        target.write(chunk)
+                    shutil.copyfileobj(source, target, 1 << 20)
     return out.getvalue()
+
+
+def _with_values(sheet: str, values: Sequence[str | float | None]) -> str:
+    """A sheet whose formulas have their values beside them, in the order in which they were written."""
+    waiting = iter(values)
+
+    def valued(found: re.Match[str]) -> str:
+        value = next(waiting)
+        if value is None:
+            return f'{found[1]} t="str">{found[2]}<v></v></c>'
+        if isinstance(value, str):
+            return f'{found[1]} t="str">{found[2]}<v>{xml_escape(escape(value))}</v></c>'
+        return f"{found[1]}>{found[2]}<v>{value!r}</v></c>"
+
+    return re.sub(r"(<c [^>]*)>(<f>[^<]*</f>)<v ?/?>(?:</v>)?</c>", valued, sheet)
