@@ -15,6 +15,7 @@ import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
 from riskcalc.errors import RegisterError, UsageError
+from riskcalc.holding import settle
 from riskcalc.methodology import FILE, Methodology
 from riskcalc.period import Period
 from riskcalc.reading import Table, read_table
@@ -222,15 +223,35 @@ def read_tables(source: Path) -> tuple[Methodology, dict[str, Table]]:
         from riskcalc.workbook_tables import read_workbook
 
         return read_workbook(source)
+    for _ in range(5):
+        settle(source)
+        before = _stamps(source)
+        found = _read_folder(source)
+        if _stamps(source) == before:
+            return found
+    raise UsageError(f"{source} changes while it is read; try again.")
+
+
+def _stamps(folder: Path) -> list[tuple[str, int, int, int]]:
+    """What tells that a file of the register was replaced while others were read."""
+    states = [
+        (path.name, path.stat())
+        for path in (folder / FILE, *(folder / f"{name}.csv" for name in TABLES))
+        if path.exists()
+    ]
+    return [(name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states]
+
+
+def _read_folder(folder: Path) -> tuple[Methodology, dict[str, Table]]:
     try:
-        methodology = Methodology.read(source / FILE)
+        methodology = Methodology.read(folder / FILE)
     except RegisterError as error:
-        books = sorted(path.name for path in source.glob("*.xlsx")) if not (source / FILE).exists() else []
-        if books and not any(source.glob("*.csv")):
-            named = " and ".join(str(source / name) for name in books[:3])
-            raise UsageError(f"{source} holds no CSV files, but {named}: name the workbook itself.") from None
-        raise RegisterError(error.problems, source) from None
-    return methodology, {name: read_table(source, name, methodology) for name in TABLES}
+        books = [] if (folder / FILE).exists() else sorted(path.name for path in folder.glob("*.xlsx"))
+        if books and not any(folder.glob("*.csv")):
+            named = " and ".join(str(folder / name) for name in books[:3])
+            raise UsageError(f"{folder} holds no CSV files, but {named}: name the workbook itself.") from None
+        raise RegisterError(error.problems, folder) from None
+    return methodology, {name: read_table(folder, name, methodology) for name in TABLES}
 
 
 def find_register(path: str | Path) -> Path:

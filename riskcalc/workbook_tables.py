@@ -44,13 +44,19 @@ def read_workbook(path: Path) -> tuple[Methodology, dict[str, Table]]:
     Raises:
         RegisterError: the file can't be read as a workbook, or its methodology can't be used.
     """
+    methodology, tables, problems = read_sheets(path)
+    if problems:
+        raise RegisterError([*problems, *(each for table in tables.values() for each in table.problems)], path)
+    return methodology, tables
+
+
+def read_sheets(path: Path) -> tuple[Methodology, dict[str, Table], list[Problem]]:
+    """As ``read_workbook``, but with what is wrong with the sheets as a whole apart."""
     with open_workbook(path) as book:
         problems = list(_wrong_sheets(book, path.name))
         methodology = read_methodology(book, path.name)
         tables = {name: _read_sheet(book, name, path.name, methodology) for name in TABLES}
-    if problems:
-        raise RegisterError([*problems, *(each for table in tables.values() for each in table.problems)], path)
-    return methodology, tables
+    return methodology, tables, problems
 
 
 def read_methodology(book: Workbook, file: str) -> Methodology:
@@ -143,7 +149,7 @@ def _read_sheet(book: Workbook, name: str, file: str, methodology: Methodology) 
 
 def _lines(table: Table, header: list[str], grid: Grid) -> Iterator[tuple[int, list[str]]]:
     """The rows below the header as text; what is no text is told, and left blank."""
-    columns = [_Column(table, name) for name in header]
+    columns = [ColumnOfOurs(table, name) for name in header]
     for row, cells in grid.rows[1:]:
         texts = [
             cell if isinstance(cell, str) else column.text(row, cell)
@@ -157,18 +163,20 @@ def _lines(table: Table, header: list[str], grid: Grid) -> Iterator[tuple[int, l
         yield row, texts
 
 
-class _Column:
+class ColumnOfOurs:
     """What numbers and dates may stand in a column of a table."""
 
-    def __init__(self, table: Table, name: str) -> None:
-        self._table, self._name = table, name
+    def __init__(self, table: Table, name: str, numbers_as_text: bool = False) -> None:
+        self._table, self._name, self._codes = table, name, numbers_as_text
         model = TABLES[table.name]
         kind = kind_of(model, name) if name in model.model_fields else None
         self._numbers, self._dates, self._period = kind in (int, Decimal), kind is date, name == "period"
 
     def text(self, row: int, cell: Odd) -> str:
         """The text of a cell that isn't text, or blank, with a problem told."""
-        if cell.kind == "number" and (self._numbers or (self._period and re.fullmatch("[0-9]{4}", cell.text))):
+        if cell.kind == "number" and (
+            self._numbers or self._codes or (self._period and re.fullmatch("[0-9]{4}", cell.text))
+        ):
             return cell.text
         if cell.kind == "date" and self._dates and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", cell.text):
             return cell.text

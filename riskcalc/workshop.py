@@ -19,10 +19,11 @@ import pandas as pd
 
 from riskcalc import workshop_log
 from riskcalc.errors import RiskcalcError, UsageError
+from riskcalc.holding import held
 from riskcalc.period import Period
 from riskcalc.register import Register, find_folder, load
 from riskcalc.scoring import AXES
-from riskcalc.table_file import Cells, check_row, find_row, held, put_row
+from riskcalc.table_file import Cells, check_row, find_row, put_row
 from riskcalc.what_if import Rating, what_if, with_ratings
 from riskcalc.workshop_log import Decision
 from riskcalc.workshop_store import Store, beside
