@@ -83,7 +83,7 @@ def plan(path: Path, into: Path, mapping: Path | None = None, delete_missing: bo
         methodology, tables, made.problems = read_sheets(path)
         taken = Taken(tables)
         _methodology_changes(made, text_of_methodology(path))
-    made.problems += [problem for table in taken.tables.values() for problem in table.problems]
+    made.problems += [each for table in taken.tables.values() for each in _own(table, taken)]
     olds = {name: _old(made, name, methodology) for name in taken.tables}
     for name, table in taken.tables.items():
         if table.columns:
@@ -149,6 +149,12 @@ def _content(path: Path) -> bytes | None:
 
 def _order(problem: Problem) -> tuple[str, str, Problem]:
     return problem.file, problem.sheet, problem
+
+
+def _own(table: Table, taken: Taken) -> Iterator[Problem]:
+    """A table's own problems; whether a cell may say nothing depends on the row that the folder has already."""
+    silent = taken.silent.get(table.name, set())
+    return (problem for problem in table.problems if (problem.line, problem.column) not in silent)
 
 
 def _methodology_changes(made: Plan, new: str) -> None:

@@ -55,7 +55,7 @@ def read_sheets(path: Path) -> tuple[Methodology, dict[str, Table], list[Problem
     with open_workbook(path) as book:
         problems = list(_wrong_sheets(book, path.name))
         methodology = read_methodology(book, path.name)
-        tables = {name: _read_sheet(book, name, path.name, methodology) for name in TABLES}
+        tables = {name: read_sheet(book, name, path.name, methodology) for name in TABLES}
     return methodology, tables, problems
 
 
@@ -128,7 +128,8 @@ def _wrong_sheets(book: Workbook, file: str) -> Iterator[Problem]:
             yield Problem(file, 0, "", "", allowed, name)
 
 
-def _read_sheet(book: Workbook, name: str, file: str, methodology: Methodology) -> Table:
+def read_sheet(book: Workbook, name: str, file: str, methodology: Methodology) -> Table:
+    """A table out of its sheet, checked; what is wrong is kept in it."""
     table = Table(name, file, name)
     if name not in book.sheets:
         table.tell(0, "", "", "the sheet is missing")
