@@ -171,10 +171,13 @@ class ColumnOfOurs:
         self._table, self._name, self._codes = table, name, numbers_as_text
         model = TABLES[table.name]
         kind = kind_of(model, name) if name in model.model_fields else None
-        self._numbers, self._dates, self._period = kind in (int, Decimal), kind is date, name == "period"
+        self._amounts, self._numbers = kind is Decimal, kind in (int, Decimal)
+        self._dates, self._period = kind is date, name == "period"
 
     def text(self, row: int, cell: Odd) -> str:
         """The text of a cell that isn't text, or blank, with a problem told."""
+        if cell.kind == "number" and self._amounts and re.fullmatch(r"[0-9]{1,3}\.[0-9]{3}", cell.text):
+            return f"{cell.text}0"  # a number is no text, in which the point may mean thousands
         if cell.kind == "number" and (
             self._numbers or self._codes or (self._period and re.fullmatch("[0-9]{4}", cell.text))
         ):

@@ -68,6 +68,7 @@ def test_text_is_never_taken_for_something_else(tmp_path: Path) -> None:
     [
         ("risk_controls", "D2", 0.8, "", "risk_controls", "coverage", "0.8"),
         ("risk_controls", "D2", 0.1 + 0.2, "", "risk_controls", "coverage", "0.3"),
+        ("business_units", "F2", 1.125, "", "business_units", "performance_materiality", "1.1250"),
         ("risk_controls", "D2", 1, "0%", "risk_controls", "coverage", "1"),
         ("business_units", "E2", 1_200_000, "#,##0.00", "business_units", "materiality", "1200000"),
         ("business_units", "E2", 1e15, "", "business_units", "materiality", "1000000000000000"),
