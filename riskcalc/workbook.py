@@ -30,6 +30,7 @@ class Odd:
 
 
 Cell = str | Odd
+_INF = float("inf")
 
 
 @dataclass
@@ -127,13 +128,16 @@ def as_number(text: str) -> str:
     >>> as_number("0.80000000000000004"), as_number("1E5"), as_number("-3.0")
     ('0.8', '100000', '-3')
     """
-    try:
-        number = Decimal(f"{float(text):.15g}")
-    except (ValueError, OverflowError, ArithmeticError):
-        raise RefusedError(f"holds {text[:40]!r} as a number; open it in a spreadsheet and save it again") from None
-    if not number.is_finite():
+    given = text.strip()
+    if not re.fullmatch(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?", given) or float(given) in (
+        _INF,
+        -_INF,
+    ):
         raise RefusedError(f"holds {text[:40]!r} as a number; open it in a spreadsheet and save it again")
-    plain = f"{number:f}" if abs(number.adjusted()) < 40 else str(number)
+    number = Decimal(f"{float(given):.15g}")
+    if abs(number.adjusted()) >= 40:
+        return str(number)
+    plain = f"{number:f}"
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
