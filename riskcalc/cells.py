@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -64,6 +64,23 @@ def _matching(pattern: str, convert: Callable[[str], Any], allowed: str) -> Call
         raise ValueError(f"allowed: {allowed}")
 
     return parse
+
+
+def _amount(cell: str) -> Decimal:
+    """An amount; with three digits after the point, nobody knows whether the point was one."""
+    if re.fullmatch(r"[1-9][0-9]{0,2}\.[0-9]{3}", cell):
+        whole, thousands = cell.replace(".", ""), cell[:-1]
+        much = "a thousand" if cell == "1.000" else "a thousand times as much"
+        raise ValueError(f"{cell} may be {much}: write {whole} or {thousands}")
+    return Decimal(cell)
+
+
+def _day(cell: str) -> date:
+    """A date; the number that a spreadsheet shows for one is told as what it is."""
+    if re.fullmatch("[2-6][0-9]{4}", cell):
+        meant = date(1899, 12, 30) + timedelta(days=int(cell))
+        raise ValueError(f"{cell} is a spreadsheet's number for {meant}")
+    return date.fromisoformat(cell)
 
 
 def _methodology(info: ValidationInfo) -> Any:
@@ -124,7 +141,7 @@ Count = Annotated[int, BeforeValidator(_matching("[0-9]{1,15}", int, "a whole nu
 Money = Annotated[
     Decimal,
     BeforeValidator(
-        _matching(r"[0-9]{1,18}(\.[0-9]{1,6})?", Decimal, "an amount such as 1250000.00, digits and a point only")
+        _matching(r"[0-9]{1,18}(\.[0-9]{1,6})?", _amount, "an amount such as 1250000.00, digits and a point only")
     ),
 ]
 Rate = Annotated[
@@ -134,7 +151,7 @@ Share = Annotated[
     Decimal, BeforeValidator(_matching(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", Decimal, "a number from 0 to 1, such as 0.8"))
 ]
 Day = Annotated[
-    date, BeforeValidator(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}", date.fromisoformat, "a date as YYYY-MM-DD"))
+    date, BeforeValidator(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}|[2-6][0-9]{4}", _day, "a date as YYYY-MM-DD"))
 ]
 MonthDay = Annotated[
     str,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from riskcalc.cli_excel import excel
 from riskcalc.cli_help import Examples
 from riskcalc.cli_workshop import workshop
 from riskcalc.errors import RegisterError, RiskcalcError
@@ -57,7 +58,7 @@ def _shard(context: click.Context, option: click.Parameter, text: str | None) ->
 def main() -> None:
     """Assess risks to clients' financial reporting on the way to a SOC 1 report.
 
-    A register is a folder of CSV files with a methodology.toml; see docs/register.md.
+    A register is a folder of CSV files with a methodology.toml, or one .xlsx workbook; see docs/register.md.
     """
 
 
@@ -279,6 +280,7 @@ def run(
 
 
 main.add_command(workshop)
+main.add_command(excel)
 
 
 def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from pathlib import Path
 class Problem:
     """One thing that is wrong in the input: where it is, what was seen and what is allowed.
 
-    ``line`` is the 1-based line in the file, 0 where the whole file is meant.
+    ``line`` is the 1-based line in the file, 0 where the whole file is meant. In a workbook it is the row of the
+    ``sheet``, and ``cell`` names the cell, such as D7.
     """
 
     file: str
@@ -19,16 +20,21 @@ class Problem:
     column: str
     value: str
     allowed: str
+    sheet: str = ""
+    cell: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
+        if self.sheet:
+            where = f", cell {self.cell}" if self.cell else f", row {self.line}" if self.line else ""
+            place = f"{self.file}: sheet {self.sheet}{where}"
         column = f" column {self.column!r}:" if self.column else ""
         seen = f" {_shortened(self.value)!r}:" if self.value else ""
         return f"{place}:{column}{seen} {self.allowed}"
 
     def as_dict(self) -> dict[str, str | int]:
         """The problem as plain values, for ``riskcalc check --json``."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value or name not in ("sheet", "cell")}
 
 
 def _shortened(value: str, limit: int = 80) -> str:
@@ -47,7 +53,7 @@ class RegisterError(RiskcalcError):
     """The register or its methodology can't be used; ``problems`` holds every reason, by file and line."""
 
     def __init__(self, problems: Sequence[Problem], folder: Path | None = None) -> None:
-        self.problems = sorted(problems)
+        self.problems = sorted(problems, key=lambda each: (each.file, each.sheet, each))
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         where = f"the register {folder}" if folder else "the register"
         super().__init__("\n".join([f"{count} in {where}:", *map(str, self.problems)]))

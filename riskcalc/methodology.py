@@ -137,10 +137,19 @@ class Methodology(_Part):
     def read(cls, path: Path) -> Methodology:
         """Read and check methodology.toml; raises RegisterError with every reason why it can't be used."""
         try:
-            content = tomllib.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
+            text = path.read_text("utf-8-sig")
         except FileNotFoundError:
             raise RegisterError([Problem(FILE, 0, "", "", "the file is missing")]) from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError) as error:
+            raise RegisterError([Problem(FILE, 0, "", "", f"can't be read as TOML in UTF-8: {error}")]) from None
+        return cls.parse(text)
+
+    @classmethod
+    def parse(cls, text: str) -> Methodology:
+        """As ``read``, from the text itself."""
+        try:
+            content = tomllib.loads(text, parse_float=Decimal)
+        except (tomllib.TOMLDecodeError, ArithmeticError, RecursionError) as error:
             raise RegisterError([Problem(FILE, 0, "", "", f"can't be read as TOML in UTF-8: {error}")]) from None
         try:
             methodology = cls.model_validate(content)

@@ -35,7 +35,7 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
     for line, cells in table.cells.items():
         for name in cells[column].split("|") if several else [cells[column]]:
             if name and name not in known:
-                yield Problem(table.file, line, column, name, f"is not in {target.file}; {_some(known, name)}")
+                yield table.problem(line, column, name, f"is not in {target.place}; {_some(known, name)}")
 
 
 def _some(names: Iterable[str], seen: str, most: int = 12) -> str:
@@ -55,7 +55,7 @@ def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]
         unit = unit_of.get(risk.objective_id, risk.unit_id)
         if unit != risk.unit_id and {unit, risk.unit_id} <= units:
             allowed = f"belongs to unit {unit}; allowed: an objective of {risk.unit_id}"
-            yield Problem("risks.csv", line, "objective_id", risk.objective_id, allowed)
+            yield tables["risks"].problem(line, "objective_id", risk.objective_id, allowed)
 
 
 def _retest_of_another_control(tests: Table) -> Iterator[Problem]:
@@ -64,7 +64,7 @@ def _retest_of_another_control(tests: Table) -> Iterator[Problem]:
         control = control_of.get(test.retest_of or "", test.control_id)
         if control != test.control_id:
             allowed = f"tests {control}; allowed: a test of {test.control_id}"
-            yield Problem(tests.file, line, "retest_of", test.retest_of, allowed)
+            yield tests.problem(line, "retest_of", test.retest_of, allowed)
 
 
 def _cycles(table: Table, column: str, rule: str) -> Iterator[Problem]:
@@ -82,7 +82,7 @@ def _cycles(table: Table, column: str, rule: str) -> Iterator[Problem]:
             chain = [*chain[first:], *chain[:first], chain[first]]
             line = lines[chain[0]]
             allowed = f"{rule}, but here: {' -> '.join(chain)}"
-            yield Problem(table.file, line, column, table.cells[line][column], allowed)
+            yield table.problem(line, column, table.cells[line][column], allowed)
             for name, following in pairwise(chain):
                 points_at[name].discard(following)
 
@@ -93,12 +93,12 @@ def _names_in(row: Row, column: str) -> tuple[str, ...]:
 
 
 def _mixed_periods(tables: Iterable[Table]) -> Iterator[Problem]:
-    found = [(table.file, line, Period.parse(row.period)) for table in tables for line, row in table.rows.items()]
+    found = [(table, line, Period.parse(row.period)) for table in tables for line, row in table.rows.items()]
     if not found:
         return
     [(usual, _)] = Counter(period.kind for _, _, period in found).most_common(1)
     example = next(period.name for _, _, period in found if period.kind == usual)
-    for file, line, period in found:
+    for table, line, period in found:
         if period.kind != usual:
             allowed = f"is a {period.kind}, but most are {usual}s, such as {example}; allowed: periods of one kind"
-            yield Problem(file, line, "period", period.name, allowed)
+            yield table.problem(line, "period", period.name, allowed)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_origin
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
 from riskcalc.errors import RegisterError, UsageError
+from riskcalc.holding import settle
 from riskcalc.methodology import FILE, Methodology
 from riskcalc.period import Period
 from riskcalc.reading import Table, read_table
 from riskcalc.references import check_references
-from riskcalc.schema import TABLES, Row
+from riskcalc.schema import TABLES, Row, kind_of, may_be_blank
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,44 +194,95 @@ def _fingerprint(methodology: Methodology, hashes: Mapping[str, Iterable[bytes]]
 
 
 def load(path: str | Path = "data") -> Register:
-    """Read and check the register in a folder.
+    """Read and check the register in a folder, or in an .xlsx workbook.
 
     A relative ``path`` is looked for in the working directory, then in its parents, so that a notebook finds
     ``data`` from wherever it runs.
 
     Raises:
         RegisterError: the register can't be used; ``.problems`` holds every reason with file, line and column.
-        UsageError: there is no such folder.
+        UsageError: there is no such folder or workbook.
 
     >>> load("data").unit("payroll")["currency"]
     'EUR'
     """
-    folder = find_folder(path)
-    try:
-        methodology = Methodology.read(folder / FILE)
-    except RegisterError as error:
-        raise RegisterError(error.problems, folder) from None
-    tables = {name: read_table(folder, name, methodology) for name in TABLES}
+    source = find_register(path)
+    methodology, tables = read_tables(source)
     problems = [problem for table in tables.values() for problem in table.problems]
     problems.extend(check_references(tables))
     if problems:
-        raise RegisterError(problems, folder)
+        raise RegisterError(problems, source)
     rated_in = {row.period for row in tables["ratings"].rows.values()}
     periods = tuple(sorted(map(Period.parse, rated_in), key=lambda period: period.last_day))
-    return Register(folder, methodology, periods, **{name: _frame(table) for name, table in tables.items()})
+    return Register(source, methodology, periods, **{name: _frame(table) for name, table in tables.items()})
+
+
+def read_tables(source: Path) -> tuple[Methodology, dict[str, Table]]:
+    """The methodology and the tables, each checked by itself; raises RegisterError where there is no methodology."""
+    if source.is_file():
+        from riskcalc.workbook_tables import read_workbook
+
+        return read_workbook(source)
+    for _ in range(5):
+        settle(source)
+        before = _stamps(source)
+        found = _read_folder(source)
+        if _stamps(source) == before:
+            return found
+    raise UsageError(f"{source} changes while it is read; try again.")
+
+
+def _stamps(folder: Path) -> list[tuple[str, int, int, int]]:
+    """What tells that a file of the register was replaced while others were read."""
+    states = [
+        (path.name, path.stat())
+        for path in (folder / FILE, *(folder / f"{name}.csv" for name in TABLES))
+        if path.exists()
+    ]
+    return [(name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states]
+
+
+def _read_folder(folder: Path) -> tuple[Methodology, dict[str, Table]]:
+    try:
+        methodology = Methodology.read(folder / FILE)
+    except RegisterError as error:
+        books = [] if (folder / FILE).exists() else sorted(path.name for path in folder.glob("*.xlsx"))
+        if books and not any(folder.glob("*.csv")):
+            named = " and ".join(str(folder / name) for name in books[:3])
+            raise UsageError(f"{folder} holds no CSV files, but {named}: name the workbook itself.") from None
+        raise RegisterError(error.problems, folder) from None
+    return methodology, {name: read_table(folder, name, methodology) for name in TABLES}
+
+
+def find_register(path: str | Path) -> Path:
+    """The folder or workbook called ``path``, here or in a parent; raises UsageError, with the places, for neither."""
+    wanted = Path(path)
+    for place in _places(wanted):
+        if place.is_dir() or (place.is_file() and place.suffix.lower() in (".xlsx", ".xlsm", ".xls")):
+            return place
+    if wanted.is_file():
+        raise UsageError(f"{str(path)!r} is a file; a register is the folder that holds its files, or one .xlsx file.")
+    raise _nowhere(wanted)
 
 
 def find_folder(path: str | Path) -> Path:
     """The folder called ``path``, here or in a parent; raises UsageError, with the places, if there is none."""
-    wanted, here = Path(path), Path.cwd()
-    places = [wanted] if wanted.is_absolute() else [parent / wanted for parent in (here, *here.parents)]
-    for place in places:
+    for place in _places(Path(path)):
         if place.is_dir():
             return place
-    if wanted.is_file():
-        raise UsageError(f"{str(path)!r} is a file; a register is the folder that holds its files.")
-    where = "" if wanted.is_absolute() else f" in {here} or above it"
-    raise UsageError(f"There is no folder {str(path)!r}{where}.")
+    if Path(path).is_file():
+        raise UsageError(f"{str(path)!r} is a file; what changes a register needs the folder that holds its CSV files.")
+    raise _nowhere(Path(path))
+
+
+def _places(wanted: Path) -> list[Path]:
+    here = Path.cwd()
+    return [wanted] if wanted.is_absolute() else [parent / wanted for parent in (here, *here.parents)]
+
+
+def _nowhere(wanted: Path) -> UsageError:
+    where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it"
+    return UsageError(f"There is no folder {str(wanted)!r}{where}.")
 
 
 def _frame(table: Table) -> pd.DataFrame:
@@ -247,13 +298,8 @@ def _frame(table: Table) -> pd.DataFrame:
 
 def _dtype(model: type[Row], column: str) -> str:
     """The dtype that holds a column without loss; a missing value stays missing in each."""
-    kind: Any = model.model_fields[column].annotation
-    optional = get_origin(kind) in (Union, types.UnionType)
-    if optional:
-        kind = next(part for part in get_args(kind) if part is not type(None))
-    if get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    boolean = "boolean" if optional else "bool"
+    kind = kind_of(model, column)
+    boolean = "boolean" if may_be_blank(model, column) else "bool"
     known: Mapping[Any, str] = {int: "Int64", date: "datetime64[s]", bool: boolean, str: "str"}
     return known.get(kind, "str" if get_origin(kind) is Literal else "object")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
@@ -398,3 +399,20 @@ TABLES: dict[str, type[Row]] = {
     "training": Training,
     "scoping": Scoping,
 }
+
+
+def kind_of(model: type[Row], column: str) -> Any:
+    """The type that a column's values have where they are given: str, int, Decimal, date, bool, a Literal or a tuple.
+
+    >>> kind_of(Risk, "loss_low").__name__
+    'Decimal'
+    """
+    kind: Any = model.model_fields[column].annotation
+    if may_be_blank(model, column):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def may_be_blank(model: type[Row], column: str) -> bool:
+    """Whether a column's type has a place for a value that is missing."""
+    return get_origin(model.model_fields[column].annotation) in (Union, types.UnionType)

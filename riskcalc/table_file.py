@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from riskcalc.errors import Problem, RegisterError, UsageError
@@ -18,17 +16,6 @@ from riskcalc.reading import cell_problem, read_table
 from riskcalc.schema import TABLES
 
 Cells = dict[str, str]
-_PATIENCE = 10  # seconds that a writer waits for another
-
-
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold a register for writing, so that no two programs change it at once; raises UsageError if one does."""
-    try:
-        with FileLock(folder / ".lock", timeout=_PATIENCE):
-            yield
-    except Timeout:
-        raise UsageError(f"Another program is changing {folder}; nothing was written. Try again.") from None
 
 
 def find_row(folder: Path, table: str, key: Mapping[str, str], methodology: Methodology) -> Cells | None:
@@ -48,21 +35,39 @@ def put_row(folder: Path, table: str, key: Mapping[str, str], cells: Cells | Non
     path = folder / f"{table}.csv"
     found = _matching(folder, table, key, methodology)
     text = path.read_bytes().decode("utf-8")
-    ending = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
-    lines = list(io.StringIO(text, newline=""))
-    header = next(csv.reader(lines))
-    new = "" if cells is None else _as_line(cells, [column.lstrip("\ufeff") for column in header], ending)
     if cells is not None:
-        check_row(table, cells, methodology, found[0][0] if found else len(lines) + 1)
-    if found:
-        start = found[0][0] - 1
-        length = _length(lines[start:])
-        lines[start : start + length] = [new] if new else []
-    elif new:
-        if not lines[-1].endswith(("\n", "\r")):
-            lines[-1] += ending
-        lines.append(new)
-    write_whole(path, "".join(lines).encode())
+        lines = len(list(io.StringIO(text, newline="")))
+        check_row(table, cells, methodology, found[0][0] if found else lines + 1)
+    added = [cells] if cells is not None and not found else []
+    write_whole(path, rewritten(text, {line: cells for line, _ in found[:1]}, added).encode())
+
+
+def rewritten(text: str, changed: Mapping[int, Cells | None], added: Iterable[Cells]) -> str:
+    """A file's text with other cells in the rows that start at some lines, or, with None, without them; and more rows.
+
+    Every other byte stays. Columns and line ends are the file's own.
+    """
+    ending = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
+    lines, new, at = list(io.StringIO(text, newline="")), list[str](), 0
+    header = [column.lstrip("\ufeff") for column in next(csv.reader(lines))]
+    for start in sorted(changed):
+        cells = changed[start]
+        new.extend(lines[at : start - 1])
+        new.extend([] if cells is None else [_as_line(cells, header, ending)])
+        at = start - 1 + _length(lines[place] for place in range(start - 1, len(lines)))
+    new.extend(lines[at:])
+    for cells in added:
+        if not new[-1].endswith(("\n", "\r")):
+            new[-1] += ending
+        new.append(_as_line(cells, header, ending))
+    return "".join(new)
+
+
+def as_file(columns: list[str], rows: Iterable[Cells]) -> str:
+    """A table's file in its canonical form."""
+    return "".join(
+        [_as_line({name: name for name in columns}, columns, "\n"), *(_as_line(row, columns, "\n") for row in rows)]
+    )
 
 
 def _matching(folder: Path, table: str, key: Mapping[str, str], methodology: Methodology) -> list[tuple[int, Cells]]:
@@ -93,11 +98,11 @@ def _is_unicode(text: str) -> bool:
 
 def _as_line(cells: Cells, header: list[str], ending: str) -> str:
     out = io.StringIO(newline="")
-    csv.writer(out, lineterminator=ending).writerow([cells.get(column, "") for column in header])
-    return out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerow([cells.get(column, "") for column in header])  # quotes \r and \n
+    return out.getvalue().removesuffix("\r\n") + ending
 
 
-def _length(lines: list[str]) -> int:
+def _length(lines: Iterable[str]) -> int:
     """How many lines the record at the start takes."""
     reader = csv.reader(lines)
     next(reader)

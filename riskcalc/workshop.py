@@ -19,10 +19,11 @@ import pandas as pd
 
 from riskcalc import workshop_log
 from riskcalc.errors import RiskcalcError, UsageError
+from riskcalc.holding import held
 from riskcalc.period import Period
-from riskcalc.register import Register, load
+from riskcalc.register import Register, find_folder, load
 from riskcalc.scoring import AXES
-from riskcalc.table_file import Cells, check_row, find_row, held, put_row
+from riskcalc.table_file import Cells, check_row, find_row, put_row
 from riskcalc.what_if import Rating, what_if, with_ratings
 from riskcalc.workshop_log import Decision
 from riskcalc.workshop_store import Store, beside
@@ -416,7 +417,7 @@ def votes_address(folder: Path, votes: str = "") -> str:
 def _opened(
     business_unit: str, period: str, data_dir: str, votes: str, create: bool = False
 ) -> tuple[Register, Period, Store]:
-    whole = load(data_dir)
+    whole = load(find_folder(data_dir))  # never a workbook: decisions go into ratings.csv
     register = whole.only(business_unit)
     return register, _period(whole, period), Store(votes_address(whole.source, votes), create)
 

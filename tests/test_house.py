@@ -67,13 +67,22 @@ def test_every_constraint_is_a_version_and_no_address() -> None:
 def test_help_loads_no_pandas() -> None:
     """`riskcalc --help` answers at once."""
     code = "from riskcalc.cli import main\nmain(['--help'], standalone_mode=False)"
-    assert not loaded_by(code) & {"pandas", "numpy", "plotly", "papermill", "nbconvert"}
+    assert not loaded_by(code) & {"pandas", "numpy", "plotly", "papermill", "nbconvert", "openpyxl"}
 
 
 def test_importing_riskcalc_loads_nothing_that_only_leaves_need() -> None:
     """Numbers need no kernel, no widget, no exporter."""
     code = "import riskcalc\nriskcalc.load, riskcalc.score, riskcalc.Matrix"
-    assert not loaded_by(code) & {"papermill", "ipywidgets", "nbconvert", "distributed", "plotly", "IPython", "jinja2"}
+    assert not loaded_by(code) & {
+        "papermill",
+        "ipywidgets",
+        "nbconvert",
+        "distributed",
+        "plotly",
+        "IPython",
+        "jinja2",
+        "openpyxl",
+    }
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
@@ -108,6 +117,10 @@ def test_numbers_know_no_pictures_and_no_runs(module: str) -> None:
         "cli",
         "progress",
         "assessment",
+        "workbook_write",
+        "workbook_template",
+        "workbook_results",
+        "workbook_import",
     }
     assert not imports(ROOT / "riskcalc" / f"{module}.py") & (shows | runs)
 
