@@ -91,10 +91,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     method = data / "methodology.toml"
     text = method.read_text("utf-8")
     named = json.dumps(" ".join(OURS[:12]), ensure_ascii=False)
-    for key in ('organisation = "Tarnbrook Services Group"', 'definition = "Would need several failures at once; not seen here or at comparable processors in ten years."'):  # fmt: skip
+    for key in ('organisation = "Tarnbrook Services Group"', 'classification = "Confidential"', 'definition = "Would need several failures at once; not seen here or at comparable processors in ten years."'):  # fmt: skip
         assert key in text
         text = text.replace(key, f"{key.partition(' = ')[0]} = {named}")
-    method.write_text(f"classification = {named}\n{text}", "utf-8")
+    method.write_text(text, "utf-8")
     for audience in ("", "board", "auditor", "unit", "public"):
         command = [sys.executable, "-m", "riskcalc.cli", "run", str(data), "--out", str(folder / "out"), "--static"]
         asked = ["--audience", audience] if audience else []
