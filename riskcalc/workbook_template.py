@@ -172,7 +172,7 @@ def _validate(
         if choice := choices.get(_list_name(name, column)):
             source = f"lists!${places[choice.name]}$3:${places[choice.name]}${len(choice.values) + 2}"
             rule = DataValidation("list", source, allow_blank=True, showErrorMessage=True, showInputMessage=True)
-            rule.error = f"Allowed: {', '.join(choice.values)}"[:255]
+            rule.error = f"Allowed: {', '.join(choice.values)}"[:225]
             if any(choice.meanings):
                 rule.promptTitle, rule.prompt = column[:32], _prompt(choice)
         elif target and not _is_list(TABLES[name], column):
