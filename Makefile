@@ -30,6 +30,7 @@ lab: $(VENV)/run ## Open the notebooks in JupyterLab
 bench: $(VENV)/dev ## Measure speed, as ratios within one run
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.workshop
+	$(BIN)/python -m benchmarks.readers
 	$(PIP) '.[bench]' && $(BIN)/python -m benchmarks.runs
 
 clean: ## Remove what was built, but no reports

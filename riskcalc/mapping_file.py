@@ -163,7 +163,7 @@ def _take(
                 name: columns[name].text(line, cell) if isinstance(cell, Odd) else cell for name, cell in theirs.items()
             }
             rows.append((line, _translated(part, ours, line, texts, silent)))
-    silent -= table.refused
+    silent -= {(line, name) for line, names in table.refused.items() for name in names}
     check_lines(table, ours, rows, methodology, part.header_row)
     taken.tables[part.name] = table
 

@@ -27,7 +27,7 @@ class Table:
 
     ``cells`` holds the text of every line, also of those that make no good row: one bad cell must neither hide
     another nor make problems of all the rows that point at it. ``whole`` says that every line's key is known.
-    ``refused`` are cells, by line and column, that hold what no text can say; their problems are told by the reader.
+    ``refused`` are cells, columns by line, that hold what no text can say; their problems are told by the reader.
     ``columns`` are those of the header. ``source`` is the file, and ``sheet`` its sheet, where it isn't the
     register's own CSV file; there, columns have ``letters``.
     """
@@ -37,7 +37,7 @@ class Table:
     sheet: str = ""
     letters: dict[str, str] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
-    refused: set[tuple[int, str]] = field(default_factory=set)
+    refused: dict[int, set[str]] = field(default_factory=dict)
     rows: dict[int, Any] = field(default_factory=dict)
     cells: dict[int, dict[str, str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -132,7 +132,7 @@ def _wrong_number(cells: list[str], header: list[str]) -> str:
 
 def _read_row(table: Table, line: int, methodology: Methodology) -> None:
     cells, model = table.cells[line], TABLES[table.name]
-    known = {column for at, column in table.refused if at == line} if table.refused else set[str]()
+    known = table.refused.get(line, set())
     try:
         row = model.model_validate(cells, context={"methodology": methodology})
     except ValidationError as error:
@@ -158,7 +158,7 @@ def _shortened_number(key: str) -> str:
 
 def _repeated_keys(table: Table) -> Iterator[Problem]:
     columns, seen = TABLES[table.name].primary_key, dict[tuple[str, ...], int]()
-    refused = {line for line, column in table.refused if column in columns}
+    refused = {line for line, names in table.refused.items() if names.intersection(columns)}
     for line, cells in table.cells.items():
         key = tuple(cells[column] for column in columns)
         if line not in refused and seen.setdefault(key, line) != line:

@@ -14,6 +14,8 @@ from riskcalc.period import Period
 from riskcalc.reading import Table
 from riskcalc.schema import TABLES, Ref, Row
 
+_MEANT = 50  # wrong names of a column for which what was meant is looked for
+
 
 def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
     """Problems that only show between rows: unknown references, cycles, periods of mixed kinds."""
@@ -32,10 +34,13 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
     if not target.whole:
         return
     known, several = target.keys, TABLES[table.name].model_fields[column].annotation == tuple[str, ...]
+    told: dict[str, str] = {}
     for line, cells in table.cells.items():
         for name in cells[column].split("|") if several else [cells[column]]:
             if name and name not in known:
-                yield table.problem(line, column, name, f"is not in {target.place}; {_some(known, name)}")
+                if name not in told:  # whose ids are all wrong is helped by the first few, and waits for no more
+                    told[name] = f"; {_some(known, name)}" if len(told) < _MEANT else ""
+                yield table.problem(line, column, name, f"is not in {target.place}{told[name]}")
 
 
 def _some(names: Iterable[str], seen: str, most: int = 12) -> str:

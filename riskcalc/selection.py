@@ -15,6 +15,7 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
+from riskcalc.csv_text import as_line, for_people
 from riskcalc.errors import Problem, RegisterError
 
 
@@ -96,12 +97,12 @@ def select(order: Sequence[int], size: int, seed: str) -> list[int]:
 
 
 def as_csv(population: Population, positions: Sequence[int]) -> str:
-    """The drawn items as CSV, with the line of the population file that each ends at."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["line", *population.columns])
-    writer.writerows([population.lines[position], *population.items[position]] for position in positions)
-    return text.getvalue()
+    """The drawn items as CSV, with the line of the population file that each ends at.
+
+    Testers open it in a spreadsheet: a text that would be a formula there begins with an apostrophe.
+    """
+    rows = ([str(population.lines[position]), *population.items[position]] for position in positions)
+    return "".join(as_line(map(for_people, row)) for row in (["line", *population.columns], *rows))
 
 
 def _draw(seed: str, below: int) -> int:

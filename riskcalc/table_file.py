@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from riskcalc.csv_text import as_line
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.methodology import Methodology
 from riskcalc.outputs import write_whole
@@ -97,9 +98,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _as_line(cells: Cells, header: list[str], ending: str) -> str:
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerow([cells.get(column, "") for column in header])  # quotes \r and \n
-    return out.getvalue().removesuffix("\r\n") + ending
+    return as_line([cells.get(column, "") for column in header], ending)
 
 
 def _length(lines: Iterable[str]) -> int:

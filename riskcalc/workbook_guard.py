@@ -36,6 +36,7 @@ class Limits:
     ratio: int = 200
     ratio_from: int = 10 * MB  # small parts may well be that repetitive
     token_bytes: int = 2 * MB
+    characters: int = 200 * MB
     cells: int = 5_000_000
     columns: int = 256
 
@@ -76,6 +77,7 @@ class Package:
 
     def __init__(self, archive: zipfile.ZipFile, limits: Limits) -> None:
         self._archive, self.limits, self._left = archive, limits, limits.inflated_bytes
+        self._characters = limits.characters
         self.names = set(archive.namelist())
 
     def parse(
@@ -91,7 +93,7 @@ class Package:
         if end := handlers.get("end"):
             parser.EndElementHandler = lambda tag: end(tag.rpartition(":")[2])
         if text := handlers.get("text"):
-            parser.CharacterDataHandler = text
+            parser.CharacterDataHandler = self._counted(text)
         parser.StartDoctypeDeclHandler = _no_document_type
         fed = 0
         for chunk in self._chunks(name):
@@ -100,6 +102,15 @@ class Package:
             if fed - parser.CurrentByteIndex > self.limits.token_bytes:
                 raise RefusedError(f"{name} holds a piece of markup of more than {self.limits.token_bytes:,} bytes")
         parser.Parse(b"", True)
+
+    def _counted(self, text: Callable[[str], object]) -> Callable[[str], None]:
+        def collect(characters: str) -> None:
+            self._characters -= len(characters)
+            if self._characters < 0:
+                raise RefusedError(f"holds more than {self.limits.characters:,} characters: not a register")
+            text(characters)
+
+        return collect
 
     def _chunks(self, name: str) -> Iterator[bytes]:
         with self._archive.open(name) as part:

@@ -217,7 +217,7 @@ def _differing(
     model = TABLES[old.name]
     for column, was in old.cells[at].items():
         text = new.cells[line].get(column, was)
-        if text == was or (line, column) in silent or (line, column) in new.refused:
+        if text == was or (line, column) in silent or column in new.refused.get(line, ()):
             continue
         numbers = column in model.model_fields and kind_of(model, column) in (int, Decimal)
         if not (numbers and _same_number(was, text)):
@@ -244,17 +244,18 @@ def _problems_after(made: Plan, tables: Mapping[str, Table]) -> Iterator[Problem
             yield from error.problems if not made.problems else ()
             return
     found = [problem for table in merged.values() for problem in table.problems]
+    places = {name: _by_key(table) for name, table in tables.items()}
     for problem in [*found, *check_references(merged)]:
-        yield from _traced(problem, merged[problem.file.removesuffix(".csv")], tables)
+        name = problem.file.removesuffix(".csv")
+        yield from _traced(problem, merged[name], tables.get(name), places.get(name, {}))
 
 
-def _traced(problem: Problem, merged: Table, tables: Mapping[str, Table]) -> Iterator[Problem]:
+def _traced(problem: Problem, merged: Table, new: Table | None, places: Mapping[Key, int]) -> Iterator[Problem]:
     """A problem of the merged table, where the person who can mend it finds it; nothing that was told already."""
-    new = tables.get(merged.name)
     cells = merged.cells.get(problem.line)
     key = tuple(cells[column] for column in TABLES[merged.name].primary_key) if cells else None
-    line = _by_key(new).get(key) if new and key else None
+    line = places.get(key) if key else None
     if new is None or line is None:
         yield replace(problem, allowed=f"{problem.allowed} (after the import)")
-    elif not any(at == line for at, _ in new.refused):
+    elif line not in new.refused:
         yield new.problem(line, problem.column, problem.value, problem.allowed)

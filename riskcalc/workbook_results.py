@@ -19,11 +19,11 @@ from riskcalc.period import Period
 from riskcalc.register import Register
 from riskcalc.workbook import letters
 from riskcalc.workbook_tables import RESULTS
-from riskcalc.workbook_write import HEADER, NUMBER, PLAIN, TITLE, Formula, Look, Sheets
+from riskcalc.workbook_write import HEADER, NUMBER, PLAIN, RUNNING, TITLE, Formula, Look, Sheets
 
 _METHOD, _LINES = f"'{RESULTS}method'", f"'{RESULTS}score lines'"
 _GRID_ROW = 4  # where the matrix stands on the sheet about the method: its header row
-_LABEL = Look(bold=True, wrap=True)
+_LABEL = Look(bold=True)
 _VIEWS = {
     "inherent": "before controls",
     "claimed": "controls at their word",
@@ -50,7 +50,7 @@ def _method(sheets: Sheets, register: Register, period: Period, as_of: date) -> 
     matrix, methodology = register.methodology.matrix, register.methodology
     sheet = sheets.sheet(f"{RESULTS}method", [30, *[16] * 10], tab="#26323d")
     sheets.row(sheet, [f"{methodology.organisation}: risks to financial reporting, {period.name}"], TITLE)
-    sheets.row(sheet, [f"As of {as_of}. Content of the register (SHA-256): {register.fingerprint()}"])
+    sheets.row(sheet, [f"As of {as_of}. Content of the register (SHA-256): {register.fingerprint()}"], RUNNING)
     sheets.row(sheet, ["The level of a risk: its likelihood (rows), its impact (columns)"], _LABEL)
     sheets.row(sheet, ["", *matrix.impact], HEADER)
     for name, row in zip(matrix.likelihood, matrix.grid, strict=True):
@@ -60,7 +60,7 @@ def _method(sheets: Sheets, register: Register, period: Period, as_of: date) -> 
     for place, level in enumerate(matrix.levels):
         sheets.row(sheet, [level.name], _colours(matrix, [place]))
     for line in _legend(register):
-        sheets.row(sheet, line, [_LABEL, PLAIN])
+        sheets.row(sheet, line, [_LABEL, RUNNING])
 
 
 def _legend(register: Register) -> Iterator[list[str]]:
@@ -105,7 +105,7 @@ def _matrices(sheets: Sheets, scores: pd.DataFrame, matrix: Matrix) -> None:
         sheets.row(sheet, [])
         sheets.row(sheet, [f"{view.capitalize()}: {words}"], _LABEL)
         for likelihood in range(len(matrix.likelihood), 0, -1):
-            cells = ["\n".join(held.get((likelihood, impact), [])) for impact in range(1, len(matrix.impact) + 1)]
+            cells = [", ".join(held.get((likelihood, impact), [])) for impact in range(1, len(matrix.impact) + 1)]
             name = f"{likelihood} {matrix.likelihood[likelihood - 1]}"
             sheets.row(sheet, [name, *cells], [HEADER, *_colours(matrix, matrix.grid[likelihood - 1])])
         sheets.row(sheet, ["", *(f"{number} {name}" for number, name in enumerate(matrix.impact, 1))], HEADER)

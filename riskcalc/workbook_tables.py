@@ -184,7 +184,7 @@ class ColumnOfOurs:
             return cell.text
         if cell.kind == "date" and self._dates and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", cell.text):
             return cell.text
-        self._table.refused.add((row, self._name))
+        self._table.refused.setdefault(row, set()).add(self._name)
         self._table.tell(row, self._name, cell.text, self._advice(cell))
         return ""
 

@@ -79,7 +79,7 @@ def _table(
     _validate(sheet, name, columns, choices, tables or {})
     for place in range(len(columns)):
         sheet.column_dimensions[letters(place)].number_format = "@"
-    sheet.append([sheets.cell(sheet, column, HEADER, told[column]) for column in columns])
+    sheets.put(sheet, [sheets.cell(sheet, column, HEADER, told[column]) for column in columns])
     for cells in table.cells.values() if table else ():
         sheets.row(sheet, [cells[column] for column in columns], TEXT)
     sheet.auto_filter.ref = f"A1:{letters(len(columns) - 1)}{len(table.cells) + 1 if table else 1}"
@@ -172,7 +172,7 @@ def _validate(
         if choice := choices.get(_list_name(name, column)):
             source = f"lists!${places[choice.name]}$3:${places[choice.name]}${len(choice.values) + 2}"
             rule = DataValidation("list", source, allow_blank=True, showErrorMessage=True, showInputMessage=True)
-            rule.error = f"Allowed: {', '.join(choice.values)}"[:255]
+            rule.error = f"Allowed: {', '.join(choice.values)}"[:225]
             if any(choice.meanings):
                 rule.promptTitle, rule.prompt = column[:32], _prompt(choice)
         elif target and not _is_list(TABLES[name], column):

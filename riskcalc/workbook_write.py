@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LONGEST = 32_767  # characters that a cell can hold, counted as Excel counts them: in UTF-16
 _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 _QUOTED = tuple("=+-@\t\r\n|%'\"＝＋－＠")
+_LINE, _MOST = 13.5, 30  # the height of a line in points, and how many lines a row shows at most
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _DAY = b"1980-01-01T00:00:00Z"
 
@@ -52,6 +53,7 @@ class Look:
 TEXT = Look(number_format="@", wrap=True)
 HEADER = Look(fill="#26323d", ink="#ffffff", bold=True, number_format="@", wrap=True)
 PLAIN = Look(wrap=True)
+RUNNING = Look()
 TITLE = Look(bold=True, size=14)
 NUMBER = Look(number_format="0.00")
 
@@ -81,6 +83,12 @@ def unfit(table: Any) -> list[Problem]:
     ]
 
 
+def _lines(text: object, widths: Sequence[float], column: int) -> int:
+    """How many lines a text takes in its column, about."""
+    width = widths[column] if column < len(widths) else 10
+    return sum(1 + int(len(line) / (width * 1.05)) for line in text.split("\n")) if isinstance(text, str) else 1
+
+
 class Sheets:
     """A workbook being written, sheet by sheet, row by row; nothing of what is written is kept in memory."""
 
@@ -88,6 +96,8 @@ class Sheets:
         from openpyxl import Workbook as New
 
         self.book: Workbook = New(write_only=True)
+        self._rows: dict[str, int] = {}
+        self._widths: dict[str, Sequence[float]] = {}
         self._values: dict[str, list[str | float | None]] = {}
         self._styles: dict[tuple[Look, bool], Any] = {}
 
@@ -96,6 +106,7 @@ class Sheets:
         from openpyxl.utils import get_column_letter
 
         made = self.book.create_sheet(name)
+        self._widths[name] = widths
         for place, width in enumerate(widths, 1):
             made.column_dimensions[get_column_letter(place)].width = width
         if frozen:
@@ -109,7 +120,19 @@ class Sheets:
     def row(self, sheet: Any, values: Iterable[object], look: Look | Sequence[Look] = PLAIN) -> None:
         """Add a row; texts are texts, whatever they begin with."""
         looks = [look] if isinstance(look, Look) else look
-        sheet.append([self.cell(sheet, value, looks[at % len(looks)]) for at, value in enumerate(values)])
+        self.put(sheet, [self.cell(sheet, value, looks[at % len(looks)]) for at, value in enumerate(values)])
+
+    def put(self, sheet: Any, cells: Sequence[Any]) -> None:
+        """Add a row of cells, high enough for its texts: not every spreadsheet sees to that when it opens a file."""
+        row = self._rows[sheet.title] = self._rows.get(sheet.title, 0) + 1
+        lines = [
+            _lines(cell.value, self._widths[sheet.title], at)
+            for at, cell in enumerate(cells)
+            if cell.alignment.wrap_text
+        ]
+        if (most := max(lines, default=1)) > 1:
+            sheet.row_dimensions[row].height = _LINE * min(most, _MOST)
+        sheet.append(cells)
 
     def cell(self, sheet: Any, value: object, look: Look, note: str = "") -> WriteOnlyCell:
         """A cell."""

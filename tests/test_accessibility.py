@@ -28,10 +28,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "2026-H1"
 
 
-@pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize(
-    "name",
-    ["index", "payments", "payments.static", "board/index", "board/claims", "auditor/index", "auditor/loans", "unit/payroll", "public/index", "public/claims"],
+    ("name", "width"),
+    [
+        ("index", 390), ("index", 1440), ("payments", 390), ("payments", 1440), ("payments.static", 390),
+        ("board/index", 1440), ("board/claims", 390), ("auditor/index", 390), ("auditor/loans", 1440),
+        ("unit/payroll", 1440), ("public/index", 390), ("public/claims", 1440),
+    ],
 )  # fmt: skip
 def test_axe_finds_nothing(browser: Any, folder: Path, name: str, width: int) -> None:
     """WCAG 2.2 A and AA, and what else axe holds for good practice."""

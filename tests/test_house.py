@@ -132,6 +132,13 @@ def test_leaves_are_imported_by_leaves_only(leaf: str) -> None:
     assert users <= {"cli", "batch", "progress", "worker", "papermill_engine"}
 
 
+@pytest.mark.parametrize("leaf", ["workbook_template", "workbook_results", "workbook_import", "mapping_file", "excel"])
+def test_what_writes_workbooks_is_used_by_its_commands_only(leaf: str) -> None:
+    """Deleting the Excel commands and what they write with breaks nothing else, reading workbooks included."""
+    users = {module.stem for module in MODULES if leaf in imports(module)}
+    assert users <= {"cli_excel", "excel", "workbook_import"}
+
+
 def test_files_stay_small() -> None:
     """Somebody new can read any file in one sitting."""
     lengths = {module.name: len(module.read_text("utf-8").splitlines()) for module in MODULES}

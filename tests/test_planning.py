@@ -189,3 +189,15 @@ def test_plan_prints_a_line_for_every_control_and_json_for_machines() -> None:
     values = json.loads(CliRunner().invoke(main, ["plan", str(SAMPLE), "--unit", "loans", "--json"]).output)
     assert {value["unit_id"] for value in values} == {"loans"}
     assert [line.split()[1] for line in text.splitlines()[:-1]] == [value["control_id"] for value in values]
+
+
+def test_a_drawn_item_is_no_formula_in_a_spreadsheet(small: Path, tmp_path: Path) -> None:
+    """Testers open the drawn items in Excel: what somebody wrote into the system they come from isn't worked out there."""
+    population = tmp_path / "population.csv"
+    population.write_text('item,amount\n"=HYPERLINK(""x"")",-12.50\n＝1,+3\n@x,"\t=1"\n', "utf-8")
+    result = CliRunner().invoke(
+        main, ["plan", str(small), "--control", "A-C1", "--population", str(population), "--size", "3"]
+    )
+    rows = list(csv.reader(result.stdout.splitlines()))[1:]
+    assert sorted(row[1] for row in rows) == ['\'=HYPERLINK("x")', "'@x", "'＝1"]
+    assert sorted(row[2] for row in rows) == ["'\t=1", "+3", "-12.50"]

@@ -287,3 +287,16 @@ def test_cells_and_rows_may_leave_out_where_they_stand(book: Path) -> None:
     with open_workbook(book) as opened:
         rows = opened.grid("mappings").rows
     assert rows == [(1, ["a\rb", Odd("number", "0.001")]), (2, ["", Odd("boolean", "FALSE")])]
+
+
+def test_ids_that_are_all_wrong_are_told_in_a_moment(tmp_path: Path, small: Path) -> None:
+    """Thousands of ids that became numbers, and thousands that are unknown, are problems, not an endless wait."""
+
+    def edit(book: Any) -> None:
+        for number in range(5000):
+            book["training"].append([number, "alpha", "P", "T", "2026-03-31", "", ""])
+            book["mappings"].append([f"A-X{number}", "ISO", "1"])
+
+    found = problems(write_workbook(tmp_path / "register.xlsx", small, edit))
+    assert len(found) == 10_000
+    assert [each.allowed for each in found if each.sheet == "mappings"][-1] == "is not in sheet controls"

@@ -176,6 +176,12 @@ def test_too_many_cells_are_refused(book: Path, monkeypatch: pytest.MonkeyPatch)
     assert "holds more cells than a register can have" in refused(book)
 
 
+def test_too_much_text_is_refused(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text that packs well enough to pass every other limit isn't collected for ever."""
+    monkeypatch.setattr("riskcalc.workbook_guard.guarded.__wrapped__.__defaults__", (Limits(characters=2000),))
+    assert "holds more than 2,000 characters" in refused(book)
+
+
 def test_a_bomb_costs_no_memory(book: Path) -> None:
     """Half a gigabyte of nothing in half a megabyte is refused within a few megabytes of memory."""
     bomb(book, "xl/sharedStrings.xml", 400)

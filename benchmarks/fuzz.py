@@ -1,8 +1,8 @@
-"""The readers, fuzzed by atheris: ``python tests/fuzz/readers.py csv|sheet|part|file [CORPUS] -max_total_time=600``.
+"""The readers, fuzzed by atheris: ``python -m benchmarks.fuzz KIND CORPUS``, KIND being csv, sheet, part or file.
 
-Not collected by pytest. Whatever the bytes, a reader ends with its rows or with a RiskcalcError; anything else is a
-finding, to be kept as a test. ``sheet`` and ``part`` put the bytes into a workbook as its sheet, or as one of its other
-parts: zip files that are mutated as a whole (``file``) seldom get past their checksums.
+Further options are libFuzzer's, such as -max_total_time=600. Whatever the bytes, a reader ends with its rows or with a
+RiskcalcError; anything else is a finding, to be kept as a test. ``sheet`` and ``part`` put the bytes into a workbook as
+its sheet, or as another of its parts: zip files that are mutated as a whole (``file``) seldom get past their checksums.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["riskcalc", "zipfile", "csv"]):
     from riskcalc.workbook import open_workbook
     from riskcalc.workbook_tables import read_sheet, read_workbook
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 FOLDER = Path(tempfile.mkdtemp(prefix="riskcalc-fuzz-"))
 METHODOLOGY = Methodology.read(ROOT / "data" / "methodology.toml")
 PARTS = ["xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/y.xml", "xl/s.xml"]
@@ -39,7 +39,8 @@ def template() -> dict[str, bytes]:
 
 VALID = template()
 CELLS = (
-    b'<worksheet><cols><col min="1" max="2" hidden="1"/></cols><sheetData><row r="1" hidden="1"><c r="A1" t="s"><v>0</v></c>'
+    b'<worksheet><cols><col min="1" max="2" hidden="1"/></cols><sheetData>'
+    b'<row r="1" hidden="1"><c r="A1" t="s"><v>0</v></c>'
     b'<c r="B1" t="b"><v>1</v></c><c r="C1" s="1"><f>1</f><v>45000</v></c><c t="inlineStr"><is><r><t>a_x000D_</t></r>'
     b'<rPh><t>b</t></rPh></is></c></row></sheetData><mergeCells><mergeCell ref="A1:B2"/></mergeCells></worksheet>'
 )

@@ -1,0 +1,104 @@
+"""Reading 200,000 rows, measured: ``python -m benchmarks.readers [ROWS]``. Ours against bare csv and bare openpyxl.
+
+Every reading runs in a process of its own, which also tells its peak memory. Ours checks every cell and reference.
+"""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from riskcalc.reading import read_table
+from riskcalc.register import read_tables
+from riskcalc.table_file import as_file
+from riskcalc.workbook_template import write_register
+from riskcalc.workbook_write import Sheets
+
+ROOT = Path(__file__).parent.parent
+MEASURE = """
+import re, sys, time
+from pathlib import Path
+folder = Path(sys.argv[1])
+{imports}
+start = time.perf_counter()
+{code}
+seconds = time.perf_counter() - start
+peak = re.search(r"VmHWM:\\s+([0-9]+)", Path("/proc/self/status").read_text())[1]
+print(seconds, int(peak) / 1024, len(found))
+"""
+READINGS = {
+    "bare csv.reader": (
+        "import csv",
+        "found = list(csv.reader(open(folder / 'data' / 'ratings.csv', newline='', encoding='utf-8')))",
+    ),
+    "riskcalc, CSV": (
+        "from riskcalc.reading import read_table\nfrom riskcalc.methodology import Methodology\n"
+        "methodology = Methodology.read(folder / 'data' / 'methodology.toml')",
+        "table = read_table(folder / 'data', 'ratings', methodology)\nassert not table.problems\nfound = table.rows",
+    ),
+    "bare openpyxl, read_only": (
+        "import openpyxl",
+        "sheet = openpyxl.load_workbook(folder / 'big.xlsx', read_only=True)['ratings']\n"
+        "found = list(sheet.iter_rows(values_only=True))",
+    ),
+    "riskcalc, cells of the sheet": (
+        "from riskcalc.workbook import open_workbook",
+        "with open_workbook(folder / 'big.xlsx') as book:\n    found = book.grid('ratings').rows",
+    ),
+    "riskcalc, xlsx": (
+        "from riskcalc.workbook_tables import read_workbook",
+        "table = read_workbook(folder / 'big.xlsx')[1]['ratings']\nassert not table.problems\nfound = table.rows",
+    ),
+}
+
+
+def write(folder: Path, rows: int) -> None:
+    """The sample register with many ratings, as CSV files and as a workbook."""
+    data = folder / "data"
+    data.mkdir()
+    for path in (ROOT / "data").iterdir():
+        (data / path.name).write_bytes(path.read_bytes())
+    with open(data / "ratings.csv", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    many = [{**lines[place % len(lines)], "risk_id": f"R{place:06}"} for place in range(rows)]
+    (data / "ratings.csv").write_text(as_file(list(lines[0]), many), "utf-8", newline="")
+    methodology, tables = read_tables(data)
+    tables["ratings"] = read_table(data, "ratings", methodology)
+    sheets = Sheets()
+    write_register(sheets, (data / "methodology.toml").read_text("utf-8"), methodology, tables)
+    (folder / "big.xlsx").write_bytes(sheets.as_bytes())
+
+
+def measured(name: str, folder: Path) -> tuple[float, float, int]:
+    """Seconds, peak megabytes and rows of a reading, the better of two runs."""
+    imports, code = READINGS[name]
+    runs = []
+    for _ in range(2):
+        command = [sys.executable, "-c", MEASURE.format(imports=imports, code=code), str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        seconds, peak, found = done.stdout.split()
+        runs.append((float(seconds), float(peak), int(found)))
+    return min(runs)
+
+
+def main() -> None:
+    """Print the table."""
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder, rows)
+        sizes = [(folder / file).stat().st_size / 1e6 for file in ("data/ratings.csv", "big.xlsx")]
+        print(f"{rows:,} ratings of 13 columns: CSV {sizes[0]:.1f} MB, xlsx {sizes[1]:.1f} MB")
+        print(f"{'reading':<30} {'seconds':>8} {'peak MB':>8} {'rows':>8} {'ratio':>6}")
+        base = 0.0
+        for reading in READINGS:
+            seconds, peak, found = measured(reading, folder)
+            base = seconds if reading.startswith("bare") else base
+            print(f"{reading:<30} {seconds:8.2f} {peak:8.0f} {found:8,} {seconds / base:6.2f}")
+
+
+if __name__ == "__main__":
+    main()
