@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -300,3 +301,16 @@ def test_check_and_plan_take_a_workbook(tmp_path: Path, small: Path) -> None:
         f"{path}: no problems; 7 findings; 2 units, 3 risks, 4 controls.",
     )
     assert CliRunner().invoke(main, ["plan", str(path)]).exit_code == 0
+
+
+def test_a_run_of_a_workbook_gives_the_results_of_its_folder(tmp_path: Path) -> None:
+    """Whoever keeps the register in Excel gets the same pages' numbers."""
+    data = write_register(tmp_path / "data")
+    invoke("export", str(tmp_path / "register.xlsx"), str(data))
+    results = []
+    for source in (data, tmp_path / "register.xlsx"):
+        out = tmp_path / f"out-{source.name}"
+        command = [sys.executable, "-m", "riskcalc.cli", "run", str(source), "--unit", "alpha", "--out", str(out)]
+        subprocess.run(command, check=True, capture_output=True)
+        results.append((out / "2026-H1" / "alpha.json").read_text("utf-8"))
+    assert results[0] == results[1]
