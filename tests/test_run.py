@@ -41,7 +41,8 @@ class FakeEngine:
         if status != "ok":
             return Outcome(status, 0.1, error=f"{job.unit_id} went wrong")
         result = json.dumps({"breaches": 1}).encode()
-        return Outcome("ok", 0.1, {".html": f"page of {job.unit_id}".encode(), ".json": result})
+        page, notebook = (f"{kind} of {job.unit_id}".encode() for kind in ("page", "notebook"))
+        return Outcome("ok", 0.1, {".html": page, ".ipynb": notebook, ".json": result})
 
     def stop(self) -> None:
         self.stopped = True
