@@ -23,7 +23,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("accessible")
     for audience in ("", "board", "auditor", "unit", "public"):
         command = [sys.executable, "-m", "riskcalc.cli", "run", str(SAMPLE), "--out", str(out), "--static"]
-        asked = ["--audience", audience] if audience else []
+        asked = ["--audience", audience] if audience else ["--unit", "payments", "--unit", "payroll"]
+        asked += {
+            "board": ["--unit", "claims"],
+            "auditor": ["--unit", "loans"],
+            "unit": ["--unit", "payroll"],
+            "public": ["--unit", "claims"],
+        }.get(audience, [])
         subprocess.run([*command, *asked], check=True, capture_output=True, cwd=ROOT)
     return out / "2026-H1"
 

@@ -85,7 +85,7 @@ def rename(rows: dict[str, list[dict[str, str]]]) -> None:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The pages for every audience, of a register whose every text is hostile."""
+    """The pages of a register whose every text is hostile: all chapters, those that differ for the board, the public's."""
     folder = tmp_path_factory.mktemp("hostile")
     data = write_register(folder / "data", rename)
     method = data / "methodology.toml"
@@ -95,9 +95,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         assert key in text
         text = text.replace(key, f"{key.partition(' = ')[0]} = {named}")
     method.write_text(text, "utf-8")
-    for audience in ("", "board", "auditor", "unit", "public"):
-        command = [sys.executable, "-m", "riskcalc.cli", "run", str(data), "--out", str(folder / "out"), "--static"]
-        asked = ["--audience", audience] if audience else []
+    for audience in ("", "board", "public"):  # what auditors and units see is part of the first
+        command = [sys.executable, "-m", "riskcalc.cli", "run", str(data), "--out", str(folder / "out")]
+        asked = ["--audience", audience] if audience else ["--static"]
         done = subprocess.run([*command, *asked, "--pptx"], check=False, capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 0, done.stderr[-2000:]
     return sorted((folder / "out").rglob("*.html"))
@@ -112,7 +112,7 @@ def test_every_table_has_text_fields_that_are_tried() -> None:
 
 def test_hostile_text_is_shown_and_nothing_of_it_runs(browser: Any, pages: list[Path]) -> None:
     """Dialogs, errors, requests: none, with scripts or without; the text stands there, character by character."""
-    assert len(pages) == 2 * (3 * 4 + 2)
+    assert len(pages) == 2 * 3 + 3 + 3
     for path in pages:
         opened = Opened(browser, path, wait=b'id="plotly-gzip"' in path.read_bytes())
         opened.page.wait_for_timeout(100)
@@ -131,7 +131,6 @@ def test_hostile_text_makes_slides_that_open(pages: list[Path]) -> None:
     assert len(decks) >= 3
     for deck in decks:
         slides = Presentation(io.BytesIO(deck.read_bytes())).slides
-        assert STRINGS[0] in "".join(
-            shape.text_frame.text for slide in slides for shape in slide.shapes if shape.has_text_frame
-        )
+        told = "".join(shape.text_frame.text for slide in slides for shape in slide.shapes if shape.has_text_frame)
+        assert (OURS[0] if deck.stem == "index" else STRINGS[0]) in told
         assert all(b"<script" not in zipfile.ZipFile(deck).read(name) for name in zipfile.ZipFile(deck).namelist())
