@@ -22,6 +22,7 @@ lint: $(VENV)/dev ## Check style, types and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/nbstripout --verify --keep-count --keep-id notebooks/*.ipynb
 
 lab: $(VENV)/run ## Open the notebooks in JupyterLab

@@ -16,7 +16,7 @@ import numpy as np
 
 import riskcalc
 from riskcalc import loss
-from riskcalc.scoring import residual
+from riskcalc.assessment.scoring import residual
 
 ROOT = Path(__file__).parent.parent
 RUNS = 7
@@ -52,7 +52,7 @@ def start_up() -> None:
         "<= 1.3",
     )
     row("import riskcalc", seconds(python("import riskcalc")), "import pandas", pandas, "<= 1.3")
-    help_text = seconds(python("from riskcalc.cli import main; main(['--help'])"))
+    help_text = seconds(python("from riskcalc.cli.main import main; main(['--help'])"))
     row("riskcalc --help", help_text, "python -c pass", seconds(python("pass")), "no pandas")
 
 

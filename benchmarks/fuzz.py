@@ -18,10 +18,10 @@ import atheris
 
 with atheris.instrument_imports(include=["riskcalc", "zipfile", "csv"]):
     from riskcalc.errors import RiskcalcError
-    from riskcalc.methodology import Methodology
-    from riskcalc.reading import read_table
-    from riskcalc.workbook import open_workbook
-    from riskcalc.workbook_tables import read_sheet, read_workbook
+    from riskcalc.register.checked_rows import read_table
+    from riskcalc.register.methodology import Methodology
+    from riskcalc.register.xlsx_cells import open_workbook
+    from riskcalc.register.xlsx_tables import read_sheet, read_workbook
 
 ROOT = Path(__file__).parent.parent
 FOLDER = Path(tempfile.mkdtemp(prefix="riskcalc-fuzz-"))
@@ -31,7 +31,7 @@ PARTS = ["xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/y.xml", "xl/s.xml"
 
 def template() -> dict[str, bytes]:
     """The parts of a small valid workbook."""
-    from riskcalc.excel import template as made
+    from riskcalc.excel.commands import template as made
 
     with zipfile.ZipFile(io.BytesIO(made())) as archive:
         return {name: archive.read(name) for name in archive.namelist()}

@@ -11,11 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from riskcalc.reading import read_table
-from riskcalc.register import read_tables
-from riskcalc.table_file import as_file
-from riskcalc.workbook_template import write_register
-from riskcalc.workbook_write import Sheets
+from riskcalc.excel.template import write_register
+from riskcalc.excel.writer import Sheets
+from riskcalc.register.checked_rows import read_table
+from riskcalc.register.editing import as_file
+from riskcalc.register.register import read_tables
 
 ROOT = Path(__file__).parent.parent
 MEASURE = """
@@ -35,7 +35,7 @@ READINGS = {
         "found = list(csv.reader(open(folder / 'data' / 'ratings.csv', newline='', encoding='utf-8')))",
     ),
     "riskcalc, CSV": (
-        "from riskcalc.reading import read_table\nfrom riskcalc.methodology import Methodology\n"
+        "from riskcalc.register.checked_rows import read_table\nfrom riskcalc.register.methodology import Methodology\n"
         "methodology = Methodology.read(folder / 'data' / 'methodology.toml')",
         "table = read_table(folder / 'data', 'ratings', methodology)\nassert not table.problems\nfound = table.rows",
     ),
@@ -45,11 +45,11 @@ READINGS = {
         "found = list(sheet.iter_rows(values_only=True))",
     ),
     "riskcalc, cells of the sheet": (
-        "from riskcalc.workbook import open_workbook",
+        "from riskcalc.register.xlsx_cells import open_workbook",
         "with open_workbook(folder / 'big.xlsx') as book:\n    found = book.grid('ratings').rows",
     ),
     "riskcalc, xlsx": (
-        "from riskcalc.workbook_tables import read_workbook",
+        "from riskcalc.register.xlsx_tables import read_workbook",
         "table = read_workbook(folder / 'big.xlsx')[1]['ratings']\nassert not table.problems\nfound = table.rows",
     ),
 }

@@ -6,7 +6,7 @@ import csv
 import shutil
 from pathlib import Path
 
-from riskcalc.schema import TABLES
+from riskcalc.register.tables import TABLES
 
 SAMPLE = Path(__file__).parent.parent / "data"
 _ALSO_IDS = {"relies_on", "retest_of"}

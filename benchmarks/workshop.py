@@ -16,16 +16,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import riskcalc
-from riskcalc import workshop_log
-from riskcalc.workshop import begin_workshop, open_workshop
-from riskcalc.workshop_panel import Panel
-from riskcalc.workshop_store import Store, Vote, beside
+from riskcalc.workshop import decision_log
+from riskcalc.workshop.facilitator import Panel
+from riskcalc.workshop.session import begin_workshop, open_workshop
+from riskcalc.workshop.store import Store, Vote, beside
 
 ROOT = Path(__file__).parent.parent
 VOTER = """
 import sys
 from riskcalc.workshop import open_workshop
-from riskcalc.workshop_store import Vote
+from riskcalc.workshop.store import Vote
 workshop, number = open_workshop("payroll", data_dir=sys.argv[1]), int(sys.argv[2]) * 10_000
 while True:
     number += 1
@@ -98,8 +98,8 @@ def kills(data: Path, times: int = 100) -> tuple[int, int, int]:
     workshop = open_workshop("payroll", data_dir=str(data))
     assert workshop is not None
     known = {f"vote {name[1:]}" for name in workshop.store.voted(workshop.workshop_id, "PAY-R01", 1)}
-    known |= {each.reason.replace("reason", "lock") for each in workshop_log.read(data)}
-    broken = len(workshop_log.broken(data)) + len(workshop_log.findings(riskcalc.load(data)))
+    known |= {each.reason.replace("reason", "lock") for each in decision_log.read(data)}
+    broken = len(decision_log.broken(data)) + len(decision_log.findings(riskcalc.load(data)))
     return len(confirmed), len([line for line in confirmed if line not in known]), broken
 
 

@@ -11,26 +11,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from riskcalc.assessment.opening import open_portfolio as open_portfolio
+    from riskcalc.assessment.opening import open_unit as open_unit
+    from riskcalc.assessment.scoring import score as score
     from riskcalc.errors import RegisterError as RegisterError
     from riskcalc.errors import RiskcalcError as RiskcalcError
     from riskcalc.errors import UsageError as UsageError
-    from riskcalc.matrix import Matrix as Matrix
-    from riskcalc.register import Register as Register
-    from riskcalc.register import load as load
-    from riskcalc.scoring import score as score
+    from riskcalc.register.matrix import Matrix as Matrix
+    from riskcalc.register.register import Register as Register
+    from riskcalc.register.register import load as load
 
 from riskcalc.version import __version__ as __version__
 
 _HOMES = {
-    "load": "register",
-    "Register": "register",
-    "score": "scoring",
-    "Matrix": "matrix",
+    "load": "register.register",
+    "Register": "register.register",
+    "Matrix": "register.matrix",
+    "score": "assessment.scoring",
+    "open_unit": "assessment.opening",
+    "open_portfolio": "assessment.opening",
     "RegisterError": "errors",
     "RiskcalcError": "errors",
     "UsageError": "errors",
 }
-__all__ = ["Matrix", "Register", "RegisterError", "RiskcalcError", "UsageError", "load", "score"]
+__all__ = [
+    "Matrix",
+    "Register",
+    "RegisterError",
+    "RiskcalcError",
+    "UsageError",
+    "load",
+    "open_portfolio",
+    "open_unit",
+    "score",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from riskcalc.schema import TABLES
+from riskcalc.register.tables import TABLES
 
 SAMPLE = Path(__file__).parent.parent / "data"
 

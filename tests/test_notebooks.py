@@ -18,8 +18,8 @@ from register_files import SAMPLE
 
 import riskcalc
 from riskcalc.errors import UsageError
-from riskcalc.notebooks import from_text, parameters
-from riskcalc.views import RESULT_MIME
+from riskcalc.notebook_files import from_text, parameters
+from riskcalc.pages.display import RESULT_MIME
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -113,7 +113,7 @@ def test_run_all_papermill_and_riskcalc_run_give_the_same_numbers(tmp_path: Path
     client = NotebookClient(book, kernel_name="python3", resources={"metadata": {"path": str(source.parent)}})
     asyncio.run(client.async_execute())
     by_papermill = papermill(source, tmp_path / "out.ipynb")
-    command = [sys.executable, "-m", "riskcalc.cli", "run", str(SAMPLE), "--unit", "payroll", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "riskcalc", "run", str(SAMPLE), "--unit", "payroll", "--out", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     [by_run] = [json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*/payroll.json")]
     assert results(book) == results(by_papermill) == by_run

@@ -10,7 +10,7 @@ from typing import Any
 
 import openpyxl
 
-from riskcalc.schema import TABLES
+from riskcalc.register.tables import TABLES
 
 Edit = Callable[[Any], object]
 

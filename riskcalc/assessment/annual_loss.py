@@ -1,0 +1,301 @@
+"""What a year may cost: the register's risks as one yearly loss, before controls, as claimed and as earned.
+
+Controls scale a risk's rate by what they leave of its likelihood, and its loss per event by what they leave of its
+impact; see docs/methodology.md. Everything is exact: a control that fails is a new yearly loss, not a new simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import betaincinv
+
+from riskcalc import loss
+from riskcalc.assessment import evidence
+from riskcalc.assessment.exposure import exposures
+from riskcalc.assessment.scoring import AXES, score_lines
+from riskcalc.errors import UsageError
+from riskcalc.loss.compound import POINTS
+from riskcalc.loss.distributions import Constant, Floats, Lognormal, Pert, Severity
+from riskcalc.register.register import Register
+
+TAIL = 0.95
+COARSE = 2**12  # grid points for a picture of thousands of risks
+_FEWER = 2**11  # grid points where only a picture, or the difference between two yearly losses, is wanted
+_SLICES = 512
+
+
+@dataclass(frozen=True)
+class Model:
+    """The quantified risks of a register in a period, in one currency.
+
+    ``risks`` has a row per risk: unit_id, frequency, low, mode, high, and where they come from; ``unquantified`` are
+    the risks without a rating or amounts. ``links`` has a row per control on a risk, with its effect in each view.
+    """
+
+    register: Register
+    period: str
+    currency: str
+    risks: pd.DataFrame
+    unquantified: tuple[str, ...]
+    links: pd.DataFrame
+    conclusions: Mapping[str, evidence.Conclusion]
+
+    @cached_property
+    def acting(self) -> dict[str, tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]]:
+        """By axis, the places of the risks that links act on, and which links those are."""
+        places = self.risks.index.get_indexer(pd.Index(self.links["risk_id"]))
+        chosen = {axis: self.links["acts_on"].isin([axis, "both"]).to_numpy() for axis in AXES}
+        return {axis: (places[mask], mask) for axis, mask in chosen.items()}
+
+    @cached_property
+    def rates(self) -> Floats:
+        """Events a year of each risk, before controls."""
+        return self.risks["frequency"].to_numpy(float)
+
+    @cached_property
+    def losses(self) -> list[Lognormal | Pert | Constant]:
+        """The loss per event of each risk, before controls: PERT if it has a mode, else lognormal from its interval."""
+        return [_severity(*amounts) for amounts in self.risks[["low", "mode", "high"]].to_numpy(float)]
+
+    @cached_property
+    def covering(self) -> tuple[list[str], Floats]:
+        """The control of each link, and how much of the risk it covers."""
+        return list(self.links["control_id"]), self.links["coverage"].to_numpy(float)
+
+
+def model(register: Register, period: str | None = None, currency: str | None = None) -> Model:
+    """Everything that the yearly loss of a register's units needs; ``currency`` is that of its only unit by default.
+
+    Raises:
+        UsageError: no such period; units of several currencies and none asked for; a currency without a rate in
+            ``exchange_rates``.
+
+    >>> from riskcalc.register.register import load
+    >>> model(load("data").only("payments")).currency
+    'GBP'
+    """
+    name = register.period(period).name
+    rated = register.ratings[(register.ratings["period"] == name) & register.ratings["likelihood"].notna()]
+    found = exposures(register, name)
+    usable = found[["frequency", "high"]].notna().all(axis=1) & found.index.isin(rated["risk_id"])
+    chosen, rates = _currency(register, currency)
+    factors = found["unit_id"].map(rates).astype(float)
+    for column in ("low", "mode", "high"):
+        found[column] = found[column] * factors
+    risks = found[usable]
+    lines = score_lines(register, name)
+    links = lines[lines["risk_id"].isin(risks.index)].reset_index(drop=True)
+    conclusions = evidence.conclude_all(register, name)
+    return Model(register, name, chosen, risks, tuple(found.index[~usable]), links, conclusions)
+
+
+def year(quantified: Model, view: str = "earned", points: int = POINTS) -> loss.AnnualLoss:
+    """The yearly loss in a view: inherent, claimed or earned.
+
+    >>> from riskcalc.register.register import load
+    >>> quantified = model(load("data").only("payroll"))
+    >>> year(quantified, "claimed").mean <= year(quantified, "earned").mean <= year(quantified, "inherent").mean
+    True
+    """
+    return _aggregate(quantified, _left(quantified, _effects(quantified, view)), points)
+
+
+def contributions(quantified: Model, view: str = "earned", tail: float = TAIL, points: int = POINTS) -> pd.DataFrame:
+    """Each risk's share of the expected loss, and of the loss in the worst 1 - tail of years; each adds up to 1.
+
+    A row per quantified risk: unit_id, expected (currency a year), expected_share, tail_share. The tail's by
+    E[S_i; S > v] = rate_i E[X_i; S + X_i > v], S being independent of one more loss X_i (Euler's allocation of TVaR).
+    """
+    left = _left(quantified, _effects(quantified, view))
+    rates = quantified.rates * left["likelihood"]
+    severities = _severities(quantified, left["impact"])
+    total = _aggregate(quantified, left, points)
+    expected = rates * np.array([float(one.mean) for one in severities])
+    in_tail = rates * _beyond(severities, total, total.var(tail))
+    return pd.DataFrame(
+        {
+            "unit_id": quantified.risks["unit_id"],
+            "expected": expected,
+            "expected_share": expected / (expected.sum() or 1.0),
+            "tail_share": in_tail / (in_tail.sum() or 1.0),
+        },
+        index=quantified.risks.index,
+    )
+
+
+def controls(quantified: Model, threshold: float) -> pd.DataFrame:
+    """What each control matters: the yearly loss if it fails, and if it is repaired, with what relies on it.
+
+    A row per control that acts on a quantified risk, or that such a control relies on: mean_now, exceed_now and the
+    same with _failed and _repaired; ``exceed`` is the probability that a year's loss is more than ``threshold``.
+    The widest range of ``exceed`` first.
+    """
+    now = year(quantified, "earned", _FEWER)
+    standing = evidence.earned_weights(quantified.register, quantified.conclusions, {})
+    rows = {}
+    for name in _acting(quantified):
+        found = {"now": now}
+        for what, assumed in (("failed", {name: 0.0}), ("repaired", {name: 1.0})):
+            weights = evidence.earned_weights(quantified.register, quantified.conclusions, assumed)
+            found[what] = now if weights == standing else _with_weights(quantified, weights)
+        rows[name] = {
+            f"{figure}_{what}": one.mean if figure == "mean" else one.exceed(threshold)
+            for figure in ("mean", "exceed")
+            for what, one in found.items()
+        }
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    if frame.empty:
+        return frame
+    frame["range"] = frame["exceed_failed"] - frame["exceed_repaired"]
+    return frame.sort_values(["range", "mean_failed"], ascending=False, kind="stable")
+
+
+def sensitivity(quantified: Model, threshold: float) -> pd.DataFrame:
+    """How the earned year moves with the anchors: mean and exceed, with the anchors halved and doubled.
+
+    Only figures that come from anchors move; those that the register gives for a risk stay. Indexed by what is changed.
+    """
+    rows = {}
+    for what, column, source in (
+        ("frequencies", ["frequency"], "frequency_from"),
+        ("losses", ["low", "mode", "high"], "loss_from"),
+    ):
+        for word, factor in (("halved", 0.5), ("doubled", 2.0)):
+            moved = quantified.risks.copy()
+            moved.loc[moved[source] == "anchor", column] *= factor
+            one = year(replace(quantified, risks=moved), "earned", _FEWER)
+            rows[f"{what} {word}"] = {"mean": one.mean, "exceed": one.exceed(threshold)}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def band(quantified: Model, losses: Floats, seed: int, draws: int = 32) -> pd.DataFrame:
+    """The earned exceedance curve if controls deviate as often as their tests leave possible: 5 %, 50 %, 95 % of draws.
+
+    Each draw takes every tested control that earns something at design weight x (1 - its deviation rate), the rate from
+    the Beta posterior of its test (Jeffreys: deviations + 1/2, sample - deviations + 1/2). Draws are stratified, one
+    from each of as many equally probable parts of every posterior (Latin hypercube; McKay, Beckman and Conover 1979),
+    so that few of them suffice. Columns loss, low, median, high; the same seed draws the same.
+    """
+    standing = evidence.earned_weights(quantified.register, quantified.conclusions, {})
+    designs = dict(zip(*(quantified.register.controls[name] for name in ("control_id", "design")), strict=True))
+    tested = {
+        name: (float(quantified.register.methodology.weights.design[designs[name]]), found)
+        for name, found in quantified.conclusions.items()
+        if found.sample_size and standing[name] > 0
+    }
+    rng = np.random.default_rng(seed)
+    weights_drawn = {
+        name: design * (1 - betaincinv(found.deviations + 0.5, found.sample_size - found.deviations + 0.5, parts))
+        for name, (design, found) in tested.items()
+        for parts in [(rng.permutation(draws) + rng.random(draws)) / draws]
+    }
+    drawn = np.empty((draws, len(losses)))
+    for number in range(draws):
+        own = {name: float(weights[number]) for name, weights in weights_drawn.items()}
+        weights = evidence.earned_weights(quantified.register, quantified.conclusions, own)
+        drawn[number] = _with_weights(quantified, weights).exceeding(losses)
+    low, median, high = np.quantile(drawn, [0.05, 0.5, 0.95], axis=0)
+    return pd.DataFrame({"loss": losses, "low": low, "median": median, "high": high})
+
+
+def warm_losses() -> None:
+    """Prepare the grids, for whoever computes the losses of many units."""
+    for points in (POINTS, _FEWER):
+        loss.aggregate([1.0], loss.lognormal_90(1.0, 1e4), points=points)
+
+
+# --- parts ---
+
+
+def _currency(register: Register, wanted: str | None) -> tuple[str, dict[str, float]]:
+    """The currency to count in, and each unit's rate into it."""
+    units, rates = register.business_units, register.methodology.exchange_rates
+    used = sorted(set(units["currency"]))
+    if wanted is None and len(used) > 1:
+        raise UsageError(f"The units keep amounts in {', '.join(used)}; say which currency to count in.")
+    chosen = wanted or (used[0] if used else register.methodology.currency)
+    own = register.methodology.currency
+    known = {own: 1.0, **{code: float(rate) for code, rate in rates.items()}}
+    missing = [code for code in {chosen, *used} - {chosen} | {chosen} if code not in known]
+    if missing and used != [chosen]:
+        raise UsageError(
+            f"methodology.toml has no exchange rate for {', '.join(sorted(missing))}, so nothing is added up."
+        )
+    per_unit = {
+        unit: 1.0 if code == chosen else known[code] / known[chosen]
+        for unit, code in zip(units["unit_id"], units["currency"], strict=True)
+    }
+    return chosen, per_unit
+
+
+def _effects(quantified: Model, view: str) -> Floats:
+    if view == "inherent":
+        return np.zeros(len(quantified.links))
+    return quantified.links[f"{view}_effect"].to_numpy(float)
+
+
+def _left(quantified: Model, effects: Floats) -> dict[str, Floats]:
+    """What is left of each risk's rate and of its losses: the product of (1 - effect) over the controls on each."""
+    left = {}
+    for axis, (places, mask) in quantified.acting.items():
+        left[axis] = np.ones(len(quantified.risks))
+        np.multiply.at(left[axis], places, 1 - effects[mask])
+    return left
+
+
+def _with_weights(quantified: Model, weights: Mapping[str, float]) -> loss.AnnualLoss:
+    controls, coverage = quantified.covering
+    effects = coverage * np.array([weights[name] for name in controls], float)
+    return _aggregate(quantified, _left(quantified, effects), _FEWER)
+
+
+def _aggregate(quantified: Model, left: Mapping[str, Floats], points: int) -> loss.AnnualLoss:
+    if quantified.risks.empty:
+        return loss.aggregate([0.0], Constant(0.0))
+    return loss.aggregate(quantified.rates * left["likelihood"], _severities(quantified, left["impact"]), points=points)
+
+
+def _severities(quantified: Model, left: Floats) -> list[Lognormal | Pert | Constant]:
+    """Each risk's loss per event with what is left of it."""
+    return [one.scaled(share) if share else Constant(0.0) for one, share in zip(quantified.losses, left, strict=True)]
+
+
+def _severity(low: float, mode: float, high: float) -> Lognormal | Pert | Constant:
+    if high in (0, low):
+        return Constant(high)
+    made: Lognormal | Pert = loss.lognormal_90(low, high) if np.isnan(mode) else loss.pert(low, mode, high)
+    return made
+
+
+def _acting(quantified: Model) -> list[str]:
+    """The controls on quantified risks, and what those rely on, through any chain, but for clients' own."""
+    all_controls = quantified.register.controls.set_index("control_id")
+    found: list[str] = []
+    waiting = sorted(set(quantified.links["control_id"]))
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found:
+            found.append(name)
+            waiting += all_controls["relies_on"][name]
+    return [name for name in found if all_controls["performed_by"][name] != "user_entity"]
+
+
+def _beyond(severities: Sequence[Severity], total: loss.AnnualLoss, at: float) -> Floats:
+    """E[X; S + X > at] of each loss X: its slices, with the probability that the rest of the year, S, does the rest."""
+    means = np.array([float(one.mean) for one in severities])
+    if at <= 0:
+        return means
+    edges = np.concatenate([[at * 1e-12], np.geomspace(at * 1e-6, at, _SLICES)])
+    exceed = total.exceeding(at - edges)
+    found = np.zeros(len(severities))
+    for number, one in enumerate(severities):
+        if means[number] > 0:
+            lost = np.ravel(one.lev(edges)) - edges * np.ravel(one.sf(edges))  # E[X; X <= edge]
+            found[number] = np.diff(lost) @ ((exceed[1:] + exceed[:-1]) / 2) + means[number] - lost[-1]
+    return found

@@ -1,0 +1,124 @@
+"""What a report leans on beside its controls' tests, and where there are holes in it.
+
+Assertions, the five components of COSO 2013, clients' own controls, subservice organisations, trained owners, the time
+between the report's end and the clients' year-end, and the frameworks that the same controls already serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, get_args
+
+import pandas as pd
+
+from riskcalc.assessment import evidence
+from riskcalc.assessment.readiness import unguarded_risks
+from riskcalc.register.columns import Component
+from riskcalc.register.periods import Period
+from riskcalc.register.register import Register
+
+LONGEST_BRIDGE = 92  # days; practice accepts a bridge letter for about three months, and seldom for more
+
+
+def assertions(register: Register, period: Period, report_type: str) -> pd.DataFrame:
+    """A row per objective and assertion that a risk names: the risks, and those that no key control holds.
+
+    Columns: objective_id, assertion, risks, unguarded; the last two are tuples of risk ids.
+
+    >>> from riskcalc.register.register import load
+    >>> register = load("data").only("funds")
+    >>> assertions(register, register.period(), "type2")["unguarded"].map(len).sum()
+    np.int64(0)
+    """
+    unguarded = unguarded_risks(register, period, report_type)
+    named = register.risks[["objective_id", "risk_id", "assertions"]].explode("assertions")
+    groups = named.groupby(["objective_id", "assertions"], sort=False)["risk_id"]
+    rows = [
+        (objective, assertion, tuple(risks), tuple(risk for risk in risks if risk in unguarded))
+        for (objective, assertion), risks in groups
+    ]
+    return pd.DataFrame(rows, columns=["objective_id", "assertion", "risks", "unguarded"])
+
+
+def components(register: Register, period: Period) -> pd.DataFrame:
+    """A row per component of internal control (COSO 2013): own controls, and those that have earned something."""
+    weights = evidence.assess(register, period.name)["earned"]
+    own = register.controls[register.controls["performed_by"] != "user_entity"]
+    earning = own[own["control_id"].map(weights) > 0]
+    names = list(get_args(Component))
+    return pd.DataFrame(
+        {
+            "controls": own["component"].value_counts().reindex(names, fill_value=0),
+            "earning": earning["component"].value_counts().reindex(names, fill_value=0),
+        }
+    )
+
+
+def frameworks(register: Register, period: Period) -> pd.DataFrame:
+    """A row per framework and reference: the controls that serve it, and those that earn in full this period."""
+    weights = evidence.assess(register, period.name)["earned"]
+    groups = register.mappings.groupby(["framework", "reference"])["control_id"]
+    rows = [
+        (framework, reference, tuple(controls), tuple(control for control in controls if weights[control] == 1))
+        for (framework, reference), controls in groups
+    ]
+    return pd.DataFrame(rows, columns=["framework", "reference", "controls", "earning"])
+
+
+def training(register: Register, unit_id: str, as_of: date) -> pd.DataFrame:
+    """A row per owner of own key controls of the unit: controls, what was completed, and what is missing.
+
+    ``state`` is completed, due, overdue or none (nothing planned); ``due_on`` and ``completed_on`` may be missing.
+    """
+    controls = register.controls
+    mine = controls[(controls["unit_id"] == unit_id) & controls["key"] & (controls["performed_by"] == "own")]
+    rows = []
+    for owner, owned in mine.groupby("owner", sort=False)["control_id"]:
+        planned = register.training[register.training["person"] == owner]
+        waiting = planned[planned["completed_on"].isna() | (planned["completed_on"] > pd.Timestamp(as_of))]
+        last = planned["completed_on"].max() if len(planned) else pd.NaT
+        due = waiting["due_on"].min() if len(waiting) else pd.NaT
+        state = "none" if planned.empty else "completed" if waiting.empty else "due"
+        if state == "due" and due < pd.Timestamp(as_of):
+            state = "overdue"
+        rows.append((owner, tuple(owned), state, due, last if state == "completed" else pd.NaT))
+    return pd.DataFrame(rows, columns=["owner", "controls", "state", "due_on", "completed_on"])
+
+
+@dataclass(frozen=True)
+class YearEnd:
+    """The clients' next year-end after the report, and the days until then that nothing covers."""
+
+    year_end: date
+    gap: int
+    bridged_until: date | None
+    unbridged: int
+    too_long: bool
+
+
+def year_end(unit: Mapping[Any, Any]) -> YearEnd | None:
+    """How far the unit's report is from its clients' year-end; None where the register doesn't give one.
+
+    ``too_long`` says that a bridge letter would have to reach further than practice accepts, about three months.
+
+    >>> year_end({"user_year_end": "12-31", "report_to": date(2026, 9, 30), "bridge_letter_until": None}).gap
+    92
+    """
+    if pd.isna(unit["user_year_end"]):
+        return None
+    ends = _day(unit["report_to"])
+    assert ends is not None, "every report has an end"
+    this_year = date.fromisoformat(f"{ends.year}-{unit['user_year_end']}")
+    closing = this_year if this_year >= ends else date.fromisoformat(f"{ends.year + 1}-{unit['user_year_end']}")
+    bridged = _day(unit["bridge_letter_until"])
+    covered = bridged or ends
+    gap = (closing - ends).days
+    return YearEnd(closing, gap, bridged, max(0, (closing - covered).days), gap > LONGEST_BRIDGE)
+
+
+def _day(value: Any) -> date | None:
+    if pd.isna(value):
+        return None
+    return value.date() if isinstance(value, pd.Timestamp) else date.fromisoformat(str(value))

@@ -1,0 +1,94 @@
+"""What somebody has to decide before the report can be what it should be: what, who, and by when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment.readiness import gaps
+from riskcalc.assessment.scoring import ranked, score, score_lines
+from riskcalc.register.register import Register
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Something to decide on: a risk or control, what about it, whose it is, and by when (None: no date agreed).
+
+    ``late`` says that the day is past; ``level`` is a risk's earned level, None for a control or an unrated risk.
+    """
+
+    unit_id: str
+    row: str
+    what: str
+    owner: str
+    due_on: date | None
+    late: bool
+    level: str | None = None
+
+
+def on_risks(register: Register, period: str, as_of: date) -> list[Decision]:
+    """The risks to decide on: those outside appetite, worst first, then the unrated ones.
+
+    A risk outside appetite is due with the first open deficiency of the controls acting on it; an accepted one when
+    its acceptance ends.
+
+    >>> from riskcalc.register.register import load
+    >>> found = on_risks(load("data").only("payroll"), "2026-H1", date(2026, 6, 30))
+    >>> [(each.row, str(each.due_on), each.late) for each in found]
+    [('PAY-R03', '2026-05-31', True), ('PAY-R11', '2026-10-31', False)]
+    """
+    scores = score(register, period)
+    risks = register.risks.set_index("risk_id").to_dict("index")
+    return [*_outside(scores, risks, _dues(register, period, as_of), as_of), *_unrated(scores, risks)]
+
+
+def decisions(register: Register, period: str, as_of: date) -> list[Decision]:
+    """What has to be decided in a unit: on its risks, then whatever else an objective's outlook depends on."""
+    found = on_risks(register, period, as_of)
+    acting = score_lines(register, period).groupby("risk_id")["control_id"].agg(set).to_dict()
+    told = {name for each in found for name in (each.row, *acting.get(each.row, ()))}
+    for gap in gaps(register, register.period(period), as_of):
+        if gap.blocks and gap.row not in told:
+            told.add(gap.row)
+            hangs = f"; {' and '.join(gap.objectives)} depend{'s' * (len(gap.objectives) == 1)} on it"
+            what, late = gap.what + hangs * bool(gap.objectives), gap.due_on is not None and gap.due_on < as_of
+            found.append(Decision(gap.unit_id, gap.row, what, gap.owner, gap.due_on, late))
+    return found
+
+
+# --- parts ---
+
+
+def _dues(register: Register, period: str, as_of: date) -> dict[str, date]:
+    """For each risk the first due date among the open deficiencies of the controls that act on it."""
+    known, day = register.deficiencies, pd.Timestamp(as_of)
+    unclosed = known["closed_on"].isna() | (known["closed_on"] > day)
+    open_then = known.loc[unclosed & (known["identified_on"] <= day), ["control_id", "due_on"]]
+    acting = score_lines(register, period)[["risk_id", "control_id"]].merge(open_then, on="control_id")
+    return {str(risk): due.date() for risk, due in acting.groupby("risk_id")["due_on"].min().items()}
+
+
+def _outside(
+    scores: pd.DataFrame, risks: Mapping[Any, Any], dues: Mapping[str, date], as_of: date
+) -> Iterator[Decision]:
+    worse = scores[scores["breach"].fillna(False).astype(bool)]
+    for scored in ranked(worse).to_dict("records"):
+        name = scored["risk_id"]
+        risk, due = risks[name], dues.get(name)
+        what, owner = "bring inside appetite, or accept", risk["owner"]
+        if risk["treatment"] == "accept":
+            due, owner = risk["accepted_until"].date(), risk["accepted_by"]
+            what = "accepted outside appetite: renew or treat"
+        late, level = due is not None and due < as_of, str(scored["earned_level"])
+        yield Decision(scored["unit_id"], name, f"{risk['title']}: {what}", str(owner), due, late, level)
+
+
+def _unrated(scores: pd.DataFrame, risks: Mapping[Any, Any]) -> Iterator[Decision]:
+    for scored in scores[scores["likelihood"].isna()].to_dict("records"):
+        risk = risks[scored["risk_id"]]
+        what = f"{risk['title']}: rate it, for nothing can be said of it yet"
+        yield Decision(scored["unit_id"], scored["risk_id"], what, str(risk["owner"]), None, False)

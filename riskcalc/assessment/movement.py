@@ -1,0 +1,107 @@
+"""What moved between two periods: risks that are new, gone, in another cell, or on the other side of the appetite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment.scoring import AXES, VIEWS
+from riskcalc.register.matrix import Matrix
+
+_Scores = Mapping[Any, Any]
+Place = tuple[int, int]
+
+NEWLY_OUTSIDE, NEW_OUTSIDE, BACK_INSIDE = "newly outside appetite", "new, outside appetite", "back inside appetite"
+NEW, GONE, WORSE, BETTER, ELSEWHERE = "newly rated", "no longer rated", "worse", "better", "rated otherwise"
+KINDS = (NEWLY_OUTSIDE, NEW_OUTSIDE, BACK_INSIDE, NEW, GONE, WORSE, BETTER, ELSEWHERE)
+
+
+@dataclass(frozen=True)
+class Move:
+    """A risk that moved: what happened, and its cells (likelihood, impact) and earned levels, before and now.
+
+    A cell or level is None where the risk wasn't rated.
+    """
+
+    risk_id: str
+    title: str
+    what: str
+    inherent: tuple[Place | None, Place | None]
+    earned: tuple[Place | None, Place | None]
+    levels: tuple[str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """A risk of the period before whose level is another on today's matrix: it didn't move, the matrix did."""
+
+    risk_id: str
+    title: str
+    view: str
+    place: Place
+    levels: tuple[str, str]
+
+
+def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix) -> list[Move]:
+    """The risks that moved, in the register's order; both frames, as of ``riskcalc.score``, are on the same matrix.
+
+    >>> from riskcalc.assessment.opening import open_unit
+    >>> unit = open_unit("payroll")
+    >>> [move.risk_id for move in moves(unit.scores, unit.previous, unit.matrix) if move.what == NEWLY_OUTSIDE]
+    ['PAY-R03', 'PAY-R11']
+    """
+    old = before.set_index("risk_id").to_dict("index")
+    found = (
+        _move(risk["risk_id"], old.get(risk["risk_id"], _UNRATED), risk, matrix) for risk in now.to_dict("records")
+    )
+    return [move for move in found if move]
+
+
+def rescored_risks(before: pd.DataFrame, then: Matrix, now: Matrix) -> Iterator[Rescored]:
+    """Risks whose level of the period before, on the matrix of ``then``, is another on today's."""
+    rated = before[before["likelihood"].notna()]
+    for view in VIEWS:
+        axes = [rated[f"{view}_{axis}"] for axis in AXES]
+        places = zip(*(now.whole(axis, rated[f"{view}_{axis}"]) for axis in AXES), strict=True)
+        found = zip(rated["risk_id"], rated["title"], places, then.level(*axes), now.level(*axes), strict=True)
+        for risk_id, title, place, old, new in found:
+            if old != new:
+                yield Rescored(risk_id, title, view, (int(place[0]), int(place[1])), (old, new))
+
+
+# --- parts ---
+
+_UNRATED: _Scores = {"likelihood": pd.NA, "breach": pd.NA, "earned_level": pd.NA}
+
+
+def _move(risk_id: Any, old: _Scores, new: _Scores, matrix: Matrix) -> Move | None:
+    inherent, earned = ((_cell(old, view, matrix), _cell(new, view, matrix)) for view in ("inherent", "earned"))
+    if inherent == (None, None) or (inherent[0] == inherent[1] and earned[0] == earned[1]):
+        return None
+    return Move(str(risk_id), str(new["title"]), _what(old, new), inherent, earned, (_level(old), _level(new)))
+
+
+def _what(old: _Scores, new: _Scores) -> str:
+    """In a word, what happened to a risk."""
+    if pd.isna(old["likelihood"]):
+        return NEW_OUTSIDE if new["breach"] is True else NEW
+    if pd.isna(new["likelihood"]):
+        return GONE
+    if bool(new["breach"]) != bool(old["breach"]):
+        return NEWLY_OUTSIDE if new["breach"] else BACK_INSIDE
+    worse = float(new["earned_score"]) - float(old["earned_score"])
+    return WORSE if worse > 0 else BETTER if worse < 0 else ELSEWHERE
+
+
+def _level(risk: _Scores) -> str | None:
+    return None if pd.isna(risk["earned_level"]) else str(risk["earned_level"])
+
+
+def _cell(risk: _Scores, view: str, matrix: Matrix) -> Place | None:
+    if pd.isna(risk["likelihood"]):
+        return None
+    likelihood, impact = (int(matrix.whole(axis, pd.Series([risk[f"{view}_{axis}"]]))[0]) for axis in AXES)
+    return likelihood, impact

@@ -1,0 +1,189 @@
+"""What a notebook opens: one unit in a period, or the whole organisation, with everything computed that it shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment import annual_loss, evidence
+from riskcalc.assessment.consistency import Finding, findings
+from riskcalc.assessment.readiness import NEEDED, Outlook, outlooks
+from riskcalc.assessment.scoring import VIEWS, score, score_lines
+from riskcalc.errors import UsageError
+from riskcalc.loss.compound import AnnualLoss
+from riskcalc.register import audiences
+from riskcalc.register.audiences import FULL, Audience
+from riskcalc.register.matrix import Matrix
+from riskcalc.register.periods import Period
+from riskcalc.register.register import Register
+from riskcalc.register.subsets import read_subset, read_whole
+
+_RUN = {"status": "pending", "error": None}
+_DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """One business unit in one period.
+
+    ``scores`` is the frame of ``riskcalc.score`` with each risk's title, owner, treatment and objective;
+    ``previous`` the same for the period before, or None; ``controls`` the frame of ``evidence.assess``, ``lines``
+    that of ``scoring.score_lines``; ``findings`` the unit's consistency findings as of the day.
+    """
+
+    register: Register
+    unit: Mapping[str, Any]
+    period: Period
+    as_of: date
+    scores: pd.DataFrame
+    previous: pd.DataFrame | None
+    controls: pd.DataFrame
+    lines: pd.DataFrame
+    findings: tuple[Finding, ...]
+    audience: Audience = FULL
+
+    @property
+    def matrix(self) -> Matrix:
+        """The matrix that banded the scores."""
+        return self.register.methodology.matrix
+
+    @cached_property
+    def quantified(self) -> annual_loss.Model:
+        """The unit's risks in money."""
+        return annual_loss.model(self.register, self.period.name, str(self.unit["currency"]))
+
+    @cached_property
+    def years(self) -> dict[str, AnnualLoss]:
+        """The yearly loss: inherent, claimed and earned."""
+        return {view: annual_loss.year(self.quantified, view) for view in VIEWS}
+
+    @property
+    def tolerable_rate(self) -> float:
+        """The tolerable deviation rate."""
+        return float(self.register.methodology.sampling.tolerable_deviation_rate)
+
+    @property
+    def confidence(self) -> float:
+        """The confidence of the upper deviation limits."""
+        return float(self.register.methodology.sampling.confidence)
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """The organisation in one period.
+
+    ``outlooks`` holds, by type of report, that of every objective; ``runs``, by unit, what the manifest of a run says.
+    """
+
+    register: Register
+    period: Period
+    as_of: date
+    scores: pd.DataFrame
+    outlooks: Mapping[str, Sequence[Outlook]]
+    runs: Mapping[str, Mapping[str, Any]]
+    audience: Audience = FULL
+
+    @property
+    def matrix(self) -> Matrix:
+        """The matrix that banded the scores."""
+        return self.register.methodology.matrix
+
+    @cached_property
+    def previous(self) -> pd.DataFrame | None:
+        """The scores of the period before, or None."""
+        before = self.register.previous(self.period)
+        return described_scores(self.register, before) if before else None
+
+    @cached_property
+    def quantified(self) -> annual_loss.Model:
+        """The organisation's risks in money, in its currency; raises UsageError if a rate is missing."""
+        return annual_loss.model(self.register, self.period.name, self.register.methodology.currency)
+
+
+def open_unit(
+    business_unit: str, period: str = "", data_dir: str = "data", as_of: str = "", audience: str = ""
+) -> Assessment:
+    """Read the register in ``data_dir`` and assess one unit.
+
+    ``period`` is the latest by default; ``as_of`` (YYYY-MM-DD) the last day of the period. For an ``audience``, other
+    than the public, what isn't for its eyes is redacted at once.
+
+    Raises:
+        RegisterError: the register can't be used.
+        UsageError: no such folder, unit, period, date or audience.
+
+    >>> open_unit("payroll").unit["name"]
+    'Payroll Services'
+    """
+    readers = _readers(audience)
+    register = audiences.redacted(read_subset(data_dir, business_unit), readers)
+    chosen = register.period(period)
+    before, day = register.previous(chosen), _as_of(as_of, chosen)
+    return Assessment(
+        register,
+        register.unit(business_unit),
+        chosen,
+        day,
+        described_scores(register, chosen),
+        described_scores(register, before) if before else None,
+        evidence.assess(register, chosen.name),
+        score_lines(register, chosen.name),
+        tuple(found for found in findings(register, chosen.name, day) if found.unit_id == business_unit),
+        readers,
+    )
+
+
+def open_portfolio(
+    period: str = "", data_dir: str = "data", as_of: str = "", manifest: str = "", audience: str = ""
+) -> Portfolio:
+    """Read the register in ``data_dir`` and score every unit; ``manifest`` tells how a run of the units went.
+
+    Raises:
+        RegisterError: the register can't be used.
+        UsageError: no such folder, period, date, manifest or audience.
+    """
+    readers = _readers(audience)
+    register = audiences.redacted(read_whole(data_dir), readers)
+    chosen = register.period(period)
+    opinions = {report_type: outlooks(register, chosen, report_type) for report_type in NEEDED}
+    scores = described_scores(register, chosen)
+    return Portfolio(register, chosen, _as_of(as_of, chosen), scores, opinions, read_runs(manifest), readers)
+
+
+def described_scores(register: Register, period: Period) -> pd.DataFrame:
+    """The scores of a period with each risk's title, owner, treatment and objective."""
+    return score(register, period.name).merge(register.risks[_DESCRIBED], on="risk_id", validate="one_to_one")
+
+
+def read_runs(manifest: str) -> dict[str, Mapping[str, Any]]:
+    """What the manifest of a run says, by unit; nothing if ``manifest`` is blank. Raises UsageError for a bad one."""
+    if not manifest:
+        return {}
+    try:
+        units = json.loads(Path(manifest).read_text("utf-8"))["units"]
+        return {str(unit["unit_id"]): {**_RUN, **unit, "outputs": dict(unit.get("outputs", {}))} for unit in units}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{manifest} can't be read as the manifest of a run: {error}") from None
+
+
+def _readers(name: str) -> Audience:
+    found = audiences.find(name)
+    if found is audiences.PUBLIC:
+        raise UsageError("The public gets trust_centre.ipynb: nothing of an assessment is for it.")
+    return found
+
+
+def _as_of(text: str, period: Period) -> date:
+    try:
+        return date.fromisoformat(text) if text else period.last_day
+    except ValueError:
+        raise UsageError(
+            f"as_of is {text!r}; allowed: a date as YYYY-MM-DD, or blank for the end of the period."
+        ) from None

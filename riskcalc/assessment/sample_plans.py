@@ -1,0 +1,99 @@
+"""How many items of each control to test, and what that many would show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from riskcalc.errors import UsageError
+from riskcalc.register.methodology import Sampling
+from riskcalc.register.periods import Period
+from riskcalc.register.register import Register
+from riskcalc.sampling import sample_size, upper_limit
+
+# How often a control of a frequency is performed in a year, where that is a fixed number.
+_A_YEAR = {"annual": 1, "quarterly": 4, "monthly": 12}
+_MONTHS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A control's planned sample: its size, the population if its number is known, and what the size buys."""
+
+    unit_id: str
+    control_id: str
+    title: str
+    frequency: str
+    size: int
+    population: int | None
+    buys: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain values, for ``riskcalc plan --json``."""
+        return asdict(self)
+
+
+def plan(register: Register, period: str | None = None, units: tuple[str, ...] = ()) -> list[Planned]:
+    """A planned sample for every control that the units perform themselves; of all units by default.
+
+    The size is the methodology's for the control's frequency, but never more than there is to test: a quarterly
+    control is performed twice in a half-year. A control without a fixed frequency gets the smallest sample that can
+    show a tolerable rate. Populations are those of the frequency, else those given with the period's tests.
+
+    Raises:
+        UsageError: an unknown period or unit.
+    """
+    chosen = register.period(period)
+    for unit_id in units:
+        register.unit(unit_id)
+    return list(_plans(register, chosen, units))
+
+
+def of_control(plans: list[Planned], control_id: str) -> Planned:
+    """The plan of one control; raises UsageError for a control that isn't planned for."""
+    for planned in plans:
+        if planned.control_id == control_id:
+            return planned
+    raise UsageError(
+        f"No sample is planned for control {control_id!r}: it isn't in the register, or others perform it."
+    )
+
+
+def _plans(register: Register, period: Period, units: tuple[str, ...]) -> Iterator[Planned]:
+    sampling = register.methodology.sampling
+    tests = register.control_tests[register.control_tests["period"] == period.name]
+    known = tests.dropna(subset="population").groupby("control_id")["population"].max().astype(int).to_dict()
+    for control in register.controls.to_dict("records"):
+        if control["performed_by"] != "own" or (units and control["unit_id"] not in units):
+            continue
+        population = _performed(control["frequency"], period) or known.get(control["control_id"])
+        size = planned_size(control["frequency"], population, sampling)
+        identity = (control["unit_id"], control["control_id"], control["title"], control["frequency"])
+        yield Planned(*identity, size, population, buys(size, population, sampling))
+
+
+def _performed(frequency: str, period: Period) -> int | None:
+    """How often a control is performed in a period; a rarer one than the period is long once, if at all."""
+    a_year = _A_YEAR.get(frequency)
+    return None if a_year is None else max(1, a_year * _MONTHS[period.kind] // 12)
+
+
+def planned_size(frequency: str, population: int | None, sampling: Sampling) -> int:
+    """The sample size for a frequency, at most the population; by the statistics where the frequency isn't fixed."""
+    fixed = sampling.planned_size.get(frequency)
+    if fixed is not None:
+        return fixed if population is None else min(fixed, population)
+    if population == 1:
+        return 1
+    return sample_size(sampling.tolerable_deviation_rate, 0, sampling.confidence, population)
+
+
+def buys(size: int, population: int | None, sampling: Sampling) -> str:
+    """What ``size`` items without deviation would show, in a sentence that names the model."""
+    if size == population:
+        return f"all {size}: what is found is the rate"
+    limit = upper_limit(size, 0, sampling.confidence, population)
+    model = "binomial" if population is None else f"hypergeometric, population {population:,}"
+    confidence = f"{float(sampling.confidence) * 100:.3g} % confidence"
+    return f"{size} without deviation: at {confidence} at most {limit * 100:.1f} % deviate ({model})"

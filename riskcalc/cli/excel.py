@@ -1,0 +1,127 @@
+"""The commands around Excel: a template to fill in, a workbook with the results, and the way back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from riskcalc.cli.help import Examples
+from riskcalc.errors import RegisterError, UsageError
+
+_OUT = click.argument("out", type=click.Path(path_type=Path))
+_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace OUT if it is there.")
+
+
+@click.group()
+def excel() -> None:
+    """Keep the register in a workbook, or take one over; riskcalc run, check and plan read .xlsx as well."""
+
+
+@excel.command(
+    cls=Examples,
+    epilog="""
+    riskcalc excel template register.xlsx  # with the sample's scales and matrix
+    riskcalc excel template register.xlsx data  # with those of the register in ./data
+    """,
+)
+@_OUT
+@click.argument("data", required=False)
+@_OVERWRITE
+def template(out: Path, data: str | None, overwrite: bool) -> None:
+    """Write an empty register to OUT, an .xlsx to fill in: drop-downs, notes, instructions."""
+    from riskcalc.excel import commands
+
+    _check_out(out, overwrite)
+    _write(out, commands.template(data))
+
+
+@excel.command(
+    cls=Examples,
+    epilog="""
+    riskcalc excel export board.xlsx  # the register in ./data and its results
+    riskcalc excel export board.xlsx clients/2026 --period 2026-H1  # another one
+    """,
+)
+@_OUT
+@click.argument("data", default="data")
+@click.option("--period", default="", help="The period of the results, such as 2026-H1; default: the latest.")
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="The day from which dues are seen; default: the period's last.",
+)
+@_OVERWRITE
+def export(out: Path, data: str, period: str, as_of: datetime | None, overwrite: bool) -> None:
+    """Write the register in DATA and its results to OUT, an .xlsx for auditors and the board."""
+    from riskcalc.excel import commands
+
+    _check_out(out, overwrite)
+    _write(out, commands.export(data, period, as_of.date() if as_of else None))
+
+
+@excel.command(
+    "import",
+    cls=Examples,
+    epilog="""
+    riskcalc excel import register.xlsx --into data  # says what would change, and what is wrong
+    riskcalc excel import register.xlsx --into data --apply  # does it, all or nothing
+    riskcalc excel import risks.csv --into data --map simplerisk.toml  # columns with other names
+    """,
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--into",
+    default=Path("data"),
+    show_default=True,
+    metavar="DATA",
+    type=click.Path(path_type=Path),
+    help="The register's folder; made if it isn't there.",
+)
+@click.option("--apply", "apply_", is_flag=True, help="Write the changes; without it, they are shown only.")
+@click.option(
+    "--map",
+    "mapping",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A mapping file, for columns with other names; see docs/excel.md.",
+)
+@click.option("--delete-missing", is_flag=True, help="Take away rows that only DATA has; default: they stay.")
+@click.option("--expect", default="", metavar="TOKEN", help="Apply only what a dry run, which printed this, has shown.")
+def take_over(file: Path, into: Path, apply_: bool, mapping: Path | None, delete_missing: bool, expect: str) -> None:
+    """Take the register in FILE, an .xlsx, over into the CSV files in DATA: shown first, written with --apply.
+
+    With --map, FILE may be any .xlsx or .csv whose rows are risks, ratings, controls and the like.
+    """
+    from riskcalc.excel import importing
+
+    made = importing.plan(file, into, mapping, delete_missing)
+    for line in importing.told(made):
+        click.echo(line)
+    if made.problems:
+        raise RegisterError(made.problems, file)
+    if not made.files:
+        click.echo("Nothing to write.")
+    elif not apply_:
+        click.echo(f"Nothing was written. To write exactly this: --apply --expect {made.token}")
+    elif expect and expect != made.token:
+        raise UsageError(f"{file} or {into} has changed since the dry run that said {expect}; nothing was written.")
+    else:
+        importing.apply(made)
+        click.echo(f"Wrote {', '.join(sorted(made.files))} in {into}.")
+
+
+def _check_out(out: Path, overwrite: bool) -> None:
+    if out.suffix.lower() != ".xlsx":
+        raise UsageError(f"{out}: a workbook's name ends with .xlsx.")
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} is there already; give --overwrite to replace it, with what was typed into it.")
+
+
+def _write(out: Path, content: bytes) -> None:
+    from riskcalc.files import write_whole
+
+    write_whole(out, content)
+    click.echo(f"Wrote {out}.")

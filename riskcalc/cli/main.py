@@ -1,0 +1,302 @@
+"""The command line. Commands import what they need when they run, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from riskcalc.cli.excel import excel
+from riskcalc.cli.help import Examples
+from riskcalc.cli.workshop import workshop
+from riskcalc.errors import RegisterError, RiskcalcError
+from riskcalc.version import __version__
+
+if TYPE_CHECKING:
+    from riskcalc.assessment.sample_plans import Planned
+    from riskcalc.register.methodology import Sampling
+
+WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
+
+
+class Commands(click.Group):
+    """The commands; a user's mistake ends any of them with a message and exit code 2, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except RiskcalcError as error:
+            click.echo(str(error), err=True)
+            sys.exit(BAD_INPUT)
+        except OSError as error:
+            click.echo(f"{error.filename or 'A file'}: {error.strerror}", err=True)
+            sys.exit(WRONG)
+        except KeyboardInterrupt:
+            click.echo("Interrupted; what was done is kept.", err=True)
+            sys.exit(INTERRUPTED)
+
+
+def _shard(context: click.Context, option: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    """``2/4`` as (2, 4)."""
+    if text is None:
+        return None
+    number, of = text.split("/", 1) if "/" in text else (text, "")
+    if number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
+        return int(number), int(of)
+    raise click.BadParameter(f"{text!r}; allowed: I/N with I from 1 to N, such as 2/4.", context, option)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="riskcalc")
+def main() -> None:
+    """Assess risks to clients' financial reporting on the way to a SOC 1 report.
+
+    A register is a folder of CSV files with a methodology.toml, or one .xlsx workbook; see docs/register.md.
+    """
+
+
+@main.command(
+    cls=Examples,
+    epilog="""
+    riskcalc check  # the register in ./data
+    riskcalc check clients/2026 --json  # for a machine
+    riskcalc check --strict  # fail on findings too, as in CI
+    """,
+)
+@click.argument("data", default="data")
+@click.option("--json", "as_json", is_flag=True, help="Print problems and findings as JSON.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if there are findings.")
+@click.option("--period", default="", help="The period to look at, such as 2026-H1; default: the latest.")
+def check(data: str, as_json: bool, strict: bool, period: str) -> None:
+    """Say everything that is wrong with the register in DATA, and what deserves a second look.
+
+    Problems (the register can't be used) end with exit code 2, findings with 0.
+    """
+    from riskcalc.assessment.consistency import findings
+    from riskcalc.register.register import load
+    from riskcalc.workshop.decision_log import findings as decision_findings
+
+    try:
+        register = load(data)
+    except RegisterError as error:
+        if as_json:
+            click.echo(
+                json.dumps({"problems": [problem.as_dict() for problem in error.problems], "findings": []}, indent=1)
+            )
+        else:
+            click.echo(str(error))
+        sys.exit(BAD_INPUT)
+    found = [*decision_findings(register), *findings(register, period)]
+    if as_json:
+        click.echo(json.dumps({"problems": [], "findings": [finding.as_dict() for finding in found]}, indent=1))
+    else:
+        for finding in found:
+            click.echo(str(finding))
+        click.echo(f"{register.source}: no problems; {_count(len(found), 'finding')}; {_contents(register)}.")
+    sys.exit(WRONG if strict and found else 0)
+
+
+@main.command(
+    cls=Examples,
+    epilog="""
+    riskcalc plan  # sizes for every control, latest period
+    riskcalc plan --unit payroll --json  # one unit, for a machine
+    riskcalc plan --control PAY-C01 --population joiners.csv --date-column date --out sample.csv  # draw the items
+    """,
+)
+@click.argument("data", default="data")
+@click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
+@click.option("--period", default="", help="The period to test, such as 2026-H1; default: the latest.")
+@click.option("--json", "as_json", is_flag=True, help="Print the sizes as JSON.")
+@click.option("--control", metavar="ID", help="Draw a sample for this control.")
+@click.option("--population", metavar="FILE", help="The items to draw from: a CSV file, a line per item.")
+@click.option("--date-column", metavar="NAME", help="Spread the sample over the period by this column's dates.")
+@click.option("--size", type=click.IntRange(1), help="Items to draw; default: the planned size.")
+@click.option(
+    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Where the drawn items go; default: printed."
+)
+def plan(
+    data: str,
+    units: tuple[str, ...],
+    period: str,
+    as_json: bool,
+    control: str | None,
+    population: str | None,
+    **draw: Any,
+) -> None:
+    """Say how many items of each control to test and what that shows, or draw the items.
+
+    The draw depends on the population file alone: whoever has the file gets the same items again.
+    """
+    from riskcalc.assessment import sample_plans
+    from riskcalc.register.register import load
+
+    if bool(control) != bool(population):
+        raise click.UsageError("To draw a sample, give both --control and --population.")
+    register = load(data)
+    plans = sample_plans.plan(register, period, units)
+    if control and population:
+        _draw(sample_plans.of_control(plans, control), population, register.methodology.sampling, **draw)
+    elif as_json:
+        click.echo(json.dumps([each.as_dict() for each in plans], indent=1, ensure_ascii=False))
+    else:
+        for each in plans:
+            click.echo(f"{each.unit_id:<12} {each.control_id:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
+        click.echo(f"{_count(len(plans), 'control')}. Sizes by frequency: {register.methodology.sampling.source}")
+
+
+def _draw(
+    planned: Planned, file: str, sampling: Sampling, date_column: str | None, size: int | None, out: Path | None
+) -> None:
+    from riskcalc.assessment import sample_plans, sample_selection
+    from riskcalc.files import write_whole
+
+    population = sample_selection.read_population(file)
+    number = len(population.items)
+    order = sample_selection.in_time(population, date_column) if date_column else list(range(number))
+    wanted = size or sample_plans.planned_size(planned.frequency, number, sampling)
+    drawn = sample_selection.select(order, wanted, population.sha256)
+    text = sample_selection.as_csv(population, drawn)
+    if out:
+        write_whole(out, text.encode())
+    else:
+        click.echo(text, nl=False)
+    seed = f"seed {population.sha256[:12]} (the file's SHA-256)"
+    click.echo(f"{planned.control_id}: {len(drawn)} of {number} items drawn, {seed}.", err=True)
+    click.echo(sample_plans.buys(len(drawn), number, sampling), err=True)
+
+
+@main.command(
+    cls=Examples,
+    epilog="""
+    riskcalc run  # every unit, latest period, into ./reports
+    riskcalc run --unit payroll --unit loans  # two units; the others keep their pages
+    riskcalc run clients/2026 --period 2026-H1 --out /share/risk  # another register
+    riskcalc run --fail-on-breach --json  # for a scheduler: exit 3 outside appetite, a line of JSON per unit
+    riskcalc run --shard 2/4 --out /share/risk  # every fourth unit; a run without --shard closes
+    riskcalc run --audience board --pdf --pptx  # what the board gets, to print and to present
+    riskcalc run --executor dask://scheduler:8786 --out s3://bucket/risk  # on a cluster
+    """,
+)
+@click.argument("data", default="data")
+@click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
+@click.option("--period", default="", help="The period to assess, such as 2026-H1; default: the latest.")
+@click.option(
+    "--as-of",
+    default="",
+    metavar="DATE",
+    help="The day from which dues and acceptances are seen; default: the period's last.",
+)
+@click.option(
+    "--out",
+    default="reports",
+    show_default=True,
+    metavar="DIR",
+    help="Where the pages go: a folder, or an address such as s3://bucket/risk.",
+)
+@click.option("--jobs", type=click.IntRange(1), help="Units run at a time; default: one per processor.")
+@click.option(
+    "--timeout", default=600.0, show_default=True, type=click.FloatRange(min=1), help="Seconds a unit may take."
+)
+@click.option(
+    "--memory", default=4096.0, show_default=True, type=click.FloatRange(min=256), help="MB of memory a unit may take."
+)
+@click.option(
+    "--audience",
+    type=click.Choice(["board", "auditor", "unit", "public"]),
+    help="Pages for these readers only, in OUT/PERIOD/AUDIENCE; what isn't for them is redacted.",
+)
+@click.option("--static", is_flag=True, help="For mail: also UNIT.static.html, without scripts.")
+@click.option("--pdf", is_flag=True, help="Also UNIT.pdf; needs riskcalc[pdf] and Chromium.")
+@click.option("--png", is_flag=True, help="Also UNIT.png, the heatmaps; needs riskcalc[pdf] and Chromium.")
+@click.option("--pptx", is_flag=True, help="Also UNIT.pptx, slides to edit; needs riskcalc[pptx].")
+@click.option("--force", is_flag=True, help="Run units whose inputs haven't changed, too.")
+@click.option("--fail-on-breach", is_flag=True, help="Exit with 3 if a residual risk is worse than appetite.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per unit; the summary goes to stderr.")
+@click.option("--notebooks", metavar="DIR", help="Other notebooks; default: ./notebooks, else the package's.")
+@click.option("-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A further parameter of assessment.ipynb.")
+@click.option("--shard", metavar="I/N", callback=_shard, help="Run every N-th unit only, from the I-th on.")
+@click.option("--executor", metavar="URL", help="Run units on a Dask cluster: dask://HOST:PORT.")
+@click.option(
+    "--engine",
+    "engine_name",
+    default="auto",
+    type=click.Choice(["auto", "fork", "stock"]),
+    help="Forked processes, or papermill's own kernels (slower); auto: fork where that works.",
+)
+def run(
+    jobs: int | None,
+    fail_on_breach: bool,
+    as_json: bool,
+    executor: str | None,
+    engine_name: str,
+    data: str,
+    static: bool,
+    pdf: bool,
+    png: bool,
+    pptx: bool,
+    **options: Any,
+) -> None:
+    """Run the assessment of every business unit in DATA, and write its pages.
+
+    OUT/PERIOD/ then holds index.html, a page, notebook and results per unit, and manifest.json.
+    Exit code: 0 all well, 1 a unit went wrong, 2 bad input (nothing ran), 3 see --fail-on-breach.
+    """
+    from riskcalc.pages.pdf import printer
+    from riskcalc.run.processes import engines
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop ends a run as Ctrl-C does
+    options["audience"] = options["audience"] or ""
+    formats = _formats(static, pdf, png, pptx, options["audience"])
+    with engines(engine_name, executor, jobs) as ways, ExitStack() as stack:  # ready while this one imports and reads
+        from riskcalc.run import batch
+        from riskcalc.run.progress import Progress, summary
+
+        plan = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
+        ways.ready(must_fork=engine_name == "fork")
+        prints = stack.enter_context(printer()) if pdf or png else None
+        if ways.note:
+            click.echo(ways.note, err=True)
+        with Progress(plan.jobs, ways.label, as_json) as progress:
+            try:
+                report = batch.run(plan, ways.executor, ways.engine, progress.seen, ways.own, prints)
+            except KeyboardInterrupt:
+                click.echo(f"Interrupted; {progress.said()}", err=True)
+                sys.exit(INTERRUPTED)
+    if report.organisation is None:
+        rest = "; a run without --shard makes the organisation's page of all shards." if options["shard"] else "."
+        place = f"The pages are in {plan.pages}{rest}"
+    else:
+        place = f"Open {plan.pages}/index.html" if report.organisation.outputs else f"See {plan.folder}/{plan.manifest}"
+    click.echo(summary(report, place), err=as_json)
+    sys.exit(WRONG if report.wrong else BREACH if fail_on_breach and report.breaches else 0)
+
+
+main.add_command(workshop)
+main.add_command(excel)
+
+
+def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> tuple[str, ...]:
+    """The endings of the files that are wanted besides pages; raises UsageError for what can't be had."""
+    if png and audience == "public":
+        raise click.UsageError("--png is a picture of the heatmaps; the public's pages have none.")
+    if pptx and not find_spec("pptx"):
+        raise click.UsageError("--pptx needs the extra 'riskcalc[pptx]': pip install 'riskcalc[pptx]'.")
+    wanted = {".static.html": static, ".pdf": pdf, ".png": png, ".pptx": pptx}
+    return tuple(ending for ending, asked in wanted.items() if asked)
+
+
+def _contents(register: Any) -> str:
+    tables = {"unit": register.business_units, "risk": register.risks, "control": register.controls}
+    return ", ".join(_count(len(table), noun) for noun, table in tables.items())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

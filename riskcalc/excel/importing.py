@@ -1,0 +1,260 @@
+"""From a workbook into a register's folder: first what would change and what is wrong, then all of it at once.
+
+Rows are matched by their keys. A row that is in the folder only is kept unless asked otherwise; a number that is spelt
+otherwise (0.8 for 0.80) is no change; what doesn't change keeps its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from difflib import unified_diff
+from pathlib import Path
+
+from riskcalc.errors import Problem, RegisterError, UsageError
+from riskcalc.excel.commands import text_of_methodology
+from riskcalc.excel.mapping import Taken, read_mapped
+from riskcalc.register.checked_rows import Table, read_table
+from riskcalc.register.editing import Cells, as_file, held, replace_all, rewritten, settle
+from riskcalc.register.integrity import check_references
+from riskcalc.register.methodology import FILE, Methodology
+from riskcalc.register.register import read_tables
+from riskcalc.register.tables import TABLES, kind_of
+from riskcalc.register.xlsx_tables import read_sheets
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row that is new, changed, or in the folder only; ``fields`` are columns with their old and new text."""
+
+    table: str
+    key: str
+    kind: str
+    place: str
+    fields: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass
+class Plan:
+    """What an import would do, from what it has seen of the folder."""
+
+    folder: Path
+    changes: list[Change] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    same: dict[str, int] = field(default_factory=dict)
+    methodology: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+    seen: dict[str, bytes | None] = field(default_factory=dict)
+    delete_missing: bool = False
+
+    @property
+    def token(self) -> str:
+        """What tells this very import apart: the folder as it was seen, and what would be written."""
+        digest = hashlib.sha256()
+        for name, content in sorted([*self.seen.items(), *self.files.items()], key=lambda item: item[0]):
+            digest.update(f"{name} {hashlib.sha256(content or b'').hexdigest()}\n".encode())
+        return digest.hexdigest()[:12]
+
+
+def plan(path: Path, into: Path, mapping: Path | None = None, delete_missing: bool = False) -> Plan:
+    """What taking over a workbook (or, with a mapping file, another register) into a folder would change.
+
+    Raises:
+        RegisterError: the file, its methodology or the folder's own tables can't be read.
+        UsageError: there is no such file, or an earlier import into the folder can't be finished.
+    """
+    if not path.is_file():
+        raise UsageError(f"There is no file {str(path)!r}.")
+    if into.exists() and not into.is_dir():
+        raise UsageError(f"{into} is no folder; an import goes into the folder of a register's CSV files.")
+    settle(into)
+    names = [FILE, *(f"{name}.csv" for name in TABLES)]
+    made = Plan(into, seen={name: _content(into / name) for name in names}, delete_missing=delete_missing)
+    if mapping:
+        methodology = Methodology.read(into / FILE)
+        taken = read_mapped(path, mapping, methodology)
+    else:
+        methodology, tables, made.problems = read_sheets(path)
+        taken = Taken(tables)
+        _methodology_changes(made, text_of_methodology(path))
+    made.problems += [each for table in taken.tables.values() for each in _own(table, taken)]
+    olds = {name: _old(made, name, methodology) for name in taken.tables}
+    for name, table in taken.tables.items():
+        if table.columns:
+            _compare(made, olds[name], table, taken.silent.get(name, set()))
+    made.problems = sorted(dict.fromkeys([*made.problems, *_problems_after(made, taken.tables)]), key=_order)
+    return made
+
+
+def apply(made: Plan) -> None:
+    """Do it: every file as one, or none.
+
+    Raises:
+        RegisterError: something is wrong with it; nothing was written.
+        UsageError: the folder has changed since, or somebody else is changing it; nothing was written.
+    """
+    if made.problems:
+        raise RegisterError(made.problems, made.folder)
+    made.folder.mkdir(parents=True, exist_ok=True)
+    with held(made.folder):
+        if changed := [name for name, content in made.seen.items() if _content(made.folder / name) != content]:
+            named = " and ".join(changed)
+            raise UsageError(f"{named} in {made.folder} changed since it was read; nothing was written. Look again.")
+        if made.files:
+            replace_all(made.folder, made.files)
+
+
+_SIGNS = {"new": "+", "changed": "~", "missing": "-"}
+
+
+def told(made: Plan) -> Iterator[str]:
+    """The plan in words: table by table, row by row, field by field."""
+    if made.methodology:
+        yield f"{FILE}: {len(made.methodology)} lines"
+        yield from (f"  {line}" for line in made.methodology)
+    for name, same in made.same.items():
+        changes = [change for change in made.changes if change.table == name]
+        counts = [f"{sum(each.kind == kind for each in changes)} {kind}" for kind in ("new", "changed")]
+        missing = sum(each.kind == "missing" for each in changes)
+        gone = (
+            f", {missing} only in {made.folder} ({'taken away' if made.delete_missing else 'kept'})" if missing else ""
+        )
+        yield f"{name}: {', '.join(counts)}, {same} the same{gone}"
+        for change in changes:
+            if change.kind != "missing" or made.delete_missing:
+                yield f"  {_SIGNS[change.kind]} {change.key} ({change.place})"
+                yield from (f"      {column}: {_shift(change, old, new)}" for column, old, new in change.fields)
+
+
+def _shift(change: Change, old: str, new: str) -> str:
+    return f"{_short(old)} -> {_short(new)}" if change.kind == "changed" else _short(new)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:79]}…")
+
+
+# --- parts ---
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _order(problem: Problem) -> tuple[str, str, Problem]:
+    return problem.file, problem.sheet, problem
+
+
+def _own(table: Table, taken: Taken) -> Iterator[Problem]:
+    """A table's own problems; whether a cell may say nothing depends on the row that the folder has already."""
+    silent = taken.silent.get(table.name, set())
+    return (problem for problem in table.problems if (problem.line, problem.column) not in silent)
+
+
+def _methodology_changes(made: Plan, new: str) -> None:
+    old = (made.seen[FILE] or b"").decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    if old != new:
+        made.methodology = [
+            line.rstrip() for line in unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
+        ][2:]
+        made.files[FILE] = new.encode()
+
+
+def _old(made: Plan, name: str, methodology: Methodology) -> Table:
+    """The folder's table; empty where there is none. Raises RegisterError where its rows can't be told apart."""
+    if made.seen[f"{name}.csv"] is None:
+        return Table(name)
+    table = read_table(made.folder, name, methodology)
+    if not table.whole or len(_by_key(table)) < len(table.cells):
+        raise RegisterError(table.problems, made.folder)
+    return table
+
+
+def _by_key(table: Table) -> dict[Key, int]:
+    columns = TABLES[table.name].primary_key
+    return {tuple(cells[column] for column in columns): line for line, cells in table.cells.items()}
+
+
+def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -> None:
+    """Add to the plan what one table would become."""
+    before, after = _by_key(old), {key: line for key, line in _by_key(new).items() if all(key)}
+    changed: dict[int, Cells | None] = {}
+    added: list[Cells] = []
+    for key, line in after.items():
+        place = _place(new, line)
+        if key not in before:
+            added.append(new.cells[line])
+            fields = tuple((column, "", text) for column, text in new.cells[line].items() if text)
+            made.changes.append(Change(old.name, " + ".join(key), "new", place, fields))
+        elif fields := tuple(_differing(old, before[key], new, line, silent)):
+            changed[before[key]] = {**old.cells[before[key]], **{column: text for column, _, text in fields}}
+            made.changes.append(Change(old.name, " + ".join(key), "changed", place, fields))
+    for key, line in before.items():
+        if key not in after:
+            changed.update({line: None} if made.delete_missing else {})
+            made.changes.append(Change(old.name, " + ".join(key), "missing", f"{old.name}.csv:{line}"))
+    made.same[old.name] = len(before.keys() & after.keys()) - sum(cells is not None for cells in changed.values())
+    content = made.seen[f"{old.name}.csv"]
+    if content is None:
+        made.files[f"{old.name}.csv"] = as_file(new.columns or list(TABLES[old.name].model_fields), added).encode()
+    elif changed or added:
+        made.files[f"{old.name}.csv"] = rewritten(content.decode(), changed, added).encode()
+
+
+def _place(table: Table, line: int) -> str:
+    return f"{table.file}: sheet {table.sheet}, row {line}" if table.sheet else f"{table.file}:{line}"
+
+
+def _differing(
+    old: Table, at: int, new: Table, line: int, silent: set[tuple[int, str]]
+) -> Iterator[tuple[str, str, str]]:
+    model = TABLES[old.name]
+    for column, was in old.cells[at].items():
+        text = new.cells[line].get(column, was)
+        if text == was or (line, column) in silent or column in new.refused.get(line, ()):
+            continue
+        numbers = column in model.model_fields and kind_of(model, column) in (int, Decimal)
+        if not (numbers and _same_number(was, text)):
+            yield column, was, text
+
+
+def _same_number(one: str, other: str) -> bool:
+    try:
+        return Decimal(one) == Decimal(other)
+    except ArithmeticError:
+        return False
+
+
+def _problems_after(made: Plan, tables: Mapping[str, Table]) -> Iterator[Problem]:
+    """What would be wrong with the register afterwards, each at the cell of the workbook that it comes from."""
+    with tempfile.TemporaryDirectory(prefix="riskcalc-") as name:
+        folder = Path(name)
+        for file, content in {**made.seen, **made.files}.items():
+            if content is not None:
+                (folder / file).write_bytes(content)
+        try:
+            _, merged = read_tables(folder)
+        except RegisterError as error:
+            yield from error.problems if not made.problems else ()
+            return
+    found = [problem for table in merged.values() for problem in table.problems]
+    places = {name: _by_key(table) for name, table in tables.items()}
+    for problem in [*found, *check_references(merged)]:
+        name = problem.file.removesuffix(".csv")
+        yield from _traced(problem, merged[name], tables.get(name), places.get(name, {}))
+
+
+def _traced(problem: Problem, merged: Table, new: Table | None, places: Mapping[Key, int]) -> Iterator[Problem]:
+    """A problem of the merged table, where the person who can mend it finds it; nothing that was told already."""
+    cells = merged.cells.get(problem.line)
+    key = tuple(cells[column] for column in TABLES[merged.name].primary_key) if cells else None
+    line = places.get(key) if key else None
+    if new is None or line is None:
+        yield replace(problem, allowed=f"{problem.allowed} (after the import)")
+    elif line not in new.refused:
+        yield new.problem(line, problem.column, problem.value, problem.allowed)

@@ -1,0 +1,183 @@
+"""Taking over a register that was kept elsewhere: a mapping file says which of its columns are which of ours."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from riskcalc.errors import Problem, RegisterError, UsageError
+from riskcalc.register.checked_rows import Table, check_lines
+from riskcalc.register.methodology import Methodology
+from riskcalc.register.tables import TABLES
+from riskcalc.register.xlsx_cells import Cell, Odd, letters, open_workbook
+from riskcalc.register.xlsx_tables import ColumnOfOurs, header_of, unseen
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TableMap(_Part):
+    """Where the rows of one of our tables come from; all names of columns on the left are ours."""
+
+    name: str
+    sheet: str = ""
+    header_row: int = Field(1, ge=1, strict=True)
+    columns: dict[str, str] = Field(min_length=1)
+    constants: dict[str, str] = {}
+    defaults: dict[str, str] = {}
+    values: dict[str, dict[str, str]] = {}
+    numbers_as_text: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _known(self) -> TableMap:
+        if self.name not in TABLES:
+            raise ValueError(f"{self.name!r} is no table; there are: {', '.join(TABLES)}")
+        ours = TABLES[self.name].model_fields
+        for name in [*self.columns, *self.constants, *self.defaults, *self.values, *self.numbers_as_text]:
+            if name not in ours:
+                raise ValueError(f"{name!r} is no column of {self.name}; there are: {', '.join(ours)}")
+        return self
+
+
+class MappingFile(_Part):
+    """A mapping file: how the other register is written, and a part for each table that is taken from it."""
+
+    encoding: Literal["utf-8", "windows-1252", "latin-1", "utf-16"] = "utf-8"
+    separator: Literal[",", ";", "\t", "|"] = ","
+    table: tuple[TableMap, ...] = Field(min_length=1)
+
+
+@dataclass
+class Taken:
+    """The tables taken over; ``silent`` are cells, by line and column, of which the other register says nothing."""
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    silent: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
+
+
+Lines = list[tuple[int, list[Cell]]]
+
+
+def read_mapped(path: Path, map_path: Path, methodology: Methodology) -> Taken:
+    """Read another register, .xlsx or .csv, by a mapping file, checked as ours is.
+
+    Raises:
+        RegisterError: the file or the mapping can't be read, or don't fit each other.
+    """
+    mapping = _read_mapping(map_path)
+    taken = Taken()
+    for part in mapping.table:
+        table = Table(part.name, path.name, part.sheet if path.suffix.lower() != ".csv" else "")
+        lines = _csv_lines(path, mapping) if path.suffix.lower() == ".csv" else _sheet_lines(path, part, table)
+        header = header_of(next((cells for row, cells in lines if row == part.header_row), []))
+        if problems := list(_misfits(part, header, map_path.name, table.place)):
+            raise RegisterError(problems)
+        _take(table, part, header, lines, methodology, taken)
+    return taken
+
+
+def _read_mapping(path: Path) -> MappingFile:
+    try:
+        return MappingFile.model_validate(tomllib.loads(path.read_text("utf-8-sig")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} can't be read as TOML in UTF-8: {error}") from None
+    except ValidationError as error:
+        told = [
+            (".".join(str(each) for each in one["loc"]), one["msg"].removeprefix("Value error, "))
+            for one in error.errors()
+        ]
+        raise RegisterError([Problem(path.name, 0, place, "", message) for place, message in told]) from None
+
+
+def _csv_lines(path: Path, mapping: MappingFile) -> Lines:
+    encoding = "utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding
+    try:
+        text = path.read_bytes().decode(encoding)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mapping.separator)
+        lines, start = list[tuple[int, list[Cell]]](), 1
+        for cells in reader:
+            if any(cells):
+                lines.append((start, list(cells)))
+            start = reader.line_num + 1
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}.") from None
+    except (UnicodeError, csv.Error) as error:
+        advice = "give its encoding and separator in the mapping file"
+        raise UsageError(f"{path} can't be read as CSV in {mapping.encoding}: {error}; {advice}.") from None
+    return lines
+
+
+def _sheet_lines(path: Path, part: TableMap, table: Table) -> Lines:
+    with open_workbook(path) as book:
+        if part.sheet not in book.sheets:
+            there = ", ".join(book.sheets)
+            raise UsageError(f"{path} has no sheet {part.sheet!r} for the table {part.name}; there are: {there}.")
+        grid = book.grid(part.sheet)
+    for row, allowed in unseen(grid):
+        table.tell(row, "", "", allowed)
+    return grid.rows
+
+
+def _misfits(part: TableMap, header: list[str], file: str, place: str) -> Iterator[Problem]:
+    """What of a mapping doesn't fit the columns that are there."""
+    there = f"there are: {', '.join(name for name in header if name)}"
+    for ours, theirs in part.columns.items():
+        if header.count(theirs) != 1:
+            near = get_close_matches(theirs.lower(), [name.lower() for name in header], 1, 0.6)
+            meant = next((f"did you mean {name!r}? " for name in header if name.lower() in near), "")
+            wrong = "stands there twice" if theirs in header else f"is no column of {place}"
+            yield Problem(file, 0, f"{part.name}.{ours}", theirs, f"{wrong}; {meant}{there}")
+    given = {*part.columns, *part.constants, *part.defaults}
+    for key in TABLES[part.name].primary_key:
+        if key not in given:
+            near = get_close_matches(key, header, 1, 0.4)
+            meant = f"is it {near[0]!r}? " if near else ""
+            allowed = f"is part of the key, and must come from a column or a constant; {meant}{there}"
+            yield Problem(file, 0, f"{part.name}.{key}", "", allowed)
+
+
+def _take(
+    table: Table, part: TableMap, header: list[str], lines: Lines, methodology: Methodology, taken: Taken
+) -> None:
+    """Turn the other register's lines into ours, and check them."""
+    places = {ours: header.index(theirs) for ours, theirs in part.columns.items()}
+    ours = list(TABLES[part.name].model_fields)
+    if table.sheet:
+        table.letters = {name: letters(place) for name, place in places.items()}
+    columns = {name: ColumnOfOurs(table, name, name in part.numbers_as_text) for name in ours}
+    silent = taken.silent.setdefault(part.name, set())
+    rows: list[tuple[int, list[str]]] = []
+    for line, cells in lines:
+        if line > part.header_row and any(cells):
+            theirs = {name: cells[place] if place < len(cells) else "" for name, place in places.items()}
+            texts = {
+                name: columns[name].text(line, cell) if isinstance(cell, Odd) else cell for name, cell in theirs.items()
+            }
+            rows.append((line, _translated(part, ours, line, texts, silent)))
+    silent -= {(line, name) for line, names in table.refused.items() for name in names}
+    check_lines(table, ours, rows, methodology, part.header_row)
+    taken.tables[part.name] = table
+
+
+def _translated(
+    part: TableMap, ours: list[str], line: int, texts: Mapping[str, str], silent: set[tuple[int, str]]
+) -> list[str]:
+    """A row in our words: what their words mean, constants, and defaults where nothing is said."""
+    row = []
+    for name in ours:
+        said = part.constants.get(name, texts.get(name, ""))
+        said = part.values.get(name, {}).get(said, said)
+        if not said.strip():
+            silent.add((line, name))
+            said = part.defaults.get(name, "")
+        row.append(said)
+    return row

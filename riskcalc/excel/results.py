@@ -1,0 +1,284 @@
+"""The results in a workbook, for auditors and the board: what stands on the pages, with live formulas for the scores.
+
+The formulas are those of docs/methodology.md: change a rating or a weight in the workbook, and the scores follow. The
+sheets' names begin with ``results``; nobody reads them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment import evidence, readiness, sample_plans, scoring
+from riskcalc.excel.writer import HEADER, NUMBER, PLAIN, RUNNING, TITLE, Formula, Look, Sheets
+from riskcalc.register.matrix import Matrix, ink_on
+from riskcalc.register.periods import Period
+from riskcalc.register.register import Register
+from riskcalc.register.xlsx_cells import letters
+from riskcalc.register.xlsx_tables import RESULTS
+
+_METHOD, _LINES = f"'{RESULTS}method'", f"'{RESULTS}score lines'"
+_GRID_ROW = 4  # where the matrix stands on the sheet about the method: its header row
+_LABEL = Look(bold=True)
+_VIEWS = {
+    "inherent": "before controls",
+    "claimed": "controls at their word",
+    "earned": "controls as documented and tested",
+}
+
+
+def write_results(sheets: Sheets, register: Register, period: Period, as_of: date) -> None:
+    """Write the sheets of results for a period."""
+    scores, lines = scoring.score(register, period.name), scoring.score_lines(register, period.name)
+    _method(sheets, register, period, as_of)
+    _matrices(sheets, scores, register.methodology.matrix)
+    places = _score_lines(sheets, lines)
+    _risks(sheets, register, scores, places)
+    _control_matrix(sheets, register, period)
+    _sampling(sheets, register, period)
+    _gaps(sheets, register, period, as_of)
+
+
+# --- the method and its legend ---
+
+
+def _method(sheets: Sheets, register: Register, period: Period, as_of: date) -> None:
+    matrix, methodology = register.methodology.matrix, register.methodology
+    sheet = sheets.sheet(f"{RESULTS}method", [30, *[16] * 10], tab="#26323d")
+    sheets.row(sheet, [f"{methodology.organisation}: risks to financial reporting, {period.name}"], TITLE)
+    sheets.row(sheet, [f"As of {as_of}. Content of the register (SHA-256): {register.fingerprint()}"], RUNNING)
+    sheets.row(sheet, ["The level of a risk: its likelihood (rows), its impact (columns)"], _LABEL)
+    sheets.row(sheet, ["", *matrix.impact], HEADER)
+    for name, row in zip(matrix.likelihood, matrix.grid, strict=True):
+        sheets.row(sheet, [name, *(matrix.level_names[level] for level in row)], [HEADER, *_colours(matrix, row)])
+    sheets.row(sheet, [])
+    sheets.row(sheet, ["Levels, lowest first"], _LABEL)
+    for place, level in enumerate(matrix.levels):
+        sheets.row(sheet, [level.name], _colours(matrix, [place]))
+    for line in _legend(register):
+        sheets.row(sheet, line, [_LABEL, RUNNING])
+
+
+def _legend(register: Register) -> Iterator[list[str]]:
+    methodology = register.methodology
+    yield []
+    for axis in scoring.AXES:
+        for number, rating in enumerate(getattr(methodology, axis), 1):
+            yield [f"{axis} {number}: {rating.name}", rating.definition]
+    yield []
+    yield ["Score", "likelihood x impact; it orders risks within a level"]
+    yield ["Residual", "1 + (rating - 1) x product over the controls of (1 - coverage x weight), for each axis"]
+    yield ["Claimed", "each control at the weight of its design, as asserted"]
+    yield ["Earned", "only as far as the control is documented, well designed and shown by its tests to have operated"]
+    for name, weight in methodology.weights.design.items():
+        yield [f"Design {name}", str(weight)]
+    for name, weight in methodology.weights.operating.model_dump().items():
+        yield [f"Operation {name}", str(weight)]
+    yield ["Sample sizes", methodology.sampling.source]
+
+
+def _colours(matrix: Matrix, levels: Any) -> list[Look]:
+    return [
+        Look(fill=matrix.levels[level].colour, ink=ink_on(matrix.levels[level].colour), wrap=True, centre=True)
+        for level in levels
+    ]
+
+
+def _level_look(matrix: Matrix, level: object) -> Look:
+    names = matrix.level_names
+    return _colours(matrix, [names.index(str(level))])[0] if level in names else PLAIN
+
+
+# --- the matrices ---
+
+
+def _matrices(sheets: Sheets, scores: pd.DataFrame, matrix: Matrix) -> None:
+    sheet = sheets.sheet(f"{RESULTS}matrices", [22, *[24] * len(matrix.impact)])
+    rated = int(scores["likelihood"].notna().sum())
+    sheets.row(sheet, [f"{rated} rated risks; {len(scores) - rated} unrated, in no cell"], TITLE)
+    for view, words in _VIEWS.items():
+        held = scoring.by_cell(scores, view, matrix)
+        sheets.row(sheet, [])
+        sheets.row(sheet, [f"{view.capitalize()}: {words}"], _LABEL)
+        for likelihood in range(len(matrix.likelihood), 0, -1):
+            cells = [", ".join(held.get((likelihood, impact), [])) for impact in range(1, len(matrix.impact) + 1)]
+            name = f"{likelihood} {matrix.likelihood[likelihood - 1]}"
+            sheets.row(sheet, [name, *cells], [HEADER, *_colours(matrix, matrix.grid[likelihood - 1])])
+        sheets.row(sheet, ["", *(f"{number} {name}" for number, name in enumerate(matrix.impact, 1))], HEADER)
+
+
+# --- the risks, with live formulas ---
+
+
+def _score_lines(sheets: Sheets, lines: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """A row per control acting on a risk; gives the first and last row of each risk."""
+    head = ["risk_id", "control_id", "acts_on", "coverage", "claimed weight", "earned weight", "why"]
+    head += [f"{view}: what is left of {axis}" for view in scoring.CONTROLLED for axis in scoring.AXES]
+    sheet = sheets.sheet(f"{RESULTS}score lines", [14, 14, 12, 10, 10, 10, 60, *[16] * 4], "C2")
+    sheets.row(sheet, head, HEADER)
+    places: dict[str, tuple[int, int]] = {}
+    for row, line in enumerate(lines.to_dict("records"), 2):
+        left = [
+            Formula(f'IF(OR($C{row}="{axis}",$C{row}="both"),1-$D{row}*${weight}{row},1)', _left(line, axis, view))
+            for view, weight in zip(scoring.CONTROLLED, "EF", strict=True)
+            for axis in scoring.AXES
+        ]
+        numbers = [line[name] for name in ("coverage", "claimed_weight", "earned_weight")]
+        values = [line["risk_id"], line["control_id"], line["acts_on"], *numbers, line["reason"], *left]
+        sheets.row(sheet, values, [PLAIN] * 3 + [NUMBER] * 3 + [PLAIN] + [NUMBER] * 4)
+        places[line["risk_id"]] = (places.get(line["risk_id"], (row, row))[0], row)
+    return places
+
+
+def _left(line: Any, axis: str, view: str) -> float:
+    return 1 - float(line[f"{view}_effect"]) if line["acts_on"] in (axis, "both") else 1.0
+
+
+_RISKS = ["unit_id", "risk_id", "title", "objective_id", "owner", "treatment", "appetite", "likelihood", "impact"]
+_SCORES = ["inherent score", "inherent level"] + [
+    f"{view} {what}" for view in scoring.CONTROLLED for what in ("likelihood", "impact", "score", "level")
+]
+
+
+def _risks(sheets: Sheets, register: Register, scores: pd.DataFrame, places: dict[str, tuple[int, int]]) -> None:
+    sheet = sheets.sheet(f"{RESULTS}risks", [12, 12, 40, 12, 28, 10, 10, *[10] * 14], "D2")
+    sheets.row(sheet, [*_RISKS, *_SCORES, "outside appetite"], HEADER)
+    matrix = register.methodology.matrix
+    told = register.risks.set_index("risk_id")[["title", "objective_id", "owner", "treatment"]]
+    for row, risk in enumerate(scores.merge(told, left_on="risk_id", right_index=True).to_dict("records"), 2):
+        rated = not pd.isna(risk["likelihood"])
+        given = [None if pd.isna(risk[name]) else risk[name] for name in _RISKS]
+        formulas = list(_formulas(row, risk, places.get(risk["risk_id"]), matrix)) if rated else ["unrated"]
+        levels = [_level_look(matrix, risk[f"{view}_level"]) for view in scoring.VIEWS]
+        looks = [NUMBER, levels[0], NUMBER, NUMBER, NUMBER, levels[1], NUMBER, NUMBER, NUMBER, levels[2], PLAIN]
+        sheets.row(sheet, [*given, *formulas], [PLAIN] * len(_RISKS) + looks)
+    _colour_levels(sheet, matrix, len(scores) + 1)
+    sheet.auto_filter.ref = f"A1:{letters(len(_RISKS) + len(_SCORES))}{len(scores) + 1}"
+
+
+def _formulas(row: int, risk: Any, lines: tuple[int, int] | None, matrix: Matrix) -> Iterator[Formula]:
+    """The cells from J on: inherent score and level, then for each view likelihood, impact, score and level."""
+    yield Formula(f"H{row}*I{row}", float(risk["inherent_score"]))
+    yield Formula(_level(f"H{row}", f"I{row}", matrix), str(risk["inherent_level"]))
+    for view, at, left in (("claimed", "LMNO", "HI"), ("earned", "PQRS", "JK")):
+        for axis, rating, column in zip(scoring.AXES, "HI", left, strict=True):
+            product = f"PRODUCT({_LINES}!{column}{lines[0]}:{column}{lines[1]})" if lines else "1"
+            yield Formula(f"1+({rating}{row}-1)*{product}", float(risk[f"{view}_{axis}"]))
+        yield Formula(f"{at[0]}{row}*{at[1]}{row}", float(risk[f"{view}_score"]))
+        yield Formula(_level(f"{at[0]}{row}", f"{at[1]}{row}", matrix), str(risk[f"{view}_level"]))
+    first = _GRID_ROW + len(matrix.likelihood) + 3
+    names = f"{_METHOD}!$A${first}:$A${first + len(matrix.levels) - 1}"
+    outside = f'IF(MATCH(S{row},{names},0)>MATCH(G{row},{names},0),"yes","no")'
+    yield Formula(outside, "yes" if risk["breach"] else "no")
+
+
+def _level(likelihood: str, impact: str, matrix: Matrix) -> str:
+    """The matrix's level at the nearest whole ratings, halves up."""
+    rows, columns = matrix.shape
+    grid = f"{_METHOD}!$B${_GRID_ROW + 1}:${letters(columns)}${_GRID_ROW + rows}"
+    return f"INDEX({grid},ROUND(ROUND({likelihood},9),0),ROUND(ROUND({impact},9),0))"
+
+
+def _colour_levels(sheet: Any, matrix: Matrix, last: int) -> None:
+    """Let the colours follow where a score is worked out anew."""
+    from openpyxl.formatting.rule import CellIsRule
+    from openpyxl.styles import Font, PatternFill
+
+    for column in "KOS":
+        for level in matrix.levels:
+            fill = PatternFill("solid", bgColor=level.colour.removeprefix("#"))
+            ink = Font(color=ink_on(level.colour).removeprefix("#"))
+            quoted = level.name.replace('"', '""')
+            rule = CellIsRule(operator="equal", formula=[f'"{quoted}"'], fill=fill, font=ink)
+            sheet.conditional_formatting.add(f"{column}2:{column}{last}", rule)
+
+
+# --- from objective to deficiency ---
+
+
+_CHAIN = {  # the columns from objective to deficiency, and their widths
+    "unit_id": 12,
+    "objective_id": 12,
+    "objective": 40,
+    "risk_id": 12,
+    "risk": 30,
+    "control_id": 12,
+    "control": 30,
+    "key": 6,
+    "performed_by": 12,
+    "documentation": 20,
+    "test_id": 14,
+    "test": 40,
+    "items": 8,
+    "deviations": 10,
+    "conclusion": 20,
+    "why": 40,
+    "deficiency": 40,
+    "due_on": 12,
+    "closed_on": 12,
+}
+
+
+def _control_matrix(sheets: Sheets, register: Register, period: Period) -> None:
+    head = list(_CHAIN)
+    sheet = sheets.sheet(f"{RESULTS}control matrix", list(_CHAIN.values()), "A2")
+    sheets.row(sheet, head, HEADER)
+    found = _chains(register, period)
+    for row in found.to_dict("records"):
+        sheets.row(sheet, [_shown(row[name]) for name in head])
+    sheet.auto_filter.ref = f"A1:{letters(len(head) - 1)}{len(found) + 1}"
+
+
+def _chains(register: Register, period: Period) -> pd.DataFrame:
+    """Objective, risk, control, test, conclusion and deficiency: what is missing on the way stays visible as blank."""
+    weights = evidence.assess(register, period.name)[["conclusion", "reason"]].rename(columns={"reason": "why"})
+    tests = register.control_tests[register.control_tests["period"] == period.name]
+    tests = tests.rename(columns={"procedure": "test", "sample_size": "items"})
+    deficiencies = register.deficiencies.rename(columns={"description": "deficiency"})
+    risks = register.risks[["objective_id", "risk_id", "title"]].rename(columns={"title": "risk"})
+    controls = register.controls.rename(columns={"title": "control"})
+    kept = ["control_id", "control", "key", "performed_by", "documentation"]
+    found = register.control_objectives.rename(columns={"statement": "objective"})
+    found = found.merge(risks, on="objective_id", how="left")
+    found = found.merge(register.risk_controls[["risk_id", "control_id"]], on="risk_id", how="left")
+    found = found.merge(controls[kept], on="control_id", how="left")
+    found = found.merge(tests[["control_id", "test_id", "test", "items", "deviations"]], on="control_id", how="left")
+    found = found.merge(weights, left_on="control_id", right_index=True, how="left")
+    return found.merge(deficiencies[["control_id", "deficiency", "due_on", "closed_on"]], on="control_id", how="left")
+
+
+def _shown(value: Any) -> Any:
+    """A value as a cell holds it: blank where it misses, a date as a date, yes and no in words."""
+    if value is None or (not isinstance(value, tuple) and pd.isna(value)):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.date().isoformat()
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return ("yes" if value else "no") if isinstance(value, bool) else value
+
+
+def _sampling(sheets: Sheets, register: Register, period: Period) -> None:
+    head = ["unit_id", "control_id", "title", "frequency", "planned items", "what that shows", "tested items",
+            "deviations", "upper limit", "conclusion", "why"]  # fmt: skip
+    sheet = sheets.sheet(f"{RESULTS}sampling", [12, 12, 40, 12, 10, 50, 10, 10, 10, 20, 50], "A2")
+    sheets.row(sheet, head, HEADER)
+    weights = evidence.assess(register, period.name)
+    for planned in sample_plans.plan(register, period.name):
+        found = weights.loc[planned.control_id]
+        tested = [_shown(found[name]) for name in ("sample_size", "deviations", "upper_limit", "conclusion", "reason")]
+        given = [planned.unit_id, planned.control_id, planned.title, planned.frequency, planned.size, planned.buys]
+        sheets.row(sheet, [*given, *tested], [PLAIN] * 8 + [Look(number_format="0.0%"), PLAIN, PLAIN])
+
+
+def _gaps(sheets: Sheets, register: Register, period: Period, as_of: date) -> None:
+    head = ["unit_id", "objectives", "row", "step", "what is missing", "owner", "due_on", "known since", "blocks"]
+    sheet = sheets.sheet(f"{RESULTS}gaps", [12, 24, 14, 14, 50, 36, 12, 12, 8], "A2")
+    sheets.row(sheet, head, HEADER)
+    for gap in readiness.gaps(register, period, as_of):
+        days = [day.isoformat() if day else None for day in (gap.due_on, gap.since)]
+        given = [gap.unit_id, ", ".join(gap.objectives), gap.row, gap.step, gap.what, gap.owner]
+        sheets.row(sheet, [*given, *days, "yes" if gap.blocks else "no"])

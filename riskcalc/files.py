@@ -1,0 +1,92 @@
+"""Files: names that can't collide, content that is whole or not there at all, CSV that every reader reads back."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+PART = ".part-"  # how the name of a file begins that isn't whole yet
+
+# Names that the run itself uses, or that Windows keeps for devices.
+_RESERVED = {
+    "index",
+    "manifest",
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)),
+}
+FORMULAS = tuple("=+-@\t\r＝＋－＠")  # how a text begins that a spreadsheet may take for a formula
+
+
+def stem(unit_id: str) -> str:
+    """The file name, without its ending, for a unit's outputs.
+
+    A unit id of lower-case letters, digits and hyphens is its own name; any other gets a digest of itself, so
+    that two units never share a file, not even where a file system ignores case.
+
+    >>> stem("payroll"), stem("Zürich / Süd")
+    ('payroll', 'zurich-sud-6f90d942')
+    """
+    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(".*-[0-9a-f]{8}", unit_id)
+    if plain and len(unit_id) <= 60 and unit_id not in _RESERVED:
+        return unit_id
+    letters = unicodedata.normalize("NFKD", unit_id).encode("ascii", "ignore").decode().lower()
+    readable = re.sub("[^a-z0-9]+", "-", letters).strip("-")[:40].strip("-") or "unit"
+    return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:8]}"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that after a crash at any moment the old or the new content is there, whole."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART}{path.name[:40]}-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sha256(content: bytes) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def as_line(cells: Iterable[object], ending: str = "\n") -> str:
+    """A row, with quotes only where they are needed; a lone carriage return needs them on every Python.
+
+    >>> as_line(["a", "b,c", "d"], "")
+    'a,"b,c",d'
+    """
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue().removesuffix("\r\n") + ending
+
+
+def for_people(text: str) -> str:
+    """A cell of a file that people open in a spreadsheet: what would be a formula gets an apostrophe before it.
+
+    >>> for_people("=1+1"), for_people("-12.50"), for_people("A-1")
+    ("'=1+1", '-12.50', 'A-1')
+    """
+    number = re.fullmatch(r"[-+]?[0-9]+([.,][0-9]+)*", text)
+    return f"'{text}" if text.startswith(FORMULAS) and not number else text

@@ -1,0 +1,416 @@
+"""The loss of a year: how often, times how much, for all risks together; exactly, or by simulation.
+
+Independent compound Poissons add up to one: the total rate, with the rate-weighted mixture of the losses per event.
+Exact: the mixture is discretised so that its mean is kept (H. U. Gerber, Insurance: Mathematics and Economics 1, 1982).
+Its characteristic function f gives the year's, exp(rate x (f - 1)), by FFT, with zero-padding and exponential tilting
+against aliasing (R. Gruebel and R. Hermesmeier, ASTIN Bulletin 29, 1999), on a coarse grid for the tail and finer ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from riskcalc.loss.distributions import Constant, Floats, Lognormal, Pert, Severity, constant, lognormal_90, pert
+
+__all__ = ["AnnualLoss", "aggregate", "constant", "lognormal_90", "pert"]
+
+POINTS = 2**16
+YEARS = 100_000
+_FINER = 16  # a grid's step against that of the next finer one, which has _FEWER of its points
+_FEWER = 2
+_TILT = 22.0  # over the padded grid: aliasing below e-22, rounding noise below 1e-11
+_BEYOND = 1e-9  # yearly probability of one loss beyond the coarsest grid
+_COARSE = 2**12  # up to as many points, interpolation is a matrix that is kept
+_NODES = 1024  # at most; fewer on a coarse grid, where nobody needs as many digits
+_NARROW = 0.25  # sd / mean below which a loss is put on the grid directly, not by interpolation
+_WIDE_SIGMA = 2.5
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Losses in rising order, P(year <= loss), and E[min(year, loss)]."""
+
+    loss: Floats
+    cdf: Floats
+    limited: Floats
+
+
+@dataclass(frozen=True)
+class AnnualLoss:
+    """The distribution of a year's loss, in the currency of the losses put in.
+
+    ``mean`` and ``sd`` are analytic for the exact method; ``p0`` is the probability of a year without any event.
+    ``checks`` holds, for the coarsest grid, the relative error of its mean and deviation against those put on it, the
+    probability and the shares of mean and deviation beyond it, and ``warnings`` that a person should read.
+    """
+
+    mean: float
+    sd: float
+    p0: float
+    checks: Mapping[str, Any]
+    grid: _Grid
+
+    def var(self, q: float) -> float:
+        """The loss that is not exceeded with probability ``q``; 0 if most years have no event.
+
+        Raises:
+            ValueError: ``q`` isn't between 0 and 1.
+        """
+        if not 0 <= q < 1:
+            raise ValueError("q must be at least 0 and less than 1")
+        if q <= self.p0:
+            return 0.0
+        grid = self.grid
+        place = int(np.searchsorted(grid.cdf, q))
+        if place >= len(grid.cdf):
+            return float(grid.loss[-1])
+        below, above = grid.cdf[place - 1], grid.cdf[place]
+        share = (q - below) / (above - below) if above > below else 1.0
+        return float(grid.loss[place - 1] + share * (grid.loss[place] - grid.loss[place - 1]))
+
+    def tvar(self, q: float) -> float:
+        """The mean of the worst 1 - q of years: VaR + (E[S] - E[min(S, VaR)]) / (1 - q)."""
+        at = self.var(q)
+        return at + (self.mean - self.limited(at)) / (1 - q)
+
+    def exceed(self, x: float) -> float:
+        """The probability that a year's loss is more than ``x``; 0 beyond the coarsest grid, see ``checks``."""
+        return float(self.exceeding(np.array([x]))[0])
+
+    def exceeding(self, losses: Floats) -> Floats:
+        """As ``exceed``, for an array of losses."""
+        return np.asarray(1 - np.interp(losses, self.grid.loss, self.grid.cdf, left=0.0, right=1.0))
+
+    def limited(self, x: float) -> float:
+        """E[min(S, x)]."""
+        return float(np.interp(x, self.grid.loss, self.grid.limited))
+
+    def curve(self, least: float = 1e-4, points: int = 200) -> pd.DataFrame:
+        """The exceedance curve down to the probability ``least``: columns loss and probability, the loss rising."""
+        most = 1 - self.p0
+        if most <= least:
+            return pd.DataFrame({"loss": [0.0], "probability": [most]})
+        probabilities = np.geomspace(most, least, points)
+        losses = np.array([self.var(1 - probability) for probability in probabilities])
+        return pd.DataFrame({"loss": np.maximum.accumulate(losses), "probability": probabilities})
+
+
+def aggregate(
+    frequency: npt.ArrayLike,
+    severity: Severity | Sequence[Severity],
+    method: Literal["exact", "simulate"] = "exact",
+    seed: int | None = None,
+    *,
+    points: int = POINTS,
+    years: int = YEARS,
+) -> AnnualLoss:
+    """The loss of a year from independent risks.
+
+    Args:
+        frequency: events a year, one per risk.
+        severity: the loss per event: one with array parameters, or a sequence with one per risk.
+        method: ``exact`` by FFT, or ``simulate``.
+        seed: where the simulation starts, with a stream per risk; None is different every time.
+        points: of each grid of the exact method, a power of two.
+        years: to simulate.
+
+    Raises:
+        ValueError: a frequency is negative or missing, there aren't as many severities, or the method is unknown.
+
+    >>> year = aggregate([0.5, 2], lognormal_90([1_000, 200], [50_000, 5_000]))
+    >>> round(year.p0, 6), round(year.exceed(50_000), 3)
+    (0.082085, 0.034)
+    """
+    rates = np.atleast_1d(np.asarray(frequency, float))
+    blocks = _blocks(severity, len(rates))
+    if not (rates.ndim == 1 and np.all(rates >= 0) and np.all(np.isfinite(rates))):
+        raise ValueError("frequency must be events a year, 0 or more, one per risk")
+    if method == "exact":
+        return _exact(_Mixture(rates, blocks), points)
+    if method == "simulate":
+        return _simulated(rates, blocks, seed, years)
+    raise ValueError(f"method is {method!r}; allowed: exact, simulate")
+
+
+# --- risks, in blocks of one kind ---
+
+Block = tuple[Any, npt.NDArray[np.intp]]  # a severity with a row per risk, and the risks' places
+_KINDS = (Lognormal, Pert, Constant)
+
+
+def _blocks(severity: Severity | Sequence[Severity], number: int) -> list[Block]:
+    """The severities of all risks, those of one kind with array parameters, so that each is computed at once."""
+    if not isinstance(severity, Sequence):
+        rows = np.atleast_1d(severity.mean)
+        if len(rows) not in (1, number):
+            raise ValueError(f"{number} frequencies, but {len(rows)} severities")
+        return [(severity, np.arange(number))]
+    if len(severity) != number:
+        raise ValueError(f"{number} frequencies, but {len(severity)} severities")
+    blocks: list[Block] = []
+    for kind in _KINDS:
+        places = np.array(
+            [n for n, one in enumerate(severity) if type(one) is kind and np.ndim(one.mean) == 0], np.intp
+        )
+        names = [field.name for field in fields(kind) if field.name != "gamma"]
+        for gamma in sorted({getattr(severity[n], "gamma", 0.0) for n in places}):
+            chosen = np.array([n for n in places if getattr(severity[n], "gamma", 0.0) == gamma], np.intp)
+            stacked: dict[str, Any] = {name: np.array([getattr(severity[n], name) for n in chosen]) for name in names}
+            blocks.append((kind(**stacked, **({"gamma": gamma} if kind is Pert else {})), chosen))
+    others = [n for n, one in enumerate(severity) if type(one) not in _KINDS]
+    return blocks + [(severity[n], np.array([n])) for n in others]
+
+
+def _rows(values: Any, places: npt.NDArray[np.intp]) -> Floats:
+    """A row per risk of a block, also where one distribution serves them all."""
+    found = np.atleast_2d(values)
+    return np.broadcast_to(found, (len(places), found.shape[-1]))
+
+
+class _Mixture:
+    """The rate-weighted mixture of all losses per event."""
+
+    def __init__(self, rates: Floats, blocks: list[Block]) -> None:
+        self.blocks = [(one, rates[places], places) for one, places in blocks]
+        self.means, self.sds = (np.zeros(len(rates)) for _ in range(2))
+        for one, _, places in self.blocks:
+            self.means[places], self.sds[places] = one.mean, one.sd
+        if not np.all(np.isfinite(self.means)):
+            raise ValueError("every severity needs a finite mean")
+        self.rates = np.where(self.means > 0, rates, 0.0)  # a loss of nothing changes nothing but p0
+        self.p0 = float(np.exp(-rates.sum()))
+        self.rate, self.mean = float(self.rates.sum()), float(self.rates @ self.means)
+        self.sd = float(np.sqrt(self.rates @ (self.means**2 + self.sds**2)))
+
+    def weighted(self, name: str, x: Floats, chosen: npt.NDArray[np.bool_] | None = None) -> Floats:
+        """Sum over the chosen risks of rate x lev(x), or x sf(x)."""
+        total = np.zeros_like(x)
+        for one, _, places in self.blocks:
+            weight = self.rates[places] * (1.0 if chosen is None else chosen[places])
+            if weight.any():
+                total += weight @ _rows(getattr(one, name)(x), places)
+        return total
+
+
+# --- exact ---
+
+
+def _exact(mixture: _Mixture, points: int) -> AnnualLoss:
+    if mixture.rate == 0:
+        still = _Grid(np.array([0.0, 1.0]), np.array([1.0, 1.0]), np.array([0.0, 0.0]))
+        return AnnualLoss(0.0, 0.0, mixture.p0, {"warnings": ()}, still)
+    spans = _spans(mixture, points)
+    made = [_compound(mixture, span, number) for span, number in spans]
+    coarsest, (mean, sd, put_in, capped) = made[-1]
+    beyond = max(0.0, float(1 - coarsest.cdf[-1]))
+    checks = {
+        "mean": mean,
+        "sd": sd,
+        "beyond": beyond,
+        "sd_beyond": max(0.0, 1 - put_in / mixture.sd),
+        "mean_beyond": max(0.0, 1 - capped / mixture.mean),
+        "span": spans[-1][0],
+        "step": spans[-1][0] / points,
+        "warnings": tuple(_warnings(mixture, beyond, 1 - capped / mixture.mean)),
+    }
+    return AnnualLoss(mixture.mean, mixture.sd, mixture.p0, checks, _joined([grid for grid, _ in made], capped))
+
+
+def _joined(grids: list[_Grid], capped: float) -> _Grid:
+    """One grid of all, each going on where the finer one ends.
+
+    E[min(S, x)] is counted back from the analytic value at the end, so that small tails are exact.
+    """
+    found = grids[-1]
+    found = _Grid(found.loss, found.cdf, found.limited + (capped - found.limited[-1]))
+    for finer in reversed(grids[:-1]):
+        end = float(finer.loss[-1])
+        shift = float(np.interp(end, found.loss, found.limited)) - finer.limited[-1]
+        rest = found.loss > end
+        parts = zip((finer.loss, finer.cdf, finer.limited + shift), (found.loss, found.cdf, found.limited), strict=True)
+        loss, cdf, limited = (np.concatenate([fine, coarse[rest]]) for fine, coarse in parts)
+        found = _Grid(loss, np.maximum.accumulate(cdf), limited)
+    return found
+
+
+def _spans(mixture: _Mixture, points: int) -> list[tuple[float, int]]:
+    """How far each grid reaches, with how many points; the finest first, where the smallest losses are resolved."""
+    happening = mixture.rates > 0
+    least, most = float(mixture.means[happening].min()), float(mixture.means[happening].max())
+    x = np.geomspace(least * 1e-9, most * 1e9, min(768, points // 4))
+    survival = mixture.weighted("sf", x)
+    last = min(int(np.argmax(survival < _BEYOND)) or len(x) - 1, len(x) - 1)
+    reach = float(x[last])
+    steps = np.diff(x[: last + 1], prepend=0.0)
+    second = float(np.sum(2 * x[: last + 1] * survival[: last + 1] * steps))  # rate x E[min(X, reach)^2], roughly
+    smallest = float(min(_typical(mixture)))
+    grids = [(reach + mixture.mean + 8 * float(np.sqrt(second)), points)]
+    fine = 64 if points > _COARSE else 8
+    while grids[0][0] / grids[0][1] > smallest / fine and len(grids) < 8:
+        step = grids[0][0] / grids[0][1] / _FINER
+        grids.insert(0, (step * points / _FEWER, points // _FEWER))
+    return grids
+
+
+def _typical(mixture: _Mixture) -> Floats:
+    """A typical size of each risk's losses: the mean, or much less where the deviation is many times that."""
+    happening = mixture.rates > 0
+    mean, sd = mixture.means[happening], mixture.sds[happening]
+    return np.asarray(mean / (1 + np.square(sd / mean)) ** 0.5)
+
+
+def _compound(mixture: _Mixture, span: float, points: int) -> tuple[_Grid, tuple[float, float, float, float]]:
+    """The year's loss on one grid, and how it checks.
+
+    That is its mean against the analytic mean of losses capped at its end, its deviation against that of the losses put
+    on it, that deviation, and that mean.
+    """
+    step = span / points
+    masses, capped = _discretised(mixture, step, points)
+    size, (number, tilt, _) = 2 * points, _counted(points)
+    transform = np.fft.rfft(masses * tilt, size)
+    transform -= mixture.rate
+    year = np.fft.irfft(np.exp(transform, out=transform), size)[:points]  # beyond, the tilt makes noise of rounding
+    year /= tilt
+    loss: Floats = step * number
+    total = np.cumsum(year)
+    cdf = np.maximum.accumulate(np.clip(total - year / 2, mixture.p0, 1.0))
+    cdf[0], cdf[-1] = mixture.p0, min(total[-2] + year[-2] / 2, 1.0)  # the last point carries all larger losses
+    limited = step * np.concatenate([[0.0], np.cumsum(1 - total[:-1])])
+    put_in = float(np.sqrt(masses @ np.square(loss)))
+    deviation = float(np.sqrt(max(0.0, float(year @ np.square(loss)) - float(year @ loss) ** 2)))
+    return _Grid(loss, cdf, limited), (float(limited[-1]) / capped - 1, deviation / put_in - 1, put_in, capped)
+
+
+def _discretised(mixture: _Mixture, step: float, points: int) -> tuple[Floats, float]:
+    """Events a year at each multiple of ``step``, larger losses on the last: second differences of rate x E[min(X, x)].
+
+    Losses are taken at ever larger nodes and interpolated, but for narrow ones, whose own grid points are taken.
+    """
+    narrow = mixture.sds < _NARROW * mixture.means
+    limited = np.zeros(points) if narrow.all() else _interpolated(mixture, step, points, ~narrow)
+    masses = np.zeros(points)
+    masses[1:-1] = (2 * limited[1:-1] - limited[:-2] - limited[2:]) / step
+    masses[-1] = (limited[-1] - limited[-2]) / step  # rounding leaves tiny negative masses: cutting them adds up
+    capped = float(limited[-1])
+    for one, _, places in mixture.blocks:
+        for row, place in enumerate(places):
+            if narrow[place] and mixture.rates[place]:
+                capped += _add_narrow(masses, _one(one, row), mixture.rates[place], step)
+    masses[0] += mixture.rate - masses.sum()
+    return masses, capped
+
+
+@cache
+def _counted(points: int) -> tuple[Floats, Floats, Floats]:
+    """The points of a grid by number, their tilt, and the logarithms of their numbers from 1 on."""
+    number: Floats = np.arange(points, dtype=float)
+    return number, np.exp(-_TILT / (2 * points) * number), np.log(number[1:])
+
+
+def _interpolated(mixture: _Mixture, step: float, points: int, chosen: npt.NDArray[np.bool_]) -> Floats:
+    from scipy.interpolate import CubicSpline  # only here: importing it takes longer than most yearly losses
+
+    nodes = _nodes(points)
+    values = mixture.weighted("lev", nodes * step, chosen)
+    limited = np.zeros(points)
+    if points <= _COARSE:
+        limited[1:] = _spline(points) @ values
+    else:
+        limited[1:] = CubicSpline(np.log(nodes), values)(_counted(points)[2])
+    return limited
+
+
+def _nodes(points: int) -> Floats:
+    """Where a grid's losses are taken, in steps of the grid."""
+    return np.geomspace(1 / 4, points - 1, min(_NODES, points // 16))
+
+
+@cache
+def _spline(points: int) -> Floats:
+    """What makes a coarse grid's values of those at its nodes: the spline is linear in them, whatever the step."""
+    from scipy.interpolate import CubicSpline
+
+    nodes = _nodes(points)
+    made: Floats = CubicSpline(np.log(nodes), np.eye(len(nodes)))(_counted(points)[2])
+    return made
+
+
+def _one(severity: Any, row: int) -> Any:
+    """The severity of one risk out of a block."""
+    if not isinstance(severity, _KINDS) or np.ndim(severity.mean) == 0:
+        return severity
+    given = {field.name: getattr(severity, field.name) for field in fields(severity)}
+    picked = {name: value if np.ndim(value) == 0 else value[row] for name, value in given.items()}
+    return type(severity)(**picked)
+
+
+def _add_narrow(masses: Floats, severity: Any, rate: float, step: float) -> float:
+    """Add a loss that spans few grid points; returns its rate x E[min(X, end of the grid)]."""
+    last = len(masses) - 1
+    mean, sd = float(severity.mean), float(severity.sd)
+    first = int(np.clip(np.floor((mean - 40 * sd) / step) - 1, 0, last))
+    final = int(np.clip(np.ceil((mean + 40 * sd) / step) + 1, 0, last))
+    if first == last:
+        masses[last] += rate
+        return rate * float(severity.lev(np.array([step * last]))[..., 0])
+    around = step * np.arange(first - 1, final + 2)
+    limited = np.where(around > 0, severity.lev(np.maximum(around, step * 1e-9)), around)
+    own = rate * (2 * limited[1:-1] - limited[:-2] - limited[2:]) / step
+    if final == last:
+        own[-1] = rate * (limited[-2] - limited[-3]) / step
+    own = np.maximum(own, 0.0)
+    if first == 0:
+        own[0] = 0.0  # what is left goes to 0 with the rest of the rate
+    masses[first : final + 1] += own
+    return rate * float(limited[-2])
+
+
+def _warnings(mixture: _Mixture, beyond: float, mean_beyond: float) -> list[str]:
+    found = []
+    cv = np.sqrt(np.expm1(_WIDE_SIGMA**2))
+    wide = int(np.sum((mixture.sds > cv * mixture.means) & (mixture.rates > 0)))
+    if wide:
+        found.append(
+            f"{wide} interval{' is' if wide == 1 else 's are'} so wide (sigma above {_WIDE_SIGMA}) that the mean comes "
+            "from a tail nobody has seen: narrow it, or look at quantiles only"
+        )
+    if mixture.p0 >= 0.5:
+        found.append(f"{mixture.p0:.0%} of years have no event at all: quantiles up to there are 0")
+    if beyond > 1e-6 or mean_beyond > 1e-3:
+        found.append(f"beyond the grid lie {beyond:.1g} of the probability and {mean_beyond:.1%} of the mean")
+    return found
+
+
+# --- simulated ---
+
+
+def _simulated(rates: Floats, blocks: list[Block], seed: int | None, years: int) -> AnnualLoss:
+    """One Poisson total per risk, a uniform year for each event; a stream per risk, so that others don't move it."""
+    totals, events = np.zeros(years), np.zeros(years, np.int64)
+    root = np.random.SeedSequence(seed)
+    for severity, places in blocks:
+        for row, place in enumerate(places):
+            rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(root.entropy, spawn_key=(int(place),))))
+            number = int(rng.poisson(rates[place] * years))
+            year = rng.integers(0, years, number)
+            totals += np.bincount(year, _one(severity, row).sample(rng, number), years)
+            events += np.bincount(year, minlength=years)
+    order = np.sort(totals)
+    steps = np.diff(order, prepend=0.0)
+    still = np.concatenate([[1.0], 1 - np.arange(1, years) / years])
+    grid = _Grid(
+        np.concatenate([[0.0], order]),
+        np.concatenate([[float(np.mean(order <= 0))], np.arange(1, years + 1) / years]),
+        np.concatenate([[0.0], np.cumsum(steps * still)]),
+    )
+    mean, sd = float(totals.mean()), float(totals.std(ddof=1))
+    checks = {"years": years, "standard_error": sd / np.sqrt(years), "warnings": ()}
+    return AnnualLoss(mean, sd, float(np.mean(events == 0)), checks, grid)

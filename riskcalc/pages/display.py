@@ -1,0 +1,277 @@
+"""What a notebook displays beside charts: a heading, key figures, tables, and the results for machines.
+
+A view is plain data. JupyterLab shows its HTML; a page is rendered from its data, never from stored HTML, so
+register text is escaped exactly once, wherever it comes from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from markupsafe import Markup
+
+from riskcalc.files import stem
+from riskcalc.register.matrix import INK, Matrix, ink_on
+
+VIEW_MIME = "application/vnd.riskcalc.view+json"
+RESULT_MIME = "application/vnd.riskcalc.result+json"
+
+
+@dataclass(frozen=True)
+class View:
+    """Something to display: ``kind`` names its template, ``content`` holds what the template shows."""
+
+    kind: str
+    content: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The view as plain values, as it is stored in a notebook."""
+        return {"kind": self.kind, **self.content}
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        style = f"<style>{stylesheet('views.css')}</style>"
+        html = f'<div class="riskcalc">{style}{render(self.as_json())}</div>'
+        return {
+            VIEW_MIME: self.as_json(),
+            "text/html": html,
+            "text/plain": f"<{self.kind}: {self.content.get('title', '')}>",
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """The results of an assessment for machines: what a run stores as ``<unit>.json``."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {RESULT_MIME: dict(self.values), "text/plain": "Results for machines; a run stores them as JSON."}
+
+
+_SHORT, _LONG = 12, 24  # characters up to which a cell isn't broken, and from which on it needs room to be read
+_SHOWN = 4  # ids that are spelled out in a cell of the matrix
+Cell = str | Mapping[str, str]
+
+
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    numeric: Sequence[str] = (),
+    note: str = "",
+    grouped: bool = False,
+) -> View:
+    """A table; a cell is text, or text with a ``fill`` and ``ink`` colour, a ``tone``, an ``href``, or a ``note``.
+
+    The rows of a ``grouped`` one belong together as they stand, so nobody can sort them.
+    """
+    return View(
+        "table",
+        {
+            "title": title,
+            "grouped": grouped,
+            "columns": list(columns),
+            "numeric": list(numeric),
+            "rows": [list(row) for row in rows],
+            "note": note,
+        },
+    )
+
+
+def level_cell(name: object, matrix: Matrix, note: str = "") -> Cell:
+    """A table cell with a level's name on its colour; "Unrated" where there is none."""
+    for rank, level in enumerate(matrix.levels, 1):
+        if level.name == name:
+            drawn = {"fill": level.colour, "ink": ink_on(level.colour)}
+            return {"text": level.name, **drawn, "rank": str(rank), "note": note}
+    return {"text": "Unrated", "note": note, "rank": "0"}
+
+
+def target(name: str) -> Cell:
+    """A table cell that the page's other mentions of a risk or control lead to."""
+    return {"text": name, "anchor": f"at-{stem(name)}"}
+
+
+def jump(name: str) -> Cell:
+    """A table cell that leads to where the page tells all about a risk or control."""
+    return {"text": name, "href": f"#at-{stem(name)}"}
+
+
+def state(text: str, tone: str, note: str = "") -> Cell:
+    """A table cell that says how something stands; ``tone`` is good, bad or open."""
+    return {"text": text, "tone": tone, "note": note}
+
+
+Place = tuple[int, int]
+Box = tuple[Place, Place]
+
+
+def matrix_table(
+    title: str,
+    matrix: Matrix,
+    held: Mapping[Place, Sequence[str]],
+    current: str = "",
+    box: Box | None = None,
+    note: str = "",
+    names: Mapping[str, str] | None = None,
+) -> View:
+    """The matrix as a table: cells in their levels' colours, with their names, and the risks they hold.
+
+    ``held`` has the ids of each cell (likelihood, impact), 1-based; the risk ``current`` is marked, and ``box``, from
+    one cell to another, is drawn over all cells between them. ``names`` are what a pointer on an id is told.
+    """
+    rows = [
+        {
+            "rating": f"{likelihood} {matrix.likelihood[likelihood - 1]}",
+            "cells": [
+                _matrix_cell(matrix, (likelihood, impact), held, current, box, names or {})
+                for impact in range(1, matrix.shape[1] + 1)
+            ],
+        }
+        for likelihood in range(matrix.shape[0], 0, -1)
+    ]
+    columns = [f"{number} {name}" for number, name in enumerate(matrix.impact, 1)]
+    return View("matrix", {"title": title, "columns": columns, "rows": rows, "note": note})
+
+
+def matrices(title: str, summary: str, maps: Sequence[View]) -> View:
+    """Several matrices side by side, under a sentence that says what to see."""
+    return View("matrices", {"title": title, "summary": summary, "maps": [each.as_json() for each in maps]})
+
+
+def _matrix_cell(
+    matrix: Matrix,
+    place: Place,
+    held: Mapping[Place, Sequence[str]],
+    current: str,
+    box: Box | None,
+    names: Mapping[str, str],
+) -> dict[str, Any]:
+    level = matrix.levels[matrix.grid[place[0] - 1][place[1] - 1]]
+    ids = list(held.get(place, []))
+    if current in ids:
+        ids.remove(current)
+    shown = ids[:_SHOWN] if len(ids) > _SHOWN + 1 else ids
+    return {
+        "level": level.name,
+        "fill": level.colour,
+        "ink": ink_on(level.colour),
+        "current": current if current in held.get(place, []) else "",
+        "ids": [{"text": each, "name": names.get(each, "")} for each in shown],
+        "more": len(ids) - len(shown),
+        "edges": _edges(place, box) if box else "",
+    }
+
+
+def _edges(place: Place, box: Box) -> str:
+    """The sides of a cell that the box's outline runs along, as names of styles; blank outside of it."""
+    (low, left), (high, right) = box
+    if not (low <= place[0] <= high and left <= place[1] <= right):
+        return ""
+    sides = {"top": place[0] == high, "bottom": place[0] == low, "left": place[1] == left, "right": place[1] == right}
+    return " ".join(["in-box", *(f"box-{side}" for side, on in sides.items() if on)])
+
+
+def remark(text: str) -> View:
+    """A sentence by itself, where there is nothing to show."""
+    return View("remark", {"text": text})
+
+
+def facts(title: str, items: Sequence[tuple[str, str, str]]) -> View:
+    """Key figures: label, value and a note that says what the value means."""
+    keys = ("label", "value", "note")
+    return View("facts", {"title": title, "items": [dict(zip(keys, item, strict=True)) for item in items]})
+
+
+def panel(title: str, figure: str, says: str, tone: str = "open", **rest: Any) -> dict[str, Any]:
+    """A part of a ``brief``: a figure in large, and the sentence that goes with it; ``tone`` is good, bad or open.
+
+    ``bars`` are labelled rows of parts with ``count``, ``text``, ``fill`` and ``ink``; ``items`` things to know with
+    ``cell``, ``text`` and ``note``; ``more`` says what isn't listed.
+    """
+    return {"title": title, "figure": figure, "says": says, "tone": tone, "bars": [], "items": [], "more": "", **rest}
+
+
+def bar(label: str, counts: Mapping[str, int], matrix: Matrix) -> dict[str, Any]:
+    """A row of a panel: how many risks are at each level, worst first, then the unrated ones."""
+    fills = {level.name: (level.colour, ink_on(level.colour)) for level in matrix.levels}
+    parts = [
+        {"text": name, "count": count, "fill": fill, "ink": ink}
+        for name, count in counts.items()
+        if count
+        for fill, ink in [fills.get(name, ("#ffffff", INK))]
+    ]
+    return {"label": label, "parts": parts}
+
+
+def brief(title: str, panels: Sequence[Mapping[str, Any]]) -> View:
+    """What a page has to say on its first screen, in a few panels side by side."""
+    return View("brief", {"title": title, "panels": [dict(each) for each in panels]})
+
+
+def heading(title: str, eyebrow: str, verdict: str, tone: str, lines: Sequence[str], classification: str = "") -> View:
+    """The top of a page: what it is about, and the verdict in one sentence; ``tone`` is good, bad or open.
+
+    ``classification`` stands there as well, and in the margin of every printed page.
+    """
+    said = {"eyebrow": eyebrow, "verdict": verdict, "tone": tone, "classification": classification}
+    return View("heading", {"title": title, **said, "lines": list(lines)})
+
+
+def render(view: Mapping[str, Any]) -> str:
+    """A view's HTML, with everything that came from a register escaped."""
+    html: str = environment().get_template("views.html").render(view=view)
+    return html
+
+
+def stylesheet(name: str) -> str:
+    """The text of one of the package's style sheets."""
+    loader = environment().loader
+    assert loader is not None
+    source: str = loader.get_source(environment(), name)[0]
+    return source
+
+
+@cache
+def environment() -> Any:
+    """The template environment; autoescaping is on for every template."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("riskcalc.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["local_link"] = _local_link
+    made.filters["css_text"] = _css_text
+    made.filters["attributes"] = _attributes
+    return made
+
+
+def _local_link(target: str) -> str:
+    """A page beside this one, or a place in this one; any other address, such as javascript:, leads nowhere."""
+    return target if re.fullmatch(r"[a-z0-9-]+\.html|#at-[a-z0-9-]+", target) else "#"
+
+
+def _attributes(value: Cell, numeric: bool) -> Markup:
+    """What a table cell's element says of it: where links lead, how a level sorts, how much room it needs."""
+    given = {"text": value} if isinstance(value, str) else value
+    found = Markup(' id="{}"').format(given["anchor"]) if "anchor" in given else Markup("")
+    if "rank" in given:
+        found += Markup(' data-rank="{}"').format(given["rank"])
+    if numeric:
+        return found + Markup(' class="number"')
+    if max(len(given["text"]), len(given.get("note", ""))) > _LONG:
+        return found + Markup(' class="long"')
+    return found + Markup(' class="short"') if len(given["text"]) <= _SHORT else found
+
+
+def _css_text(text: str) -> Markup:
+    """Text as a quoted CSS string, in which nothing can end the string or the style sheet."""
+    return Markup('"' + "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text) + '"')  # noqa: S704

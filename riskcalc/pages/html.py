@@ -1,0 +1,177 @@
+"""An executed notebook as one HTML page: no code, no network, complete without scripts.
+
+Registered with nbconvert as ``riskcalc``, so ``jupyter nbconvert --to riskcalc out.ipynb`` works too. Only the
+output types named here reach a page, and each is rendered from its data: HTML stored in a notebook is not used.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from markupsafe import Markup
+from mistune import create_markdown
+from nbconvert.exporters import Exporter
+from nbformat import NotebookNode
+from traitlets import default
+
+from riskcalc.pages.display import VIEW_MIME, environment, render, stylesheet
+
+PLOTLY_MIME = "application/vnd.plotly.v1+json"
+_IMAGES = ("image/png", "image/jpeg")
+_HIDDEN = "notebook-only"  # the tag of a cell that speaks to whoever runs the notebook, not to a reader
+
+
+class PageExporter(Exporter):  # type: ignore[misc]
+    """Exports an executed notebook as a riskcalc page."""
+
+    export_from_notebook = "riskcalc page"
+    output_mimetype = "text/html"
+
+    @default("file_extension")  # type: ignore[untyped-decorator]
+    def _file_extension(self) -> str:
+        return ".html"
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kwargs: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """The page's text, and nbconvert's resources."""
+        nb_copy, used = super().from_notebook_node(nb, resources, **kwargs)
+        return render_page(nb_copy), used
+
+
+def render_page(notebook: NotebookNode, static: bool = False) -> str:
+    """The page of an executed notebook; the same notebook gives the same bytes. A ``static`` one has no scripts."""
+    blocks = list(_blocks(notebook))
+    top = next((block for block in blocks if block["kind"] == "heading"), {"title": "riskcalc", "classification": ""})
+    page: str = (
+        environment()
+        .get_template("page.html")
+        .render(
+            top=top,
+            blocks=blocks,
+            headings=[block for block in blocks if block["kind"] == "section"],
+            scripts=None if static else _scripts(any(block["kind"] == "chart" for block in blocks)),
+            css=Markup(stylesheet("views.css") + stylesheet("page.css")),
+        )
+    )
+    return page
+
+
+def _scripts(charts: bool) -> dict[str, Any]:
+    """What a page carries to upgrade what is complete without it, and the hashes that let nothing else run."""
+    inline = [_script("tables.js"), *([_script("loader.js")] if charts else [])]
+    plotly, plotly_hash = _plotly() if charts else ("", "")
+    hashes = [*map(_csp_hash, inline), *([plotly_hash] if charts else [])]
+    return {"inline": [Markup(each) for each in inline], "plotly": plotly, "hashes": hashes}
+
+
+def warm_pages() -> None:
+    """Read and compress what every page carries, for whoever renders many."""
+    _scripts(charts=True)
+    environment().get_template("page.html")
+    environment().get_template("views.html")
+
+
+def _blocks(notebook: NotebookNode) -> Iterator[dict[str, Any]]:
+    """The page's blocks in order; a markdown cell that starts with a heading opens a section."""
+    number = 0
+    for cell in notebook.cells:
+        if _HIDDEN in cell.metadata.get("tags", []):
+            continue
+        if cell.cell_type == "markdown":
+            yield from _markdown(cell.source)
+        for output in cell.get("outputs", []) if cell.cell_type == "code" else []:
+            number += 1
+            yield from _output(output, number)
+
+
+def _markdown(source: str) -> Iterator[dict[str, Any]]:
+    first, _, rest = source.partition("\n")
+    if first.startswith("## "):
+        title = first[3:].strip()
+        yield {"kind": "section", "title": title, "id": "".join(c if c.isalnum() else "-" for c in title.lower())}
+        source = rest
+    if source.strip():
+        yield {"kind": "html", "html": Markup(create_markdown(escape=True)(source))}
+
+
+def _output(output: NotebookNode, number: int) -> Iterator[dict[str, Any]]:
+    if output.output_type == "stream":
+        yield {"kind": "text", "text": output.text}
+    elif output.output_type == "error":
+        yield {"kind": "text", "text": f"{output.ename}: {output.evalue}"}
+    else:
+        yield from _display(output.data, number)
+
+
+def _display(data: NotebookNode, number: int) -> Iterator[dict[str, Any]]:
+    """A displayed output, by the first type here that it has; results for machines show nothing."""
+    if VIEW_MIME in data:
+        view = data[VIEW_MIME]
+        yield {
+            "kind": "heading" if view["kind"] == "heading" else "html",
+            "title": view.get("title", ""),
+            "classification": view.get("classification", ""),
+            "html": Markup(render(view)),
+        }
+    elif PLOTLY_MIME in data:
+        yield _chart(data[PLOTLY_MIME], number)
+    elif images := [mime for mime in _IMAGES if mime in data]:
+        yield {"kind": "image", "mime": images[0], "data": "".join(data[images[0]].split())}
+    elif set(data) == {"text/plain"}:
+        yield {"kind": "text", "text": data["text/plain"]}
+    elif not any(mime.startswith("application/vnd.riskcalc") for mime in data):
+        yield {"kind": "text", "text": data.get("text/plain", "")}
+
+
+def _chart(figure: Any, number: int) -> dict[str, Any]:
+    layout = dict(figure["layout"])
+    said = (layout.pop("meta", None) or {}).get("riskcalc", {})
+    title = said.get("title", "")
+    if title:
+        layout.pop("title", None)
+        layout["margin"] = {**layout.get("margin", {}), "t": 40}
+    drawn = {"data": figure["data"], "layout": layout}
+    table = said.get("table")
+    return {
+        "kind": "chart",
+        "id": f"chart-{number}",
+        "title": title,
+        "summary": said.get("summary", ""),
+        "height": int(layout.get("height") or 450),
+        "least": int(said.get("least_width") or 640),
+        "table": Markup(render(table)) if table else "",
+        "json": _script_json(drawn),
+    }
+
+
+def _script_json(value: object) -> Markup:
+    """JSON that can stand in a script element: nothing in it can end the element."""
+    text = json.dumps(value, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+@cache
+def _plotly() -> tuple[str, str]:
+    """Plotly's own script, compressed as base64, and its hash for the Content-Security-Policy."""
+    from plotly.offline import get_plotlyjs
+
+    script = get_plotlyjs()
+    packed = gzip.compress(script.encode(), compresslevel=9, mtime=0)
+    return base64.b64encode(packed).decode(), _csp_hash(script)
+
+
+@cache
+def _script(name: str) -> str:
+    return resources.files("riskcalc.pages").joinpath(f"templates/{name}").read_text("utf-8").strip()
+
+
+def _csp_hash(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

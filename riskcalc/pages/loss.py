@@ -1,0 +1,148 @@
+"""What the pages say in money: the yearly loss of a unit and of the organisation, in figures and charts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from riskcalc.assessment import annual_loss
+from riskcalc.assessment.opening import Assessment, Portfolio
+from riskcalc.assessment.scoring import VIEWS
+from riskcalc.errors import UsageError
+from riskcalc.pages import display, loss_charts
+from riskcalc.pages.display import Cell, View, state
+
+_SEED = 2026  # of the band; fixed, so that the same register gives the same page
+_QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
+
+
+def figures(unit: Assessment) -> View:
+    """The unit's year in money: expected, against materiality, and what untested controls cost."""
+    years, currency = unit.years, unit.unit["currency"]
+    claimed, earned = years["claimed"], years["earned"]
+    gap = earned.mean - claimed.mean
+    materiality, performance = (float(unit.unit[name]) for name in ("materiality", "performance_materiality"))
+    return display.facts(
+        "What a year may cost",
+        [
+            (
+                "Expected loss a year",
+                _money(earned.mean, currency),
+                f"earned; claimed {_money(claimed.mean, currency)}",
+            ),
+            (
+                "Exceeds materiality",
+                f"{earned.exceed(materiality):.1%}",
+                f"of years; claimed {claimed.exceed(materiality):.1%}",
+            ),
+            (
+                "Exceeds performance materiality",
+                f"{earned.exceed(performance):.1%}",
+                f"of years; claimed {claimed.exceed(performance):.1%}",
+            ),
+            (
+                "1 year in 20 costs more than",
+                _money(earned.var(0.95), currency),
+                _money(earned.tvar(0.95), currency) + " on average",
+            ),
+            ("Price of claims not earned", _money(gap, currency), "expected loss a year, earned less claimed"),
+        ],
+    )
+
+
+def exceedance(unit: Assessment) -> go.Figure:
+    """The exceedance curve, with the band that the tests' doubt leaves around the earned one."""
+    low = min(float(unit.unit["performance_materiality"]) / 50, max(unit.years["earned"].var(0.3), 1.0))
+    high = max(unit.years["inherent"].var(0.995), float(unit.unit["materiality"]) * 3)
+    losses = np.geomspace(low, high, 81)
+    band = annual_loss.band(unit.quantified, losses, _SEED)
+    return loss_charts.exceedance(unit.years, unit.unit, band)
+
+
+def contributions(unit: Assessment) -> go.Figure:
+    """Which risks the loss comes from."""
+    titles = dict(zip(unit.register.risks["risk_id"], unit.register.risks["title"], strict=True))
+    return loss_charts.contributions(annual_loss.contributions(unit.quantified), titles, str(unit.unit["currency"]))
+
+
+def tornado(unit: Assessment) -> go.Figure:
+    """Which controls matter most for exceeding materiality."""
+    titles = dict(zip(unit.register.controls["control_id"], unit.register.controls["title"], strict=True))
+    return loss_charts.tornado(annual_loss.controls(unit.quantified, float(unit.unit["materiality"])), titles)
+
+
+def quantiles(unit: Assessment) -> View:
+    """The year's loss in figures, in each view, with what to be wary of."""
+    currency, years = unit.unit["currency"], unit.years
+    rows: list[list[Cell]] = [["Expected", *(f"{years[view].mean:,.0f}" for view in VIEWS)]]
+    for q in _QUANTILES:
+        rows.append(
+            [f"1 year in {round(1 / (1 - q)):,} costs more than", *(f"{years[view].var(q):,.0f}" for view in VIEWS)]
+        )
+    rows.append(["Mean of the worst 1 % of years", *(f"{years[view].tvar(0.99):,.0f}" for view in VIEWS)])
+    rows.append(["No event at all", *(f"{years[view].p0:.1%} of years" for view in VIEWS)])
+    for name in ("performance_materiality", "materiality"):
+        label = f"Exceeds {name.replace('_', ' ')}, {unit.unit[name]:,}"
+        rows.append([label, *(f"{years[view].exceed(float(unit.unit[name])):.2%} of years" for view in VIEWS)])
+    columns = [f"A year's loss, {currency}", *(view.capitalize() for view in VIEWS)]
+    note = _sources(unit)
+    return display.table("The yearly loss in figures", columns, rows, numeric=columns[1:], note=note, grouped=True)
+
+
+def sensitivity(unit: Assessment) -> View:
+    """How the headline moves with the anchors."""
+    materiality = float(unit.unit["materiality"])
+    now = unit.years["earned"]
+    rows: list[list[Cell]] = [["as they are", f"{now.mean:,.0f}", f"{now.exceed(materiality):.1%}"]]
+    for what, row in annual_loss.sensitivity(unit.quantified, materiality).to_dict("index").items():
+        rows.append([str(what), f"{row['mean']:,.0f}", f"{row['exceed']:.1%}"])
+    columns = ["Anchors", f"Expected loss, {unit.unit['currency']} a year", "Exceeds materiality"]
+    note = "Only figures taken from the ratings' anchors in methodology.toml move; those the register gives stay."
+    return display.table("How much hangs on the anchors", columns, rows, numeric=columns[1:], note=note, grouped=True)
+
+
+def organisation(portfolio: Portfolio) -> go.Figure | View:
+    """The organisation's exceedance curves in its currency; or why nothing is added up."""
+    try:
+        quantified = portfolio.quantified
+    except UsageError as error:
+        return display.table("What a year may cost", ["Not added up"], [[state(str(error), "open")]])
+    years = {view: annual_loss.year(quantified, view, annual_loss.COARSE) for view in VIEWS}
+    return loss_charts.organisation(years, quantified.currency)
+
+
+def by_unit(portfolio: Portfolio) -> go.Figure | View:
+    """Each unit's share of the organisation's yearly loss, in its currency; or why nothing is added up."""
+    try:
+        quantified = portfolio.quantified
+    except UsageError as error:
+        return display.table("Where the loss comes from", ["Not added up"], [[state(str(error), "open")]])
+    shares = annual_loss.contributions(quantified, points=annual_loss.COARSE).groupby("unit_id").sum()
+    names = dict(zip(*(portfolio.register.business_units[name] for name in ("unit_id", "name")), strict=True))
+    return loss_charts.contributions(shares, names, quantified.currency)
+
+
+# --- parts ---
+
+
+def _money(amount: float, currency: Any) -> str:
+    """An amount as a headline shows it: three digits that matter."""
+    if amount < 1000:
+        return f"{amount:,.0f} {currency}"
+    digits = 2 - int(np.floor(np.log10(amount)))
+    return f"{round(amount, digits):,.0f} {currency}"
+
+
+def _sources(unit: Assessment) -> str:
+    """Where the figures come from, which risks are missing, and the warnings of the calculation."""
+    risks, missing = unit.quantified.risks, unit.quantified.unquantified
+    own = int((risks["loss_from"] == "register").sum())
+    told = [f"Losses of {own} risks as given for them, of {len(risks) - own} by the anchors of their ratings."]
+    own = int((risks["frequency_from"] == "register").sum())
+    told.append(f"Frequencies of {own} as given, of {len(risks) - own} by anchors.")
+    if missing:
+        told.append(f"Not quantified: {', '.join(missing)}.")
+    told += [f"{warning[:1].upper()}{warning[1:]}." for warning in unit.years["earned"].checks["warnings"]]
+    return " ".join(told)

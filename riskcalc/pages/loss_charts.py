@@ -1,0 +1,194 @@
+"""Charts of the yearly loss; as in ``charts``, each carries its sentence and its data as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from riskcalc.loss.compound import AnnualLoss
+from riskcalc.pages import display
+from riskcalc.pages.charts import finish, plain
+from riskcalc.pages.display import Cell
+from riskcalc.register.matrix import INK
+
+_LINES: dict[str, dict[str, Any]] = {
+    "inherent": {"color": "#5b6673", "dash": "dot", "width": 2},
+    "claimed": {"color": "#2c6fa6", "dash": "dash", "width": 2},
+    "earned": {"color": INK, "width": 3},
+}
+_EXPECTED, _TAIL = "#9db7cc", "#2c4a63"
+_BETTER, _WORSE = "#7fb09e", "#c98a9a"
+
+
+def in_years(probability: float) -> str:
+    """A probability as leadership says it.
+
+    >>> in_years(0.07), in_years(0.67), in_years(0.00001)
+    ('in 1 year of 14', 'in 7 years of 10', 'in less than 1 year of 10,000')
+    """
+    if probability < 1e-4:
+        return "in less than 1 year of 10,000"
+    if probability >= 0.95:
+        return "in practically every year"
+    if probability > 0.35:
+        return f"in {round(probability * 10)} years of 10"
+    return f"in 1 year of {round(1 / probability):,}"
+
+
+def exceedance(years: Mapping[str, AnnualLoss], unit: Mapping[str, Any], band: pd.DataFrame) -> go.Figure:
+    """How likely a year's loss is to exceed an amount: inherent, claimed and earned, against materiality."""
+    materiality, performance = float(unit["materiality"]), float(unit["performance_materiality"])
+    losses = band["loss"].to_numpy()
+    figure = go.Figure()
+    _shade(figure, band)
+    _curves(figure, years, losses, str(unit["currency"]))
+    for amount, name, place in (
+        (performance, "performance materiality", "right"),
+        (materiality, "materiality", "left"),
+    ):
+        figure.add_vline(x=amount, line={"color": "#8f1d3f", "width": 1.5, "dash": "dash"})
+        figure.add_annotation(
+            x=np.log10(amount), y=1, yref="paper", yanchor="bottom", xanchor=place, showarrow=False, text=name,
+            font={"size": 12, "color": "#7c1937"},
+        )  # fmt: skip
+    now = years["earned"].exceed(materiality)
+    figure.add_annotation(
+        x=np.log10(materiality), y=now, text=f"<b>{now:.1%}</b>", xanchor="left", ax=28, ay=-24, arrowcolor=INK
+    )
+    table = _exceedance_table(years, losses, str(unit["currency"]))
+    return finish(figure, "What a year may cost", sentence(years, materiality), table, 460)
+
+
+def organisation(years: Mapping[str, AnnualLoss], currency: str) -> go.Figure:
+    """The exceedance curves of all units together; materiality is each unit's own, so none is drawn."""
+    losses = np.geomspace(max(years["earned"].var(0.02), 1.0), max(years["inherent"].var(0.995), 10.0), 81)
+    figure = go.Figure()
+    _curves(figure, years, losses, currency)
+    earned, claimed = (years[view].var(0.95) for view in ("earned", "claimed"))
+    told = (
+        f"1 year in 20 costs more than {earned:,.0f} {currency}; it would be {claimed:,.0f} if every control "
+        "operated as claimed."
+    )
+    return finish(figure, "What a year may cost", told, _exceedance_table(years, losses, currency), 430)
+
+
+def _shade(figure: go.Figure, band: pd.DataFrame) -> None:
+    """What the tests leave in doubt about the earned curve."""
+    shade = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": "band"}
+    figure.add_scatter(x=band["loss"], y=band["low"], showlegend=False, **shade)
+    name, grey = "Earned, by the tests' doubt", "rgba(26,31,38,.13)"
+    figure.add_scatter(x=band["loss"], y=band["high"], fill="tonexty", fillcolor=grey, name=name, **shade)
+
+
+def _curves(figure: go.Figure, years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> None:
+    for view, line in _LINES.items():
+        figure.add_scatter(x=losses, y=years[view].exceeding(losses), mode="lines", line=line, name=view.capitalize())
+    figure.update_xaxes(type="log", title=f"Loss in a year, {plain(currency)}", tickformat="~s", dtick="D2")
+    figure.update_yaxes(title="Probability that a year exceeds it", tickformat=".0%", range=[0, 1.02])
+    figure.update_layout(legend={"y": 1.1})
+
+
+def sentence(years: Mapping[str, AnnualLoss], materiality: float) -> str:
+    """What leadership should see in the curve."""
+    now, then = (in_years(years[view].exceed(materiality)) for view in ("earned", "claimed"))
+    told = f"{now[:1].upper()}{now[1:]}, losses exceed materiality"
+    if now == then:
+        return f"{told}, by what controls have earned as by what they claim."
+    return f"{told}; it would be {then} if every control operated as claimed."
+
+
+def contributions(shares: pd.DataFrame, titles: Mapping[str, str], currency: str, most: int = 12) -> go.Figure:
+    """Which risks the expected loss and the loss of the worst years come from."""
+    order = shares.sort_values(["tail_share", "expected_share"], ascending=False)
+    shown = order.head(most).iloc[::-1]
+    labels = [f"{plain(name, 14)}  {plain(titles.get(str(name), ''), 38)}" for name in shown.index]
+    figure = go.Figure()
+    for column, name, ink in (
+        ("tail_share", "Worst 5 % of years", _TAIL),
+        ("expected_share", "Expected loss", _EXPECTED),
+    ):
+        figure.add_bar(
+            x=shown[column], y=labels, orientation="h", name=name, marker={"color": ink},
+            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+        )  # fmt: skip
+    figure.update_layout(barmode="group", bargap=0.25, legend={"traceorder": "reversed"})
+    figure.update_xaxes(title="Share", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(showgrid=False)
+    rows: list[list[Cell]] = [
+        [
+            str(name),
+            titles.get(str(name), ""),
+            f"{row['expected']:,.0f}",
+            *(f"{row[part]:.1%}" for part in shares.columns[-2:]),
+        ]
+        for name, row in order.to_dict("index").items()
+    ]
+    columns = ["Id", "Title", f"Expected, {currency} a year", "Of the expected loss", "Of the worst 5 % of years"]
+    table = display.table("Where the loss comes from", columns, rows, numeric=columns[2:])
+    told = "Nothing is quantified."
+    if len(order):
+        first = order.iloc[0]
+        told = (
+            f"{order.index[0]} makes {first['tail_share']:.0%} of the loss in the worst years "
+            f"and {first['expected_share']:.0%} of the expected loss."
+        )
+    return finish(figure, "Where the loss comes from", told, table, 140 + 38 * max(len(shown), 3))
+
+
+def tornado(controls: pd.DataFrame, titles: Mapping[str, str], most: int = 12) -> go.Figure:
+    """Which controls matter: the probability of exceeding materiality if each fails, and if it is repaired."""
+    moving = controls[controls["range"] > 0] if len(controls) else controls
+    shown = moving.head(most).iloc[::-1]
+    labels = [f"{plain(name, 14)}  {plain(titles.get(str(name), ''), 38)}" for name in shown.index]
+    figure = go.Figure()
+    for end, name, ink in (("repaired", "If it is repaired", _BETTER), ("failed", "If it fails", _WORSE)):
+        base: Any = shown["exceed_now"] if len(shown) else []
+        figure.add_bar(
+            x=shown[f"exceed_{end}"] - base if len(shown) else [], y=labels, base=base, orientation="h", name=name,
+            marker={"color": ink}, customdata=shown[f"exceed_{end}"] if len(shown) else [],
+            hovertemplate="%{y}: %{customdata:.1%}<extra></extra>",
+        )  # fmt: skip
+    if len(shown):
+        figure.add_vline(x=float(shown["exceed_now"].iloc[0]), line={"color": INK, "width": 2})
+    figure.update_layout(barmode="overlay")
+    figure.update_xaxes(title="Probability that a year exceeds materiality", tickformat=".0%")
+    figure.update_yaxes(showgrid=False)
+    rows: list[list[Cell]] = [
+        [
+            str(name),
+            titles.get(str(name), ""),
+            *(f"{row[f'exceed_{what}']:.1%}" for what in ("repaired", "now", "failed")),
+            *(f"{row[f'mean_{what}']:,.0f}" for what in ("repaired", "now", "failed")),
+        ]
+        for name, row in controls.to_dict("index").items()
+    ]
+    columns = ["Control", "Title"] + [
+        f"{figure_}, {what}"
+        for figure_ in ("Exceeds materiality", "Expected loss")
+        for what in ("repaired", "now", "failed")
+    ]
+    table = display.table("What each control matters", columns, rows, numeric=columns[2:])
+    return finish(figure, "Which controls matter", _leading(moving), table, 150 + 30 * max(len(shown), 3))
+
+
+def _leading(moving: pd.DataFrame) -> str:
+    if moving.empty:
+        return "No control moves the probability of exceeding materiality."
+    worst = moving.sort_values("exceed_failed", ascending=False).iloc[0]
+    best = moving.sort_values("exceed_repaired").iloc[0]
+    told = f"If {worst.name} failed, materiality would be exceeded {in_years(float(worst['exceed_failed']))}."
+    if best["exceed_repaired"] < best["exceed_now"]:
+        told += f" Repairing {best.name} gains most: {in_years(float(best['exceed_repaired']))}."
+    return told
+
+
+def _exceedance_table(years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> display.View:
+    rows: list[list[Cell]] = [
+        [f"{amount:,.0f}", *(f"{years[view].exceed(float(amount)):.2%}" for view in _LINES)] for amount in losses[::4]
+    ]
+    columns = [f"Loss, {currency}", *(view.capitalize() for view in _LINES)]
+    return display.table("Probability that a year's loss exceeds an amount", columns, rows, numeric=columns)

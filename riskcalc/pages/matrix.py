@@ -1,0 +1,111 @@
+"""The matrix on a page: where the risks stand in each view, and what moved since the period before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from riskcalc.assessment.movement import (
+    BACK_INSIDE,
+    KINDS,
+    NEW_OUTSIDE,
+    NEWLY_OUTSIDE,
+    Place,
+    Rescored,
+    moves,
+    rescored_risks,
+)
+from riskcalc.assessment.opening import Assessment
+from riskcalc.assessment.scoring import VIEWS, by_cell
+from riskcalc.pages import display
+from riskcalc.pages.charts import count, unrated
+from riskcalc.pages.display import Cell, View, level_cell, state
+from riskcalc.register.matrix import Matrix
+
+_WORDS = {"inherent": "before controls", "claimed": "controls at their word", "earned": "documented and tested"}
+TONES = dict.fromkeys(KINDS, "open") | {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
+
+
+def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> View:
+    """The matrix three times, inherent, claimed and earned, with the risks in their cells.
+
+    ``scores`` has a row per risk, as from ``riskcalc.score``. Unrated risks are in no cell; the sentence counts them.
+    """
+    rated = scores[scores["likelihood"].notna()]
+    lower = int((rated["inherent_level"].cat.codes > rated["earned_level"].cat.codes).sum())
+    summary = (
+        f"Of {count(len(rated), 'rated risk')}, controls bring {lower} to a lower level on the earned view. "
+        f"{unrated(scores)}"
+    )
+    names = dict(zip(scores["risk_id"], scores["title"], strict=True)) if "title" in scores else {}
+    maps = [
+        display.matrix_table(f"{view.capitalize()}: {_WORDS[view]}", matrix, by_cell(scores, view, matrix), names=names)
+        for view in VIEWS
+    ]
+    return display.matrices("Risks on the matrix", summary, maps)
+
+
+def movement(unit: Assessment) -> View:
+    """What moved since the period before: new and closed risks, and those in another cell, or past the appetite.
+
+    Both periods are read on the same matrix, so that nothing moves because the matrix did.
+    """
+    before = unit.register.previous(unit.period)
+    if unit.previous is None or before is None:
+        return display.remark("No earlier period is on record, so nothing can have moved.")
+    moved = moves(unit.scores, unit.previous, unit.matrix)
+    rows: list[list[Cell]] = [
+        [
+            display.jump(move.risk_id),
+            move.title,
+            state(move.what, TONES[move.what]),
+            _way(move.inherent),
+            _way(move.earned),
+            *(level_cell(level, unit.matrix) for level in move.levels),
+        ]
+        for move in moved
+    ]
+    same = len(unit.scores) - len(moved)
+    note = (
+        f"{count(same, 'risk')} {'stands' if same == 1 else 'stand'} where {'it' if same == 1 else 'they'} stood. "
+        "Cells: likelihood x impact. Both periods are read on today's matrix: nothing moved because the matrix did."
+    )
+    columns = ["Risk", "Title", "What", "Inherent cell", "Earned cell", "Earned before", "Earned now"]
+    return display.table(f"What moved since {before.name}", columns, rows, note=note)
+
+
+def rescored(unit: Assessment) -> View:
+    """The risks of the period before whose level is another only because the matrix is."""
+    title, before = "Rescored because the matrix changed", unit.register.previous(unit.period)
+    then = unit.register.methodology.matrix_in(before.name) if before else None
+    if unit.previous is None or before is None or then is None:
+        return display.remark("The matrix is that of the period before.")
+    rows: list[list[Cell]] = [
+        [
+            display.jump(one.risk_id),
+            one.title,
+            one.view.capitalize(),
+            _way((one.place,)),
+            *_levels(one, then, unit.matrix),
+        ]
+        for one in rescored_risks(unit.previous, then, unit.matrix)
+    ]
+    note = (
+        f"These risks of {before.name} didn't move: their cell bears another level on today's matrix. "
+        "What moved is told above, on today's matrix for both periods."
+    )
+    columns = ["Risk", "Title", "View", "Cell", f"Level by the matrix of {before.name}", "Level by today's"]
+    return display.table(title, columns, rows, note=note)
+
+
+# --- parts ---
+
+
+def _way(places: Iterable[Place | None]) -> str:
+    """The cells a risk was in, one after the other."""
+    return " to ".join(dict.fromkeys(f"{place[0]} x {place[1]}" for place in places if place))
+
+
+def _levels(one: Rescored, then: Matrix, now: Matrix) -> list[Cell]:
+    return [level_cell(one.levels[0], then), level_cell(one.levels[1], now)]

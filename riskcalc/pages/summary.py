@@ -1,0 +1,177 @@
+"""The first screen of a page: how we stand against the appetite, what changed, what is to be decided by whom and when.
+
+Each function takes an opened unit or portfolio and returns a View.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment.decisions import Decision, decisions, on_risks
+from riskcalc.assessment.movement import BACK_INSIDE, KINDS, NEW_OUTSIDE, NEWLY_OUTSIDE, Move, moves
+from riskcalc.assessment.opening import Assessment, Portfolio
+from riskcalc.assessment.scoring import level_counts, ranked
+from riskcalc.pages import display, wording
+from riskcalc.pages.charts import count
+from riskcalc.pages.display import Cell, View, level_cell, state
+
+_MOST = 4  # decisions, and risks that moved, that fit on a screen
+_CROSSED = {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
+
+
+def unit(opened: Assessment) -> View:
+    """A unit's first screen."""
+    found = decisions(opened.register, opened.period.name, opened.as_of)
+    return display.brief(
+        "In brief", [_standing(opened), _unit_changes(opened), _to_decide(found, opened, lambda each: each.owner)]
+    )
+
+
+def organisation(opened: Portfolio) -> View:
+    """The organisation's first screen."""
+    names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
+    told = _to_decide(_by_urgency(opened), opened, lambda each: f"{names[each.unit_id]}, {each.owner}", linked=False)
+    return display.brief("In brief", [_standing(opened), _unit_counts(opened, names), told])
+
+
+def to_decide(opened: Portfolio) -> View:
+    """Every decision on a risk in the organisation, what is late first, then the worst."""
+    names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
+    rows: list[list[Cell]] = [
+        [
+            each.row,
+            each.what,
+            "Unrated" if each.level is None else level_cell(each.level, opened.matrix),
+            str(names[each.unit_id]),
+            each.owner,
+            due_cell(each),
+        ]
+        for each in _by_urgency(opened)
+    ]
+    return display.table("Decisions on risks", ["Risk", "What", "Earned", "Unit", "Who", "By when"], rows)
+
+
+def due_cell(each: Decision) -> Cell:
+    """By when a decision is due, and whether that is past."""
+    if each.due_on is None:
+        return state("no date agreed", "open")
+    return state(str(each.due_on), "bad", "past due") if each.late else str(each.due_on)
+
+
+# --- parts ---
+
+
+def _standing(opened: Assessment | Portfolio) -> dict[str, Any]:
+    """How many risks are outside the appetite, how far the worst is, and the levels of now and before."""
+    scores = opened.scores
+    outside, rated = wording.breach_count(scores), wording.rated_count(scores)
+    before = opened.register.previous(opened.period)
+    bars = [_levels(opened.period.name, scores, opened)]
+    if before is not None and opened.previous is not None:
+        bars.append(_levels(before.name, opened.previous, opened))
+    worst = ranked(scores[scores["breach"].fillna(False).astype(bool)]).head(1).to_dict("records")
+    says = f"rated risks are worse than {wording.appetite_of(opened)} once controls count as far as they earned it."
+    if worst:
+        names = opened.matrix.level_names
+        steps = names.index(worst[0]["earned_level"]) - names.index(worst[0]["appetite"])
+        says += f" Furthest out: {worst[0]['risk_id']}, {worst[0]['earned_level']}, by {count(steps, 'level')}."
+    more = _only_claimed(scores)
+    tone = "bad" if outside else "good" if rated == len(scores) and rated else "open"
+    return display.panel("Against appetite", f"{outside} of {rated}", says, tone, bars=bars, more=more)
+
+
+def _only_claimed(scores: pd.DataFrame) -> str:
+    """How many risks would be inside if every control were as good as it is said to be."""
+    inside = scores["claimed_level"].cat.codes <= scores["appetite"].cat.codes
+    number = int((inside & scores["breach"].fillna(False).astype(bool)).sum())
+    return f"{number} of these would be inside if every control worked as claimed." if number else ""
+
+
+def _levels(label: str, scores: pd.DataFrame, opened: Assessment | Portfolio) -> dict[str, Any]:
+    counts = level_counts(scores, opened.matrix).sum()
+    return display.bar(label, {str(name): int(number) for name, number in counts.items()}, opened.matrix)
+
+
+def _unit_changes(opened: Assessment) -> dict[str, Any]:
+    """What moved in a unit since the period before."""
+    before = opened.register.previous(opened.period)
+    if opened.previous is None or before is None:
+        return display.panel("What changed", "–", "No earlier period is on record.")
+    found = moves(opened.scores, opened.previous, opened.matrix)
+    crossed = [move for move in found if move.what in _CROSSED]
+    items = [_moved(move) for move in crossed[:_MOST]]
+    counts = Counter(move.what for move in found if move.what not in _CROSSED)
+    rest = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]]
+    same = len(opened.scores) - len(found)
+    more = "; ".join([*_and_more(len(crossed)), *rest, f"{same} unchanged"])
+    return _changed(before.name, [move.what for move in found], items, f"{more[:1].upper()}{more[1:]}.")
+
+
+def _moved(move: Move) -> dict[str, Any]:
+    """A risk that crossed the appetite, as an item."""
+    way = " to ".join(level or "unrated" for level in move.levels)
+    note = state(f"{move.what}: {way}", _CROSSED[move.what])
+    return {"cell": display.jump(move.risk_id), "text": move.title, "note": note}
+
+
+def _unit_counts(opened: Portfolio, names: Mapping[Any, Any]) -> dict[str, Any]:
+    """What moved in the organisation since the period before, unit by unit."""
+    before = opened.register.previous(opened.period)
+    if opened.previous is None or before is None:
+        return display.panel("What changed", "–", "No earlier period is on record.")
+    unit_of = dict(zip(opened.scores["risk_id"], opened.scores["unit_id"], strict=True))
+    found = moves(opened.scores, opened.previous, opened.matrix)
+    by_unit: dict[str, Counter[str]] = {}
+    for move in found:
+        if move.what in _CROSSED:
+            by_unit.setdefault(names[unit_of[move.risk_id]], Counter())[move.what] += 1
+    worst = sorted(by_unit.items(), key=lambda item: (-item[1][NEWLY_OUTSIDE] - item[1][NEW_OUTSIDE], item[0]))
+    items = [
+        {"cell": name, "text": "", "note": ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))}
+        for name, counts in worst[:_MOST]
+    ]
+    more = f"{count(len(opened.scores) - len(found), 'risk')} unchanged."
+    listed = [*_and_more(len(worst), "unit"), more]
+    return _changed(before.name, [move.what for move in found], items, "; ".join(listed))
+
+
+def _changed(before: str, kinds: Sequence[str], items: Sequence[Any], more: str) -> dict[str, Any]:
+    out = sum(kind in (NEWLY_OUTSIDE, NEW_OUTSIDE) for kind in kinds)
+    back = kinds.count(BACK_INSIDE)
+    says = f"{'risk has' if out == 1 else 'risks have'} left the appetite, {back} came back inside."
+    tone = "bad" if out else "good" if back else "open"
+    return display.panel(f"What changed since {before}", str(out), says, tone, items=list(items), more=more)
+
+
+def _to_decide(found: Sequence[Decision], opened: Any, whose: Any, linked: bool = True) -> dict[str, Any]:
+    """What is to be decided, by whom, by when."""
+    late = sum(each.late for each in found)
+    undated = sum(each.due_on is None for each in found)
+    state_of = [f"{late} past due"] * bool(late) + [f"{undated} without a date"] * bool(undated)
+    says = "; ".join([f"{'decision' if len(found) == 1 else 'decisions'} to take", *state_of]) + "."
+    items = [_decision(each, opened, whose(each), linked) for each in found[:_MOST]]
+    more = "".join(f"{text[:1].upper()}{text[1:]}." for text in _and_more(len(found), "decision"))
+    tone = "bad" if late else "open" if found else "good"
+    return display.panel("To be decided", str(len(found)), says if found else "Nothing.", tone, items=items, more=more)
+
+
+def _decision(each: Decision, opened: Any, whose: str, linked: bool) -> dict[str, Any]:
+    due = "no date agreed" if each.due_on is None else f"{'was due' if each.late else 'by'} {each.due_on}"
+    note: Cell = state(f"{whose}: {due}", "bad") if each.late else f"{whose}: {due}"
+    level = None if each.level is None else level_cell(each.level, opened.matrix)
+    return {"cell": display.jump(each.row) if linked else each.row, "level": level, "text": each.what, "note": note}
+
+
+def _and_more(number: int, noun: str = "risk") -> list[str]:
+    return [f"and {count(number - _MOST, noun)} more below"] if number > _MOST else []
+
+
+def _by_urgency(opened: Portfolio) -> list[Decision]:
+    """The decisions on risks: what is late first, then the worst."""
+    ranks = {name: rank for rank, name in enumerate(opened.matrix.level_names)}
+    found = on_risks(opened.register, opened.period.name, opened.as_of)
+    return sorted(found, key=lambda each: (not each.late, -ranks.get(str(each.level), -1)))

@@ -1,0 +1,279 @@
+"""The words and tables of a unit's page: each function takes an opened unit and returns a View."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment.decisions import decisions
+from riskcalc.assessment.opening import Assessment
+from riskcalc.assessment.readiness import UNMODIFIED, outlooks, report_outlook
+from riskcalc.assessment.scoring import CONTROLLED, ranked
+from riskcalc.pages import display, wording
+from riskcalc.pages.display import Cell, Result, View, level_cell
+from riskcalc.pages.summary import due_cell
+
+_REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
+
+
+def heading(unit: Assessment) -> View:
+    """The top of a unit's page: is it inside its appetite?"""
+    verdict, tone = wording.verdict(unit.scores, f"its appetite, {unit.unit['appetite']}")
+    lines = [
+        f"{unit.unit['service']}. Owner: {unit.unit['owner']}.",
+        f"{_REPORT[unit.unit['report_type']]} {_report_span(unit.unit)}.",
+        *_type1_note(unit.unit),
+    ]
+    eyebrow = f"{unit.register.methodology.organisation} · {wording.SUBJECT} · {unit.period.name}, as of {unit.as_of}"
+    return display.heading(unit.unit["name"], eyebrow, verdict, tone, lines, wording.classification(unit))
+
+
+def figures(unit: Assessment) -> View:
+    """The unit's key figures: levels, what is claimed only, what changed, what it is measured against."""
+    return display.facts(
+        "Key figures",
+        [
+            (f"Outlook, {_REPORT[unit.unit['report_type']]}", *_outlook(unit)),
+            *([("Years beyond materiality", *_beyond_materiality(unit))] if unit.audience.money else []),
+            (
+                "Materiality",
+                f"{unit.unit['materiality']:,} {unit.unit['currency']}",
+                f"performance materiality {unit.unit['performance_materiality']:,}",
+            ),
+            (
+                "Controls that earn in full",
+                f"{int((unit.controls['earned'] >= unit.controls['claimed']).sum())} of {len(unit.controls)}",
+                f"{int((unit.controls['earned'] == 0).sum())} earn nothing",
+            ),
+            ("Unrated", str(int(unit.scores["likelihood"].isna().sum())), f"of {len(unit.scores)} risks"),
+        ],
+    )
+
+
+def to_decide(unit: Assessment) -> View:
+    """What has to be decided, by whom and when: risks worse than the appetite, unrated ones, what else blocks."""
+    scored = {risk["risk_id"]: risk for risk in unit.scores.to_dict("records")}
+    described = unit.register.risks.set_index("risk_id")
+    rows: list[list[Cell]] = []
+    for each in decisions(unit.register, unit.period.name, unit.as_of):
+        name = display.jump(each.row)
+        if each.row not in scored:
+            rows.append([name, each.what, "", "", "", "the outlook depends on it", each.owner, due_cell(each), ""])
+            continue
+        risk, details = scored[each.row], described.loc[each.row]
+        why = "not rated in this period" if pd.isna(risk["likelihood"]) else _lost(unit, each.row)
+        treatment: Cell = {"text": risk["treatment"], "note": _acceptance(details, unit)}
+        rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due_cell(each), treatment])
+    columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
+    title = f"Worse than appetite ({unit.unit['appetite']}), unrated, or in the report's way"
+    return display.table(title, columns, rows)
+
+
+def objectives(unit: Assessment) -> View:
+    """The control objectives as the SOC 1 report will state them, the risks to each, and the worst earned level."""
+    rows = []
+    for objective in unit.register.control_objectives.to_dict("records"):
+        own = unit.scores[unit.scores["objective_id"] == objective["objective_id"]]
+        worst = ranked(own)["earned_level"].iloc[:1].tolist()
+        level = level_cell(worst[0], unit.matrix) if worst else {"text": "Unrated" if len(own) else "No risk"}
+        statement: Cell = {"text": objective["statement"], "note": objective["process"]}
+        rows.append([objective["objective_id"], statement, ", ".join(own["risk_id"]), level])
+    return display.table("Control objectives", ["Objective", "Statement", "Risks", "Worst earned level"], rows)
+
+
+def top_risks(unit: Assessment, most: int = 5) -> View:
+    """The worst risks on the earned view, and how each comes to its level, in a sentence for each view."""
+    by_risk = dict(list(unit.lines.groupby("risk_id")))
+    rows: list[list[Cell]] = []
+    for risk in ranked(unit.scores).head(most).to_dict("records"):
+        lines = by_risk[risk["risk_id"]].to_dict("records") if risk["risk_id"] in by_risk else []
+        told = [f"Before controls {_product(risk, 'inherent')}.", *(_taken(lines, risk, view) for view in CONTROLLED)]
+        how: Cell = {"text": "", "note": "\n".join(told)}
+        rows.append([display.jump(risk["risk_id"]), risk["title"], *wording.level_cells(risk, unit), how])
+    columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "How it comes about: likelihood x impact = score"]
+    return display.table(f"The {len(rows)} worst risks", columns, rows)
+
+
+def findings(unit: Assessment) -> View:
+    """What in the unit's register deserves a second look, the graver first, and what to do about it."""
+    rows = [[found.row, found.severity, found.message, found.advice] for found in unit.findings]
+    return display.table("Open points", ["Row", "Severity", "What", "What to do"], rows)
+
+
+def risks(unit: Assessment) -> View:
+    """Every risk of the unit with its ratings, levels and the reason given for the rating; unrated ones too."""
+    rationale = unit.register.ratings.query("period == @unit.period.name").set_index("risk_id")["rationale"]
+    described = unit.register.risks.set_index("risk_id")
+    rows = []
+    for risk in [*ranked(unit.scores).to_dict("records"), *_unrated_rows(unit.scores)]:
+        details = described.loc[risk["risk_id"]]
+        ratings = "unrated" if pd.isna(risk["likelihood"]) else f"{risk['likelihood']} x {risk['impact']}"
+        title: Cell = {"text": risk["title"], "note": details["description"]}
+        about = [", ".join(details["assertions"]).replace("_", " "), ratings]
+        reason = rationale.get(risk["risk_id"])
+        why = "" if pd.isna(reason) else str(reason)
+        before = "–" if unit.previous is None else _level_before(unit, risk["risk_id"])
+        rows.append([display.target(risk["risk_id"]), title, *about, *wording.level_cells(risk, unit), before, why])
+    columns = [
+        "Risk",
+        "Title",
+        "Assertions",
+        "Rating",
+        "Inherent",
+        "Claimed",
+        "Earned",
+        "Earned before",
+        "Why rated so",
+    ]
+    note = (
+        "Rating: likelihood x impact before controls. Claimed takes every control at its word; "
+        "earned counts a control only as far as it is documented and tested."
+    )
+    return display.table("All risks", columns, rows, note=note)
+
+
+def score_lines(unit: Assessment) -> View:
+    """How each residual comes about: what every control takes away, and the products, for a reader to recompute."""
+    titles = unit.register.controls.set_index("control_id")["title"]
+    by_risk = dict(list(unit.lines.groupby("risk_id")))
+    rows: list[list[Cell]] = []
+    for risk in ranked(unit.scores).to_dict("records"):
+        products = [_product(risk, view) for view in CONTROLLED]
+        rows.append([risk["risk_id"], "", risk["title"], _product(risk, "inherent"), "", *products, ""])
+        for line in by_risk[risk["risk_id"]].to_dict("records") if risk["risk_id"] in by_risk else []:
+            taken = [f"{line[f'{view}_effect']:.0%}" for view in CONTROLLED]
+            control = [line["control_id"], titles[line["control_id"]], line["acts_on"], f"{line['coverage']:.0%}"]
+            rows.append(["", *control, *taken, line["reason"]])
+    columns = ["Risk", "Control", "Title", "Before, or acts on", "Coverage", "Claimed", "Earned", "Why earned so"]
+    note = (
+        "Under each risk, what every control takes away of likelihood, impact or both. "
+        "Residual = 1 + (rating - 1) x product of (1 - what each takes away)."
+    )
+    return display.table("How each residual comes about", columns, rows, numeric=columns[4:7], note=note, grouped=True)
+
+
+def controls(unit: Assessment) -> View:
+    """Every control the unit counts on: what it claims, what it has earned, and why."""
+    earned = unit.controls.to_dict("index")
+    rows = []
+    for control in unit.register.controls.to_dict("records"):
+        weight = earned[control["control_id"]]
+        title: Cell = {"text": control["title"], "note": control["description"]}
+        kind = f"{'key, ' if control['key'] else ''}{control['kind']}, {control['nature']}, {control['frequency']}"
+        percent = [f"{weight[view]:.0%}" for view in ("claimed", "earned")]
+        rows.append(
+            [
+                display.target(control["control_id"]),
+                title,
+                kind.replace("_", " "),
+                control["owner"],
+                *percent,
+                weight["reason"],
+            ]
+        )
+    columns = ["Control", "Title", "Kind", "Owner", "Claimed", "Earned", "Why"]
+    return display.table("Controls: claimed and earned", columns, rows, numeric=["Claimed", "Earned"])
+
+
+def provenance(unit: Assessment) -> View:
+    """What the page was computed from, so that it can be computed again."""
+    return wording.provenance(
+        unit, f"riskcalc run DATA --unit {unit.unit['unit_id']} --period {unit.period.name} --as-of {unit.as_of}"
+    )
+
+
+def result(unit: Assessment) -> Result:
+    """The unit's results for machines."""
+    rated = unit.scores.drop(columns=["title", "owner", "treatment", "objective_id"])
+    return Result(
+        {
+            "unit_id": unit.unit["unit_id"],
+            "period": unit.period.name,
+            "as_of": unit.as_of.isoformat(),
+            "breaches": wording.breach_count(unit.scores),
+            "unrated": int(unit.scores["likelihood"].isna().sum()),
+            "report_outlook": _outlook(unit)[0],
+            "currency": unit.unit["currency"],
+            **(_in_money(unit) if unit.audience.money else {}),
+            "risks": [wording.plain_values(row) for row in rated.to_dict("records")],
+        }
+    )
+
+
+# --- parts ---
+
+
+def _report_span(unit: Any) -> str:
+    until = f"{unit['report_to']:%Y-%m-%d}"
+    return f"at {until}" if unit["report_type"] == "type1" else f"from {unit['report_from']:%Y-%m-%d} to {until}"
+
+
+def _type1_note(unit: Any) -> list[str]:
+    if unit["report_type"] != "type1":
+        return []
+    return [
+        "Type 1: earned here means documented, well designed and walked through; operation over time is not tested."
+    ]
+
+
+def _outlook(unit: Assessment) -> tuple[str, str]:
+    found = outlooks(unit.register, unit.period, str(unit.unit["report_type"]))
+    holding = sum(outlook.opinion == UNMODIFIED for outlook in found)
+    return report_outlook(found), f"{holding} of {len(found)} control objectives hold"
+
+
+def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
+    shares = {view: unit.years[view].exceed(float(unit.unit["materiality"])) for view in CONTROLLED}
+    return f"{shares['earned']:.1%}", f"losses exceed it by what controls have earned; claimed {shares['claimed']:.1%}"
+
+
+def _lost(unit: Assessment, risk_id: str) -> str:
+    """What the controls of a risk have not earned, control by control."""
+    lines = unit.lines[unit.lines["risk_id"] == risk_id]
+    short = lines[lines["earned_weight"] < lines["claimed_weight"]]
+    reasons = [f"{line['control_id']}: {line['reason']}" for line in short.to_dict("records")]
+    weak = "its controls take away too little even as claimed" if len(lines) else "no control acts on it"
+    return "; ".join(reasons) or weak
+
+
+def _acceptance(risk: Any, unit: Assessment) -> str:
+    """By whom and until when a risk is accepted; whether that has run out."""
+    if risk["treatment"] != "accept":
+        return ""
+    until = risk["accepted_until"]
+    state = "ran out on" if until.date() < unit.as_of else "until"
+    return f"by {risk['accepted_by']}, {state} {until:%Y-%m-%d}"
+
+
+def _level_before(unit: Assessment, risk_id: str) -> Cell:
+    """The earned level of the period before, to see what changed."""
+    assert unit.previous is not None, "asked only where there is an earlier period"
+    level = unit.previous.set_index("risk_id")["earned_level"].get(risk_id)
+    return "unrated" if pd.isna(level) else level_cell(level, unit.matrix)
+
+
+def _in_money(unit: Assessment) -> dict[str, Any]:
+    materiality = float(unit.unit["materiality"])
+    return {
+        "expected_loss": {view: year.mean for view, year in unit.years.items()},
+        "exceeds_materiality": {view: year.exceed(materiality) for view, year in unit.years.items()},
+    }
+
+
+def _taken(lines: list[Any], risk: Any, view: str) -> str:
+    """What the controls take away in a view, and the score that is left."""
+    counting = [f"{line['control_id']} {line[f'{view}_effect']:.0%}" for line in lines if line[f"{view}_effect"] > 0]
+    idle = [f"{line['control_id']} nothing ({line['reason']})" for line in lines if not line[f"{view}_effect"]]
+    taken = [*counting, *(idle if view == "earned" else [])]
+    word = {"claimed": "Claimed", "earned": "Earned"}[view]
+    return f"{word}: {'; '.join(taken) or 'no control takes anything away'}. Leaves {_product(risk, view)}."
+
+
+def _unrated_rows(scores: pd.DataFrame) -> list[dict[Any, Any]]:
+    return scores[scores["likelihood"].isna()].to_dict("records")
+
+
+def _product(risk: Any, view: str) -> str:
+    """The score as the product that it is."""
+    return f"{risk[f'{view}_likelihood']:.2f} x {risk[f'{view}_impact']:.2f} = {risk[f'{view}_score']:.2f}"

@@ -1,0 +1,225 @@
+"""From lines of text to checked rows: every problem is kept with its file, line and column, none stops the rest.
+
+``read_table`` reads a CSV file; a workbook's sheets (``workbook_tables``) come through the same ``check_lines``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from riskcalc.errors import Problem
+from riskcalc.register.methodology import Methodology
+from riskcalc.register.tables import TABLES, Row
+
+
+@dataclass
+class Table:
+    """The rows of one file by the line each starts at, and what is wrong with the others.
+
+    ``cells`` holds the text of every line, also of those that make no good row: one bad cell must neither hide
+    another nor make problems of all the rows that point at it. ``whole`` says that every line's key is known.
+    ``refused`` are cells, columns by line, that hold what no text can say; their problems are told by the reader.
+    ``columns`` are those of the header. ``source`` is the file, and ``sheet`` its sheet, where it isn't the
+    register's own CSV file; there, columns have ``letters``.
+    """
+
+    name: str
+    source: str = ""
+    sheet: str = ""
+    letters: dict[str, str] = field(default_factory=dict)
+    columns: list[str] = field(default_factory=list)
+    refused: dict[int, set[str]] = field(default_factory=dict)
+    rows: dict[int, Any] = field(default_factory=dict)
+    cells: dict[int, dict[str, str]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    whole: bool = False
+
+    @property
+    def file(self) -> str:
+        """The file's name, as in messages."""
+        return self.source or f"{self.name}.csv"
+
+    @property
+    def place(self) -> str:
+        """Where the table stands, as other tables' messages name it."""
+        return f"sheet {self.sheet}" if self.sheet else self.file
+
+    def problem(self, line: int, column: str, value: str, allowed: str) -> Problem:
+        """Something wrong in this table: in a line, or, with 0, in all of it."""
+        cell = f"{self.letters[column]}{line}" if column in self.letters and line else ""
+        return Problem(self.file, line, column, value, allowed, self.sheet, cell)
+
+    def tell(self, line: int, column: str, value: str, allowed: str) -> None:
+        """Keep a problem of this table."""
+        self.problems.append(self.problem(line, column, value, allowed))
+
+    @property
+    def keys(self) -> set[str]:
+        """What other tables may point at: the first key column of every line."""
+        column = TABLES[self.name].primary_key[0]
+        return {cells[column] for cells in self.cells.values()} - {""}
+
+
+_SAVE_AS = "in a spreadsheet, save as CSV in UTF-8 with commas"
+
+
+def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
+    """Read and check ``folder/name.csv``."""
+    table = Table(name)
+    try:
+        text = (folder / table.file).read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        table.tell(0, "", "", "the file is missing")
+    except OSError as error:
+        table.tell(0, "", "", f"can't be read: {error.strerror}")
+    except UnicodeDecodeError as error:
+        line = len(error.object[: error.start + 1].splitlines())
+        table.tell(line, "", f"byte 0x{error.object[error.start]:02x}", f"is not UTF-8; {_SAVE_AS}")
+    else:
+        if "\0" in text:
+            line = text[: text.index("\0")].count("\n") + 1
+            table.tell(line, "", "", "holds a NUL character; save the file as CSV again")
+            return table
+        lines = _lines(table, text)
+        header = next(lines, None)
+        if header is not None:
+            check_lines(table, header[1], lines, methodology)
+        elif not table.problems:
+            allowed = f"the file is empty; its first line must name the columns: {', '.join(TABLES[name].model_fields)}"
+            table.tell(0, "", "", allowed)
+    return table
+
+
+def check_lines(
+    table: Table, header: list[str], lines: Iterable[tuple[int, list[str]]], methodology: Methodology, first: int = 1
+) -> None:
+    """Check a table's lines, each with its number; ``first`` is that of the header. What is wrong goes to the table."""
+    model = TABLES[table.name]
+    while header and not header[-1].strip():
+        header = header[:-1]  # as spreadsheets leave them where something once stood
+    if wrong := list(_wrong_columns(header, model)):
+        table.problems.extend(table.problem(first, column, "", allowed) for column, allowed in wrong)
+        return
+    table.whole, table.columns = True, header
+    for line, cells in lines:
+        if len(cells) > len(header) and not any(cells[len(header) :]):
+            cells = cells[: len(header)]
+        if len(cells) == len(header):
+            table.cells[line] = dict(zip(header, cells, strict=True))
+            table.whole &= bool(table.cells[line][model.primary_key[0]].strip())
+        else:
+            table.whole = False
+            table.tell(line, "", "", _wrong_number(cells, header))
+    for line in table.cells:
+        _read_row(table, line, methodology)
+    table.problems.extend(_repeated_keys(table))
+
+
+def _wrong_number(cells: list[str], header: list[str]) -> str:
+    number = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+    hint = "; a cell with a comma in it needs quotes around it" if len(cells) > len(header) else ""
+    return f"{number}, but the header has {len(header)} columns{hint}"
+
+
+def _read_row(table: Table, line: int, methodology: Methodology) -> None:
+    cells, model = table.cells[line], TABLES[table.name]
+    known = table.refused.get(line, set())
+    try:
+        row = model.model_validate(cells, context={"methodology": methodology})
+    except ValidationError as error:
+        found = [_told(each, cells) for each in error.errors() if each["loc"][0] not in known]
+        table.problems.extend(table.problem(line, *each) for each in found)
+        return
+    if known:
+        return
+    table.rows[line] = row
+    for column in model.primary_key:
+        if allowed := _shortened_number(cells[column]):
+            table.tell(line, column, cells[column], allowed)
+    for column, allowed in row.contradictions():
+        table.tell(line, column, cells[column], allowed)
+
+
+def _shortened_number(key: str) -> str:
+    """What to say of a key that a spreadsheet has made a number of, with digits lost; blank for any other."""
+    if re.fullmatch(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}", key):
+        return "is how a spreadsheet shortens a long number; format the column as text, and type the key again"
+    return ""
+
+
+def _repeated_keys(table: Table) -> Iterator[Problem]:
+    columns, seen = TABLES[table.name].primary_key, dict[tuple[str, ...], int]()
+    refused = {line for line, names in table.refused.items() if names.intersection(columns)}
+    for line, cells in table.cells.items():
+        key = tuple(cells[column] for column in columns)
+        if line not in refused and seen.setdefault(key, line) != line:
+            place = f"row {seen[key]}" if table.sheet else f"line {seen[key]}"
+            allowed = f"stands already at {place}; allowed: once"
+            yield table.problem(line, " + ".join(columns), " + ".join(key), allowed)
+
+
+_CSV_ERRORS = {
+    "unexpected end of data": "a quote that is opened in this row is never closed",
+    "',' expected after '\"'": "a quoted cell goes on after its closing quote; inside a cell, quotes are doubled",
+    "field larger than field limit": "a cell is longer than 131,072 characters, or a quote before it is never closed",
+}
+
+
+def _lines(table: Table, text: str) -> Iterator[tuple[int, list[str]]]:
+    """The records with the line that each starts at; wholly blank rows carry nothing and are passed over."""
+    first = text.partition("\n")[0].rstrip("\r")
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if first.count(separator) > first.count(","):
+            allowed = f"the columns are separated by {name}; allowed: commas ({_SAVE_AS})"
+            table.tell(1, "", first, allowed)
+            return
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    start = 1
+    try:
+        for cells in reader:
+            if any(cells):
+                yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as error:
+        table.whole = False
+        allowed = _CSV_ERRORS.get(str(error).partition(" (")[0], f"can't be read as CSV: {error}")
+        table.tell(start, "", "", allowed)
+
+
+def _wrong_columns(header: list[str], model: type[Row]) -> Iterator[tuple[str, str]]:
+    """Columns with what is wrong about them."""
+    for column in sorted({column for column in header if header.count(column) > 1}):
+        yield column, "the column stands there twice"
+    for column in dict.fromkeys(header):
+        if column not in model.model_fields:
+            near = get_close_matches(column.strip().lower(), model.model_fields, 1, 0.75)
+            meant = f"did you mean {near[0]!r}? " if near else ""
+            yield column, f"unknown column; {meant}allowed: {', '.join(model.model_fields)}"
+    for column in model.model_fields:
+        if column not in header:
+            yield column, "the column is missing; its cells may be blank where the table allows it"
+
+
+def cell_problem(file: str, line: int, error: Any, cells: Mapping[str, str]) -> Problem:
+    """What pydantic found wrong with a cell, as a problem for the person who can mend it."""
+    return Problem(file, line, *_told(error, cells))
+
+
+def _told(error: Any, cells: Mapping[str, str]) -> tuple[str, str, str]:
+    """The column, the value seen, and what is allowed."""
+    context, column = error.get("ctx", {}), str(error["loc"][0])
+    if error["type"] == "literal_error":
+        allowed = f"allowed: {context['expected'].replace(chr(39), '').replace(' or ', ', ')}"
+    else:
+        allowed = str(context.get("error", error["msg"]))
+    value = cells.get(column, "")
+    return column, value, allowed if value or "blank" in allowed else f"blank; {allowed}"

@@ -1,0 +1,182 @@
+"""How a cell is read: the types of columns, each with what it allows.
+
+Cells arrive as text. What can't be read raises a ValueError whose message is what the user is told. Limits that the
+organisation sets itself (the rating scales, the levels, the design weights) come from the methodology, handed in as
+pydantic's validation context.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from pydantic import BeforeValidator, ValidationInfo
+
+from riskcalc.register.periods import Period
+
+Assertion = Literal[
+    "occurrence",
+    "existence",
+    "completeness",
+    "accuracy",
+    "valuation",
+    "cutoff",
+    "classification",
+    "rights_obligations",
+    "presentation",
+]
+Component = Literal[
+    "control_environment",
+    "risk_assessment",
+    "control_activities",
+    "information_communication",
+    "monitoring",
+]
+Frequency = Literal["annual", "quarterly", "monthly", "weekly", "daily", "many_a_day", "ad_hoc"]
+Indicator = Literal[  # of a material weakness: AS 2201.69
+    "senior_management_fraud",
+    "restatement",
+    "misstatement_found_by_auditor",
+    "ineffective_oversight",
+]
+Data = Literal["financial", "personal", "health", "payment_card", "confidential"]
+
+
+def _text(cell: str) -> str:
+    if not cell.strip():
+        raise ValueError("blank, but a value is required")
+    return cell
+
+
+def _matching(pattern: str, convert: Callable[[str], Any], allowed: str) -> Callable[[str], Any]:
+    """A cell parser: the whole cell matches ``pattern`` and converts, or ``allowed`` is the error."""
+    compiled = re.compile(pattern)
+
+    def parse(cell: str) -> Any:
+        try:
+            if compiled.fullmatch(_text(cell)):
+                return convert(cell)
+        except (ValueError, ArithmeticError) as error:
+            raise ValueError(f"{error}; allowed: {allowed}") from None
+        raise ValueError(f"allowed: {allowed}")
+
+    return parse
+
+
+def _amount(cell: str) -> Decimal:
+    """An amount; with three digits after the point, nobody knows whether the point was one."""
+    if re.fullmatch(r"[1-9][0-9]{0,2}\.[0-9]{3}", cell):
+        whole, thousands = cell.replace(".", ""), cell[:-1]
+        much = "a thousand" if cell == "1.000" else "a thousand times as much"
+        raise ValueError(f"{cell} may be {much}: write {whole} or {thousands}")
+    return Decimal(cell)
+
+
+def _day(cell: str) -> date:
+    """A date; the number that a spreadsheet shows for one is told as what it is."""
+    if re.fullmatch("[2-6][0-9]{4}", cell):
+        meant = date(1899, 12, 30) + timedelta(days=int(cell))
+        raise ValueError(f"{cell} is a spreadsheet's number for {meant}")
+    return date.fromisoformat(cell)
+
+
+def _methodology(info: ValidationInfo) -> Any:
+    assert info.context is not None, "rows are validated in the context of a methodology"
+    return info.context["methodology"]
+
+
+def _rating(axis: str) -> Callable[[str, ValidationInfo], int]:
+    def parse(cell: str, info: ValidationInfo) -> int:
+        top = len(getattr(_methodology(info), axis))
+        if re.fullmatch("[1-9][0-9]?", cell) and int(cell) <= top:
+            return int(cell)
+        raise ValueError(f"allowed: a whole number from 1 to {top}, or blank for unrated")
+
+    return parse
+
+
+def _name_from(source: str) -> Callable[[str, ValidationInfo], str]:
+    """A cell that holds one of the names that the methodology gives under ``source``."""
+
+    def parse(cell: str, info: ValidationInfo) -> str:
+        names = getattr(_methodology(info), source)
+        if cell in names:
+            return cell
+        raise ValueError(f"allowed: {', '.join(names)}")
+
+    return parse
+
+
+def _blank_to_none(cell: str) -> str | None:
+    return cell if cell.strip() else None
+
+
+def _period(cell: str) -> str:
+    try:
+        return Period.parse(cell).name
+    except ValueError as error:
+        raise ValueError(f"allowed: {error}") from None
+
+
+def _one_of(name: str, kind: Any, noun: str) -> str:
+    if name not in get_args(kind):
+        raise ValueError(f"{name!r} is no {noun}; allowed, separated by |: {', '.join(get_args(kind))}")
+    return name
+
+
+def _names(cell: str) -> tuple[str, ...]:
+    names = tuple(cell.split("|")) if cell else ()
+    if len(set(names)) < len(names) or "" in names:
+        raise ValueError("allowed: names separated by |, none of them blank or twice")
+    return names
+
+
+T = TypeVar("T")
+Maybe = Annotated[T | None, BeforeValidator(_blank_to_none)]
+Text = Annotated[str, BeforeValidator(_text)]
+Count = Annotated[int, BeforeValidator(_matching("[0-9]{1,15}", int, "a whole number, 0 or more, digits only"))]
+Money = Annotated[
+    Decimal,
+    BeforeValidator(
+        _matching(r"[0-9]{1,18}(\.[0-9]{1,6})?", _amount, "an amount such as 1250000.00, digits and a point only")
+    ),
+]
+Rate = Annotated[
+    Decimal, BeforeValidator(_matching(r"[0-9]{1,6}(\.[0-9]{1,9})?", Decimal, "a number such as 0.25, 0 or more"))
+]
+Share = Annotated[
+    Decimal, BeforeValidator(_matching(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", Decimal, "a number from 0 to 1, such as 0.8"))
+]
+Day = Annotated[
+    date, BeforeValidator(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}|[2-6][0-9]{4}", _day, "a date as YYYY-MM-DD"))
+]
+MonthDay = Annotated[
+    str,
+    BeforeValidator(
+        _matching(
+            "[0-9]{2}-[0-9]{2}",
+            lambda cell: f"{date.fromisoformat(f'2023-{cell}'):%m-%d}",
+            "a day of each year as MM-DD, such as 12-31",
+        )
+    ),
+]
+Answer = Literal["yes", "no", "unsure"]
+DataHeld = Annotated[
+    tuple[Data, ...],
+    BeforeValidator(lambda cell: tuple(_one_of(name, Data, "kind of data") for name in _names(cell))),
+]
+YesNo = Annotated[bool, BeforeValidator(_matching("yes|no", lambda cell: cell == "yes", "yes or no"))]
+Currency = Annotated[str, BeforeValidator(_matching("[A-Z]{3}", str, "an ISO 4217 code such as EUR"))]
+PeriodName = Annotated[str, BeforeValidator(_period)]
+Likelihood = Annotated[int, BeforeValidator(_rating("likelihood"))]
+Impact = Annotated[int, BeforeValidator(_rating("impact"))]
+Level = Annotated[str, BeforeValidator(_name_from("level_names"))]
+Design = Annotated[str, BeforeValidator(_name_from("design_names"))]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Assertions = Annotated[
+    tuple[Assertion, ...],
+    BeforeValidator(lambda cell: tuple(_one_of(name, Assertion, "assertion") for name in _names(_text(cell)))),
+]

@@ -1,0 +1,109 @@
+"""What must hold between the rows and tables of a register: references, chains, periods of one kind."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+
+from riskcalc.errors import Problem
+from riskcalc.register.checked_rows import Table
+from riskcalc.register.periods import Period
+from riskcalc.register.tables import TABLES, Ref, Row
+
+_MEANT = 50  # wrong names of a column for which what was meant is looked for
+
+
+def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
+    """Problems that only show between rows: unknown references, cycles, periods of mixed kinds."""
+    for table in tables.values():
+        for column, info in TABLES[table.name].model_fields.items():
+            for ref in (mark for mark in info.metadata if isinstance(mark, Ref)):
+                yield from _unknown_references(table, column, tables[ref.table])
+    yield from _objective_of_another_unit(tables)
+    yield from _retest_of_another_control(tables["control_tests"])
+    yield from _cycles(tables["controls"], "relies_on", "a control must not rely on itself")
+    yield from _cycles(tables["control_tests"], "retest_of", "a test must not retest itself")
+    yield from _mixed_periods([tables["ratings"], tables["control_tests"]])
+
+
+def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Problem]:
+    if not target.whole:
+        return
+    known, several = target.keys, TABLES[table.name].model_fields[column].annotation == tuple[str, ...]
+    told: dict[str, str] = {}
+    for line, cells in table.cells.items():
+        for name in cells[column].split("|") if several else [cells[column]]:
+            if name and name not in known:
+                if name not in told:  # whose ids are all wrong is helped by the first few, and waits for no more
+                    told[name] = f"; {_some(known, name)}" if len(told) < _MEANT else ""
+                yield table.problem(line, column, name, f"is not in {target.place}{told[name]}")
+
+
+def _some(names: Iterable[str], seen: str, most: int = 12) -> str:
+    """The name that was probably meant, and the names there are, or the first of them."""
+    digits = re.sub("[^0-9]", "", seen)  # another number is another row, not a slip of the pen
+    near = get_close_matches(seen, [name for name in names if re.sub("[^0-9]", "", name) == digits], 1, 0.75)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
+    return f"{meant}there are: {', '.join(ordered[:most])}{more}" if ordered else "it has no rows"
+
+
+def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]:
+    units = tables["business_units"].keys
+    unit_of = {row.objective_id: row.unit_id for row in tables["control_objectives"].rows.values()}
+    for line, risk in tables["risks"].rows.items():
+        unit = unit_of.get(risk.objective_id, risk.unit_id)
+        if unit != risk.unit_id and {unit, risk.unit_id} <= units:
+            allowed = f"belongs to unit {unit}; allowed: an objective of {risk.unit_id}"
+            yield tables["risks"].problem(line, "objective_id", risk.objective_id, allowed)
+
+
+def _retest_of_another_control(tests: Table) -> Iterator[Problem]:
+    control_of = {row.test_id: row.control_id for row in tests.rows.values()}
+    for line, test in tests.rows.items():
+        control = control_of.get(test.retest_of or "", test.control_id)
+        if control != test.control_id:
+            allowed = f"tests {control}; allowed: a test of {test.control_id}"
+            yield tests.problem(line, "retest_of", test.retest_of, allowed)
+
+
+def _cycles(table: Table, column: str, rule: str) -> Iterator[Problem]:
+    """Chains that lead back to where they began, each told once, at its first line."""
+    key = TABLES[table.name].primary_key[0]
+    lines = {getattr(row, key): line for line, row in table.rows.items()}
+    points_at = {name: set(_names_in(table.rows[line], column)) for name, line in lines.items()}
+    while True:
+        try:
+            TopologicalSorter(points_at).prepare()
+            return
+        except CycleError as error:
+            chain = list(reversed(error.args[1]))[:-1]
+            first = min(range(len(chain)), key=lambda place: lines[chain[place]])
+            chain = [*chain[first:], *chain[:first], chain[first]]
+            line = lines[chain[0]]
+            allowed = f"{rule}, but here: {' -> '.join(chain)}"
+            yield table.problem(line, column, table.cells[line][column], allowed)
+            for name, following in pairwise(chain):
+                points_at[name].discard(following)
+
+
+def _names_in(row: Row, column: str) -> tuple[str, ...]:
+    value = getattr(row, column)
+    return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
+def _mixed_periods(tables: Iterable[Table]) -> Iterator[Problem]:
+    found = [(table, line, Period.parse(row.period)) for table in tables for line, row in table.rows.items()]
+    if not found:
+        return
+    [(usual, _)] = Counter(period.kind for _, _, period in found).most_common(1)
+    example = next(period.name for _, _, period in found if period.kind == usual)
+    for table, line, period in found:
+        if period.kind != usual:
+            allowed = f"is a {period.kind}, but most are {usual}s, such as {example}; allowed: periods of one kind"
+            yield table.problem(line, "period", period.name, allowed)

@@ -1,0 +1,247 @@
+"""The register in memory: every table as a DataFrame, read and checked as a whole, never changed afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_origin
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_datetime64_dtype
+
+from riskcalc.errors import RegisterError, UsageError
+from riskcalc.register.checked_rows import Table, read_table
+from riskcalc.register.editing import settle
+from riskcalc.register.integrity import check_references
+from riskcalc.register.methodology import FILE, Methodology
+from riskcalc.register.periods import Period
+from riskcalc.register.tables import TABLES, Row, kind_of, may_be_blank
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Register:
+    """The tables of a register, indexed by the line of the file that each row starts at.
+
+    Blank cells are missing values; ratings and counts are nullable integers, dates datetimes, amounts Decimals,
+    lists tuples. ``source`` is the folder that was read; ``periods`` are those that risks were rated in, earliest
+    first, and a unit's share of the register keeps them all.
+    """
+
+    source: Path
+    methodology: Methodology
+    periods: tuple[Period, ...]
+    business_units: pd.DataFrame
+    control_objectives: pd.DataFrame
+    risks: pd.DataFrame
+    ratings: pd.DataFrame
+    controls: pd.DataFrame
+    risk_controls: pd.DataFrame
+    control_tests: pd.DataFrame
+    deficiencies: pd.DataFrame
+    mappings: pd.DataFrame
+    subservice_organisations: pd.DataFrame
+    training: pd.DataFrame
+    scoping: pd.DataFrame
+
+    def period(self, name: str | None = None) -> Period:
+        """The period called ``name``, or the latest one; raises UsageError, naming those there are, for another."""
+        if not self.periods:
+            raise UsageError("The register has no ratings yet, so there is no period to assess.")
+        if not name:
+            return self.periods[-1]
+        for period in self.periods:
+            if period.name == name:
+                return period
+        known = ", ".join(period.name for period in self.periods)
+        raise UsageError(f"No risk is rated in period {name!r}; the register's periods are: {known}.")
+
+    def previous(self, period: Period) -> Period | None:
+        """The latest period that ended before ``period``, if there is one."""
+        earlier = [each for each in self.periods if each.last_day < period.last_day]
+        return earlier[-1] if earlier else None
+
+    def unit(self, unit_id: str) -> dict[str, Any]:
+        """The unit's row, by column; raises UsageError, naming those there are, for an unknown unit."""
+        found = self.business_units[self.business_units["unit_id"] == unit_id]
+        if found.empty:
+            known = ", ".join(self.business_units["unit_id"]) or "none yet"
+            raise UsageError(f"There is no business unit {unit_id!r}; the register's units are: {known}.")
+        return {str(column): value for column, value in found.iloc[0].items()}
+
+    def only(self, unit_id: str) -> Register:
+        """The part that one unit's assessment needs: its own rows and the controls, of any unit, it counts on."""
+        from riskcalc.register.subsets import Subsets
+
+        self.unit(unit_id)
+        return Subsets(self).of(unit_id)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return fingerprint_of(self.methodology, {name: row_hashes(getattr(self, name)) for name in TABLES})
+
+
+def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
+    """The SHA-256 of each row's content."""
+    columns = []
+    for name in table.columns:
+        column = table[name]
+        if is_datetime64_dtype(column.dtype):
+            columns.append(column.to_numpy().astype(str).tolist())
+        else:
+            columns.append(column.astype(object).where(column.notna(), None).tolist())
+    digests = [
+        hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest() for row in zip(*columns, strict=True)
+    ]
+    return np.array(digests, dtype=object)
+
+
+def fingerprint_of(methodology: Methodology, hashes: Mapping[str, Iterable[bytes]]) -> str:
+    """The fingerprint of tables whose rows have these hashes."""
+    digest = hashlib.sha256(methodology.model_dump_json(by_alias=True).encode())
+    for name, rows in hashes.items():
+        digest.update(f"\n{name}\n".encode() + b"".join(sorted(rows)))
+    return digest.hexdigest()
+
+
+def once(work: Callable[Concatenate[Register, P], T]) -> Callable[Concatenate[Register, P], T]:
+    """Remember what ``work`` finds for a register and (hashable) arguments, for as long as the register is used.
+
+    The results are shared: whoever gets one must not change it.
+    """
+    known: WeakKeyDictionary[Register, dict[object, T]] = WeakKeyDictionary()
+
+    @wraps(work)
+    def remembered(register: Register, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        found, key = known.setdefault(register, {}), (args, tuple(kwargs.items()))
+        if key not in found:
+            found[key] = work(register, *args, **kwargs)
+        return found[key]
+
+    return remembered
+
+
+def load(path: str | Path = "data") -> Register:
+    """Read and check the register in a folder, or in an .xlsx workbook.
+
+    A relative ``path`` is looked for in the working directory, then in its parents, so that a notebook finds
+    ``data`` from wherever it runs.
+
+    Raises:
+        RegisterError: the register can't be used; ``.problems`` holds every reason with file, line and column.
+        UsageError: there is no such folder or workbook.
+
+    >>> load("data").unit("payroll")["currency"]
+    'EUR'
+    """
+    source = find_register(path)
+    methodology, tables = read_tables(source)
+    problems = [problem for table in tables.values() for problem in table.problems]
+    problems.extend(check_references(tables))
+    if problems:
+        raise RegisterError(problems, source)
+    rated_in = {row.period for row in tables["ratings"].rows.values()}
+    periods = tuple(sorted(map(Period.parse, rated_in), key=lambda period: period.last_day))
+    return Register(source, methodology, periods, **{name: _frame(table) for name, table in tables.items()})
+
+
+def read_tables(source: Path) -> tuple[Methodology, dict[str, Table]]:
+    """The methodology and the tables, each checked by itself; raises RegisterError where there is no methodology."""
+    if source.is_file():
+        from riskcalc.register.xlsx_tables import read_workbook
+
+        return read_workbook(source)
+    for _ in range(5):
+        settle(source)
+        before = _stamps(source)
+        found = _read_folder(source)
+        if _stamps(source) == before:
+            return found
+    raise UsageError(f"{source} changes while it is read; try again.")
+
+
+def _stamps(folder: Path) -> list[tuple[str, int, int, int]]:
+    """What tells that a file of the register was replaced while others were read."""
+    states = [
+        (path.name, path.stat())
+        for path in (folder / FILE, *(folder / f"{name}.csv" for name in TABLES))
+        if path.exists()
+    ]
+    return [(name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states]
+
+
+def _read_folder(folder: Path) -> tuple[Methodology, dict[str, Table]]:
+    try:
+        methodology = Methodology.read(folder / FILE)
+    except RegisterError as error:
+        books = [] if (folder / FILE).exists() else sorted(path.name for path in folder.glob("*.xlsx"))
+        if books and not any(folder.glob("*.csv")):
+            named = " and ".join(str(folder / name) for name in books[:3])
+            raise UsageError(f"{folder} holds no CSV files, but {named}: name the workbook itself.") from None
+        raise RegisterError(error.problems, folder) from None
+    return methodology, {name: read_table(folder, name, methodology) for name in TABLES}
+
+
+def find_register(path: str | Path) -> Path:
+    """The folder or workbook called ``path``, here or in a parent; raises UsageError, with the places, for neither."""
+    wanted = Path(path)
+    for place in _places(wanted):
+        if place.is_dir() or (place.is_file() and place.suffix.lower() in (".xlsx", ".xlsm", ".xls")):
+            return place
+    if wanted.is_file():
+        raise UsageError(f"{str(path)!r} is a file; a register is the folder that holds its files, or one .xlsx file.")
+    raise _nowhere(wanted)
+
+
+def find_folder(path: str | Path) -> Path:
+    """The folder called ``path``, here or in a parent; raises UsageError, with the places, if there is none."""
+    for place in _places(Path(path)):
+        if place.is_dir():
+            return place
+    if Path(path).is_file():
+        raise UsageError(f"{str(path)!r} is a file; what changes a register needs the folder that holds its CSV files.")
+    raise _nowhere(Path(path))
+
+
+def _places(wanted: Path) -> list[Path]:
+    here = Path.cwd()
+    return [wanted] if wanted.is_absolute() else [parent / wanted for parent in (here, *here.parents)]
+
+
+def _nowhere(wanted: Path) -> UsageError:
+    where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it"
+    return UsageError(f"There is no folder {str(wanted)!r}{where}.")
+
+
+def _frame(table: Table) -> pd.DataFrame:
+    """The checked rows as a DataFrame whose index is the line in the file."""
+    model = TABLES[table.name]
+    index = pd.Index(list(table.rows), name="line", dtype="int64")
+    columns = {
+        column: pd.Series([getattr(row, column) for row in table.rows.values()], index, dtype=_dtype(model, column))
+        for column in model.model_fields
+    }
+    return pd.DataFrame(columns, index=index)
+
+
+def _dtype(model: type[Row], column: str) -> str:
+    """The dtype that holds a column without loss; a missing value stays missing in each."""
+    kind = kind_of(model, column)
+    boolean = "boolean" if may_be_blank(model, column) else "bool"
+    known: Mapping[Any, str] = {int: "Int64", date: "datetime64[s]", bool: boolean, str: "str"}
+    return known.get(kind, "str" if get_origin(kind) is Literal else "object")
+
+
+assert {field.name for field in fields(Register)} == {"source", "methodology", "periods", *TABLES}

@@ -1,0 +1,132 @@
+"""A unit's share of the register: cut out in one pass over all units, and handed over to the process that runs it.
+
+A run reads the register once; what a unit's process needs comes with its job, so that reading doesn't grow with the
+number of units times the number of units, and every page is made from the rows whose hash the manifest tells.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from riskcalc.register.register import Register, fingerprint_of, load, row_hashes
+from riskcalc.register.tables import TABLES
+
+HANDED = "RISKCALC_SHARE"  # the environment variable that names the file of a share
+
+
+class Subsets:
+    """The units' shares of a register: what finds them is made once, so that each costs what it holds."""
+
+    def __init__(self, register: Register) -> None:
+        self.register = register
+        self._places = {
+            name: getattr(register, name).groupby(column, sort=False).indices for name, column in _BELONGS.items()
+        }
+        self._relies_on = dict(zip(register.controls["control_id"], register.controls["relies_on"], strict=True))
+
+    def of(self, unit_id: str) -> Register:
+        """The unit's share; an unknown unit's is empty."""
+        rows = {name: getattr(self.register, name).iloc[places] for name, places in self._rows(unit_id).items()}
+        share = replace(self.register, **rows)
+        if "_hashes" in vars(self):  # its fingerprint is all but known, and goes with it
+            vars(share)["_fingerprint"] = self.fingerprint(unit_id)
+        return share
+
+    def fingerprint(self, unit_id: str) -> str:
+        """The fingerprint of the unit's share, without cutting it out."""
+        rows = self._rows(unit_id)
+        return fingerprint_of(self.register.methodology, {name: self._hashes[name][rows[name]] for name in TABLES})
+
+    @cached_property
+    def _hashes(self) -> dict[str, np.ndarray[Any, Any]]:
+        return {name: row_hashes(getattr(self.register, name)) for name in TABLES}
+
+    def _rows(self, unit_id: str) -> dict[str, np.ndarray[Any, Any]]:
+        """Where the share's rows stand in each table, in the tables' order."""
+        risks = self._column("risks", "risk_id", unit_id)
+        links = self._found("risk_controls", risks)
+        linked = self.register.risk_controls["control_id"].iloc[links]
+        needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
+        controls = self._found("controls", needed, self._control_places)
+        subservice = self.register.controls["subservice_id"].iloc[controls].dropna()
+        of_unit = ("business_units", "control_objectives", "risks", "training", "scoping")
+        return {
+            **{name: self._found(name, [unit_id]) for name in of_unit},
+            "ratings": self._found("ratings", risks),
+            "risk_controls": links,
+            "controls": controls,
+            **{name: self._found(name, needed) for name in ("control_tests", "deficiencies", "mappings")},
+            "subservice_organisations": self._found("subservice_organisations", set(subservice)),
+        }
+
+    @cached_property
+    def _control_places(self) -> dict[str, list[int]]:
+        return {name: [place] for place, name in enumerate(self.register.controls["control_id"])}
+
+    def _column(self, table: str, column: str, unit_id: str) -> list[str]:
+        return list(getattr(self.register, table)[column].iloc[self._found(table, [unit_id])])
+
+    def _found(self, table: str, keys: Iterable[str], places: Mapping[str, Any] | None = None) -> np.ndarray[Any, Any]:
+        """The rows whose key is one of ``keys``, in the table's order."""
+        known = self._places[table] if places is None else places
+        found = [known[key] for key in keys if key in known]
+        return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
+
+    def _with_relied_on(self, control_ids: set[str]) -> set[str]:
+        waiting, found = list(control_ids), set(control_ids)
+        while waiting:
+            new = set(self._relies_on[waiting.pop()]) - found
+            waiting.extend(new)
+            found |= new
+        return found
+
+
+def pack(shares: Subsets, data_dir: str, unit_id: str | None) -> bytes:
+    """A unit's share of the register in ``data_dir``, or all of it for None, to be handed to another process."""
+    register = shares.register if unit_id is None else shares.of(unit_id)
+    return pickle.dumps((data_dir, unit_id, register), protocol=pickle.HIGHEST_PROTOCOL)
+
+
+def read_subset(data_dir: str, unit_id: str) -> Register:
+    """The unit's share: as handed to this process, or read from ``data_dir``; raises as ``register.load`` does."""
+    return _handed(data_dir, unit_id) or load(data_dir).only(unit_id)
+
+
+def read_whole(data_dir: str) -> Register:
+    """The whole register: as handed to this process, or read from ``data_dir``; raises as ``register.load`` does."""
+    return _handed(data_dir, None) or load(data_dir)
+
+
+def _handed(data_dir: str, unit_id: str | None) -> Register | None:
+    """What this process was handed, if it is what a notebook asks for."""
+    if not (file := os.environ.get(HANDED)):
+        return None
+    of_data, of_unit, register = pickle.loads(Path(file).read_bytes())  # noqa: S301 - written by the run that started us
+    found: Register | None = register if (of_data, of_unit) == (data_dir, unit_id) else None
+    return found
+
+
+# The column by which each table's rows belong to a unit, directly or through its risks and controls.
+_BELONGS = {
+    "business_units": "unit_id",
+    "control_objectives": "unit_id",
+    "risks": "unit_id",
+    "ratings": "risk_id",
+    "controls": "unit_id",
+    "risk_controls": "risk_id",
+    "control_tests": "control_id",
+    "deficiencies": "control_id",
+    "mappings": "control_id",
+    "subservice_organisations": "subservice_id",
+    "training": "unit_id",
+    "scoping": "unit_id",
+}
+assert set(_BELONGS) == set(TABLES)

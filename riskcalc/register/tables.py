@@ -1,0 +1,418 @@
+"""The tables of a register: one class per table, one field per column, in the order of the file."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict
+
+from riskcalc.register.columns import (
+    Answer,
+    Assertions,
+    Component,
+    Count,
+    Currency,
+    DataHeld,
+    Day,
+    Design,
+    Frequency,
+    Impact,
+    Indicator,
+    Level,
+    Likelihood,
+    Maybe,
+    Money,
+    MonthDay,
+    Names,
+    PeriodName,
+    Rate,
+    Share,
+    Text,
+    YesNo,
+)
+
+Contradiction = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Marks a column whose every value must be a key of ``table``."""
+
+    table: str
+
+
+def _require(holds: bool, column: str, allowed: str) -> Iterator[Contradiction]:
+    if not holds:
+        yield column, allowed
+
+
+class Row(BaseModel):
+    """A line of a table; ``primary_key`` names the columns that tell its lines apart."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    primary_key: ClassVar[tuple[str, ...]]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together, each at the column that a person would mend, with what is allowed there."""
+        yield from ()
+
+
+# --- the tables -------------------------------------------------------------------------------------
+
+
+class BusinessUnit(Row):
+    """A part of the service organisation that is assessed, and may be reported on, by itself."""
+
+    primary_key = ("unit_id",)
+    unit_id: Text
+    name: Text
+    service: Text
+    currency: Currency
+    materiality: Money
+    performance_materiality: Money
+    materiality_basis: Text
+    appetite: Level
+    report_type: Literal["type1", "type2"]
+    report_from: Maybe[Day]
+    report_to: Day
+    user_year_end: Maybe[MonthDay]
+    bridge_letter_until: Maybe[Day]
+    owner: Text
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        yield from _require(self.materiality > 0, "materiality", "must be more than 0")
+        yield from _require(
+            0 < self.performance_materiality <= self.materiality or self.materiality == 0,
+            "performance_materiality",
+            f"must be more than 0 and at most the materiality, {self.materiality}",
+        )
+        yield from _require(
+            self.bridge_letter_until is None or self.bridge_letter_until > self.report_to,
+            "bridge_letter_until",
+            f"must be a date after report_to, {self.report_to}",
+        )
+        if self.report_type == "type1":
+            yield from _require(
+                self.report_from is None, "report_from", "must be blank: a Type 1 report is at a date, report_to"
+            )
+        else:
+            yield from _require(
+                self.report_from is not None and self.report_from < self.report_to,
+                "report_from",
+                f"must be a date before report_to, {self.report_to}: a Type 2 report covers a period",
+            )
+
+
+class ControlObjective(Row):
+    """What the controls of a process are meant to achieve, as the SOC 1 report will state it."""
+
+    primary_key = ("objective_id",)
+    objective_id: Text
+    unit_id: Annotated[Text, Ref("business_units")]
+    process: Text
+    statement: Text
+
+
+class Risk(Row):
+    """What could go wrong in clients' financial statements."""
+
+    primary_key = ("risk_id",)
+    risk_id: Text
+    unit_id: Annotated[Text, Ref("business_units")]
+    objective_id: Annotated[Text, Ref("control_objectives")]
+    title: Text
+    description: Text
+    assertions: Assertions
+    account: Maybe[str]
+    owner: Text
+    treatment: Literal["mitigate", "accept", "transfer", "avoid"]
+    accepted_by: Maybe[str]
+    accepted_until: Maybe[Day]
+    frequency_per_year: Maybe[Rate]
+    loss_low: Maybe[Money]
+    loss_mode: Maybe[Money]
+    loss_high: Maybe[Money]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        low, mode, high = self.loss_low, self.loss_mode, self.loss_high
+        if low is not None and high is not None:
+            yield from _require(low <= high, "loss_high", f"must be at least loss_low, {low}")
+            between = mode is None or low > high or low <= mode <= high
+            yield from _require(between, "loss_mode", f"must lie between loss_low, {low}, and loss_high, {high}")
+        yield from _require(
+            (self.loss_low is None) == (self.loss_high is None),
+            "loss_high",
+            "must be given with loss_low, or both left blank",
+        )
+        yield from _require(
+            low is None or mode is not None or low > 0,
+            "loss_low",
+            "must be more than 0 where loss_mode is blank: an interval of two amounts is read as lognormal",
+        )
+        yield from _require(
+            self.loss_mode is None or self.loss_low is not None,
+            "loss_mode",
+            "must be blank where loss_low and loss_high are",
+        )
+        for column in ("accepted_by", "accepted_until"):
+            given = self.treatment != "accept" or getattr(self, column) is not None
+            yield from _require(given, column, "blank, but a risk whose treatment is accept needs it")
+
+
+class Rating(Row):
+    """How likely and how bad a risk was held to be in a period, before controls; blank is unrated."""
+
+    primary_key = ("risk_id", "period")
+    risk_id: Annotated[Text, Ref("risks")]
+    period: PeriodName
+    likelihood: Maybe[Likelihood]
+    impact: Maybe[Impact]
+    rationale: Maybe[str]
+    rated_by: Maybe[str]
+    rated_on: Maybe[Day]
+    votes: Maybe[Count]
+    likelihood_low: Maybe[Likelihood]
+    likelihood_high: Maybe[Likelihood]
+    impact_low: Maybe[Impact]
+    impact_high: Maybe[Impact]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        yield from _require(
+            (self.likelihood is None) == (self.impact is None),
+            "impact" if self.impact is None else "likelihood",
+            "likelihood and impact must both be rated, or both blank",
+        )
+        rated = self.likelihood is not None
+        for column in ("rationale", "rated_by", "rated_on"):
+            yield from _require(
+                not rated or getattr(self, column) is not None, column, "blank, but a rated risk needs it"
+            )
+        for axis in ("likelihood", "impact"):
+            low, high = getattr(self, f"{axis}_low"), getattr(self, f"{axis}_high")
+            yield from _require(
+                (low is None) == (high is None) and (low is None or low <= high),
+                f"{axis}_high",
+                f"must be at least {axis}_low, or both blank",
+            )
+
+
+class Control(Row):
+    """What is done to keep a risk from happening, or to notice and repair it."""
+
+    primary_key = ("control_id",)
+    control_id: Text
+    unit_id: Annotated[Text, Ref("business_units")]
+    title: Text
+    description: Text
+    owner: Text
+    kind: Literal["preventive", "detective", "corrective"]
+    nature: Literal["manual", "automated", "it_dependent"]
+    frequency: Frequency
+    key: YesNo
+    component: Component
+    performed_by: Literal["own", "user_entity", "subservice"]
+    subservice_id: Annotated[Maybe[str], Ref("subservice_organisations")]
+    design: Design
+    documentation: Maybe[str]
+    relies_on: Annotated[Names, Ref("controls")]
+    communicated_in: Maybe[str]
+    confirmed_on: Maybe[Day]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        for column in ("communicated_in", "confirmed_on"):
+            fits = self.performed_by == "user_entity" or getattr(self, column) is None
+            yield from _require(fits, column, "must be blank unless a user entity performs the control")
+
+
+class RiskControl(Row):
+    """Says that a control acts on a risk, on which side of it, and how much of it is within reach."""
+
+    primary_key = ("risk_id", "control_id")
+    risk_id: Annotated[Text, Ref("risks")]
+    control_id: Annotated[Text, Ref("controls")]
+    acts_on: Literal["likelihood", "impact", "both"]
+    coverage: Share
+
+
+class ControlTest(Row):
+    """One round of a test of controls: what was looked at, and how many items deviated."""
+
+    primary_key = ("test_id",)
+    test_id: Text
+    control_id: Annotated[Text, Ref("controls")]
+    period: PeriodName
+    kind: Literal["walkthrough", "operation"]
+    procedure: Text
+    population: Maybe[Count]
+    sample_size: Count
+    deviations: Count
+    systematic: YesNo
+    tested_by: Text
+    tested_on: Day
+    evidence: Maybe[str]
+    retest_of: Annotated[Maybe[str], Ref("control_tests")]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        yield from _require(self.sample_size > 0, "sample_size", "must be at least 1")
+        yield from _require(
+            self.deviations <= self.sample_size,
+            "deviations",
+            f"must be at most the sample size, {self.sample_size}",
+        )
+        yield from _require(
+            self.population is None or self.sample_size <= self.population,
+            "sample_size",
+            f"must be at most the population, {self.population}",
+        )
+        yield from _require(
+            self.deviations > 0 or not self.systematic, "systematic", "must be no where nothing deviated"
+        )
+
+
+class Deficiency(Row):
+    """A known shortcoming of a control, and who mends it by when."""
+
+    primary_key = ("deficiency_id",)
+    deficiency_id: Text
+    control_id: Annotated[Text, Ref("controls")]
+    description: Text
+    identified_on: Day
+    remediation_owner: Text
+    due_on: Day
+    closed_on: Maybe[Day]
+    merits_attention: Maybe[YesNo]
+    indicator: Maybe[Indicator]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        yield from _require(
+            self.closed_on is None or self.closed_on >= self.identified_on,
+            "closed_on",
+            f"must not be before identified_on, {self.identified_on}",
+        )
+
+
+class SubserviceOrganisation(Row):
+    """Somebody whose services are part of ours, and what its own SOC report says; blank report: none received."""
+
+    primary_key = ("subservice_id",)
+    subservice_id: Text
+    name: Text
+    service: Text
+    method: Literal["carve_out", "inclusive"]
+    report_type: Maybe[Literal["type1", "type2"]]
+    report_from: Maybe[Day]
+    report_to: Maybe[Day]
+    opinion: Maybe[Literal["unmodified", "qualified", "adverse", "disclaimer"]]
+    exception: Maybe[Literal["none", "minor", "matters"]]
+    reviewed_by: Maybe[str]
+    reviewed_on: Maybe[Day]
+    reference: Maybe[str]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        for column in ("report_to", "opinion", "exception"):
+            given = getattr(self, column) is not None
+            yield from _require(given or self.report_type is None, column, "blank, but a report is given")
+            yield from _require(
+                not given or self.report_type is not None, column, "must be blank without a report_type"
+            )
+        yield from _require(
+            (self.reviewed_by is None) == (self.reviewed_on is None),
+            "reviewed_on" if self.reviewed_on is None else "reviewed_by",
+            "reviewed_by and reviewed_on must both be given, or both be blank",
+        )
+        if self.report_type == "type2" and self.report_to is not None:
+            fits = self.report_from is not None and self.report_from < self.report_to
+            yield from _require(fits, "report_from", f"must be a date before report_to, {self.report_to}")
+        else:
+            yield from _require(
+                self.report_from is None, "report_from", "must be blank: only a Type 2 report has a period"
+            )
+
+
+class Mapping(Row):
+    """Another framework's requirement that the same control serves."""
+
+    primary_key = ("control_id", "framework", "reference")
+    control_id: Annotated[Text, Ref("controls")]
+    framework: Text
+    reference: Text
+
+
+class Training(Row):
+    """Somebody who is to be, or was, trained for the controls they own."""
+
+    primary_key = ("training_id",)
+    training_id: Text
+    unit_id: Annotated[Text, Ref("business_units")]
+    person: Text
+    topic: Text
+    due_on: Day
+    completed_on: Maybe[Day]
+    evidence: Maybe[str]
+
+
+class Scoping(Row):
+    """A process, and the answers by which it is decided which report, if any, it belongs into."""
+
+    primary_key = ("unit_id", "process")
+    unit_id: Annotated[Text, Ref("business_units")]
+    process: Text
+    financial_statements: Answer
+    data_held: DataHeld
+    auditors_ask: Literal["nothing", "design", "operation", "unsure"]
+    customers_ask: Answer
+    operating_months: Maybe[Count]
+    period_from: Maybe[Day]
+    period_to: Maybe[Day]
+    reason: Text
+    answered_by: Text
+    answered_on: Day
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        if self.period_from is not None:
+            fits = self.period_to is not None and self.period_from < self.period_to
+            yield from _require(fits, "period_to", f"must be a date after period_from, {self.period_from}")
+
+
+TABLES: dict[str, type[Row]] = {
+    "business_units": BusinessUnit,
+    "control_objectives": ControlObjective,
+    "risks": Risk,
+    "ratings": Rating,
+    "controls": Control,
+    "risk_controls": RiskControl,
+    "control_tests": ControlTest,
+    "deficiencies": Deficiency,
+    "mappings": Mapping,
+    "subservice_organisations": SubserviceOrganisation,
+    "training": Training,
+    "scoping": Scoping,
+}
+
+
+def kind_of(model: type[Row], column: str) -> Any:
+    """The type that a column's values have where they are given: str, int, Decimal, date, bool, a Literal or a tuple.
+
+    >>> kind_of(Risk, "loss_low").__name__
+    'Decimal'
+    """
+    kind: Any = model.model_fields[column].annotation
+    if may_be_blank(model, column):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def may_be_blank(model: type[Row], column: str) -> bool:
+    """Whether a column's type has a place for a value that is missing."""
+    return get_origin(model.model_fields[column].annotation) in (Union, types.UnionType)

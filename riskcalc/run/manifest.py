@@ -1,0 +1,157 @@
+"""manifest.json: what a run did, written by the runner from what it saw, never from what a notebook says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from riskcalc.errors import UsageError
+from riskcalc.files import sha256
+from riskcalc.run.output_folder import Folder
+from riskcalc.version import __version__
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of one unit: ``pending`` until it was run, then how that ended and what it left."""
+
+    unit_id: str
+    status: str = "pending"
+    seconds: float = 0.0
+    inputs_sha256: str = ""
+    register_sha256: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)
+    breaches: int | None = None
+    error: str | None = None
+
+
+def manifest_file(audience: str = "", shard: tuple[int, int] | None = None) -> str:
+    """The name of a run's manifest.
+
+    >>> manifest_file(), manifest_file("board", (1, 2))
+    ('manifest.json', 'manifest.board.shard-1-of-2.json')
+    """
+    return ".".join(
+        ["manifest", *filter(None, [audience]), *(["shard-{}-of-{}".format(*shard)] if shard else []), "json"]
+    )
+
+
+class Manifest:
+    """The manifest of one period in ``folder``; every change is on disk before the next.
+
+    A shard, ``(number, of)``, keeps a manifest of its own beside; the next run without shards takes them all in. That
+    of an ``audience`` tells of the pages in its own folder, and stands outside of it: what is in there can be given
+    away as it is.
+    """
+
+    def __init__(
+        self,
+        folder: Folder,
+        period: str,
+        source: str,
+        unit_ids: Sequence[str],
+        shard: tuple[int, int] | None = None,
+        audience: str = "",
+    ) -> None:
+        self._folder, self._period, self._source = folder, period, source
+        self._pages = folder.within(audience) if audience else folder
+        self._file, self._whole = manifest_file(audience, shard), manifest_file(audience)
+        self._shards = self._whole.replace(".json", ".shard-*.json")
+        self._earlier: dict[str, list[Entry]] = {}
+        self.units = {unit_id: Entry(unit_id) for unit_id in unit_ids}
+        self._texts = {unit_id: _text(entry) for unit_id, entry in self.units.items()}
+        self.organisation = Entry("organisation")
+        self.finished = False
+
+    def begin(self, replaced: bool = False) -> None:
+        """Take in what earlier runs of the same register left; all else is pending.
+
+        Raises UsageError if the folder holds the pages of another register, unless they are to be replaced.
+        """
+        for file in [self._whole, *self._folder.names(self._shards)]:
+            source, entries = _read(self._folder.read(file))
+            if source in ("", self._source):
+                for entry in entries:
+                    self._earlier.setdefault(entry.unit_id, []).append(entry)
+                    if entry.unit_id in self.units and file == self._whole:
+                        self._put(entry)
+            elif not replaced:
+                raise UsageError(
+                    f"{self._folder} holds the pages of another register, {source}; "
+                    "choose another --out, or --force to replace them."
+                )
+        self.write()
+
+    def pending(self, unit_id: str) -> None:
+        """Mark a unit as still to be run; what the last run left of it isn't claimed any more."""
+        self._put(Entry(unit_id))
+
+    def record(self, entry: Entry) -> None:
+        """Put a unit's outcome on disk."""
+        self._put(entry)
+        self.write()
+
+    def keep(self, entry: Entry) -> None:
+        """Note a unit that needn't be run; on disk with the next change."""
+        self._put(entry)
+
+    def finish(self, organisation: Entry | None) -> None:
+        """Say that the run has come to its end; a run without shards then speaks for them all."""
+        self.organisation, self.finished = organisation or self.organisation, True
+        self.write()
+        if self._file == self._whole:
+            for file in self._folder.names(self._shards):
+                self._folder.remove(file)
+
+    def write(self) -> None:
+        """Write the whole manifest, atomically."""
+        head = {
+            "period": self._period,
+            "register": self._source,
+            "riskcalc_version": __version__,
+            "finished": self.finished,
+            "organisation": {key: value for key, value in asdict(self.organisation).items() if key != "unit_id"},
+        }
+        text = _json(head).removesuffix("\n}") + ',\n "units": [\n' + ",\n".join(self._texts.values()) + "\n ]\n}\n"
+        self._folder.write(self._file, text.encode())
+
+    def unchanged(self, unit_id: str, inputs_sha256: str, names: Sequence[str]) -> Entry | None:
+        """The unit's entry as ``unchanged``, if its inputs and its outputs are what an earlier good run left.
+
+        ``names`` are the files that it must have left.
+        """
+        for entry in reversed(self._earlier.get(unit_id, [])):
+            good = entry.status in ("ok", "unchanged") and entry.inputs_sha256 == inputs_sha256
+            if good and set(names) <= set(entry.outputs):
+                contents = {
+                    name: self._pages.read(name.replace("\\", "/").rpartition("/")[2]) for name in entry.outputs
+                }
+                if all(content and sha256(content) == entry.outputs[name] for name, content in contents.items()):
+                    return replace(entry, status="unchanged", seconds=0.0)
+        return None
+
+    def _put(self, entry: Entry) -> None:
+        self.units[entry.unit_id], self._texts[entry.unit_id] = entry, _text(entry)
+
+
+def _text(entry: Entry) -> str:
+    """An entry as it stands in the file; made once, for a run of thousands writes the file thousands of times."""
+    return "\n".join(f"  {line}" for line in _json(asdict(entry)).split("\n"))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)
+
+
+def _read(content: bytes | None) -> tuple[str, list[Entry]]:
+    """The register and the entries of an earlier manifest; nothing where there is none, or one that can't be read."""
+    try:
+        found = json.loads(content or b"")
+        entries = TypeAdapter(list[Entry]).validate_python(found["units"])
+        return str(found.get("register", "")), entries
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", []

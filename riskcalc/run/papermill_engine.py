@@ -1,0 +1,108 @@
+"""``papermill --engine riskcalc``: cells run in a process forked from one that has imported everything already.
+
+Papermill loads its engines while it is itself still being imported, so this module must not import it at the top.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import nbformat
+
+from riskcalc.errors import ForkError
+from riskcalc.run.zygote import Zygote
+
+
+class Forked:
+    """The engine as papermill asks for it; where processes can't be forked, papermill's own."""
+
+    @staticmethod
+    def execute_notebook(nb: Any, kernel_name: str, **options: Any) -> Any:
+        """Run a notebook's cells in a process of its own, which ends with it."""
+        return _engine().execute_notebook(nb, kernel_name, **options)
+
+    @staticmethod
+    def nb_kernel_name(nb: Any, name: str | None = None) -> Any:
+        """As papermill's own."""
+        return _engine().nb_kernel_name(nb, name)
+
+    @staticmethod
+    def nb_language(nb: Any, language: str | None = None) -> Any:
+        """As papermill's own."""
+        return _engine().nb_language(nb, language)
+
+
+def warm_up() -> None:
+    """Import what children need."""
+    from riskcalc.run.worker import warm_up
+
+    warm_up()
+
+
+def forked(folder: Path) -> None:
+    """Run the cells of in.ipynb, saving out.ipynb before each; the child's side."""
+    from papermill.engines import NotebookExecutionManager
+
+    from riskcalc.run.cells import InPlace
+
+    notebook = nbformat.read(folder / "in.ipynb", as_version=4)
+    watched = NotebookExecutionManager(notebook, output_path=str(folder / "out.ipynb"), progress_bar=False)
+    InPlace.execute_managed_notebook(watched, "python3")
+    watched.save()
+
+
+@cache
+def _engine() -> Any:
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.engines import NBClientEngine
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        @classmethod
+        def execute_managed_notebook(
+            cls, nb_man: Any, kernel_name: str, execution_timeout: float | None = None, **options: Any
+        ) -> None:
+            try:
+                zygote = _zygote(os.getpid())
+            except ForkError:
+                super().execute_managed_notebook(nb_man, kernel_name, execution_timeout=execution_timeout, **options)
+                return
+            with TemporaryDirectory(prefix="riskcalc-") as folder:
+                source, target = Path(folder, "in.ipynb"), Path(folder, "out.ipynb")
+                nbformat.write(nb_man.nb, source)
+                child = zygote.start(Path(folder))
+                late = _watched(child, target, execution_timeout)
+                if target.exists():
+                    done = nbformat.read(target, as_version=4)
+                    nb_man.nb.cells, nb_man.nb.metadata = done.cells, done.metadata
+                if late:
+                    raise CellTimeoutError(f"A cell still ran after {execution_timeout:g} s.")
+                if child.code.result():
+                    raise DeadKernelError(f"Kernel died: exit code {child.code.result()}")
+
+    return Engine
+
+
+def _watched(child: Any, target: Path, timeout: float | None) -> bool:
+    """Wait for a child, which writes ``target`` before each cell; kill it if a cell takes longer than ``timeout``."""
+    while True:
+        try:
+            child.wait(1.0)
+            return False
+        except TimeoutError:
+            if timeout and target.exists() and time.time() - target.stat().st_mtime > timeout:
+                child.kill()
+                child.wait(10)
+                return True
+
+
+@cache
+def _zygote(pid: int) -> Zygote:  # noqa: ARG001 - a forked process can't use its parent's
+    zygote = Zygote("riskcalc.run.papermill_engine", Path(os.devnull))
+    atexit.register(zygote.close)
+    return zygote

@@ -1,0 +1,361 @@
+"""One job in a process of its own: started, watched, and its outcome told from what was seen of it.
+
+This is where another way of running plugs in: ``batch`` needs a callable from Job to Outcome with a ``stop``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import psutil
+
+from riskcalc.errors import ForkError
+from riskcalc.run.zygote import Zygote
+
+if TYPE_CHECKING:
+    from riskcalc.notebook_files import Value
+
+ENDINGS = (".html", ".ipynb", ".json")
+FORMATS = (".static.html", ".pptx")  # what a job may be asked for besides
+# What an outcome leaves: a failed notebook shows where it stopped; a process that died may have left half a file.
+_LEAVES = {"ok": ENDINGS, "failed": (".ipynb",)}
+_TOLD = ("parameters", "expects", "formats")  # what its process is told of a job, besides the notebook
+_TAIL = 2000  # characters of a dead process's last words that are kept
+_PATIENCE = 10.0  # seconds for a killed process to be gone
+_LOOK = 0.2  # seconds between two looks at a process's memory
+
+
+@dataclass(frozen=True)
+class Job:
+    """A notebook to run with parameters, and within which limits.
+
+    ``notebook`` is its text, ``share`` what ``share.pack`` made of the register for it; ``expects`` are values that the
+    notebook's result must have: the proof that it ran for the right unit. ``timeout`` is in seconds, ``memory`` in MB.
+    ``formats``, of ``FORMATS``, are wanted besides page, notebook and results.
+    """
+
+    unit_id: str
+    notebook: str
+    parameters: dict[str, Value]
+    timeout: float
+    memory: float
+    expects: dict[str, str] = field(default_factory=dict)
+    share: bytes = b""
+    formats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended (``ok``, ``failed``, ``timeout`` or ``died``), why it failed, and its files by their ending."""
+
+    status: str
+    seconds: float
+    files: dict[str, bytes] = field(default_factory=dict)
+    error: str | None = None
+
+
+class Engine(Protocol):
+    """A way of running jobs; may be called from several threads at once."""
+
+    def __call__(self, job: Job) -> Outcome:
+        """Run a job to its end, whatever that is."""
+        ...
+
+    def stop(self) -> None:
+        """End all that is running, and start nothing more."""
+        ...
+
+
+class Running(Protocol):
+    """A process that was started for a job."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        ...
+
+    def wait(self, timeout: float) -> int:
+        """Its exit code; raises TimeoutError if it still runs after ``timeout`` seconds."""
+        ...
+
+
+class _Processes:
+    """What both engines share: a folder and a process per job, watched until it ends or has to be ended."""
+
+    def __init__(self) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="riskcalc-"))
+        self._running: set[int] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def __call__(self, job: Job) -> Outcome:
+        """Run a job in its own process."""
+        began = time.monotonic()
+        try:
+            status, error, files = self._run(job)
+        except OSError as trouble:
+            status, error, files = "failed", f"can't write to {self._home}: {trouble.strerror}", {}
+        return Outcome(status, round(time.monotonic() - began, 2), files, error)
+
+    def stop(self) -> None:
+        """End every running process with all its children, and remove what they left."""
+        with self._lock:
+            self._stopped = True
+            for pid in self._running:
+                _kill_family(pid)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _start(self, work: Path) -> Running:
+        raise NotImplementedError
+
+    def _run(self, job: Job) -> tuple[str, str | None, dict[str, bytes]]:
+        if self._stopped:
+            return "died", "stopped before it began", {}
+        work = Path(tempfile.mkdtemp(dir=self._home))
+        try:
+            _put_down(job, work)
+            with self._lock:
+                if self._stopped:
+                    return "died", "stopped before it began", {}
+                process = self._start(work)
+                self._running.add(process.pid)
+            try:
+                status, error = self._watch(process, job, work)
+            finally:
+                with self._lock:
+                    self._running.discard(process.pid)
+            made = {ending: work / f"output{ending}" for ending in _leaves(status, job)}
+            return status, error, {ending: path.read_bytes() for ending, path in made.items() if path.is_file()}
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _watch(self, process: Running, job: Job, work: Path) -> tuple[str, str | None]:
+        """Wait for a process; end it when its time is up, or it takes more memory than it may."""
+        deadline = time.monotonic() + job.timeout
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return _told(work, process.wait(max(0.0, min(_LOOK, left))))
+            except TimeoutError:
+                if left <= 0:
+                    _end(process)
+                    return "timeout", f"still running after {job.timeout:g} s{_place(work)}"
+                if (used := _memory(process.pid)) > job.memory:
+                    _end(process)
+                    return "died", f"used {used:,.0f} MB of memory, more than {job.memory:,.0f} MB{_place(work)}"
+
+
+class StockEngine(_Processes):
+    """A fresh Python process per job (``riskcalc.run.worker``), in which papermill's own engine runs the notebook."""
+
+    def _start(self, work: Path) -> Running:
+        with open(work / "stdout", "wb") as stdout, open(work / "stderr", "wb") as stderr:
+            return _Started(
+                subprocess.Popen(  # noqa: S603 - our own worker, no shell
+                    [sys.executable, "-m", "riskcalc.run.worker", str(work), str(os.getpid())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    start_new_session=True,
+                    env={**os.environ, "JUPYTER_PREFER_ENV_PATH": "1"},
+                )
+            )
+
+
+class ForkEngine(_Processes):
+    """A process per job, forked from one that has imported everything already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._zygote = Zygote("riskcalc.run.worker", self._home)
+
+    def ready(self) -> None:
+        """Wait until jobs can be run; raises ForkError, with the reason, if they can't be."""
+        self._zygote.ready()
+
+    def stop(self) -> None:
+        """End every running process, and the one that they are forked from."""
+        super().stop()
+        self._zygote.close()
+
+    def _start(self, work: Path) -> Running:
+        if not self._zygote.alive:  # somebody killed it, with all its children: the other jobs get a new one
+            self._zygote.close()
+            self._zygote = Zygote("riskcalc.run.worker", self._home)
+        return self._zygote.start(work)
+
+
+class Ways:
+    """How a run's jobs are run: the executor that calls ``engine``, and ``own`` for what must run on this machine."""
+
+    def __init__(self, own: Engine, executor: Executor, label: str, engine: Engine | None = None) -> None:
+        self.own, self.executor, self.label, self._remote = own, executor, label, engine
+        self.note = ""
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the units."""
+        return self._remote or self.own
+
+    def ready(self, must_fork: bool = False) -> None:
+        """Wait until jobs can be run; where nothing can be forked, the stock engine does it, as ``note`` says.
+
+        Raises ForkError if they must be forked and can't be.
+        """
+        try:
+            if isinstance(self.own, ForkEngine):
+                self.own.ready()
+        except ForkError as reason:
+            if must_fork:
+                raise
+            self.own.stop()
+            self.own, self.note = StockEngine(), f"Slower than it could be: {reason}."
+
+
+@contextmanager
+def engines(name: str = "auto", cluster: str | None = None, jobs: int | None = None) -> Iterator[Ways]:
+    """The ways to run jobs on this machine, by the engine fork, stock or auto, or on a Dask cluster; for a context.
+
+    What takes its time to get ready does so while the caller goes on; see ``Ways.ready``. Raises UsageError if the
+    cluster can't be reached.
+    """
+    own: Engine = StockEngine() if name == "stock" else ForkEngine()
+    with ExitStack() as stack:
+        stack.callback(own.stop)
+        if cluster:
+            from riskcalc.run.cluster import connected
+
+            engine, slots = stack.enter_context(connected(cluster, name))
+            executor = stack.enter_context(ThreadPoolExecutor(jobs or 2 * slots))
+            ways = Ways(own, executor, f"on {slots} processors", engine)
+        else:
+            workers = jobs or available_processors()
+            ways = Ways(own, stack.enter_context(ThreadPoolExecutor(workers)), f"{workers} at a time")
+        stack.callback(lambda: ways.own.stop())
+        yield ways
+
+
+def on_this_machine(name: str) -> Engine:
+    """The engine fork, stock or auto, ready for jobs; raises ForkError for ``fork`` where that can't be had."""
+    if name == "stock":
+        return StockEngine()
+    engine = ForkEngine()
+    try:
+        engine.ready()
+    except ForkError:
+        engine.stop()
+        if name == "fork":
+            raise
+        return StockEngine()
+    return engine
+
+
+def available_processors() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass
+class _Started:
+    """A process of subprocess, as ``Running``."""
+
+    process: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def wait(self, timeout: float) -> int:
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+
+
+def _leaves(status: str, job: Job) -> tuple[str, ...]:
+    return (*_LEAVES.get(status, ()), *(job.formats if status == "ok" else ()))
+
+
+def _put_down(job: Job, work: Path) -> None:
+    """Write a job where its process finds it."""
+    (work / "in.ipynb").write_text(job.notebook, "utf-8")
+    (work / "job.json").write_text(json.dumps({name: getattr(job, name) for name in _TOLD}), "utf-8")
+    if job.share:
+        (work / "share").write_bytes(job.share)
+
+
+def _told(work: Path, code: int) -> tuple[str, str | None]:
+    """What the worker said of its job; a worker that said nothing has died."""
+    try:
+        said = json.loads((work / "outcome.json").read_text("utf-8"))
+        return said["status"], said["error"]
+    except (OSError, ValueError, KeyError):
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        last_words = _tail(work / "stderr").strip().rpartition("\n")[2]
+        return "died", f"{how}{_place(work)}" + (f"; {last_words}" if last_words else "")
+
+
+def _place(work: Path) -> str:
+    """Which cell ran last, as far as its process could say."""
+    try:
+        at = (work / "cell").read_text("utf-8")
+    except OSError:
+        return ""
+    return f", in {at}" if at else ""
+
+
+def _tail(log: Path) -> str:
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _memory(pid: int) -> float:
+    """Resident memory of a process and its descendants, in MB; 0 if it has ended."""
+    used = 0
+    for process in _family(pid):
+        try:
+            used += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return used / 2**20
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """A process with all its descendants, children first: a kernel has a session of its own, so no group holds them."""
+    try:
+        parent = psutil.Process(pid)
+        return [*parent.children(recursive=True), parent]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _end(process: Running) -> None:
+    _kill_family(process.pid)
+    with suppress(TimeoutError):
+        process.wait(_PATIENCE)
+
+
+def _kill_family(pid: int) -> None:
+    for process in _family(pid):
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue

@@ -1,0 +1,105 @@
+"""How far a run is, and how it ended: a bar on a terminal, a plain line per unit elsewhere, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from riskcalc.notebook_files import WENT_WRONG
+from riskcalc.run.manifest import Entry
+
+if TYPE_CHECKING:
+    from riskcalc.run.batch import Report
+
+_MOST_NAMED = 20  # units that a summary names; the manifest has them all
+
+
+class Progress:
+    """Tells of each unit as it ends, and of the time left; use it as a context.
+
+    ``as_json`` prints a line of JSON per unit to standard output, for a machine; people are told on standard error.
+    """
+
+    def __init__(self, total: int, label: str, as_json: bool = False) -> None:
+        self._total, self._done, self._ran = total, 0, 0
+        self._wrong, self._json = 0, as_json
+        self._began = time.monotonic()
+        self._bar: Any = None
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, unit=" units", desc=label, dynamic_ncols=True, smoothing=0.05)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def seen(self, entry: Entry) -> None:
+        """A unit has ended, as ``entry`` says."""
+        self._done += 1
+        self._ran += entry.status != "unchanged"
+        self._wrong += entry.status in WENT_WRONG
+        if self._json:
+            print(json.dumps(asdict(entry), ensure_ascii=False), flush=True)
+        if self._bar is not None:
+            if self._wrong:
+                self._bar.set_postfix_str(f"{self._wrong} went wrong")
+            self._bar.update()
+        elif not self._json:
+            line = f"[{self._done}/{self._total}] {entry.unit_id} {entry.status}, {entry.seconds:.1f} s{self._left()}"
+            print(line, file=sys.stderr, flush=True)
+
+    def said(self) -> str:
+        """How far it came, for a run that was interrupted."""
+        return f"{self._done} of {self._total} are done and kept; the same command does the rest."
+
+    def _left(self) -> str:
+        left = self._total - self._done
+        if not left or not self._ran:
+            return ""
+        return f", about {(time.monotonic() - self._began) / self._ran * left:.0f} s left"
+
+
+def summary(report: Report, place: str) -> str:
+    """A run in the words of a mail: what was done, what went wrong and why, what is outside appetite, what to open."""
+    counts = Counter(entry.status for entry in report.units)
+    outside = [entry for entry in report.units if entry.breaches]
+    risks, units = report.breaches, len(outside)
+    lines = [
+        f"{_count(len(report.units), 'unit')} in {_duration(report.seconds)}: "
+        + ", ".join(f"{number} {status}" for status, number in counts.items())
+        + ".",
+        f"{_count(risks, 'risk')} outside appetite"
+        + (f", in {_count(units, 'unit')}: {_named(entry.unit_id for entry in outside)}." if units else "."),
+    ]
+    if report.wrong:
+        lines += ["", "Went wrong:"]
+        lines += [f"  {entry.unit_id}: {entry.status}: {entry.error}" for entry in report.wrong[:_MOST_NAMED]]
+        if len(report.wrong) > _MOST_NAMED:
+            lines.append(f"  and {len(report.wrong) - _MOST_NAMED} more, see {report.folder}/manifest.json")
+    return "\n".join([*lines, "", place])
+
+
+def _named(unit_ids: Any) -> str:
+    names = list(unit_ids)
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

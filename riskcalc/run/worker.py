@@ -1,0 +1,193 @@
+"""What runs inside a job's own process: papermill over the notebook, then the page and the results.
+
+``main`` is called with a folder that holds the job; it leaves output.* and, last of all, outcome.json there: a process
+that dies before leaves none, and that is how its death is known. ``python -m riskcalc.run.worker FOLDER RUNNER`` is the
+same in a process of its own, with a kernel in another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas
+import papermill
+import plotly.graph_objects
+from nbclient.exceptions import DeadKernelError
+from papermill.engines import papermill_engines
+
+from riskcalc.assessment.annual_loss import warm_losses
+from riskcalc.pages.display import RESULT_MIME
+from riskcalc.pages.html import render_page, warm_pages
+from riskcalc.register.subsets import HANDED
+from riskcalc.run.cells import InPlace, new_shell
+
+papermill_engines.register("riskcalc in place", InPlace)
+
+# What the notebooks import, and what of their libraries is imported only when it is used.
+_WARM = (
+    "riskcalc.pages.summary",
+    "riskcalc.pages.charts",
+    "riskcalc.pages.loss",
+    "riskcalc.pages.matrix",
+    "riskcalc.pages.portfolio",
+    "riskcalc.pages.readiness",
+    "riskcalc.pages.control_tests",
+    "riskcalc.pages.trust_centre",
+    "riskcalc.pages.unit",
+    "scipy.interpolate",
+    "plotly.graph_objects",
+    "plotly.io",
+)
+
+_MOST = 500  # characters of an error that are told
+
+Execute = Callable[[Path, Path, dict[str, Any]], Any]
+
+
+def warm_up() -> None:
+    """Do now what every job would do first: the zygote calls it, its children have it."""
+    for module in _WARM:
+        import_module(module)
+    warm_pages()
+    warm_losses()
+    new_shell()
+    nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")]))
+    marked = {"marker": {"color": "black", "line": {"width": 1}}, "textfont": {"size": 1}}
+    figure = plotly.graph_objects.Figure(
+        [{"type": kind, "x": pandas.Series([0]), **marked} for kind in ("scatter", "bar")]
+    )
+    figure.add_heatmap(z=[[0]], colorscale=[[0, "black"], [1, "white"]])
+    figure.update_xaxes(title={"text": "x"}, tickfont={"size": 1}).update_yaxes(title={"text": "y"})
+    figure.update_layout(template="none", showlegend=False).add_vline(0, annotation_text="0")
+    figure._repr_mimebundle_()
+
+
+def forked(folder: Path) -> None:
+    """Run the job in ``folder`` inside this very process, a child of the zygote."""
+    main(folder, os.getppid(), lambda *job: _papermill(*job, engine_name="riskcalc in place"))
+
+
+def main(folder: Path, runner: int, execute: Execute) -> None:
+    """Run the job described in ``folder``; end at once if the runner is killed, so that nothing runs on unseen.
+
+    The runner is told by its id: one that was killed while this process started isn't its parent any more.
+    """
+    threading.Thread(target=_end_with, args=(runner,), daemon=True).start()
+    job = json.loads((folder / "job.json").read_text("utf-8"))
+    if (folder / "share").exists():
+        os.environ[HANDED] = str(folder / "share")
+    status, error = _run(job, folder, execute)
+    (folder / "outcome.json").write_text(json.dumps({"status": status, "error": error}), "utf-8")
+
+
+def with_kernel(source: Path, target: Path, options: dict[str, Any]) -> None:
+    """Run a notebook in a kernel; they talk over a socket file in its folder, for TCP ports race in parallel starts."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    kernel = AsyncKernelManager(
+        kernel_name="python3",
+        transport="ipc",
+        ip=str(source.parent / "k"),
+        connection_file=str(source.parent / "c.json"),
+    )
+    _papermill(source, target, options, km=kernel)
+
+
+def _papermill(source: Path, target: Path, options: dict[str, Any], **engine: Any) -> None:
+    papermill.execute_notebook(
+        source,
+        target,
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        request_save_on_cell_execute=False,
+        **options,
+        **engine,
+    )
+
+
+def _end_with(runner: int) -> None:
+    """End this process when its parent isn't the runner any more; the kernel, in turn, ends with this process."""
+    while os.getppid() == runner:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _run(job: dict[str, Any], folder: Path, execute: Execute) -> tuple[str, str | None]:
+    executed = folder / "output.ipynb"
+    at = _At(folder / "cell")
+    try:
+        execute(folder / "in.ipynb", executed, {"parameters": job["parameters"], "on_cell_execute": at})
+    except papermill.PapermillExecutionError as error:
+        return "failed", f"{at}: {error.ename}: {error.evalue}"
+    except DeadKernelError:
+        return "died", f"{at}: the kernel died"
+    notebook = nbformat.read(executed, as_version=4)
+    results = [
+        output.data[RESULT_MIME]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if RESULT_MIME in output.get("data", {})
+    ]
+    if wrong := _wrong_result(results, job["expects"]):
+        return "failed", wrong
+    (folder / "output.json").write_text(json.dumps(results[0], indent=1, sort_keys=True) + "\n", "utf-8")
+    try:
+        _make(notebook, folder, job["formats"])
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this unit's, and is told as its reason
+        return "failed", f"its page can't be made: {type(error).__name__}: {str(error)[:_MOST]}"
+    return "ok", None
+
+
+def _make(notebook: Any, folder: Path, formats: list[str]) -> None:
+    """The page of an executed notebook, and what else was asked for."""
+    (folder / "output.html").write_text(render_page(notebook), "utf-8")
+    if ".static.html" in formats:
+        (folder / "output.static.html").write_text(render_page(notebook, static=True), "utf-8")
+    if ".pptx" in formats:
+        from riskcalc.pages.slides import render_slides
+
+        (folder / "output.pptx").write_bytes(render_slides(notebook))
+
+
+class _At:
+    """Which cell runs, by its number in the notebook that people know and its first line; kept in a file as well."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = os.open(file, os.O_WRONLY | os.O_CREAT)
+        self._inserted, self._text = 0, "before the first cell"
+
+    def __call__(self, cell: Any, cell_index: int) -> None:
+        """A cell begins: nbclient's ``on_cell_execute``."""
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            self._inserted += 1
+        number = cell_index + 1 - self._inserted
+        self._text = f"cell {number} ({cell.source.strip().splitlines()[0]})"
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, self._text.encode(), 0)
+
+    def __str__(self) -> str:
+        return self._text
+
+
+def _wrong_result(results: list[Any], expects: dict[str, str]) -> str | None:
+    """Why the notebook's result can't be what was asked for, if it can't."""
+    if len(results) != 1:
+        return f"the notebook displayed {len(results)} results; exactly one is expected (riskcalc.pages.unit.result)"
+    for name, value in expects.items():
+        if results[0].get(name) != value:
+            return f"the notebook's result is for {name} {results[0].get(name)!r}, not {value!r}"
+    return None
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), with_kernel)

@@ -1,0 +1,227 @@
+"""A process that has imported everything once and forks itself for each job: a job starts in milliseconds, has a
+process of its own, and leaves nothing behind for the next.
+
+``Zygote`` is the side that asks; ``main`` is the other: ``python -m riskcalc.run.zygote``, a line per request on its
+standard input, a line per answer on its standard output, no thread. The standard library's fork server would import the
+caller's own script again in every child, refuses to serve daemonic processes (as Dask's workers are), and lets threads
+that wait for several children take each other's exit codes.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from riskcalc.errors import ForkError
+
+# Before anything is imported: charts print as text without the first; a process with threads can't be forked.
+_ENVIRONMENT = {
+    "PLOTLY_RENDERER": "plotly_mimetype",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+}
+_LARGEST_FILE = 2**30  # bytes; a job that writes without end fails before the disk is full
+
+
+@dataclass
+class Child:
+    """A forked process: its id, and its exit code as it will be (negative: killed by that signal)."""
+
+    pid: int
+    code: Future[int] = field(default_factory=Future)
+
+    def wait(self, timeout: float) -> int:
+        """The exit code; raises TimeoutError if the child still runs after ``timeout`` seconds."""
+        return self.code.result(timeout)
+
+    def kill(self) -> None:
+        """End the child, and what it started."""
+        _kill_group(self.pid)
+
+
+class Zygote:
+    """Starts the forking process, which ends with this one, and asks it for children; safe from several threads."""
+
+    def __init__(self, target: str, home: Path) -> None:
+        """``target`` names a module with ``warm_up()``, called once, and ``forked(folder)``, called by each child.
+
+        ``home`` is the folder of the folders; should this process be killed, the other removes it. Returns at once,
+        while the other process imports; ``ready`` waits for it.
+        """
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [sys.executable, "-m", "riskcalc.run.zygote", target, str(home)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,
+            env={**os.environ, **_ENVIRONMENT},
+        )
+        self._started: dict[str, Future[Child]] = {}
+        self._children: dict[int, Child] = {}
+        self._lock = threading.Lock()
+        self._listening = False
+
+    def ready(self) -> None:
+        """Wait until children can be had; raises ForkError, with the reason, if that can't be."""
+        with self._lock:
+            if self._listening:
+                return
+            if not sys.platform.startswith("linux"):
+                raise ForkError("processes are forked on Linux only")
+            answer = self._answers().readline().strip()
+            if answer == "ready":
+                threading.Thread(target=self._listen, daemon=True).start()
+                self._listening = True
+                return
+        self.close()
+        raise ForkError(answer or "the process that should fork ended")
+
+    def start(self, folder: Path) -> Child:
+        """A child that runs the target with ``folder``; what it prints goes to ``stdout`` and ``stderr`` in there."""
+        self.ready()
+        with self._lock:
+            started = self._started[str(folder)] = Future()
+            try:
+                self._requests().write(json.dumps(str(folder)) + "\n")
+                self._requests().flush()
+            except OSError:
+                started.set_exception(ForkError("the process that forks has ended"))
+        return started.result()
+
+    def close(self) -> None:
+        """End the forking process and all its children."""
+        if self._process.poll() is None:
+            self._process.kill()
+        for child in list(self._children.values()):
+            _kill_group(child.pid)
+        self._process.wait()
+        with suppress(OSError):
+            self._requests().close()
+        if not self._listening:
+            self._answers().close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still fork."""
+        return self._process.poll() is None
+
+    def _listen(self) -> None:
+        for line in self._answers():
+            answer = json.loads(line)
+            if "folder" in answer:
+                child = self._children[answer["pid"]] = Child(answer["pid"])
+                self._started.pop(answer["folder"]).set_result(child)
+            else:
+                self._children.pop(answer["pid"]).code.set_result(answer["code"])
+        self._ended()
+
+    def _ended(self) -> None:
+        """Nobody will tell the children's exit codes any more: they are killed, and that is what is known."""
+        with self._lock:
+            for started in self._started.values():
+                if not started.done():
+                    started.set_exception(ForkError("the process that forks has ended"))
+        for child in self._children.values():
+            _kill_group(child.pid)
+            child.code.set_result(-signal.SIGKILL)
+        self._process.wait()
+        self._answers().close()
+
+    def _requests(self) -> Any:
+        return self._process.stdin
+
+    def _answers(self) -> Any:
+        return self._process.stdout
+
+
+def main(target: str, home: str) -> None:
+    """Import the target's module, then fork a child per request until there are no more; then kill those that run."""
+    requests, answers = os.fdopen(os.dup(0), "r", encoding="utf-8"), os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    os.dup2(2, 1)  # whatever an import prints must not be taken for an answer
+    module = importlib.import_module(target)
+    module.warm_up()
+    if (threads := len(list(Path("/proc/self/task").iterdir()))) > 1:
+        os.write(answers, f"{threads} threads run after the imports, so it can't fork\n".encode())
+        return
+    gc.collect()
+    gc.freeze()  # else the first collection in each child would copy all that it shares with this process
+    children: set[int] = set()
+    signal.signal(signal.SIGCHLD, lambda *_: _reap(children, answers))
+    os.write(answers, b"ready\n")
+    for line in requests:
+        folder = json.loads(line)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # a child's end isn't told before its beginning
+        pid = os.fork()
+        if pid == 0:
+            os.close(answers)
+            os.close(requests.fileno())
+            _be_a_child(Path(folder), module.forked)
+        children.add(pid)
+        os.write(answers, (json.dumps({"folder": folder, "pid": pid}) + "\n").encode())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+    for pid in list(children):
+        _kill_group(pid)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _reap(children: set[int], answers: int) -> None:
+    while children:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        children.discard(pid)
+        os.write(answers, (json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}) + "\n").encode())
+
+
+def _be_a_child(folder: Path, call: Any) -> None:
+    """Run the target as a process that was started for it would, and end; never returns."""
+    import resource  # not on Windows, where nothing is forked
+
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
+        for descriptor, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_APPEND), descriptor)
+        random.seed()
+        if "numpy" in sys.modules:
+            sys.modules["numpy"].random.seed()
+        call(folder)
+        code = 0
+    except BaseException:  # noqa: BLE001 - whatever it is, it must not go on as a second zygote
+        sys.__excepthook__(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

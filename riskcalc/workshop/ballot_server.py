@@ -1,0 +1,121 @@
+"""The ballots' own server: Voila over ballot.ipynb, in a process of its own, with a token of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from riskcalc import notebook_files
+from riskcalc.errors import UsageError
+
+LOOPBACK = "127.0.0.1"
+_ALONE = "Only this machine can open it; --listen 0.0.0.0 lets the network in."
+_OPEN = "Who has the address and is on this network can vote. Not encrypted: use a trusted network, or a proxy."
+
+
+@contextmanager
+def serving(
+    votes: str, business_unit: str = "", listen: str = LOOPBACK, port: int = 0, folder: str | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Serve ballots while the context lasts; gives the address to share and the server's process.
+
+    ``votes`` is the database's address; ``listen`` the network address to listen at, this machine alone by default;
+    ``port`` a free one by default. Token and address reach the server by a private file and its environment, so
+    that no list of processes shows them.
+
+    Raises UsageError where the port is taken, or Voila isn't installed.
+    """
+    source = notebook_files.find("ballot.ipynb", folder)
+    number = _free_port(listen, port)
+    token = secrets.token_urlsafe(18)
+    with tempfile.TemporaryDirectory(prefix="riskcalc-ballots-") as private:
+        shutil.copyfile(source, Path(private, "ballot.ipynb"))
+        Path(private, "voila.json").write_text(json.dumps(_settings(token, listen, number)), "utf-8")
+        server = subprocess.Popen(
+            [sys.executable, "-m", "voila", "ballot.ipynb", "--no-browser", "--template=lab"],
+            cwd=private,
+            env={**os.environ, "JUPYTER_CONFIG_PATH": private, "RISKCALC_VOTES": votes, "RISKCALC_UNIT": business_unit},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            _wait(server, listen, number)
+            yield f"http://{_shown(listen)}:{number}/?token={token}", server
+        finally:
+            server.terminate()
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def _settings(token: str, listen: str, port: int) -> dict[str, object]:
+    return {
+        "Voila": {"token": token, "ip": listen, "port": port, "open_browser": False},
+        "VoilaConfiguration": {
+            "show_tracebacks": False,
+            "strip_sources": True,
+            "theme": "light",
+        },
+        "MappingKernelManager": {"cull_idle_timeout": 0},
+    }
+
+
+def _free_port(listen: str, port: int) -> int:
+    try:
+        with socket.socket() as probe:
+            probe.bind((listen, port))
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise UsageError(f"Can't listen at {listen}:{port}: {error.strerror}.") from None
+
+
+def _wait(server: subprocess.Popen[bytes], listen: str, port: int) -> None:
+    for _ in range(600):
+        if server.poll() is not None:
+            raise UsageError(
+                "The ballots' server didn't start; is the extra installed? pip install 'riskcalc[workshop]'"
+            )
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex((LOOPBACK if listen == "0.0.0.0" else listen, port)) == 0:  # noqa: S104 - compared
+                return
+        time.sleep(0.1)
+    raise UsageError("The ballots' server didn't answer within a minute.")
+
+
+def _shown(listen: str) -> str:
+    """The address that others can type: where it listens everywhere, this machine's own."""
+    return listen if listen != "0.0.0.0" else _own_address()  # noqa: S104 - compared, not bound
+
+
+def _own_address() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent: it only chooses the interface that leads out
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
+
+
+Say = Callable[[str], None]
+
+
+def serve(votes: str, say: Say, business_unit: str, listen: str, port: int, folder: str | None) -> None:
+    """Serve ballots until interrupted; ``say`` is told the address to share."""
+    with serving(votes, business_unit, listen, port, folder) as (address, server):
+        say(f"Share this address with the participants:\n\n    {address}\n")
+        say(_ALONE if listen == LOOPBACK else _OPEN)
+        say("Ctrl-C ends it; votes are kept.")
+        server.wait()

@@ -1,0 +1,183 @@
+"""What a workshop shows: the risk that is up, how the vote stands, the map; without widgets, without state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import pandas as pd
+from markupsafe import Markup, escape
+
+from riskcalc.assessment.scoring import AXES, by_cell
+from riskcalc.assessment.what_if import Rating
+from riskcalc.pages import display
+from riskcalc.register.matrix import Matrix
+from riskcalc.register.methodology import Methodology
+from riskcalc.workshop.session import View, Workshop
+from riskcalc.workshop.tally import Tally
+
+_APART = 0.3  # agreement below which the group is told that it is apart
+
+
+def risk(view: View) -> str:
+    """The risk that is up, with its rating on file and that of the period before."""
+    row = view.risk
+    assertions = ", ".join(name.replace("_", " ") for name in row["assertions"])
+    lines = [
+        f"Threatens {row['objective_id']}: {assertions}.",
+        f"On file in this period: {_on_file(view)} The period before: {_rated(view.before)}.",
+    ]
+    if view.decision:
+        done = "Locked" if view.decision.action == "lock" else "Taken back"
+        lines.append(f"{done} by {view.decision.decided_by}: {view.decision.reason}")
+    return named(view) + Markup("").join(Markup("<p class='line'>{}</p>").format(line) for line in lines)
+
+
+def named(view: View) -> str:
+    """The risk that is up, for the room: no owner, no names, no reasons."""
+    row = view.risk
+    html = Markup("<p class='eyebrow'>{}, round {}</p><h2>{}</h2><p>{}</p>")
+    return html.format(row["risk_id"], view.number, row["title"], row["description"])
+
+
+def standing(view: View, names: bool) -> str:
+    """How many votes are in; with ``names``, whose, for the facilitator's eyes."""
+    if view.revealed:
+        return str(Markup("<p class='verdict'>Round {}: {} votes shown.</p>").format(view.number, view.votes))
+    wanting = max(0, view.minimum - view.votes)
+    more = f"; {wanting} more are needed before they can be shown" if wanting else "; they can be shown"
+    said = Markup("<p class='verdict open'>{} of {} have voted{}.</p>").format(
+        view.votes, max(len(view.participants), view.votes), more
+    )
+    if names and view.participants:
+        absent = [name for name in view.participants if name not in view.voted]
+        waiting = ", ".join(absent) if absent else "nobody"
+        said += Markup("<p class='line'>Waiting for: {}.</p>").format(waiting)
+    return str(said)
+
+
+def result(view: View, matrix: Matrix) -> str:
+    """The revealed votes: how they are spread, their middle, and whether there are camps; blank before."""
+    if view.tallies is None:
+        return ""
+    return "".join(_axis(axis, each, getattr(matrix, axis)) for axis, each in view.tallies.items())
+
+
+def _axis(axis: str, each: Tally, names: tuple[str, ...]) -> str:
+    most = max(each.counts) or 1
+    rows = [
+        Markup("<span>{} {}</span><span class='bar'><i style='width:{}%'></i></span><span>{}</span>").format(
+            number, name, round(100 * count / most), count
+        )
+        for number, (name, count) in reversed(list(enumerate(zip(names, each.counts, strict=True), 1)))
+    ]
+    bars = Markup("<div class='bars' role='img' aria-label='{}'>{}</div>").format(
+        said(axis, each), Markup("").join(rows)
+    )
+    return str(Markup("<h3>{}</h3><p>{}</p>{}").format(axis.capitalize(), said(axis, each), bars))
+
+
+def said(axis: str, each: Tally) -> str:
+    """A tally in words.
+
+    >>> from riskcalc.workshop.tally import tally
+    >>> said("impact", tally([2, 2, 3], 5))
+    'Median 2, middle half 2 to 3, of 3 votes.'
+    """
+    silent = f" {each.abstained} can't say." if each.abstained else ""
+    if each.median is None or each.spread is None:
+        return f"Nobody could say ({axis}).{silent}"
+    middle = " or ".join(map(str, sorted(set(each.median))))
+    text = f"Median {middle}, middle half {each.spread[0]} to {each.spread[1]}, of {each.votes} votes.{silent}"
+    if each.camps:
+        text += f" Two camps: one up to {each.camps[0]}, one from {each.camps[1]} on. Hear both before voting again."
+    elif each.agreement is not None and each.agreement < _APART:
+        text += " The votes are far apart."
+    return text
+
+
+def the_map(
+    workshop: Workshop, view: View, level: str, scores: pd.DataFrame | None = None, note: str = "", marked: bool = True
+) -> display.View:
+    """The matrix with all risks as they stand in a view (inherent, claimed, earned), the one that is up marked.
+
+    Revealed votes are drawn as a box over the cells of their middle half, on the inherent map, instead of a point;
+    neither is where nothing is ``marked``.
+    """
+    matrix = workshop.register.methodology.matrix
+    frame = workshop.scores() if scores is None else scores
+    held = by_cell(frame, level, matrix)
+    box = _box(view.tallies) if level == "inherent" and marked else None
+    title = f"{level.capitalize()}: {workshop.row['unit_name']}, {workshop.period.name}"
+    counted = f"{view.votes} of {max(len(view.participants), view.votes)} have voted on {view.risk['risk_id']}."
+    told = note or (counted if level == "inherent" and not view.revealed else "")
+    return display.matrix_table(title, matrix, held, str(view.risk["risk_id"]) if marked else "", box, told)
+
+
+def _box(tallies: Mapping[str, Tally] | None) -> display.Box | None:
+    spreads = [tallies[axis].spread for axis in AXES] if tallies else [None]
+    if any(spread is None for spread in spreads):
+        return None
+    (low, high), (left, right) = (spread for spread in spreads if spread)
+    return (low, left), (high, right)
+
+
+def definitions(methodology: Methodology) -> str:
+    """The scales' own definitions, to be in view while people rate."""
+    parts = []
+    for axis in AXES:
+        rows = Markup("").join(
+            Markup("<dt>{} {}</dt><dd>{}</dd>").format(number, rating.name, rating.definition)
+            for number, rating in reversed(list(enumerate(getattr(methodology, axis), 1)))
+        )
+        parts.append(Markup("<h3>{}</h3><dl>{}</dl>").format(axis.capitalize(), rows))
+    return str(Markup("<details><summary>What the ratings mean</summary>{}</details>").format(Markup("").join(parts)))
+
+
+def timer(view: View, now: datetime) -> str:
+    """How long the group has been discussing, as minutes and seconds; blank where it isn't."""
+    if view.discussed_since is None:
+        return ""
+    passed = max(0, int(now.timestamp() - view.discussed_since))
+    return f"Discussing for {passed // 60}:{passed % 60:02}"
+
+
+def moved(before: pd.DataFrame, after: pd.DataFrame, risk_id: str) -> str:
+    """What a what-if does to the risk that is up, and to how many others."""
+    old, new = (frame.set_index("risk_id") for frame in (before, after))
+    was, would = old.loc[risk_id], new.loc[risk_id]
+    if pd.isna(was["earned_score"]):
+        return f"{risk_id} is unrated, so nothing can be said of it."
+    text = (
+        f"{risk_id}: earned score {was['earned_score']:.2f} ({was['earned_level']}) "
+        f"would be {would['earned_score']:.2f} ({would['earned_level']})."
+    )
+    others = (old["earned_level"].astype(object) != new["earned_level"].astype(object)) & old["earned_level"].notna()
+    number = int(others.drop(risk_id).sum())
+    return f"{text} {number} other {'risk changes its' if number == 1 else 'risks change their'} level."
+
+
+def rendered(view: display.View) -> str:
+    """A view's HTML."""
+    return display.render(view.as_json())
+
+
+def framed(html: str) -> str:
+    """HTML in the project's style, for a widget that shows HTML."""
+    return f"<style>{display.stylesheet('views.css')}</style><div class='riskcalc'>{html}</div>"
+
+
+def message(text: str, tone: str = "good") -> str:
+    """A message for the facilitator, read out by screen readers when it appears."""
+    return f"<div role='status'><p class='verdict {tone}'>{escape(text)}</p></div>" if text else ""
+
+
+def _rated(rating: Rating) -> str:
+    return "unrated" if rating[0] is None else f"{rating[0]} x {rating[1]}"
+
+
+def _on_file(view: View) -> str:
+    cells = view.on_file
+    if cells is None or not cells["likelihood"]:
+        return "unrated."
+    return f"{cells['likelihood']} x {cells['impact']}, by {cells['rated_by']} on {cells['rated_on']}."

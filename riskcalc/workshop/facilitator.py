@@ -1,0 +1,356 @@
+"""The facilitator's panel and the projector's view in JupyterLab: widgets over riskcalc.workshop, and nothing else.
+
+Whatever goes wrong in a callback is shown on the panel, and logged with its traceback: ipywidgets alone would hide it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+
+from riskcalc.assessment.what_if import Added
+from riskcalc.errors import RiskcalcError, UsageError
+from riskcalc.register.matrix import Matrix
+from riskcalc.workshop import display, record
+from riskcalc.workshop.background import in_background
+from riskcalc.workshop.ballot import Ballot, Desk
+from riskcalc.workshop.session import ORDERS, RatingChangedError, View, Workshop, begin_workshop, open_workshop
+from riskcalc.workshop.store import FILE, NOWHERE, Store
+
+_EVERY = 0.1  # seconds between looks at the votes
+_log = logging.getLogger(__name__)
+_WIDE = widgets.Layout(width="auto")
+_WRAP = widgets.Layout(flex_flow="row wrap", align_items="center")
+_MAPS = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
+_MAP = widgets.Layout(flex="1 1 30rem", min_width="20rem")
+Act = Callable[[], str | None]
+
+
+class Panel(widgets.VBox):  # type: ignore[misc]
+    """Begins a workshop or goes on with the one under way; ``errors`` are those that nobody foresaw."""
+
+    children: tuple[Any, ...]
+
+    def __init__(self, business_unit: str, period: str = "", data_dir: str = "data", votes: str = "") -> None:
+        super().__init__()
+        self.add_class("riskcalc-panel")
+        self._where = (period, data_dir, votes)
+        self._unit = business_unit
+        self.errors: list[Exception] = []
+        self.workshop = open_workshop(business_unit, *self._where)
+        self.told = widgets.HTML()
+        self.map_inherent, self.map_earned = widgets.HTML(layout=_MAP), widgets.HTML(layout=_MAP)
+        self.projector = Projector()
+        self.desk = Desk(Store(NOWHERE), business_unit)
+        self._pulse: Any = None
+        self._view: View | None = None
+        self._answer = ""
+        if self.workshop:
+            self._go_on()
+        else:
+            self._offer()
+        self._watch = in_background(self._follow())
+
+    # --- beginning ---
+
+    def _offer(self) -> None:
+        self.facilitator = widgets.Text(description="Facilitator")
+        self.begin = self._button("Begin the workshop", self._begin, "primary")
+        hint = f"Votes will be kept beside the register, in {FILE}, or where RISKCALC_VOTES says."
+        self.children = (
+            self.told,
+            widgets.HTML(display.framed(hint)),
+            self.facilitator,
+            self.begin,
+        )
+
+    def _begin(self) -> None:
+        self.workshop = begin_workshop(self._unit, self.facilitator.value, *self._where)
+        self._go_on()
+
+    # --- the panel ---
+
+    def _go_on(self) -> None:
+        workshop = self._ours
+        self.desk.store = workshop.store
+        matrix = workshop.register.methodology.matrix
+        self.order = widgets.Dropdown(options=ORDERS, description="Next risk")
+        self.risk_ids = widgets.Dropdown(options=workshop.risk_ids, description="Risk")
+        self.risk, self.standing, self.result = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.timer = widgets.Label()
+        self.likelihood = _ratings("Likelihood", matrix.likelihood)
+        self.impact = _ratings("Impact", matrix.impact)
+        self.reason = widgets.Textarea(description="Reason", rows=3, layout=_WIDE)
+        self.decided_by = widgets.Text(
+            description="Decided by", value=f"Workshop, {workshop.row['facilitator']}", layout=_WIDE
+        )
+        self.override = widgets.Checkbox(
+            description="Override the group, or decide without a vote", layout=_WIDE, indent=False
+        )
+        self.replace = widgets.Checkbox(
+            description="Replace what somebody else put into ratings.csv", layout=_WIDE, indent=False
+        )
+        self.point = widgets.Text(description="Open point", layout=_WIDE)
+        self.out = widgets.Text(description="Pages in", value="reports", layout=_WIDE)
+        self.risk_ids.observe(lambda _: self._told(self._select), "value")
+        self.children = (
+            self.told,
+            widgets.HBox([self.risk_ids, self.order, self._button("Next", self._next)], layout=_WRAP),
+            self.risk,
+            widgets.HTML(display.framed(display.definitions(workshop.register.methodology))),
+            self.standing,
+            widgets.HBox(
+                [
+                    self._button("Show the votes", self._act(workshop.reveal), "primary"),
+                    self._button("Vote again", self._act(workshop.vote_again)),
+                    self._button("Start the timer", self._act(workshop.discuss)),
+                    self._button("Stop the timer", self._act(lambda: workshop.discuss(False))),
+                    self.timer,
+                ],
+                layout=_WRAP,
+            ),
+            self.result,
+            widgets.HBox([self.likelihood, self.impact], layout=_WRAP),
+            self.reason,
+            self.decided_by,
+            self.override,
+            self.replace,
+            widgets.HBox(
+                [
+                    self._button("Lock the rating", self._lock, "success"),
+                    self._button("Take the lock back", self._undo),
+                ],
+                layout=_WRAP,
+            ),
+            widgets.HBox([self.point, self._button("Keep the point", self._keep_point)], layout=_WRAP),
+            self._what_if(),
+            widgets.HBox([self.map_inherent, self.map_earned], layout=_MAPS),
+            widgets.HBox(
+                [self.out, self._button("Write the record", self._record), self._button("End the workshop", self._end)],
+                layout=_WRAP,
+            ),
+        )
+        self.refresh(new_risk=True)
+
+    def _what_if(self) -> widgets.Widget:
+        self.what = widgets.Dropdown(options=["fails", "is repaired"], description="What if it")
+        self.control = widgets.Dropdown(options=self._controls(), description="Control")
+        self.acts_on = widgets.Dropdown(options=["likelihood", "impact", "both"], description="Acts on")
+        self.coverage = widgets.FloatSlider(value=0.5, min=0, max=1, step=0.05, description="Coverage")
+        self.answer = widgets.HTML()
+        try_it, add_it = self._button("Try it", self._try_control), self._button("Try a new control", self._try_new)
+        keep, clear = self._button("Keep as a point", self._keep_answer), self._button("Clear", self._clear)
+        parts = [
+            widgets.HBox([self.control, self.what, try_it], layout=_WRAP),
+            widgets.HBox([self.acts_on, self.coverage, add_it], layout=_WRAP),
+            self.answer,
+            widgets.HBox([keep, clear]),
+        ]
+        return widgets.Accordion([widgets.VBox(parts)], titles=["What if (nothing is saved)"])
+
+    # --- what is shown ---
+
+    def refresh(self, new_risk: bool = False) -> None:
+        """Show how the workshop stands; with ``new_risk`` also offer its ratings anew."""
+        view = self._ours.view()
+        matrix = self._ours.register.methodology.matrix
+        self.risk.value = display.framed(display.risk(view))
+        self.standing.value = display.framed(display.standing(view, names=True))
+        self.result.value = display.framed(display.result(view, matrix))
+        self._view = view
+        if new_risk or view.tallies:
+            self._offer_ratings(view)
+        if new_risk:
+            with self.hold_trait_notifications():
+                self.risk_ids.value = view.risk["risk_id"]
+            self.control.options = self._controls()
+            self.reason.value, self.override.value, self.replace.value = "", False, False
+        self._draw(view)
+
+    def _draw(self, view: View, scores: Any = None, note: str = "") -> None:
+        self._scores = self._ours.scores() if scores is None else scores
+        shown = []
+        for level, target in (("inherent", self.map_inherent), ("earned", self.map_earned)):
+            told = note if level == "earned" else ""
+            drawn = display.the_map(self._ours, view, level, self._scores, told)
+            shown.append(display.rendered(drawn))
+            target.value = display.framed(shown[-1])
+        self.projector.show(view, shown, self._ours.register.methodology.matrix)
+
+    def _offer_ratings(self, view: View) -> None:
+        """Put the group's median, else the rating that stands, into the two fields: a suggestion."""
+        stands = dict(zip(("likelihood", "impact"), self._ours.ratings()[view.risk["risk_id"]], strict=True))
+        for axis, field in (("likelihood", self.likelihood), ("impact", self.impact)):
+            voted = view.tallies[axis].suggestion if view.tallies else None
+            field.value = voted or stands[axis]
+
+    # --- what the buttons do ---
+
+    def _act(self, act: Callable[[], None]) -> Act:
+        def done() -> str | None:
+            act()
+            self.refresh()
+            return None
+
+        return done
+
+    def _select(self) -> str | None:
+        if self.risk_ids.value != self._ours.row["risk_id"]:
+            self._ours.select(self.risk_ids.value)
+            self.refresh(new_risk=True)
+        return None
+
+    def _next(self) -> str | None:
+        if self._ours.next(self.order.value) is None:
+            return "All risks are decided. Write the record, then end the workshop."
+        self.refresh(new_risk=True)
+        return None
+
+    def _lock(self) -> str:
+        if self.likelihood.value is None or self.impact.value is None:
+            raise UsageError("Choose a likelihood and an impact.")
+        given = (self.likelihood.value, self.impact.value, self.reason.value, self.decided_by.value)
+        decision = self._ours.lock(*given, override=self.override.value, replace=self.replace.value)
+        self.refresh()
+        self.override.value = self.replace.value = False
+        left = len(set(self._ours.risk_ids) - self._ours.locked)
+        return f"{decision.risk_id} is locked at {self.likelihood.value} x {self.impact.value}; {left} left."
+
+    def _undo(self) -> str:
+        decision = self._ours.undo(self.reason.value, self.decided_by.value, replace=self.replace.value)
+        self.refresh()
+        return f"The lock of {decision.risk_id} is taken back; the log keeps both."
+
+    def _keep_point(self) -> str:
+        self._ours.note(self.point.value)
+        self.point.value = ""
+        return "The point is kept for the record."
+
+    def _try_control(self) -> None:
+        if self.control.value is None:
+            raise UsageError("No control acts on this risk yet; try a new one.")
+        change = {"failing" if self.what.value == "fails" else "repaired": [self.control.value]}
+        self._try(f"If {self.control.value} {self.what.value}", change)
+
+    def _try_new(self) -> None:
+        added = Added(self.risk_ids.value, self.acts_on.value, self.coverage.value)
+        self._try(f"With a new control on {added.acts_on}, coverage {added.coverage:.2f}", {"added": [added]})
+
+    def _try(self, said: str, change: Any) -> None:
+        workshop = self._ours
+        view = workshop.view()
+        assumed = {view.risk["risk_id"]: (self.likelihood.value, self.impact.value)}
+        before, after = workshop.scores(assumed), workshop.scores(assumed, **change)
+        self._answer = f"{said}: {display.moved(before, after, view.risk['risk_id'])}"
+        self.answer.value = display.framed(display.message(self._answer, "open"))
+        self._draw(view, after, f"{said}. Nothing of this is saved.")
+
+    def _keep_answer(self) -> str:
+        self._ours.note(self._answer)
+        return "The what-if is kept as an open point."
+
+    def _clear(self) -> None:
+        self._answer = ""
+        self.answer.value = ""
+        self.refresh()
+
+    def _record(self) -> str:
+        return f"The record is written: {record.write(self._ours, self.out.value)}"
+
+    def _end(self) -> str:
+        self._ours.close()
+        return "The workshop is ended; its decisions are in ratings.csv. Run the cell again to begin another."
+
+    # --- parts ---
+
+    @property
+    def _ours(self) -> Workshop:
+        assert self.workshop is not None, "the panel is shown once there is a workshop"
+        return self.workshop
+
+    def _controls(self) -> list[tuple[str, str]]:
+        register = self._ours.register
+        links = register.risk_controls[register.risk_controls["risk_id"] == self._ours.row["risk_id"]]
+        titles = dict(zip(register.controls["control_id"], register.controls["title"], strict=True))
+        return [(f"{name} {titles[name]}"[:70], name) for name in links["control_id"]]
+
+    def _button(self, text: str, act: Callable[[], str | None], style: str = "") -> widgets.Button:
+        made = widgets.Button(description=text, button_style=style, layout=_WIDE)
+        made.on_click(lambda _: self._told(act))
+        return made
+
+    def _told(self, act: Callable[[], str | None]) -> None:
+        """Do something, and say how it went."""
+        try:
+            self.told.value = display.framed(display.message(act() or ""))
+        except RiskcalcError as error:
+            hint = " Tick the box for it to replace that." if isinstance(error, RatingChangedError) else ""
+            self.told.value = display.framed(display.message(f"{error}{hint}", "bad"))
+        except Exception as error:  # noqa: BLE001 - it is shown and logged
+            _log.exception("the facilitator's panel")
+            self.errors.append(error)
+            text = f"Something went wrong, and may not be stored: {type(error).__name__}: {error}"
+            self.told.value = display.framed(display.message(text, "bad"))
+
+    async def _follow(self) -> None:
+        """Look for votes and for other people's doing, and show what changed."""
+        while True:
+            await asyncio.sleep(_EVERY)
+            if self.workshop:
+                self.look()
+
+    def look(self) -> None:
+        """Show what has changed since the last look."""
+        try:
+            pulse = self._ours.store.pulse(self._ours.workshop_id)
+            if pulse != self._pulse:
+                votes_only, new_risk = self._only_votes(pulse), self._pulse is not None and pulse[0] != self._pulse[0]
+                self._pulse = pulse
+                self._draw(self._recount(), self._scores) if votes_only else self.refresh(new_risk)
+            self.timer.value = display.timer(self._view, self._ours.clock()) if self._view else ""
+        except Exception as error:  # noqa: BLE001 - it is shown and logged
+            _log.exception("looking at the votes")
+            self.told.value = display.framed(display.message(f"The votes can't be read: {error}", "bad"))
+
+    def _only_votes(self, pulse: Any) -> bool:
+        """Whether only votes or participants came in: the numbers on the map stay, so nothing is scored again."""
+        return self._pulse is not None and pulse[:-2] == self._pulse[:-2]
+
+    def _recount(self) -> View:
+        self._view = self._ours.view()
+        self.standing.value = display.framed(display.standing(self._view, names=True))
+        return self._view
+
+
+class Projector(widgets.VBox):  # type: ignore[misc]
+    """What the room sees: the risk, how many have voted, the votes once they are shown, the maps. No names."""
+
+    def __init__(self) -> None:
+        self._text, self._inherent, self._earned = widgets.HTML(), widgets.HTML(layout=_MAP), widgets.HTML(layout=_MAP)
+        super().__init__([self._text, widgets.HBox([self._inherent, self._earned], layout=_MAPS)])
+
+    def show(self, view: View, maps: list[str], matrix: Matrix) -> None:
+        """Show the risk that is up, and the maps as HTML."""
+        told = [display.named(view), display.standing(view, names=False)]
+        self._text.value = display.framed("".join(told) + display.result(view, matrix))
+        for target, html in zip((self._inherent, self._earned), maps, strict=True):
+            target.value = display.framed(html)
+
+
+def _ratings(axis: str, names: tuple[str, ...]) -> widgets.Dropdown:
+    options = [("choose", None), *((f"{number} {name}", number) for number, name in enumerate(names, 1))]
+    return widgets.Dropdown(options=options, description=axis)
+
+
+def panel(business_unit: str, period: str = "", data_dir: str = "data", votes: str = "") -> Panel:
+    """The facilitator's panel for a unit's workshop."""
+    return Panel(business_unit, period, data_dir, votes)
+
+
+def shared_ballot(panel: Panel) -> Ballot:
+    """A ballot on the facilitator's own screen, to be handed round: it forgets each voter."""
+    return Ballot(panel.desk, shared=True)

@@ -1,0 +1,147 @@
+"""The record of a workshop as a page: who took part, what was decided and why, how votes were spread, what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from riskcalc.assessment.scoring import AXES
+from riskcalc.files import stem, write_whole
+from riskcalc.pages import display
+from riskcalc.pages.html import render_page
+from riskcalc.workshop import decision_log
+from riskcalc.workshop.decision_log import Decision
+from riskcalc.workshop.display import the_map
+from riskcalc.workshop.session import Workshop
+
+_MAP_NOTE = "Before controls. Risks that aren't decided yet stand where their last rating put them."
+
+
+def write(workshop: Workshop, out: str | Path) -> Path:
+    """Write the record to OUT/PERIOD/workshops/UNIT.html, and give its path."""
+    folder = Path(out) / workshop.period.name / "workshops"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{stem(workshop.unit_id)}.html"
+    write_whole(path, page(workshop).encode())
+    return path
+
+
+def page(workshop: Workshop) -> str:
+    """The record's HTML: complete without scripts, and nothing in it is fetched."""
+    cells = [_cell(part) for part in _parts(workshop)]
+    return render_page(nbformat.v4.new_notebook(cells=cells))
+
+
+def _cell(part: str | display.View) -> Any:
+    if isinstance(part, str):
+        return nbformat.v4.new_markdown_cell(part)
+    output = nbformat.v4.new_output("display_data", {display.VIEW_MIME: part.as_json()})
+    return nbformat.v4.new_code_cell(outputs=[output])
+
+
+def _parts(workshop: Workshop) -> Iterator[str | display.View]:
+    row, decisions = workshop.row, workshop.decisions
+    ours = [each for each in decision_log.read(workshop.folder) if each.workshop_id == workshop.workshop_id]
+    people = workshop.store.participants(workshop.workshop_id)
+    open_risks = [risk for risk in workshop.risk_ids if risk not in workshop.locked]
+    yield _heading(workshop, ours, open_risks)
+    overridden = sum(each.overrides for each in decisions.values() if each.action == "lock")
+    yield display.facts(
+        "The workshop",
+        [
+            ("Participants", str(len(people)), f"Facilitated by {row['facilitator']}"),
+            ("Decided", str(len(workshop.locked)), f"of {len(workshop.risk_ids)} risks"),
+            ("Group overridden", str(overridden), "decided otherwise than the median, or without a vote"),
+            ("Open points", str(len(workshop.store.points(workshop.workshop_id))), "listed below"),
+        ],
+    )
+    yield "## Ratings on the matrix"
+    view = workshop.view()
+    yield the_map(workshop, view, "inherent", note=_MAP_NOTE, marked=False)
+    yield "## Decisions"
+    yield _decisions(workshop, decisions)
+    yield "## Open"
+    yield _open(workshop, open_risks)
+    yield "## People and provenance"
+    yield display.table("Participants", ["Name"], [[name] for name in people], note="Votes are kept without names.")
+    yield _log(ours)
+
+
+def _heading(workshop: Workshop, ours: list[Decision], open_risks: list[str]) -> display.View:
+    days = sorted({each.decided_at[:10] for each in ours})
+    when = "nothing decided yet" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    all_done = not open_risks
+    verdict = (
+        "Every risk is rated and its rating reasoned."
+        if all_done
+        else f"{len(open_risks)} of {len(workshop.risk_ids)} risks are still to be decided."
+    )
+    name = workshop.register.unit(workshop.unit_id)["name"]
+    lines = [f"{workshop.period.name}; {when}; facilitated by {workshop.row['facilitator']}"]
+    return display.heading(f"Workshop record: {name}", "Risk workshop", verdict, "good" if all_done else "open", lines)
+
+
+def _decisions(workshop: Workshop, decisions: dict[str, Decision]) -> display.View:
+    matrix, titles = (
+        workshop.register.methodology.matrix,
+        dict(zip(workshop.register.risks["risk_id"], workshop.register.risks["title"], strict=True)),
+    )
+    rows: list[list[display.Cell]] = []
+    for risk in workshop.risk_ids:
+        decision = decisions.get(risk)
+        if decision is None or decision.action != "lock" or decision.after is None:
+            continue
+        likelihood, impact = (int(decision.after[axis]) for axis in AXES)
+        level = display.level_cell(matrix.level(likelihood, impact), matrix, f"{likelihood} x {impact}")
+        by = f"{decision.decided_by}, {decision.decided_at[:10]}"
+        reason = (
+            display.state(decision.reason, "open", "overrides the group") if decision.overrides else decision.reason
+        )
+        rows.append([risk, titles[risk], level, *(_votes(decision, axis) for axis in AXES), reason, by])
+    columns = [
+        "Risk",
+        "What could go wrong",
+        "Rating",
+        "Votes on likelihood",
+        "Votes on impact",
+        "Reason",
+        "Decided by",
+    ]
+    return display.table(
+        "Ratings that were decided", columns, rows, note="Ratings are before controls: likelihood x impact."
+    )
+
+
+def _votes(decision: Decision, axis: str) -> display.Cell:
+    said = decision.group.get(axis)
+    if not said or not said["median"]:
+        return "no vote"
+    low, high = said["spread"]
+    middle = " or ".join(str(each) for each in sorted(set(said["median"])))
+    silent = f", {said['abstained']} can't say" if said["abstained"] else ""
+    return {"text": f"median {middle}, middle half {low} to {high}", "note": f"{sum(said['counts'])} votes{silent}"}
+
+
+def _open(workshop: Workshop, open_risks: list[str]) -> display.View:
+    risks = workshop.register.risks
+    titles = dict(zip(risks["risk_id"], risks["title"], strict=True))
+    points: list[list[display.Cell]] = [
+        [each["risk_id"], each["text"]] for each in workshop.store.points(workshop.workshop_id)
+    ]
+    return display.table(
+        "Open points and risks",
+        ["Risk", "What is open"],
+        [*points, *([risk, f"to be rated: {titles[risk]}"] for risk in open_risks)],
+    )
+
+
+def _log(ours: list[Decision]) -> display.View:
+    rows = [[each.decided_at, each.risk_id, each.action, each.reason, each.decided_by] for each in ours]
+    head = ours[-1].sha256 if ours else "none"
+    note = f"From {decision_log.FILE}, whose lines are tied by hashes; riskcalc check verifies them. The last: {head}"
+    return display.table(
+        "Log of this workshop's decisions", ["When (UTC)", "Risk", "What", "Reason", "By"], rows, note=note
+    )

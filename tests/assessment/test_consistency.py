@@ -1,0 +1,162 @@
+"""Consistency findings: each check fires on what it names, at the right row, and is silent before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from register_files import DEFICIENCY, SAMPLE, Rows, write_register
+
+from riskcalc.assessment.checks import CHECKS
+from riskcalc.assessment.consistency import Finding, findings
+from riskcalc.assessment.opening import open_unit
+from riskcalc.pages import display, unit
+from riskcalc.register.register import load
+
+Edit = Callable[[Rows], object]
+ACCEPTED = {"treatment": "accept", "accepted_by": "The board", "accepted_until": "2027-06-30"}
+
+
+def found(folder: Path, edit: Edit | None = None) -> set[tuple[str, str]]:
+    return {(finding.check, finding.row) for finding in findings(load(write_register(folder, edit)))}
+
+
+def control(row: int, **cells: str) -> Edit:
+    return lambda rows: rows["controls"][row].update(cells)
+
+
+def a_test(row: int, **cells: str) -> Edit:
+    return lambda rows: rows["control_tests"][row].update(cells)
+
+
+def risk(row: int, **cells: str) -> Edit:
+    return lambda rows: rows["risks"][row].update(cells)
+
+
+def add(table: str, **cells: str) -> Edit:
+    return lambda rows: rows[table].append(cells)
+
+
+def both(*edits: Edit) -> Edit:
+    return lambda rows: [edit(rows) for edit in edits]
+
+
+RETEST = {
+    "test_id": "T9", "control_id": "A-G1", "period": "2026-H1", "kind": "operation", "procedure": "Again.",
+    "sample_size": "5", "deviations": "1", "systematic": "no", "tested_by": "Audit", "tested_on": "2026-06-20",
+    "evidence": "E-9", "retest_of": "T3",
+}  # fmt: skip
+DETECTIVE = both(control(0, kind="detective"), control(1, kind="corrective"))
+SUBSERVICE = control(0, performed_by="subservice", subservice_id="SUB-1")
+CASES: list[tuple[str, str, Edit]] = [
+    (
+        "objective-without-risk",
+        "A-CO2",
+        add("control_objectives", objective_id="A-CO2", unit_id="alpha", process="P", statement="S"),
+    ),
+    (
+        "risk-unrated",
+        "B-R1",
+        lambda rows: rows["ratings"][3].update(likelihood="", impact="", rationale="", rated_by="", rated_on=""),
+    ),
+    ("risk-without-control", "B-R1", lambda rows: rows["risk_controls"].pop()),
+    ("risk-without-key-control", "B-R1", control(3, key="no")),
+    ("nothing-prevents", "A-R1", DETECTIVE),
+    ("breach-untreated", "B-R1", control(3, documentation="")),
+    ("acceptance-expired", "A-R1", risk(0, **{**ACCEPTED, "accepted_until": "2026-06-29"})),
+    ("accepted-by-owner", "A-R1", risk(0, **{**ACCEPTED, "accepted_by": "R. Owner"})),
+    ("control-without-risk", "A-C1", lambda rows: rows["risk_controls"].pop(0)),
+    ("control-undocumented", "A-C1", control(0, documentation="")),
+    ("key-control-design", "A-C1", control(0, design="partially_effective")),
+    ("key-control-untested", "A-C1", lambda rows: rows["control_tests"].pop(0)),
+    ("key-control-failed", "A-G1", a_test(2, deviations="4")),
+    ("under-sampled", "A-C1", control(0, frequency="daily")),
+    ("automated-without-itgc", "A-C1", control(0, nature="automated")),
+    ("cuec-thin", "A-C1", control(0, performed_by="user_entity")),
+    ("subservice-unnamed", "A-C1", control(0, performed_by="subservice")),
+    ("subservice-misplaced", "A-C1", control(0, subservice_id="SUB-1")),
+    (
+        "subservice-report",
+        "A-C1",
+        both(SUBSERVICE, lambda rows: rows["subservice_organisations"][0].update(report_to="2026-03-31")),
+    ),
+    ("subservice-unreviewed", "A-C1", SUBSERVICE),
+    ("self-tested", "T1", a_test(0, tested_by="C. Owner")),
+    ("test-without-evidence", "T9", add("control_tests", **{**RETEST, "evidence": ""})),
+    ("test-before-period", "T1", a_test(0, tested_on="2025-12-31")),
+    ("deviation-without-deficiency", "A-C2", a_test(1, deviations="1")),
+    ("retest-failed", "T9", add("control_tests", **RETEST)),
+    ("deficiency-past-due", "D1", add("deficiencies", **{**DEFICIENCY, "due_on": "2026-06-29"})),
+    ("report-period-short", "alpha", lambda rows: rows["business_units"][0].update(report_from="2026-01-02")),
+    ("year-end-unbridged", "alpha", lambda rows: rows["business_units"][0].update(user_year_end="12-31")),
+    ("owner-untrained", "A-C1", lambda rows: rows["training"].clear()),
+    ("training-of-nobody", "TR1", lambda rows: rows["training"][0].update(person="C. Ovner")),
+    ("cuec-untold", "A-C1", control(0, performed_by="user_entity")),
+    ("scope-open", "Pay", lambda rows: rows["scoping"][0].update(auditors_ask="unsure")),
+    ("scope-without-objective", "Pay", lambda rows: rows["control_objectives"][0].update(process="Pay runs")),
+    ("report-unlike-scope", "alpha", lambda rows: rows["scoping"][0].update(auditors_ask="design")),
+]
+
+
+@pytest.mark.parametrize(("check", "row", "edit"), CASES, ids=[case[0] for case in CASES])
+def test_a_check_fires_on_what_it_names_and_only_then(tmp_path: Path, check: str, row: str, edit: Edit) -> None:
+    """The finding appears with the fault, at its row, and isn't there without it."""
+    assert (check, row) in found(tmp_path / "faulty", edit)
+    assert (check, row) not in found(tmp_path / "clean")
+
+
+def test_every_check_has_a_case() -> None:
+    """No check is added without a register that shows it; there are at least twenty."""
+    assert {case[0] for case in CASES} == set(CHECKS)
+    assert len(CHECKS) >= 20
+
+
+@pytest.mark.parametrize(
+    ("check", "row", "edit"),
+    [
+        ("acceptance-expired", "A-R1", risk(0, **{**ACCEPTED, "accepted_until": "2026-06-30"})),
+        ("deficiency-past-due", "D1", add("deficiencies", **{**DEFICIENCY, "due_on": "2026-06-30"})),
+        ("deficiency-past-due", "D1", add("deficiencies", **{**DEFICIENCY, "due_on": "2026-05-31", "closed_on": "2026-06-01"})),
+        ("breach-untreated", "B-R1", both(control(3, documentation=""), risk(2, **ACCEPTED))),
+        ("breach-untreated", "B-R1", both(control(3, documentation=""), add("deficiencies", **{**DEFICIENCY, "control_id": "B-C1"}))),
+        ("year-end-unbridged", "alpha", lambda rows: rows["business_units"][0].update(user_year_end="06-30")),
+        ("cuec-untold", "A-C1", control(0, performed_by="user_entity", communicated_in="Agreement")),
+        ("automated-without-itgc", "A-G1", control(2, nature="automated")),
+        ("report-period-short", "alpha", lambda rows: rows["business_units"][0].update(report_from="2026-01-01")),
+    ],
+)  # fmt: skip
+def test_a_check_is_silent_at_its_limit(tmp_path: Path, check: str, row: str, edit: Edit) -> None:
+    """Due today isn't past due; what is accepted or being mended isn't untreated; an ITGC needs no ITGC."""
+    assert (check, row) not in found(tmp_path, edit)
+
+
+def test_findings_look_from_the_day_they_are_asked_for() -> None:
+    """Later, more is past due; the graver findings come first."""
+    register = load(SAMPLE)
+    at_the_end, a_year_on = findings(register), findings(register, as_of=date(2027, 6, 30))
+    overdue = [[each for each in found if each.check == "deficiency-past-due"] for found in (at_the_end, a_year_on)]
+    assert len(overdue[0]) < len(overdue[1])
+    severities = [finding.severity for finding in at_the_end]
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+
+
+def test_a_register_without_ratings_still_has_its_matrix_checked(tmp_path: Path) -> None:
+    """Before the first workshop there is no period, and no crash."""
+    assert found(tmp_path, lambda rows: rows["ratings"].clear()) == set()
+
+
+def test_a_units_page_lists_its_own_findings_only(tmp_path: Path) -> None:
+    """Each unit mends its own."""
+    folder = write_register(tmp_path, both(control(0, documentation=""), control(3, documentation="")))
+    view = unit.findings(open_unit("beta", data_dir=str(folder))).as_json()
+    assert "B-C1" in {row[0] for row in view["rows"]}
+    assert not {row[0] for row in view["rows"]} & {"A-C1", "T1"}
+    assert "Document it" in display.render(view)
+
+
+def test_a_finding_reads_as_a_sentence() -> None:
+    """Severity, row, what, and what to do."""
+    finding = Finding("error", "self-tested", "alpha", "T1", "A-C1 was tested by its owner", "Test it again.")
+    assert str(finding) == "error: T1: A-C1 was tested by its owner (self-tested). Test it again."

@@ -1,0 +1,203 @@
+"""Sample sizes by control, and the items that are drawn."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from register_files import SAMPLE, write_register
+
+from riskcalc.assessment.sample_plans import plan
+from riskcalc.assessment.sample_selection import in_time, read_population, select
+from riskcalc.cli.main import main
+from riskcalc.errors import RegisterError
+from riskcalc.register.register import load
+
+
+@pytest.fixture
+def population(tmp_path: Path) -> Path:
+    """120 items over six months, not in the order of their dates."""
+    path = tmp_path / "items.csv"
+    items = [f"J{n},2026-{n % 6 + 1:02d}-{n % 28 + 1:02d}" for n in range(120)]
+    path.write_text("\n".join(["id,date", *items, ""]), "utf-8")
+    return path
+
+
+def drawn(*arguments: str) -> tuple[int, list[list[str]], str]:
+    result = CliRunner().invoke(main, ["plan", str(SAMPLE), "--control", "PAY-C02", *arguments])
+    return result.exit_code, list(csv.reader(result.stdout.splitlines())), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("frequency", "population", "size", "buys"),
+    [
+        ("annual", "", 1, "all 1: what is found is the rate"),
+        ("quarterly", "", 2, "all 2: what is found is the rate"),
+        (
+            "monthly",
+            "",
+            2,
+            "2 without deviation: at 90 % confidence at most 50.0 % deviate (hypergeometric, population 6)",
+        ),
+        ("many_a_day", "", 25, "25 without deviation: at 90 % confidence at most 8.8 % deviate (binomial)"),
+        ("daily", "10", 10, "all 10: what is found is the rate"),
+        ("ad_hoc", "", 22, "22 without deviation: at 90 % confidence at most 9.9 % deviate (binomial)"),
+        (
+            "ad_hoc",
+            "12",
+            8,
+            "8 without deviation: at 90 % confidence at most 8.3 % deviate (hypergeometric, population 12)",
+        ),
+        ("ad_hoc", "1", 1, "all 1: what is found is the rate"),
+    ],
+)
+def test_what_a_planned_size_buys(tmp_path: Path, frequency: str, population: str, size: int, buys: str) -> None:
+    """By frequency, never more than there is to test, and always with the model that says what it shows."""
+
+    def edit(rows: dict[str, list[dict[str, str]]]) -> None:
+        rows["controls"][0]["frequency"] = frequency
+        rows["control_tests"][0].update(population=population, sample_size="1")
+
+    planned = {each.control_id: each for each in plan(load(write_register(tmp_path, edit)))}["A-C1"]
+    assert (planned.size, planned.buys) == (size, buys)
+
+
+def test_controls_that_others_perform_are_not_planned_for() -> None:
+    """User entities' and subservice organisations' controls aren't ours to test."""
+    planned = {each.control_id for each in plan(load(SAMPLE))}
+    controls = load(SAMPLE).controls
+    assert planned == set(controls.loc[controls["performed_by"] == "own", "control_id"])
+
+
+def test_the_same_population_gives_the_same_items(population: Path) -> None:
+    """An auditor with the file gets the same sample; with one item more it is another draw."""
+    once, again = drawn("--population", str(population)), drawn("--population", str(population))
+    assert once == again
+    assert once[0] == 0
+    assert [row[1] for row in once[1][1:]] != []
+    population.write_text(population.read_text("utf-8") + "J120,2026-06-30\n", "utf-8")
+    assert drawn("--population", str(population))[1] != once[1]
+
+
+def test_the_draw_is_fixed_for_good(population: Path) -> None:
+    """No version of anything may change whom an auditor picks: these items were drawn once and for all."""
+    items = read_population(population)
+    order = in_time(items, "date")
+    assert [items.items[position][0] for position in select(order, 4, items.sha256)] == ["J114", "J55", "J3", "J83"]
+
+
+def test_a_sample_is_spread_over_the_period_by_its_dates(population: Path) -> None:
+    """Six items of six months with 20 each: one from every month."""
+    _, rows, _ = drawn("--population", str(population), "--date-column", "date", "--size", "6")
+    assert [row[2][:7] for row in rows[1:]] == [f"2026-0{month}" for month in range(1, 7)]
+
+
+def test_a_drawn_item_names_its_line(population: Path) -> None:
+    """The line number leads back to the item in the population file."""
+    lines = population.read_text("utf-8").splitlines()
+    _, rows, _ = drawn("--population", str(population))
+    assert len(rows) == 16
+    assert all(lines[int(row[0]) - 1] == ",".join(row[1:]) for row in rows[1:])
+
+
+def test_the_items_go_to_a_file_on_request(population: Path, tmp_path: Path) -> None:
+    """What was drawn can be filed as evidence."""
+    out = tmp_path / "sample.csv"
+    code, rows, said = drawn("--population", str(population), "--out", str(out))
+    assert (code, rows) == (0, [])
+    assert len(out.read_text("utf-8").splitlines()) == 16
+    assert "15 of 120 items drawn, seed " in said
+
+
+@given(st.integers(1, 300), st.integers(1, 80), st.text(max_size=5))
+def test_every_draw_has_the_size_and_no_item_twice(total: int, size: int, seed: str) -> None:
+    """As many as asked for, or all there are; each at most once, in the order of the population."""
+    chosen = select(range(total), size, seed)
+    assert len(chosen) == min(size, total)
+    assert chosen == sorted(set(chosen))
+
+
+def test_every_item_can_be_drawn() -> None:
+    """Over many seeds each of ten items comes up about equally often: 3 of 10, 2,000 times, is 600 each."""
+    counts = [0] * 10
+    for seed in range(2000):
+        for item in select(range(10), 3, str(seed)):
+            counts[item] += 1
+    assert min(counts) > 440
+    assert max(counts) < 740
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        (b"id,date\n", [], "has no items"),
+        (b"", [], "has no items"),
+        (b"id,date\n1,2026-01-01\n2\n", [], ":3: 1 cells, but the header has 2 columns"),
+        (b"id\n\xff\n", [], "can't be read as CSV in UTF-8"),
+        (
+            b"id,date\n1,1.1.2026\n",
+            ["--date-column", "date"],
+            "column 'date': '1.1.2026': allowed: a date as YYYY-MM-DD",
+        ),
+        (b"id,date\n1,2026-01-01\n", ["--date-column", "day"], "column 'day': unknown column; there are: id, date"),
+    ],
+)
+def test_a_population_that_cannot_be_drawn_from_is_refused(
+    tmp_path: Path, content: bytes, arguments: list[str], message: str
+) -> None:
+    """File, line and value; exit code 2."""
+    path = tmp_path / "items.csv"
+    path.write_bytes(content)
+    code, _, said = drawn("--population", str(path), *arguments)
+    assert code == 2
+    assert message in said
+    assert "items.csv" in said
+
+
+def test_a_missing_population_is_named(tmp_path: Path) -> None:
+    """No traceback for a path mistyped."""
+    with pytest.raises(RegisterError, match=r"nothing\.csv: can't be read: No such file"):
+        read_population(tmp_path / "nothing.csv")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--control", "PAY-C02"], "give both --control and --population"),
+        (["--unit", "nobody"], "There is no business unit 'nobody'"),
+        (
+            ["--control", "PAY-C99", "--population", str(SAMPLE / "risks.csv")],
+            "No sample is planned for control 'PAY-C99'",
+        ),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(arguments: list[str], message: str) -> None:
+    """With what there is instead; exit code 2."""
+    result = CliRunner().invoke(main, ["plan", str(SAMPLE), *arguments])
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_plan_prints_a_line_for_every_control_and_json_for_machines() -> None:
+    """Both ways say the same."""
+    text = CliRunner().invoke(main, ["plan", str(SAMPLE), "--unit", "loans"]).output
+    values = json.loads(CliRunner().invoke(main, ["plan", str(SAMPLE), "--unit", "loans", "--json"]).output)
+    assert {value["unit_id"] for value in values} == {"loans"}
+    assert [line.split()[1] for line in text.splitlines()[:-1]] == [value["control_id"] for value in values]
+
+
+def test_a_drawn_item_is_no_formula_in_a_spreadsheet(small: Path, tmp_path: Path) -> None:
+    """Testers open the drawn items in Excel: what somebody wrote into the system they come from isn't worked out there."""
+    population = tmp_path / "population.csv"
+    population.write_text('item,amount\n"=HYPERLINK(""x"")",-12.50\n＝1,+3\n@x,"\t=1"\n', "utf-8")
+    result = CliRunner().invoke(
+        main, ["plan", str(small), "--control", "A-C1", "--population", str(population), "--size", "3"]
+    )
+    rows = list(csv.reader(result.stdout.splitlines()))[1:]
+    assert sorted(row[1] for row in rows) == ['\'=HYPERLINK("x")', "'@x", "'＝1"]
+    assert sorted(row[2] for row in rows) == ["'\t=1", "+3", "-12.50"]

@@ -1,0 +1,94 @@
+"""The command line, as it is typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from register_files import replace_in
+
+from riskcalc.cli.main import main
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, list(arguments))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_help_shows_examples(command: str) -> None:
+    """Every command's help ends with lines that can be typed."""
+    code, said = invoke(command, "--help")
+    assert code == 0
+    assert f"  riskcalc {command} " in said.partition("Examples:")[2]
+
+
+def test_check_says_that_all_is_well(small: Path) -> None:
+    """What was read, so that an empty folder isn't mistaken for a good one."""
+    code, said = invoke("check", str(small))
+    assert (code, said.splitlines()[-1]) == (0, f"{small}: no problems; 7 findings; 2 units, 3 risks, 4 controls.")
+
+
+def test_check_prints_all_problems_and_exits_2(small: Path) -> None:
+    """File, line, column, value and what is allowed, for each."""
+    replace_in(small / "risk_controls.csv", "A-R1,A-C1,likelihood,0.5", "A-R9,A-C1,likelihood,1.5")
+    replace_in(small / "mappings.csv", "A-G1", "A-G9")
+    code, said = invoke("check", str(small))
+    assert code == 2
+    assert said.splitlines()[1:] == [
+        "mappings.csv:2: column 'control_id': 'A-G9': is not in controls.csv; there are: A-C1, A-C2, A-G1, B-C1",
+        "risk_controls.csv:2: column 'coverage': '1.5': allowed: a number from 0 to 1, such as 0.8",
+        "risk_controls.csv:2: column 'risk_id': 'A-R9': is not in risks.csv; there are: A-R1, A-R2, B-R1",
+    ]
+
+
+def test_check_as_json_gives_each_problem_its_place(small: Path) -> None:
+    """For machines: the same, as values."""
+    replace_in(small / "mappings.csv", "A-G1", "A-G9")
+    code, said = invoke("check", str(small), "--json")
+    assert code == 2
+    [problem] = json.loads(said)["problems"]
+    assert (problem["file"], problem["line"], problem["column"], problem["value"]) == (
+        "mappings.csv",
+        2,
+        "control_id",
+        "A-G9",
+    )
+    assert "A-C1, A-C2, A-G1, B-C1" in problem["allowed"]
+
+
+def test_check_tells_what_is_wrong_with_the_matrix(small: Path) -> None:
+    """A finding is printed and costs nothing; with --strict it fails the check."""
+    replace_in(
+        small / "methodology.toml",
+        '["Low", "Low", "Low", "Medium", "High"]',
+        '["High", "Low", "Low", "Medium", "High"]',
+    )
+    code, said = invoke("check", str(small))
+    assert code == 0
+    assert "methodology.toml: not monotone: Rare x Negligible is High, Rare x Minor is Low" in said
+    assert invoke("check", str(small), "--strict")[0] == 1
+    checks = {finding["check"]: finding for finding in json.loads(invoke("check", str(small), "--json")[1])["findings"]}
+    assert checks["matrix"]["severity"] == "warning"
+    assert checks["risk-without-control"]["row"] == "A-R2"
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_folder_that_is_not_there_is_bad_input(command: str, tmp_path: Path) -> None:
+    """No traceback for a path mistyped, exit code 2."""
+    code, said = invoke(command, str(tmp_path / "nowhere"))
+    assert code == 2
+    assert "There is no folder" in said
+    assert "Traceback" not in said
+
+
+def test_run_refuses_a_register_with_problems_and_writes_nothing(small: Path, tmp_path: Path) -> None:
+    """Nothing ran: exit code 2, no output folder."""
+    replace_in(small / "mappings.csv", "A-G1", "A-G9")
+    code, said = invoke("run", str(small), "--out", str(tmp_path / "out"))
+    assert code == 2
+    assert "mappings.csv:2" in said
+    assert not (tmp_path / "out").exists()

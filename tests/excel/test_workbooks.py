@@ -1,0 +1,316 @@
+"""The template and the export: what people find in the workbook, and that other programs open it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from click.testing import CliRunner
+from register_files import Rows, write_register
+from workbook_files import repack
+
+import riskcalc
+from riskcalc.cli.main import main
+from riskcalc.errors import RegisterError
+from riskcalc.excel import commands
+from riskcalc.register.tables import TABLES
+
+SOFFICE = shutil.which("soffice")
+needs_soffice = pytest.mark.skipif(
+    SOFFICE is None and not os.environ.get("RISKCALC_SOFFICE_REQUIRED"),
+    reason="soffice (libreoffice-calc) is not installed",
+)
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["excel", *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def saved(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def converted(path: Path, to: str = "xlsx") -> Path:
+    """A workbook as headless LibreOffice saves it, which works out the formulas that have no value."""
+    folder = path.parent / f"converted-{to}"
+    profile = f"-env:UserInstallation=file://{path.parent}/profile"
+    command = [str(SOFFICE), profile, "--headless", "--convert-to", to, "--outdir", str(folder), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True)
+    assert "Error" not in done.stderr, done.stderr
+    return folder / f"{path.stem}.{to}"
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, sample: riskcalc.Register) -> Path:
+    """The sample's export."""
+    return saved(tmp_path_factory.mktemp("export") / "board.xlsx", commands.export(str(sample.source)))
+
+
+# --- the template ---
+
+
+def test_the_template_is_an_empty_register(tmp_path: Path) -> None:
+    """What comes out of the box reads without a problem, and has a sheet per table."""
+    path = saved(tmp_path / "new.xlsx", commands.template())
+    register = riskcalc.load(path)
+    assert (len(register.risks), register.periods) == (0, ())
+    assert openpyxl.load_workbook(path).sheetnames == ["instructions", "methodology", *TABLES, "lists"]
+
+
+def test_the_template_offers_what_the_methodology_sets(tmp_path: Path) -> None:
+    """Ratings come with their names, levels and frequencies as lists, ids from the other sheets."""
+    book = openpyxl.load_workbook(saved(tmp_path / "new.xlsx", commands.template()))
+    rules = {
+        (sheet, str(rule.sqref).partition(":")[0]): rule
+        for sheet in TABLES
+        for rule in book[sheet].data_validations.dataValidation
+    }
+    likelihood = rules["ratings", "C2"]
+    assert (likelihood.promptTitle, likelihood.prompt[:24]) == ("likelihood", "1 Rare; 2 Unlikely; 3 Po")
+
+    def offered(rule: Any) -> list[str]:
+        sheet, cells = rule.formula1.split("!")
+        return [row[0].value for row in book[sheet][cells.replace("$", "")]]
+
+    assert offered(likelihood) == ["1", "2", "3", "4", "5"]
+    assert offered(rules["business_units", "H2"]) == ["Low", "Medium", "High", "Critical"]
+    assert offered(rules["controls", "H2"])[:2] == ["annual", "quarterly"]
+    assert rules["risks", "C2"].formula1 == "control_objectives!$A$2:$A$5000"
+    definitions = [cell.value for row in book["lists"] for cell in row]
+    assert "Possible: Has happened here; expect it about once in four years." in definitions
+
+
+def test_every_column_of_the_template_says_what_it_takes(tmp_path: Path) -> None:
+    """A note on each name; the first row stays in sight; cells are texts, so that 007 stays 007."""
+    book = openpyxl.load_workbook(saved(tmp_path / "new.xlsx", commands.template()))
+    for name in TABLES:
+        sheet = book[name]
+        assert [cell.value for cell in sheet[1]] == list(TABLES[name].model_fields)
+        assert all(cell.comment and cell.value in cell.comment.text for cell in sheet[1])
+        assert (sheet.freeze_panes, sheet.column_dimensions["A"].number_format) == ("B2", "@")
+    assert "One of: mitigate, accept, transfer, avoid." in book["risks"]["I1"].comment.text
+    assert (
+        book["risk_controls"]["D1"].comment.text == "coverage: required.\nAllowed: a number from 0 to 1, such as 0.8."
+    )
+    assert book["ratings"]["C1"].comment.text.startswith("likelihood: may be blank.")
+
+
+def test_the_template_takes_the_methodology_of_another_register(small: Path, tmp_path: Path) -> None:
+    """Whose scales are other ones offers those."""
+    text = (small / "methodology.toml").read_text("utf-8").replace('"Medium"', '"Middling"')
+    (small / "methodology.toml").write_text(text, "utf-8")
+    path = saved(tmp_path / "new.xlsx", commands.template(str(small)))
+    assert "Middling" in [cell.value for row in openpyxl.load_workbook(path)["lists"] for cell in row]
+
+
+# --- the export ---
+
+
+def test_the_export_is_the_register_again(exported: Path, sample: riskcalc.Register) -> None:
+    """The results beside it change nothing of what is read."""
+    assert riskcalc.load(exported).fingerprint() == sample.fingerprint()
+
+
+def test_the_same_register_gives_the_same_bytes(small: Path) -> None:
+    """No time of writing is in the file: whoever compares two exports sees what changed in the register only."""
+    assert commands.export(str(small)) == commands.export(str(small))
+
+
+def hostile(rows: Rows) -> None:
+    texts = [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\tx",
+        "a\r\nb",
+        "＝1+1",
+        "＠x",
+        "#N/A",
+        "_x000D_",
+        "=HYPERLINK(1)",
+        "'quoted",
+        " lead",
+        "TRUE",
+        "1E5",
+    ]
+    first = rows["control_objectives"][0]
+    rows["control_objectives"].extend(
+        {**first, "objective_id": f"O{place}", "statement": text, "process": text} for place, text in enumerate(texts)
+    )
+
+
+def test_text_that_looks_like_a_formula_stays_text(tmp_path: Path) -> None:
+    """Nothing that somebody wrote into the register is ever worked out by a spreadsheet."""
+    folder = write_register(tmp_path / "data", hostile)
+    path = saved(tmp_path / "out.xlsx", commands.export(str(folder)))
+    assert riskcalc.load(path).fingerprint() == riskcalc.load(folder).fingerprint()
+    book = openpyxl.load_workbook(path)
+    for sheet in [*TABLES, "methodology", "results control matrix"]:
+        assert {cell.data_type for row in book[sheet] for cell in row} <= {"s", "inlineStr", "n"}
+    assert [cell.quotePrefix for cell in book["control_objectives"]["D"][3:7]] == [True] * 4
+
+
+def test_a_text_too_long_for_a_cell_is_refused_by_its_place(tmp_path: Path) -> None:
+    """A spreadsheet would cut it off; the export says where it stands instead."""
+    folder = write_register(tmp_path / "data", lambda rows: rows["risks"][1].update(description="😀" * 16_384))
+    with pytest.raises(RegisterError, match=r"risks\.csv:3: column 'description'.*more than the 32,767 characters"):
+        commands.export(str(folder))
+    write_register(tmp_path / "data", lambda rows: rows["risks"][1].update(description="x" * 32_767))
+    path = saved(tmp_path / "out.xlsx", commands.export(str(folder)))
+    assert len(riskcalc.load(path).risks["description"].iloc[1]) == 32_767
+
+
+def test_the_matrices_have_the_methodologys_colours(exported: Path, sample: riskcalc.Register) -> None:
+    """As on the page: each cell in the colour of its level, the risks in their cells, worst rating on top."""
+    sheet = openpyxl.load_workbook(exported)["results matrices"]
+    inherent = next(row for row in range(1, 9) if str(sheet.cell(row, 1).value).startswith("Inherent"))
+    top = sheet.cell(inherent + 1, 6)
+    assert sheet.cell(inherent + 1, 1).value == "5 Almost certain"
+    assert top.fill.fgColor.rgb[2:] == sample.methodology.matrix.levels[-1].colour.removeprefix("#")
+    held = "\n".join(str(cell.value) for row in sheet.iter_rows(inherent + 1, inherent + 5) for cell in row)
+    scores = riskcalc.score(sample)
+    assert all(risk in held for risk in scores[scores["likelihood"].notna()]["risk_id"])
+
+
+def scores_in(path: Path) -> dict[str, list[Any]]:
+    rows = openpyxl.load_workbook(path, data_only=True)["results risks"].iter_rows(min_row=2, values_only=True)
+    return {str(row[1]): list(row[9:20]) for row in rows}
+
+
+def differing(register: riskcalc.Register, shown: dict[str, list[Any]]) -> list[str]:
+    """The rated risks whose scores, levels or breach aren't those of the register."""
+    names = ["inherent_score", "inherent_level"]
+    names += [f"{view}_{what}" for view in ("claimed", "earned") for what in ("likelihood", "impact", "score", "level")]
+    found = []
+    for row in riskcalc.score(register).dropna(subset="likelihood").to_dict("records"):
+        wanted = [*(row[name] for name in names), "yes" if row["breach"] else "no"]
+        pairs = zip(wanted, shown[row["risk_id"]], strict=True)
+        if not all(one == (pytest.approx(other) if isinstance(one, float) else other) for one, other in pairs):
+            found.append(row["risk_id"])
+    return found
+
+
+def test_scores_are_formulas_with_their_values(exported: Path, sample: riskcalc.Register) -> None:
+    """A viewer that works nothing out shows the scores of the page; a spreadsheet finds formulas."""
+    assert differing(sample, scores_in(exported)) == []
+    sheet = openpyxl.load_workbook(exported)["results risks"]
+    assert (sheet["J2"].value, sheet["N2"].value) == ("=H2*I2", "=L2*M2")
+
+
+@needs_soffice
+def test_formulas_worked_out_elsewhere_give_the_pages_scores(
+    exported: Path, sample: riskcalc.Register, tmp_path: Path
+) -> None:
+    """With their stored values taken away, LibreOffice works every score, level and breach out as the page has it."""
+    bare = saved(tmp_path / "bare.xlsx", exported.read_bytes())
+    with zipfile.ZipFile(bare) as archive:
+        parts = {
+            name: archive.read(name).decode()
+            for name in archive.namelist()
+            if "worksheets/sheet" in name and name.endswith(".xml")
+        }
+    stripped = {
+        name.replace("/", "__").replace(".", "_dot_"): re.sub(r"(</f>)<v>[^<]*</v>", r"\1", text)
+        for name, text in parts.items()
+    }
+    assert scores_in(repack(bare, **stripped))["PAY-R01"][0] is None
+    assert differing(sample, scores_in(converted(bare))) == []
+
+
+@needs_soffice
+def test_libreoffice_keeps_every_text_as_it_was(tmp_path: Path) -> None:
+    """A workbook that somebody opens and saves in LibreOffice is the same register, hostile text and all.
+
+    But for one: LibreOffice itself makes one line break of a carriage return and a line feed.
+    """
+    folder = write_register(tmp_path / "data", hostile)
+    file = folder / "control_objectives.csv"
+    file.write_bytes(file.read_bytes().replace(b"a\r\nb", b"a\rb"))
+    path = saved(tmp_path / "out.xlsx", commands.export(str(folder)))
+    assert riskcalc.load(converted(path)).fingerprint() == riskcalc.load(folder).fingerprint()
+
+
+@needs_soffice
+def test_libreoffice_opens_the_template(tmp_path: Path) -> None:
+    """The empty workbook, with its lists and notes, comes through LibreOffice as it was."""
+    path = converted(saved(tmp_path / "new.xlsx", commands.template()))
+    assert len(riskcalc.load(path).risks) == 0
+    rules = openpyxl.load_workbook(path)["ratings"].data_validations.dataValidation
+    assert any("lists" in str(rule.formula1) for rule in rules)
+
+
+def test_the_chain_from_objective_to_deficiency_is_one_table(exported: Path, sample: riskcalc.Register) -> None:
+    """An auditor follows an objective to its risks, controls, tests, conclusions and deficiencies in one row each."""
+    rows = list(openpyxl.load_workbook(exported)["results control matrix"].iter_rows(values_only=True))
+    chains = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+    assert {chain["objective_id"] for chain in chains} == set(sample.control_objectives["objective_id"])
+    assert {chain["risk_id"] for chain in chains} - {None} == set(sample.risks["risk_id"])
+    found = next(chain for chain in chains if chain["control_id"] == "PAY-C03")
+    assert found["deficiency"].startswith("The call-back before a change of bank details")
+    assert {chain["documentation"] for chain in chains if chain["control_id"] == "PAY-C03"} == {None}
+
+
+def test_sampling_and_gaps_are_in_the_workbook(exported: Path) -> None:
+    """Planned sizes with what they show, and what is missing with owner and due date."""
+    book = openpyxl.load_workbook(exported, data_only=True)
+    planned = {row[1]: row for row in book["results sampling"].iter_rows(min_row=2, values_only=True)}
+    assert (planned["PAY-C01"][4], planned["PAY-C01"][5][:20]) == (25, "25 without deviation")
+    gaps = list(book["results gaps"].iter_rows(min_row=2, values_only=True))
+    assert any(gap[2] == "PAY-C03" and gap[4] == "is not documented" for gap in gaps)
+
+
+def test_unrated_risks_stay_visible_as_unrated(tmp_path: Path, small: Path) -> None:
+    """A risk without a rating has its row, and says so; it is neither 0 nor left out."""
+    shown = scores_in(saved(tmp_path / "out.xlsx", commands.export(str(small))))
+    assert shown["A-R2"] == ["unrated", *[None] * 10]
+
+
+# --- the commands ---
+
+
+def test_the_commands_write_and_never_overwrite_unasked(tmp_path: Path, small: Path) -> None:
+    """What was typed into a workbook isn't replaced by a second call."""
+    out = tmp_path / "out.xlsx"
+    assert invoke("template", str(out)) == (0, f"Wrote {out}.\n")
+    before = out.read_bytes()
+    code, said = invoke("export", str(out), str(small))
+    assert (code, "is there already; give --overwrite" in said, out.read_bytes() == before) == (2, True, True)
+    assert invoke("export", str(out), str(small), "--overwrite", "--as-of", "2026-06-30")[0] == 0
+    assert out.read_bytes() != before
+    assert invoke("template", str(tmp_path / "out.xls"))[0] == 2
+
+
+def test_check_and_plan_take_a_workbook(tmp_path: Path, small: Path) -> None:
+    """Wherever a folder can be named, so can an .xlsx."""
+    path = saved(tmp_path / "out.xlsx", commands.export(str(small)))
+    result = CliRunner().invoke(main, ["check", str(path)])
+    assert (result.exit_code, result.output.splitlines()[-1]) == (
+        0,
+        f"{path}: no problems; 7 findings; 2 units, 3 risks, 4 controls.",
+    )
+    assert CliRunner().invoke(main, ["plan", str(path)]).exit_code == 0
+
+
+def test_a_run_of_a_workbook_gives_the_results_of_its_folder(tmp_path: Path) -> None:
+    """Whoever keeps the register in Excel gets the same pages' numbers."""
+    data = write_register(tmp_path / "data")
+    invoke("export", str(tmp_path / "register.xlsx"), str(data))
+    results = []
+    for source in (data, tmp_path / "register.xlsx"):
+        out = tmp_path / f"out-{source.name}"
+        command = [sys.executable, "-m", "riskcalc", "run", str(source), "--unit", "alpha", "--out", str(out)]
+        subprocess.run(command, check=True, capture_output=True)
+        results.append((out / "2026-H1" / "alpha.json").read_text("utf-8"))
+    assert results[0] == results[1]

@@ -1,0 +1,163 @@
+"""Views and charts: what a notebook displays, with everything a page needs to show without scripts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from register_files import Rows, write_register
+
+from riskcalc.assessment.opening import Assessment, open_unit
+from riskcalc.pages import charts, display, matrix
+
+NASTY = "<img src=x onerror=alert(1)> & </script> \"'{{ 7*7 }} %{x} <b>bold</b>"
+
+
+@pytest.fixture
+def unit(small: Any) -> Assessment:
+    return open_unit("alpha", data_dir=str(small))
+
+
+def said(figure: Any) -> dict[str, Any]:
+    return json.loads(figure.to_json())["layout"]["meta"]["riskcalc"]
+
+
+@pytest.mark.parametrize("draw", [charts.ranking, charts.levels_by_unit])
+def test_every_chart_says_what_to_see_and_carries_its_data(unit: Assessment, draw: Any) -> None:
+    """A chart without a sentence or a table would be lost to who can't run scripts."""
+    about = said(draw(unit.scores, unit.matrix))
+    assert about["title"]
+    assert "Unrated: A-R2." in about["summary"]
+    assert about["table"]["rows"]
+    assert display.render(about["table"]).count("<tr>") == len(about["table"]["rows"]) + 1
+
+
+def test_a_chart_of_unrated_risks_only_is_still_a_chart(unit: Assessment) -> None:
+    """A new unit has no ratings yet; its page must not fail."""
+    unrated = unit.scores[unit.scores["likelihood"].isna()]
+    assert "Unrated: A-R2." in said(charts.ranking(unrated, unit.matrix))["summary"]
+    assert "Unrated: A-R2." in matrix.heatmaps(unrated, unit.matrix).content["summary"]
+
+
+def held(view: display.View) -> list[dict[tuple[str, str], tuple[str, list[str], int]]]:
+    """By map, the level and the risks of every cell that holds one, by the names of its ratings."""
+    return [
+        {
+            (row["rating"][2:], column[2:]): (cell["level"], [one["text"] for one in cell["ids"]], cell["more"])
+            for row in each["rows"]
+            for column, cell in zip(each["columns"], row["cells"], strict=True)
+            if [one["text"] for one in cell["ids"]]
+        }
+        for each in view.content["maps"]
+    ]
+
+
+def test_heatmaps_put_each_risk_into_the_cell_of_its_level(unit: Assessment) -> None:
+    """A-R1: 5 x 4 inherent, about 1 x 2 claimed, about 2 x 3 earned; the unrated risk is in no cell, and said."""
+    shown = matrix.heatmaps(unit.scores, unit.matrix)
+    assert held(shown) == [
+        {("Almost certain", "Major"): ("Critical", ["A-R1"], 0)},
+        {("Rare", "Minor"): ("Low", ["A-R1"], 0)},
+        {("Unlikely", "Moderate"): ("Medium", ["A-R1"], 0)},
+    ]
+    assert shown.content["summary"] == (
+        "Of 1 rated risk, controls bring 1 to a lower level on the earned view. Unrated: A-R2."
+    )
+
+
+def test_a_crowded_cell_says_how_many_more_it_holds(unit: Assessment) -> None:
+    """More ids than fit become a number."""
+    risk = unit.scores.iloc[[0]]
+    crowd = risk.loc[risk.index.repeat(7)].assign(risk_id=[f"R{n}" for n in range(7)])
+    [(_, ids, more)] = held(matrix.heatmaps(crowd, unit.matrix))[0].values()
+    assert (ids, more) == (["R0", "R1", "R2", "R3"], 3)
+
+
+def test_every_cell_of_a_heatmap_names_its_level(unit: Assessment) -> None:
+    """Colour never speaks alone; axes and cells are read out by their headings."""
+    html = display.render(matrix.heatmaps(unit.scores, unit.matrix).as_json())
+    assert html.count('<span class="cell-level">') == 75
+    assert html.count('<th scope="row">') == 15
+    assert html.count('<th scope="col">') == 15
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (dict, [("A-R1", "newly outside appetite", "3 x 3 to 5 x 4")]),
+        (lambda rating: rating.update(likelihood="5", impact="4"), []),
+        (lambda rating: rating.update(likelihood="5", impact="5"), [("A-R1", "better", "5 x 5 to 5 x 4")]),
+    ],
+    ids=["worse", "the same", "better"],
+)
+def test_movement_tells_what_moved_since_the_period_before(tmp_path: Path, edit: Any, expected: Any) -> None:
+    """From cell to cell, past the appetite or back; what stands where it stood is counted only."""
+
+    def change(rows: Rows) -> None:
+        rows["business_units"][0]["appetite"] = "Low"
+        tests = [
+            {**test, "test_id": f"{test['test_id']}x", "period": "2025-H2", "tested_on": "2025-12-01"}
+            for test in rows["control_tests"]
+        ]
+        rows["control_tests"] += tests
+        rows["ratings"][0].update(rated_on="2025-12-20")
+        edit(rows["ratings"][0])
+
+    unit = open_unit("alpha", data_dir=str(write_register(tmp_path / "data", change)))
+    shown = matrix.movement(unit).content
+    assert [(row[0]["text"], row[2]["text"], row[3]) for row in shown["rows"]] == expected
+    assert shown["note"].startswith("1 risk stands" if expected else "2 risks stand")
+    first = open_unit("alpha", "2025-H2", str(tmp_path / "data"))
+    assert matrix.movement(first).content["text"].startswith("No earlier period is on record")
+
+
+def test_the_ranking_is_worst_first_and_leaves_no_risk_out_of_its_table(sample: Any) -> None:
+    """The chart draws the worst; the table has every rated risk in the same order."""
+    from riskcalc.assessment.scoring import score
+
+    scores = score(sample).assign(title="t")
+    figure = charts.ranking(scores, sample.methodology.matrix, most=5)
+    rows = said(figure)["table"]["rows"]
+    levels = [sample.methodology.level_names.index(row[-1]["text"]) for row in rows]
+    assert len(figure.data[0].x) == 5
+    assert len(rows) == scores["likelihood"].notna().sum()
+    assert levels == sorted(levels, reverse=True)
+
+
+@pytest.mark.parametrize("draw", [charts.ranking, charts.levels_by_unit])
+def test_register_text_never_reaches_plotly_as_markup(unit: Assessment, draw: Any) -> None:
+    """Plotly reads tags in labels; ours must arrive as text, also where an id or a unit's name is hostile."""
+    hostile = unit.scores.assign(risk_id=[f"{NASTY}{n}" for n in range(2)], title=NASTY, unit_id=NASTY)
+    figure = json.loads(draw(hostile, unit.matrix).to_json())
+    del figure["layout"]["meta"]
+    assert "<img" not in json.dumps(figure)
+    assert "<b>" not in json.dumps(figure)
+
+
+def test_register_text_is_escaped_in_tables_and_headings() -> None:
+    """Shown literally, whatever it is; a template in it is not run."""
+    for view in (
+        display.table(NASTY, [NASTY], [[{"text": NASTY, "note": NASTY}]], note=NASTY),
+        display.facts(NASTY, [(NASTY, NASTY, NASTY)]),
+        display.heading(NASTY, NASTY, NASTY, "bad", [NASTY]),
+    ):
+        html = display.render(view.as_json())
+        assert "<img" not in html
+        assert "&lt;img src=x onerror=alert(1)&gt;" in html
+        assert "{{ 7*7 }}" in html
+
+
+@pytest.mark.parametrize(
+    ("target", "href"), [("payroll.html", "payroll.html"), ("javascript:alert(1)", "#"), ("//evil.html", "#")]
+)
+def test_links_lead_only_to_pages_beside_this_one(target: str, href: str) -> None:
+    """A manifest that was tampered with can't send a reader elsewhere."""
+    html = display.render(display.table("t", ["a"], [[{"text": "x", "href": target}]]).as_json())
+    assert f'href="{href}"' in html
+
+
+def test_an_empty_table_says_so() -> None:
+    """No rows is an answer, too."""
+    assert "Nothing to list." in display.render(display.table("t", ["a", "b"], []).as_json())

@@ -1,0 +1,108 @@
+"""The page to mail, to print and to present: without scripts, as PDF with bookmarks, as picture, as slides."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chromium import skip_without
+from register_files import SAMPLE
+
+ROOT = Path(__file__).parents[2]
+UNIT = ("--unit", "payroll")
+
+skip_without()
+
+
+def run(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "riskcalc", "run", str(SAMPLE), "--out", str(out), *options]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One unit and the organisation in every format."""
+    out = tmp_path_factory.mktemp("formats")
+    done = run(out, *UNIT, "--static", "--pdf", "--png", "--pptx")
+    assert done.returncode == 0, done.stderr
+    return out / "2026-H1"
+
+
+@pytest.mark.parametrize("name", ["payroll", "index"])
+def test_the_page_for_mail_is_small_and_has_no_script(folder: Path, name: str) -> None:
+    """Under 400 kB, with every table of the page and the data of every chart, open."""
+    page, mailed = (folder / f"{name}{ending}" for ending in (".html", ".static.html"))
+    text = mailed.read_text("utf-8")
+    assert mailed.stat().st_size < 400_000
+    assert "<script" not in text
+    assert "script-src" not in text
+    assert text.count("<table") == page.read_text("utf-8").count("<table")
+    assert text.count("<details open>") == text.count("<figure") > 2
+
+
+@pytest.mark.parametrize("name", ["payroll", "index"])
+def test_the_pdf_has_bookmarks_page_numbers_and_the_classification(folder: Path, name: str) -> None:
+    """Every chapter can be jumped to; every sheet says which it is, and that it is confidential."""
+    from pypdf import PdfReader
+
+    read = PdfReader(io.BytesIO((folder / f"{name}.pdf").read_bytes()))
+
+    def titles(outline: list[object]) -> list[str]:
+        return [each for one in outline for each in (titles(one) if isinstance(one, list) else [one["/Title"]])]
+
+    chapters = titles(read.outline)
+    assert {"To be decided", "On the matrix", "What a year may cost", "Method and provenance"} <= set(chapters)
+    for number, sheet in enumerate(read.pages, 1):
+        told = sheet.extract_text()
+        assert f"Page {number} of {len(read.pages)}" in told
+        assert "Confidential" in told
+
+
+def test_the_picture_is_sharp_enough_for_a_slide(folder: Path) -> None:
+    """The heatmaps, at twice the pixels of a screen."""
+    header = (folder / "payroll.png").read_bytes()[:24]
+    assert header.startswith(b"\x89PNG")
+    assert int.from_bytes(header[16:20]) > 2000
+
+
+@pytest.mark.parametrize("name", ["payroll", "index"])
+def test_slides_hold_native_tables_and_charts(folder: Path, name: str) -> None:
+    """Nothing on them is a picture: numbers and words can be edited."""
+    from pptx import Presentation
+
+    slides = list(Presentation(io.BytesIO((folder / f"{name}.pptx").read_bytes())).slides)
+    assert len(slides) == 5
+    shapes = [shape for slide in slides for shape in slide.shapes]
+    assert sum(shape.has_table for shape in shapes) == 4
+    [chart] = [shape.chart for shape in shapes if shape.has_chart]
+    assert [series.name for series in chart.plots[0].series] == ["Inherent", "Claimed", "Earned"]
+    inherent, earned = (list(chart.plots[0].series)[n].values for n in (0, 2))
+    assert all(0 <= low <= high + 1e-9 <= 1 + 2e-9 for low, high in zip(earned, inherent, strict=True))
+    assert not any(shape.shape_type == 13 for shape in shapes), "13 is a picture"
+    assert "Confidential" in slides[0].shapes[0].text_frame.text + slides[0].shapes[1].text_frame.text
+
+
+def test_what_is_asked_for_later_is_made_and_what_is_not_any_more_is_kept(tmp_path: Path) -> None:
+    """A run that asks for one more format runs again; one that asks for fewer has nothing to do."""
+
+    def statuses(*options: str) -> tuple[str, set[str]]:
+        assert run(tmp_path, *UNIT, *options).returncode == 0
+        found = json.loads((tmp_path / "2026-H1/manifest.json").read_text("utf-8"))
+        [entry] = [unit for unit in found["units"] if unit["unit_id"] == "payroll"]
+        return entry["status"], {name.partition(".")[2] for name in entry["outputs"]}
+
+    assert statuses() == ("ok", {"html", "ipynb", "json"})
+    assert statuses("--static") == ("ok", {"html", "ipynb", "json", "static.html"})
+    assert statuses() == ("unchanged", {"html", "ipynb", "json", "static.html"})
+
+
+def test_a_picture_of_what_the_public_does_not_get_is_refused(tmp_path: Path) -> None:
+    """With a reason, before anything runs."""
+    done = run(tmp_path, "--audience", "public", "--png")
+    assert done.returncode == 2
+    assert "the public's pages have none" in done.stderr
+    assert not (tmp_path / "2026-H1").exists()

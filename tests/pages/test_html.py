@@ -1,0 +1,168 @@
+"""The page: from an executed notebook, safe whatever stands in it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from register_files import write_register
+
+from riskcalc.assessment.opening import open_unit
+from riskcalc.pages import charts, matrix
+from riskcalc.pages import unit as unit_page
+from riskcalc.pages.display import VIEW_MIME, Result, table
+from riskcalc.pages.html import PLOTLY_MIME, render_page
+
+NASTY = '<img src=x onerror="alert(1)"> </script><script>alert(2)</script> {{ 7*7 }} "'
+
+
+def notebook(*cells: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    return new_notebook(
+        cells=[new_markdown_cell("# For whoever runs this", metadata={"tags": ["notebook-only"]}), *cells]
+    )
+
+
+def showing(data: dict[str, object]) -> nbformat.NotebookNode:
+    return new_code_cell("secret_code()", outputs=[new_output("display_data", data)])
+
+
+@pytest.fixture
+def executed(tmp_path: Path) -> nbformat.NotebookNode:
+    """A notebook as a run leaves it, on a register whose every text is hostile."""
+
+    def hostile(rows: dict[str, list[dict[str, str]]]) -> None:
+        rows["business_units"][0].update(name=NASTY, service=NASTY, owner=NASTY, materiality_basis=NASTY)
+        for risk in rows["risks"]:
+            risk.update(title=NASTY, description=NASTY, owner=NASTY)
+        for rating in rows["ratings"]:
+            rating.update({"rationale": NASTY} if rating["likelihood"] else {})
+        for control in rows["controls"]:
+            control.update(title=NASTY, description=NASTY, owner=NASTY)
+
+    unit = open_unit("alpha", data_dir=str(write_register(tmp_path / "data", hostile)))
+    views = [unit_page.heading, unit_page.figures, unit_page.to_decide, unit_page.risks, unit_page.controls]
+    bundles = [view(unit)._repr_mimebundle_() for view in [*views, unit_page.provenance, unit_page.result]]
+    bundles.append(matrix.heatmaps(unit.scores, unit.matrix)._repr_mimebundle_())
+    figures = [draw(unit.scores, unit.matrix) for draw in (charts.ranking, charts.levels_by_unit)]
+    drawn = [{PLOTLY_MIME: json.loads(figure.to_json())} for figure in figures]
+    cells = [showing(bundle) for bundle in [*bundles, *drawn]]
+    return notebook(cells[0], new_markdown_cell("## A section\n\nWith *words*."), *cells[1:])
+
+
+def test_a_page_has_no_code_and_no_words_for_whoever_ran_it(executed: nbformat.NotebookNode) -> None:
+    """Readers see results."""
+    page = render_page(executed)
+    assert "secret_code" not in page
+    assert "For whoever runs this" not in page
+    assert "<em>words</em>" in page
+
+
+def test_a_page_has_one_h1_landmarks_and_named_figures(executed: nbformat.NotebookNode) -> None:
+    """The structure that assistive technology goes by."""
+    page = render_page(executed)
+    for element, number in (
+        ("<h1", 1),
+        ("<main", 1),
+        ("<nav", 1),
+        ("<h2", 1),
+        ("<section", 1),
+        ("<figure", 2),
+        ("<figcaption", 2),
+    ):
+        assert page.count(element) == number, element
+    assert page.startswith('<!doctype html>\n<html lang="en">')
+
+
+def test_register_text_is_shown_literally_everywhere(executed: nbformat.NotebookNode) -> None:
+    """No tag and no script out of a register, in the text or in the charts' data."""
+    page = render_page(executed)
+    assert "<img src=x" not in page
+    assert "alert(2)</script>" not in page
+    assert page.count("&lt;img src=x onerror=") > 10
+
+
+def test_no_address_in_a_page_leads_to_the_network(executed: nbformat.NotebookNode) -> None:
+    """No src, href, import or url() points anywhere but into the page; the policy forbids the rest."""
+    page = render_page(executed)
+    own = re.sub(r'<script type="application/gzip".*?</script>', "", page, flags=re.S)
+    assert re.findall(r"""(?:src|href|action)\s*=\s*["'](?!#|data:)[^"']*["']""", own) == []
+    assert "url(" not in own
+    assert "@import" not in own
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    assert policy[1].startswith(
+        "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'sha256-"
+    )
+    assert "http" not in policy[1]
+
+
+def test_every_charts_data_is_there_as_a_table_without_scripts(executed: nbformat.NotebookNode) -> None:
+    """With scripts off, the details are open and hold the cells of the matrix."""
+    page = render_page(executed)
+    assert page.count("<details open>") == 2
+    assert "Almost certain" in re.sub(r"<script.*?</script>", "", page, flags=re.S)
+
+
+def test_the_same_notebook_gives_the_same_bytes(executed: nbformat.NotebookNode) -> None:
+    """A page carries no time and no random id."""
+    assert render_page(executed) == render_page(nbformat.from_dict(json.loads(json.dumps(executed))))
+
+
+def test_a_page_carries_only_the_scripts_it_needs() -> None:
+    """Without charts no plotly; a static one has none at all, and its policy allows none."""
+    book = notebook(showing(table("T", ["a"], [["b"]])._repr_mimebundle_()))
+    page, static = render_page(book), render_page(book, static=True)
+    assert "plotly" not in page
+    assert len(page) < 25_000
+    assert "<script" not in static
+    assert "script-src" not in static
+
+
+@pytest.mark.parametrize(
+    ("output", "shown", "absent"),
+    [
+        (new_output("display_data", {"text/html": "<b onclick=alert(1)>x</b>", "text/plain": "plain <i>"}), "plain &lt;i&gt;", "onclick"),
+        (new_output("display_data", {"image/svg+xml": "<svg onload=alert(1)>"}), "", "<svg"),
+        (new_output("display_data", {"text/markdown": "[x](javascript:alert(1))"}), "", "javascript:"),
+        (new_output("display_data", {"application/javascript": "alert(1)", "text/plain": "js"}), "js", "alert"),
+        (new_output("stream", text="printed <i>"), "printed &lt;i&gt;", "<i>"),
+        (new_output("error", ename="KeyError", evalue="<i>"), "KeyError: &lt;i&gt;", "<i>"),
+        (new_output("display_data", {"image/png": "aGk=\n"}), 'src="data:image/png;base64,aGk="', "\nimage"),
+        (new_output("display_data", dict(Result({"unit_id": "x1"})._repr_mimebundle_())), "", "x1"),
+    ],
+)  # fmt: skip
+def test_only_known_kinds_of_output_reach_a_page(output: nbformat.NotebookNode, shown: str, absent: str) -> None:
+    """Stored HTML, SVG and scripts don't; their plain text does."""
+    page = render_page(notebook(new_code_cell("x", outputs=[output])))
+    assert shown in page
+    assert absent not in page.partition("<main")[2]
+
+
+def test_markdown_is_rendered_without_raw_html() -> None:
+    """A notebook's own words are no way round the escaping."""
+    page = render_page(notebook(new_markdown_cell("<script>alert(1)</script> [x](javascript:alert(1))")))
+    assert "<script>alert" not in page
+    assert 'href="javascript:' not in page
+
+
+def test_a_view_is_rendered_from_its_data_not_from_stored_html() -> None:
+    """HTML that was tampered with in a notebook file is not used."""
+    bundle = {VIEW_MIME: table("Right", ["a"], []).as_json(), "text/html": "<h1>Wrong</h1>"}
+    page = render_page(notebook(showing(bundle)))
+    assert "Right" in page
+    assert "Wrong" not in page
+
+
+def test_jupyter_nbconvert_makes_the_same_page(executed: nbformat.NotebookNode, tmp_path: Path) -> None:
+    """`jupyter nbconvert --to riskcalc out.ipynb` works, as with any other format."""
+    source = tmp_path / "out.ipynb"
+    nbformat.write(executed, source)
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "riskcalc", str(source)]
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    assert (tmp_path / "out.html").read_text("utf-8") == render_page(nbformat.read(source, as_version=4))

@@ -1,0 +1,111 @@
+"""The pages in money: sentences, figures and charts say the same, and say it for odd units too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from register_files import Rows, write_register
+
+from riskcalc.assessment import annual_loss
+from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
+from riskcalc.pages import display, loss
+from riskcalc.pages.loss_charts import in_years, sentence
+
+
+def opened(folder: Path, *edits: Any, unit_id: str = "alpha") -> Assessment:
+    return open_unit(
+        unit_id, data_dir=str(write_register(folder / "data", lambda rows: [edit(rows) for edit in edits]))
+    )
+
+
+def about(figure: Any) -> dict[str, Any]:
+    found: dict[str, Any] = figure.layout.meta["riskcalc"]
+    return found
+
+
+def own(rows: Rows) -> None:
+    rows["risks"][0].update(frequency_per_year="2", loss_low="100000", loss_high="5000000")
+
+
+@pytest.mark.parametrize(
+    ("probability", "told"),
+    [(0, "in less than 1 year of 10,000"), (0.00012, "in 1 year of 8,333"), (0.07, "in 1 year of 14"),
+     (0.34, "in 1 year of 3"), (0.5, "in 5 years of 10"), (0.94, "in 9 years of 10"), (1, "in practically every year")],
+)  # fmt: skip
+def test_probabilities_are_said_in_years(probability: float, told: str) -> None:
+    """Leadership counts years, not decimals."""
+    assert in_years(probability) == told
+
+
+def test_the_headline_compares_earned_with_claimed(tmp_path: Path) -> None:
+    """What it is, and what it would be if every control operated as claimed."""
+    unit = opened(tmp_path, own)
+    earned, claimed = (unit.years[view].exceed(1_000_000) for view in ("earned", "claimed"))
+    assert earned > claimed
+    told = sentence(unit.years, 1_000_000)
+    assert told.startswith(f"I{in_years(earned)[1:]}, losses exceed materiality; it would be {in_years(claimed)} if")
+    assert about(loss.exceedance(unit))["summary"] == told
+
+
+def test_figures_and_table_agree_with_the_distribution(tmp_path: Path) -> None:
+    """The same numbers wherever they stand."""
+    unit = opened(tmp_path, own)
+    items = {item["label"]: item for item in loss.figures(unit).content["items"]}
+    assert items["Exceeds materiality"]["value"] == f"{unit.years['earned'].exceed(1e6):.1%}"
+    rows = {row[0]: row[1:] for row in loss.quantiles(unit).as_json()["rows"]}
+    assert rows["Expected"] == [f"{unit.years[view].mean:,.0f}" for view in ("inherent", "claimed", "earned")]
+    assert rows["1 year in 20 costs more than"][2] == f"{unit.years['earned'].var(0.95):,.0f}"
+    note = loss.quantiles(unit).as_json()["note"]
+    assert note.startswith("Losses of 1 risks as given for them, of 0 by the anchors")
+    assert "Not quantified: A-R2." in note
+
+
+def test_the_tornado_names_the_control_that_matters(tmp_path: Path) -> None:
+    """A-G1 holds A-C2 back; repairing it gains most."""
+    told = about(loss.tornado(opened(tmp_path, own)))
+    assert "Repairing A-G1 gains most" in told["summary"]
+    assert {row[0] for row in told["table"]["rows"]} == {"A-C1", "A-C2", "A-G1"}
+
+
+def test_anchors_move_the_headline_only_where_they_are_used(tmp_path: Path) -> None:
+    """With figures of its own the risk doesn't move; with anchors it does."""
+    still = [row[1] for row in loss.sensitivity(opened(tmp_path, own)).as_json()["rows"]]
+    assert len(set(still)) == 1
+    moved = {
+        row[0]: float(row[1].replace(",", "")) for row in loss.sensitivity(opened(tmp_path / "b")).as_json()["rows"]
+    }
+    assert moved["losses halved"] < moved["as they are"] < moved["frequencies doubled"]
+    assert moved["losses doubled"] == pytest.approx(2 * moved["as they are"], rel=1e-3)
+
+
+def test_a_unit_without_anything_quantified_has_its_chapter(tmp_path: Path) -> None:
+    """Unrated risks, no amounts: every view and chart is there, and says so."""
+
+    def unrated(rows: Rows) -> None:
+        rows["ratings"][1].update(likelihood="", impact="", rationale="", rated_by="", rated_on="")
+
+    unit = opened(tmp_path, unrated)
+    assert about(loss.contributions(unit))["summary"] == "Nothing is quantified."
+    assert about(loss.tornado(unit))["summary"].startswith("No control moves")
+    for view in (loss.figures(unit), loss.quantiles(unit), loss.sensitivity(unit)):
+        assert display.render(view.as_json())
+    assert about(loss.exceedance(unit))["summary"].startswith("In less than 1 year of 10,000")
+
+
+def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> None:
+    """Two currencies: with the rate a sum, without it a sentence."""
+    folder = write_register(tmp_path / "data")
+    portfolio = open_portfolio(data_dir=str(folder))
+    rows = about(loss.by_unit(portfolio))["table"]["rows"]
+    assert {row[0] for row in rows} == {"alpha", "beta"}
+    whole = annual_loss.year(annual_loss.model(portfolio.register, currency="EUR"), points=annual_loss.COARSE)
+    assert sum(float(row[2].replace(",", "")) for row in rows) == pytest.approx(whole.mean, abs=2)
+    told = about(loss.organisation(portfolio))["summary"]
+    assert told.startswith(f"1 year in 20 costs more than {whole.var(0.95):,.0f} EUR; it would be ")
+    text = (folder / "methodology.toml").read_text("utf-8").replace("GBP = 1.17\n", "")
+    (folder / "methodology.toml").write_text(text, "utf-8")
+    for refused in (loss.by_unit, loss.organisation):
+        [[cell]] = refused(open_portfolio(data_dir=str(folder))).as_json()["rows"]
+        assert "no exchange rate for GBP" in cell["text"]

@@ -1,0 +1,165 @@
+"""What the page says about readiness, tests and scope: the words a leader or an auditor would look for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from register_files import DEFICIENCY, Rows, write_register
+
+from riskcalc.assessment.opening import Assessment, open_unit
+from riskcalc.pages import charts, control_tests, display, readiness, scoping
+
+VIEWS = [
+    getattr(page, name)
+    for page, names in [
+        (readiness, ["figures", "objectives", "gap_list", "deficiencies", "together", "assertions", "components",
+                          "user_entities", "subservice", "training", "frameworks"]),
+        (control_tests, ["conclusions", "rounds", "sizes"]),
+        (scoping, ["proposal", "processes", "answers"]),
+    ]
+    for name in names
+]  # fmt: skip
+
+
+def opened(folder: Path, unit_id: str = "alpha", *edits: Any) -> Assessment:
+    return open_unit(
+        unit_id, data_dir=str(write_register(folder / "data", lambda rows: [edit(rows) for edit in edits]))
+    )
+
+
+def text(cell: Any) -> str:
+    return cell if isinstance(cell, str) else cell["text"] + " | ".join(["", cell["note"]] if cell.get("note") else "")
+
+
+def rows(view: display.View) -> list[list[str]]:
+    return [[text(cell) for cell in row] for row in view.as_json()["rows"]]
+
+
+def figure(view: display.View, label: str) -> tuple[str, str]:
+    return next((item["value"], item["note"]) for item in view.content["items"] if item["label"] == label)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: f"{view.__module__.partition('.')[2]}.{view.__name__}")
+@pytest.mark.parametrize("unit", ["payroll", "claims", "funds", "payments", "loans"])
+def test_every_view_of_every_unit_renders(sample: Any, unit: str, view: Any) -> None:
+    """Type 1 and Type 2, with and without gaps: no unit's page fails or shows a missing value as nan."""
+    html = display.render(view(open_unit(unit, data_dir=str(sample.source))).as_json())
+    assert not re.search(r"\b(nan|NaN|NaT|None)\b|<NA>|&lt;NA", html)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: f"{view.__module__.partition('.')[2]}.{view.__name__}")
+def test_a_unit_with_nothing_in_it_has_a_page(tmp_path: Path, view: Any) -> None:
+    """Before anything is known, every table is there and empty."""
+
+    def bare(rows: Rows) -> None:
+        for table in (
+            "control_objectives",
+            "risks",
+            "ratings",
+            "controls",
+            "risk_controls",
+            "control_tests",
+            "scoping",
+        ):
+            rows[table] = [row for row in rows[table] if "beta" not in row.values() and not _of_beta(row)]
+        rows["ratings"] = [row for row in rows["ratings"] if row["risk_id"] != "B-R1"]
+
+    assert display.render(view(opened(tmp_path, "beta", bare)).as_json())
+
+
+def _of_beta(row: dict[str, str]) -> bool:
+    return any(value.startswith("B-") for value in row.values())
+
+
+def test_the_figures_say_how_the_report_stands(tmp_path: Path) -> None:
+    """Outlook, gaps, length and the way to the clients' year-end."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][0].update(user_year_end="12-31", bridge_letter_until="2026-09-30")
+        rows["controls"][0]["documentation"] = ""
+
+    view = readiness.figures(opened(tmp_path, "alpha", edit))
+    assert figure(view, "Outlook, Type 2") == ("would be qualified", "0 of 1 objectives hold")
+    assert figure(view, "Report period") == ("181 days", "2026-01-01 to 2026-06-30; six months are expected")
+    days, note = figure(view, "To clients' year-end")
+    assert days == "184 days"
+    assert "bridge letter to 2026-09-30, 92 days uncovered" in note
+
+
+def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
+    """The candidate in an entity's words, and what it does to the SOC 1 report."""
+
+    def edit(rows: Rows) -> None:
+        rows["deficiencies"].append(dict(DEFICIENCY))
+        rows["control_tests"][0]["deviations"] = "1"
+        rows["risk_controls"].append({**rows["risk_controls"][0], "risk_id": "A-R2"})
+
+    [row] = rows(readiness.deficiencies(opened(tmp_path, "alpha", edit)))
+    assert row[0] == "D1"
+    assert row[2] == "significant deficiency"  # impact 4: up to 1.5 x materiality, of which A-C2 leaves 0.6
+    assert row[5] == "A-CO1 would be qualified | 1 of 5 deviated: reported with the tests' results"
+    assert row[3] == "121 days | due 2026-09-30"
+
+
+def test_gaps_past_due_are_told(tmp_path: Path) -> None:
+    """With the date, and how long they have been known."""
+
+    def edit(rows: Rows) -> None:
+        rows["controls"][0]["documentation"] = ""
+        rows["deficiencies"].append({**DEFICIENCY, "due_on": "2026-05-31"})
+
+    row = next(row for row in rows(readiness.gap_list(opened(tmp_path, "alpha", edit))) if row[0] == "A-C1")
+    assert row[4:] == ["A. Owner", "2026-05-31 | past due", "121 days"]
+
+
+def test_a_client_who_was_never_told_is_shown(tmp_path: Path) -> None:
+    """A CUEC without communication or confirmation."""
+    edit = lambda rows: rows["controls"][0].update(performed_by="user_entity")  # noqa: E731
+    [row] = rows(readiness.user_entities(opened(tmp_path, "alpha", edit)))
+    assert row[3:] == ["not told", "never"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "shown"),
+    [
+        ({}, ["Type 2, 2026-01-01 to 2026-06-30", "unmodified | exceptions: none", "none", "not reviewed"]),
+        ({"report_to": "2026-05-31"}, ["Type 2, 2026-01-01 to 2026-05-31", "unmodified | exceptions: none", "30 days", "not reviewed"]),
+        ({"method": "inclusive"}, ["Type 2, 2026-01-01 to 2026-06-30", "", "tested here", "not reviewed"]),
+        ({"report_type": "", "report_from": "", "report_to": "", "opinion": "", "exception": ""},
+         ["none received", "no report", "181 days", "not reviewed"]),
+    ],
+)  # fmt: skip
+def test_subservice_organisations_and_the_days_they_leave_uncovered(
+    tmp_path: Path, cells: dict[str, str], shown: list[str]
+) -> None:
+    """Carve-out and inclusive, with and without a report."""
+
+    def edit(rows: Rows) -> None:
+        rows["controls"][0].update(performed_by="subservice", subservice_id="SUB-1")
+        rows["subservice_organisations"][0].update(cells)
+
+    [row] = rows(readiness.subservice(opened(tmp_path, "alpha", edit)))
+    assert row[4:] == shown
+
+
+def test_the_chart_of_limits_says_what_is_still_possible(tmp_path: Path) -> None:
+    """Its sentence and its table hold what the marks show."""
+    unit = opened(tmp_path)
+    about = charts.deviation_limits(unit.controls, unit.tolerable_rate, unit.confidence).layout.meta["riskcalc"]
+    assert about["summary"].startswith("3 controls tested. More than the tolerable 10% could deviate at 2 of them")
+    assert [row[:4] for row in about["table"]["rows"]] == [
+        ["A-C1", "0 of 5", "0.0%", "36.9%"],
+        ["A-G1", "1 of 25", "4.0%", "14.7%"],
+        ["A-C2", "0 of 25", "0.0%", "8.8%"],
+    ]
+
+
+def test_the_proposal_is_held_against_the_plan(tmp_path: Path) -> None:
+    """What is planned isn't what the answers propose."""
+    edit = lambda rows: rows["scoping"][0].update(auditors_ask="design")  # noqa: E731
+    view = scoping.proposal(opened(tmp_path, "alpha", edit))
+    assert figure(view, "Proposed")[0] == "SOC 1 Type 1"
+    assert figure(view, "Planned") == ("SOC 1 Type 2", "not what the answers propose")

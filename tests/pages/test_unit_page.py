@@ -1,0 +1,179 @@
+"""The words and tables of a unit's page: what has to be decided, why, and how each number comes about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from register_files import SAMPLE, Rows, write_register
+
+from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
+from riskcalc.errors import UsageError
+from riskcalc.pages import charts, matrix, wording
+from riskcalc.pages import portfolio as portfolio_page
+from riskcalc.pages import unit as unit_page
+
+View = dict[str, Any]
+
+
+def opened(
+    folder: Path, unit_id: str = "alpha", edit: Callable[[Rows], object] | None = None, **choice: str
+) -> Assessment:
+    return open_unit(unit_id, data_dir=str(write_register(folder / "data", edit)), **choice)
+
+
+def column(view: View, name: str) -> list[Any]:
+    place = view["columns"].index(name)
+    return [row[place] if isinstance(row[place], str) else row[place]["text"] for row in view["rows"]]
+
+
+def test_the_verdict_says_whether_the_unit_is_inside_its_appetite(tmp_path: Path) -> None:
+    """Outside in words and number; an unrated risk keeps 'inside' from being a clean bill."""
+    undocumented = opened(tmp_path / "a", "beta", lambda rows: rows["controls"][3].update(documentation=""))
+    assert unit_page.heading(undocumented).content["verdict"].startswith("Outside appetite: 1 of 1 rated risks")
+    assert unit_page.heading(undocumented).content["tone"] == "bad"
+    with_unrated = unit_page.heading(opened(tmp_path / "b")).content
+    assert (with_unrated["tone"], "1 unrated: nothing can be said of it." in with_unrated["verdict"]) == ("open", True)
+    assert unit_page.heading(opened(tmp_path / "c", "beta")).content["tone"] == "good"
+
+
+def test_what_has_to_be_decided_comes_with_its_reason(tmp_path: Path) -> None:
+    """The control that hasn't earned what it claims is named; an unrated risk is on the list."""
+    view = unit_page.to_decide(
+        opened(tmp_path / "a", "beta", lambda rows: rows["controls"][3].update(documentation=""))
+    ).as_json()
+    assert column(view, "Row") == ["B-R1"]
+    assert column(view, "What keeps it up") == ["B-C1: not documented"]
+    unrated = unit_page.to_decide(opened(tmp_path / "b")).as_json()
+    assert "not rated in this period" in column(unrated, "What keeps it up")
+    assert set(column(unrated, "By when")) == {"no date agreed"}
+
+
+@pytest.mark.parametrize(
+    ("as_of", "note"),
+    [("2026-06-30", "by The board, until 2026-06-30"), ("2026-07-01", "by The board, ran out on 2026-06-30")],
+)
+def test_an_acceptance_says_by_whom_and_until_when(tmp_path: Path, as_of: str, note: str) -> None:
+    """And that it has run out, once it has."""
+
+    def edit(rows: Rows) -> None:
+        rows["controls"][3]["documentation"] = ""
+        rows["risks"][2].update(treatment="accept", accepted_by="The board", accepted_until="2026-06-30")
+
+    [row] = unit_page.to_decide(opened(tmp_path, "beta", edit, as_of=as_of)).as_json()["rows"]
+    assert row[-1] == {"text": "accept", "note": note}
+
+
+def test_a_reader_can_recompute_a_residual_from_the_page(tmp_path: Path) -> None:
+    """A-R1: 5 x 4; C1 takes 50 % of likelihood; C2 takes 80 % of both as claimed, 40 % as earned."""
+    rows = unit_page.score_lines(opened(tmp_path)).as_json()["rows"]
+    assert rows[0][:7] == [
+        "A-R1",
+        "",
+        "Wrong rates",
+        "5.00 x 4.00 = 20.00",
+        "",
+        "1.40 x 1.60 = 2.24",
+        "2.20 x 2.80 = 6.16",
+    ]
+    assert [row[1:7] for row in rows[1:]] == [
+        ["A-C1", "Control A-C1", "likelihood", "50%", "50%", "50%"],
+        ["A-C2", "Control A-C2", "both", "80%", "80%", "40%"],
+    ]
+
+
+def test_objectives_name_their_risks_and_their_worst_level(tmp_path: Path) -> None:
+    """An auditor reads by objective; one without risks says so."""
+    more = {"objective_id": "A-CO2", "unit_id": "alpha", "process": "P", "statement": "S"}
+    view = unit_page.objectives(opened(tmp_path, edit=lambda rows: rows["control_objectives"].append(more))).as_json()
+    assert list(
+        zip(column(view, "Objective"), column(view, "Risks"), column(view, "Worst earned level"), strict=True)
+    ) == [
+        ("A-CO1", "A-R1, A-R2", "Medium"),
+        ("A-CO2", "", "No risk"),
+    ]
+
+
+def test_the_table_of_risks_has_every_risk_and_its_level_before(tmp_path: Path) -> None:
+    """Unrated risks stand there, too; what was Medium before is told."""
+    view = unit_page.risks(opened(tmp_path)).as_json()
+    assert column(view, "Risk") == ["A-R1", "A-R2"]
+    assert column(view, "Rating") == ["5 x 4", "unrated"]
+    assert column(view, "Earned before") == ["Medium", "unrated"]
+
+
+def test_a_type_1_unit_says_what_earned_means_there(tmp_path: Path) -> None:
+    """Nobody takes a walkthrough for a test of operation."""
+    assert any(
+        "operation over time is not tested" in line
+        for line in unit_page.heading(opened(tmp_path, "beta")).content["lines"]
+    )
+
+
+def test_the_page_shows_the_definitions_people_rated_by(tmp_path: Path) -> None:
+    """Five of each scale, word for word."""
+    view = wording.scales(opened(tmp_path)).as_json()
+    assert len(view["rows"]) == 10
+    assert "Expect it about once a year" in " ".join(column(view, "Definition"))
+
+
+def test_units_are_listed_worst_first_with_links_from_the_manifest(tmp_path: Path) -> None:
+    """A page that a run made is linked; a failure is told in its place."""
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(
+        '{"units": [{"unit_id": "claims", "status": "ok", "outputs": {"claims.html": "0"}, "error": null},'
+        ' {"unit_id": "funds", "status": "failed", "outputs": {}, "error": "cell 3 broke"}]}',
+        "utf-8",
+    )
+    portfolio = open_portfolio(data_dir=str(SAMPLE), manifest=str(manifest))
+    view = portfolio_page.units(portfolio).as_json()
+    outside = [int(number) for number in column(view, "Outside appetite")]
+    assert outside == sorted(outside, reverse=True)
+    assert view["rows"][0][0] == {"text": "Health Claims Administration", "href": "claims.html"}
+    [failed] = [row[-1] for row in view["rows"] if row[0] == "Fund Administration"]
+    assert failed == {"text": "failed", "note": "cell 3 broke"}
+    assert "went wrong for 1 of 2 units: funds" in " ".join(portfolio_page.heading(portfolio).content["lines"])
+
+
+def test_a_unit_without_risks_or_without_ratings_has_a_page(tmp_path: Path) -> None:
+    """A unit that was just set up, or rated for the first time in the next period, is empty, not broken."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"].append({**rows["business_units"][0], "unit_id": "empty", "name": "Empty"})
+
+    folder = str(write_register(tmp_path, edit))
+    for unit in (open_unit("empty", data_dir=folder), open_unit("beta", "2025-H2", folder)):
+        assert unit_page.heading(unit).content["verdict"] == "No risk is rated in this period."
+        shown = (unit_page.figures, unit_page.to_decide, unit_page.risks, unit_page.objectives, unit_page.controls)
+        for show in (*shown, unit_page.score_lines, unit_page.findings, unit_page.provenance, unit_page.result):
+            assert show(unit)._repr_mimebundle_()
+        assert matrix.heatmaps(unit.scores, unit.matrix)._repr_mimebundle_()
+        assert matrix.movement(unit)._repr_mimebundle_()
+        assert charts.ranking(unit.scores, unit.matrix).to_json()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"units": 3}', '{"units": [{}]}'])
+def test_a_manifest_that_is_none_is_refused(tmp_path: Path, content: str) -> None:
+    """With its name."""
+    (tmp_path / "manifest.json").write_text(content, "utf-8")
+    with pytest.raises(UsageError, match=r"manifest\.json can't be read as the manifest of a run"):
+        open_portfolio(data_dir=str(SAMPLE), manifest=str(tmp_path / "manifest.json"))
+
+
+def test_a_date_that_is_none_is_refused(tmp_path: Path) -> None:
+    """In a notebook as on the command line."""
+    with pytest.raises(UsageError, match=r"as_of is '30\.6\.2026'; allowed: a date as YYYY-MM-DD"):
+        opened(tmp_path, as_of="30.6.2026")
+
+
+def test_the_first_figures_say_how_the_report_and_the_year_stand(tmp_path: Path) -> None:
+    """Leadership sees the outlook and the money before any table; machines get the same."""
+    unit = opened(tmp_path, "alpha")
+    items = {item["label"]: item["value"] for item in unit_page.figures(unit).content["items"]}
+    assert items["Outlook, SOC 1 Type 2"] == "would be qualified"
+    assert items["Years beyond materiality"] == f"{unit.years['earned'].exceed(1_000_000):.1%}"
+    values = unit_page.result(unit).values
+    assert values["report_outlook"] == "would be qualified"
+    assert values["expected_loss"]["claimed"] < values["expected_loss"]["earned"] < values["expected_loss"]["inherent"]

@@ -1,0 +1,265 @@
+"""`riskcalc run`: what it leaves behind, and that it never reports a success that wasn't."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from register_files import replace_in, write_register
+
+import riskcalc
+from riskcalc.assessment.opening import open_unit
+from riskcalc.errors import UsageError
+from riskcalc.pages import unit as unit_page
+from riskcalc.register.subsets import Subsets
+from riskcalc.register.tables import TABLES
+from riskcalc.run import batch
+from riskcalc.run.manifest import Entry
+from riskcalc.run.output_folder import LocalFolder
+from riskcalc.run.processes import Job, Outcome
+from riskcalc.run.progress import summary
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+
+
+class FakeEngine:
+    """Writes a page and results at once; ends a unit as ``ends`` says."""
+
+    def __init__(self, ends: dict[str, str] | None = None) -> None:
+        self.ends, self.ran, self.stopped = ends or {}, [], False
+
+    def __call__(self, job: Job) -> Outcome:
+        self.ran.append(job.unit_id)
+        status = self.ends.get(job.unit_id, "ok")
+        if status == "interrupt":
+            raise KeyboardInterrupt
+        if status != "ok":
+            return Outcome(status, 0.1, error=f"{job.unit_id} went wrong")
+        result = json.dumps({"breaches": 1}).encode()
+        page, notebook = (f"{kind} of {job.unit_id}".encode() for kind in ("page", "notebook"))
+        return Outcome("ok", 0.1, {".html": page, ".ipynb": notebook, ".json": result})
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def request(small: Path, tmp_path: Path, **changes: Any) -> batch.Request:
+    return batch.Request(
+        **{"data_dir": str(small), "out": str(tmp_path / "out"), "notebooks": str(NOTEBOOKS), **changes}
+    )
+
+
+def run(asked: batch.Request, engine: FakeEngine) -> batch.Report:
+    seen: list[Entry] = []
+    with ThreadPoolExecutor(2) as executor:
+        report = batch.run(batch.plan(asked), executor, engine, seen.append)
+    whole = [report.organisation] if report.organisation else []
+    assert sorted(entry.unit_id for entry in seen) == sorted(entry.unit_id for entry in (*report.units, *whole))
+    return report
+
+
+def manifest(tmp_path: Path) -> dict[str, Any]:
+    return json.loads((tmp_path / "out/2026-H1/manifest.json").read_text("utf-8"))
+
+
+def statuses(tmp_path: Path) -> dict[str, str]:
+    return {unit["unit_id"]: unit["status"] for unit in manifest(tmp_path)["units"]}
+
+
+def test_the_manifest_lists_every_unit_with_the_hashes_of_its_files(small: Path, tmp_path: Path) -> None:
+    """What the manifest says of a file can be checked against the file."""
+    run(request(small, tmp_path), FakeEngine())
+    content = manifest(tmp_path)
+    assert content["period"] == "2026-H1"
+    assert content["finished"] is True
+    assert [unit["unit_id"] for unit in content["units"]] == ["alpha", "beta"]
+    for unit in [*content["units"], content["organisation"]]:
+        assert unit["status"] == "ok"
+        for name, digest in unit["outputs"].items():
+            assert hashlib.sha256((tmp_path / "out/2026-H1" / name).read_bytes()).hexdigest() == digest
+
+
+def test_a_unit_that_fails_does_not_stop_the_others(small: Path, tmp_path: Path) -> None:
+    """The others are done, the failure is told, and the organisation's page is made all the same."""
+    report = run(request(small, tmp_path), FakeEngine({"alpha": "failed"}))
+    assert statuses(tmp_path) == {"alpha": "failed", "beta": "ok"}
+    assert [(entry.unit_id, entry.error) for entry in report.wrong] == [("alpha", "alpha went wrong")]
+    assert manifest(tmp_path)["organisation"]["status"] == "ok"
+
+
+def test_units_whose_inputs_and_outputs_are_unchanged_are_not_run_again(small: Path, tmp_path: Path) -> None:
+    """Only a unit with a changed row, a changed output or --force is run."""
+    run(request(small, tmp_path), FakeEngine())
+    again = FakeEngine()
+    run(request(small, tmp_path), again)
+    assert statuses(tmp_path) == {"alpha": "unchanged", "beta": "unchanged"}
+    assert again.ran == ["organisation"]
+
+    replace_in(small / "risks.csv", "B-R1,beta,B-CO1,Claims paid twice", "B-R1,beta,B-CO1,Claims paid three times")
+    changed = FakeEngine()
+    run(request(small, tmp_path), changed)
+    assert sorted(changed.ran) == ["beta", "organisation"]
+
+    (tmp_path / "out/2026-H1/alpha.html").write_text("tampered with")
+    mended = FakeEngine()
+    run(request(small, tmp_path), mended)
+    assert sorted(mended.ran) == ["alpha", "organisation"]
+
+    forced = FakeEngine()
+    run(request(small, tmp_path, force=True), forced)
+    assert sorted(forced.ran) == ["alpha", "beta", "organisation"]
+
+
+def test_a_failed_unit_is_run_again(small: Path, tmp_path: Path) -> None:
+    """Failure is never 'unchanged'."""
+    run(request(small, tmp_path), FakeEngine({"alpha": "died"}))
+    again = FakeEngine()
+    run(request(small, tmp_path), again)
+    assert sorted(again.ran) == ["alpha", "organisation"]
+
+
+def test_a_run_of_one_unit_keeps_what_is_known_of_the_others(small: Path, tmp_path: Path) -> None:
+    """--unit neither forgets nor refreshes the rest."""
+    run(request(small, tmp_path, units=("alpha",)), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "pending"}
+    run(request(small, tmp_path, units=("beta",)), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "ok"}
+
+
+def test_an_interrupted_run_says_what_was_not_done(small: Path, tmp_path: Path) -> None:
+    """Everything is pending until it is done, and the run isn't finished."""
+    engine = FakeEngine({"beta": "interrupt"})
+    with pytest.raises(KeyboardInterrupt), ThreadPoolExecutor(1) as executor:
+        batch.run(batch.plan(request(small, tmp_path)), executor, engine, lambda _: None)
+    assert engine.stopped
+    assert statuses(tmp_path)["beta"] == "pending"
+    assert manifest(tmp_path)["finished"] is False
+
+
+def test_a_folder_with_another_registers_pages_is_not_written_to(small: Path, tmp_path: Path) -> None:
+    """Two registers' pages never mix; --force replaces them, and then nothing of the other counts any more."""
+    run(request(small, tmp_path), FakeEngine())
+    other = write_register(tmp_path / "other")
+    with pytest.raises(
+        UsageError, match=r"holds the pages of another register, .*data; choose another --out, or --force"
+    ):
+        run(request(other, tmp_path), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "ok"}
+    run(request(other, tmp_path, force=True, units=("alpha",)), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "pending"}
+
+
+def test_a_page_and_the_manifest_name_the_same_register(small: Path, tmp_path: Path) -> None:
+    """An auditor can tie a page to the manifest by the digits on it."""
+    run(request(small, tmp_path), FakeEngine())
+    [entry, _] = manifest(tmp_path)["units"]
+    assert entry["register_sha256"] == riskcalc.load(small).only("alpha").fingerprint()
+    view = unit_page.provenance(open_unit("alpha", data_dir=str(small))).as_json()
+    assert entry["register_sha256"].startswith(view["items"][1]["value"])
+
+
+def test_two_runs_do_not_write_into_one_folder(small: Path, tmp_path: Path) -> None:
+    """The second is told; the first isn't disturbed."""
+
+    class Nested(FakeEngine):
+        def __call__(self, job: Job) -> Outcome:
+            with pytest.raises(UsageError, match="Another run is writing"):
+                run(request(small, tmp_path), FakeEngine())
+            return super().__call__(job)
+
+    run(request(small, tmp_path), Nested())
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": ("gamma",)}, "no business unit 'gamma'; the register's units are: alpha, beta"),
+        ({"period": "2026-Q3"}, "No risk is rated in period '2026-Q3'; the register's periods are: 2025-H2, 2026-H1"),
+        ({"parameters": ("colour=red",)}, "no parameter 'colour'; it has: business_unit, period, data_dir, as_of"),
+        ({"parameters": ("as_of",)}, "'as_of' is no parameter; write NAME=VALUE"),
+        ({"parameters": ("period=2025-H2",)}, "-p period can't be set: riskcalc run sets it"),
+        ({"as_of": "30.6.2026"}, "--as-of is '30.6.2026'; allowed: a date as YYYY-MM-DD"),
+        ({"notebooks": "nowhere"}, "There is no assessment.ipynb in nowhere"),
+        ({"data_dir": "nowhere"}, "There is no folder 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_runs(
+    small: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    """The message names what there is instead; nothing is written."""
+    with pytest.raises(UsageError, match=message):
+        batch.plan(request(small, tmp_path, **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_manifest_is_on_disk_after_every_unit(small: Path, tmp_path: Path) -> None:
+    """Whoever looks while a run goes on, or after it was killed, sees what is done, and nothing that isn't."""
+    looks: list[dict[str, str]] = []
+    with ThreadPoolExecutor(1) as executor:
+        batch.run(
+            batch.plan(request(small, tmp_path)), executor, FakeEngine(), lambda _: looks.append(statuses(tmp_path))
+        )
+    assert looks == [{"alpha": "ok", "beta": "pending"}, {"alpha": "ok", "beta": "ok"}, {"alpha": "ok", "beta": "ok"}]
+
+
+def test_a_full_disk_is_a_failure_with_its_reason_and_no_half_page(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No page of 0 bytes, no traceback, no half of a unit's files: the unit failed, and why."""
+    whole = LocalFolder.write
+
+    def full(folder: LocalFolder, name: str, content: bytes) -> None:
+        if name == "alpha.json":
+            raise OSError(28, "No space left on device", name)
+        whole(folder, name, content)
+
+    monkeypatch.setattr(LocalFolder, "write", full)
+    report = run(request(small, tmp_path), FakeEngine())
+    assert [(entry.unit_id, entry.status) for entry in report.wrong] == [("alpha", "failed")]
+    assert report.wrong[0].error == f"can't write to {tmp_path}/out/2026-H1: No space left on device"
+    assert list((tmp_path / "out/2026-H1").glob("alpha*")) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"units": 3}', '{"units": [{"unit_id": "alpha", "status": ["ok"], "outputs": 7}], "finished": true}',
+     '{"units": [{"unit_id": "alpha", "status": "ok", "outputs": {"../../secret": "x"}, "seconds": 1}]}'],
+)  # fmt: skip
+def test_a_manifest_that_was_tampered_with_is_not_believed(small: Path, tmp_path: Path, content: str) -> None:
+    """Whatever stands in it, the units are run and the manifest is made anew."""
+    folder = tmp_path / "out/2026-H1"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(content, "utf-8")
+    run(request(small, tmp_path), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "ok"}
+
+
+def test_a_share_is_what_reading_the_unit_alone_gives(sample: riskcalc.Register) -> None:
+    """However many units there are, each job gets the same rows and the same fingerprint."""
+    shares = Subsets(sample)
+    for unit_id in sample.business_units["unit_id"]:
+        alone = riskcalc.load(sample.source).only(unit_id)
+        assert shares.fingerprint(unit_id) == alone.fingerprint()
+        for name in TABLES:
+            pd.testing.assert_frame_equal(getattr(shares.of(unit_id), name), getattr(alone, name))
+
+
+def test_a_summary_can_be_read_in_a_mail() -> None:
+    """What was done, what went wrong and why, what is outside appetite, and what to open; never thousands of lines."""
+    units = [Entry(f"u{n}", "ok", 1.0, breaches=n % 2) for n in range(3)]
+    units += [Entry(f"bad{n}", "timeout", 600.0, error="still running after 600 s") for n in range(30)]
+    text = summary(batch.Report(tuple(units), Entry("organisation", "ok"), "reports/2026-H1", 754.2), "Open it")
+    assert text.splitlines()[:4] == [
+        "33 units in 12 min 34 s: 3 ok, 30 timeout.", "1 risk outside appetite, in 1 unit: u1.", "", "Went wrong:",
+    ]  # fmt: skip
+    assert (
+        "  bad19: timeout: still running after 600 s\n  and 10 more, see reports/2026-H1/manifest.json\n\nOpen it"
+        in text
+    )

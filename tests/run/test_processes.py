@@ -1,0 +1,290 @@
+"""One job in a process of its own: however it ends, that is told, and nothing of it is left for the next."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import papermill
+import psutil
+import pytest
+from waiting import wait_for
+
+from riskcalc.errors import ForkError
+from riskcalc.register.register import Register
+from riskcalc.register.subsets import Subsets, pack
+from riskcalc.run.processes import Engine, ForkEngine, Job, Outcome, StockEngine, engines, on_this_machine
+from riskcalc.run.zygote import Zygote
+
+ROOT = Path(__file__).parents[2]
+RESULT = 'from riskcalc.pages.display import Result\nResult({"unit_id": business_unit, "found": found})'
+
+
+def notebook(*cells: str) -> str:
+    """A notebook with parameters, the cells, and a result that shows ``found``."""
+    book = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "x"}}
+    )
+    parameters = nbformat.v4.new_code_cell('business_unit = ""\nfound = None', metadata={"tags": ["parameters"]})
+    book.cells = [parameters, *(nbformat.v4.new_code_cell(cell) for cell in (*cells, RESULT))]
+    return nbformat.writes(book)
+
+
+def job(*cells: str, unit: str = "alpha", timeout: float = 60, memory: float = 2048) -> Job:
+    return Job(unit, notebook(*cells), {"business_unit": unit}, timeout, memory, {"unit_id": unit})
+
+
+def found(outcome: Outcome) -> object:
+    assert (outcome.status, outcome.error) == ("ok", None)
+    return json.loads(outcome.files[".json"])["found"]
+
+
+@pytest.fixture(scope="module")
+def fork() -> Iterator[ForkEngine]:
+    engine = ForkEngine()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture(scope="module")
+def stock() -> Iterator[StockEngine]:
+    engine = StockEngine()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture(params=["fork", "stock"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    chosen: Engine = request.getfixturevalue(request.param)
+    return chosen
+
+
+GROW = "held = []\nwhile True:\n    held.append(bytearray(20_000_000))"
+
+
+@pytest.mark.parametrize(
+    ("cell", "limits", "status", "said"),
+    [
+        ('raise ValueError("no such rate <b>")', {}, "failed", 'cell 2 (raise ValueError("no such rate <b>")): ValueError: no such rate <b>'),
+        ("import os; os._exit(7)", {}, "died", "cell 2 (import os; os._exit(7))"),
+        ("import ctypes; ctypes.string_at(0)", {}, "died", "cell 2 (import ctypes; ctypes.string_at(0))"),
+        ("while True: pass", {"timeout": 8}, "timeout", "still running after 8 s, in cell 2 (while True: pass)"),
+        ("import ctypes; ctypes.PyDLL(None).sleep(600)", {"timeout": 8}, "timeout", "still running after 8 s, in cell 2"),
+        (GROW, {"memory": 900}, "died", "MB of memory, more than 900 MB, in cell 2 (held = [])"),
+        ("open('/dev/full', 'w', buffering=1).write('x' * 10_000 + '\\n')", {}, "failed", "OSError: [Errno 28] No space left on device"),
+        ('business_unit = "beta"', {}, "failed", "the notebook's result is for unit_id 'beta', not 'alpha'"),
+    ],
+    ids=["raises", "exits", "segfaults", "loops", "hangs in C", "eats memory", "fills the disk", "another unit"],
+)  # fmt: skip
+def test_however_a_job_ends_it_is_told(
+    engine: Engine, cell: str, limits: dict[str, float], status: str, said: str | None
+) -> None:
+    """Each way to go wrong is that job's status, with its reason and its place; its half files are not shown."""
+    outcome = engine(job(cell, **limits))
+    assert outcome.status == status, outcome
+    assert (outcome.error is None) if said is None else (said in str(outcome.error)), outcome
+    assert set(outcome.files) == {"ok": {".html", ".ipynb", ".json"}, "failed": {".ipynb"}}.get(status, set())
+
+
+def test_endless_output_is_a_failure_and_not_a_full_memory(fork: ForkEngine) -> None:
+    """A notebook that prints a gigabyte fails at 20 MB, saying so."""
+    outcome = fork(job("for _ in range(1000): print('x' * 1_000_000)", memory=1500))
+    assert outcome.status == "failed"
+    assert "prints more than 20 MB" in str(outcome.error)
+
+
+def test_a_file_without_end_is_a_failure_before_the_disk_is_full(fork: ForkEngine, tmp_path: Path) -> None:
+    """One file can't take more than a gigabyte; a sparse one shows it without writing it."""
+    target = tmp_path / "endless"
+    outcome = fork(
+        job(f"with open({str(target)!r}, 'wb') as file: file.seek(2**30 + 5); file.write(b'x'); file.flush()")
+    )
+    assert outcome.status == "failed"
+    assert "File too large" in str(outcome.error)
+
+
+def test_what_a_program_below_printed_is_in_the_notebook(fork: ForkEngine) -> None:
+    """Also what doesn't pass through Python's print, in its place."""
+    outcome = fork(job("import os\nprint('above')\nos.system('echo below; echo bad >&2')", "print('after')"))
+    [_, cells] = [None, nbformat.reads(outcome.files[".ipynb"].decode(), 4).cells]
+    texts = [(out.name, out.text) for cell in cells for out in cell.get("outputs", []) if out.output_type == "stream"]
+    assert texts == [("stdout", "above\nbelow\n"), ("stderr", "bad\n"), ("stdout", "after\n")]
+
+
+def test_nothing_of_a_job_is_left_for_the_next(fork: ForkEngine) -> None:
+    """Names, modules, the environment, the working directory: the next unit starts as the first did."""
+    look = (
+        "import os, riskcalc.pages.display, builtins\n"
+        "found = [hasattr(builtins, 'leak'), hasattr(riskcalc.pages.display, 'leak'), 'LEAK' in os.environ, os.getcwd(), 'leak' in dir()]"
+    )
+    leak = (
+        "import os, riskcalc.pages.display, builtins, tempfile\n"
+        "builtins.leak = riskcalc.pages.display.leak = leak = os.environ['LEAK'] = '1'; os.chdir(tempfile.gettempdir())"
+    )
+    before, spoilt, after = (fork(job(*cells)) for cells in ((look,), (leak, look), (look,)))
+    assert found(spoilt) == [True, True, True, "/tmp", True]
+    assert found(before) == found(after) == [False, False, False, str(Path.cwd()), False]
+
+
+def test_jobs_draw_different_random_numbers(fork: ForkEngine) -> None:
+    """Forked processes don't share the state of the generators they inherit."""
+    draw = "import random, numpy as np\nfound = [random.random(), float(np.random.random())]"
+    first, second = found(fork(job(draw))), found(fork(job(draw)))
+    assert isinstance(first, list)
+    assert isinstance(second, list)
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+
+
+def test_what_a_job_started_ends_with_it(fork: ForkEngine, tmp_path: Path) -> None:
+    """A program that a unit leaves running doesn't outlive the unit's time."""
+    start = f"import subprocess\nprocess = subprocess.Popen(['sleep', '600'])\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(process.pid))"
+    assert fork(job(start, "while True: pass", timeout=5)).status == "timeout"
+    left = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_many_jobs_at_once_keep_apart(fork: ForkEngine) -> None:
+    """Each thread gets the outcome of its own job."""
+    with ThreadPoolExecutor(6) as executor:
+        outcomes = executor.map(lambda n: fork(job(f"found = {n} * 10", unit=f"u{n}")), range(12))
+    assert [found(outcome) for outcome in outcomes] == [n * 10 for n in range(12)]
+
+
+def test_when_the_forking_process_is_killed_its_jobs_have_died_and_the_next_ones_run() -> None:
+    """Not even that loses more than what was running."""
+    engine = ForkEngine()
+    try:
+        with ThreadPoolExecutor(1) as executor:
+            running = executor.submit(engine, job("import time; time.sleep(600)"))
+            wait_for(lambda: bool(engine._running))
+            time.sleep(0.5)
+            os.kill(engine._zygote._process.pid, signal.SIGKILL)
+            assert running.result(30).status == "died"
+        assert found(engine(job("found = 1"))) == 1
+    finally:
+        engine.stop()
+
+
+def test_stopping_ends_what_runs_and_starts_nothing_more() -> None:
+    """As Ctrl-C does."""
+    engine = ForkEngine()
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(engine, job("import time; time.sleep(600)"))
+        wait_for(lambda: bool(engine._running))
+        engine.stop()
+        assert running.result(30).status in ("died", "failed")
+    assert engine(job("found = 1")).error == "stopped before it began"
+    assert not engine._home.exists()
+
+
+def test_a_process_with_threads_is_not_forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork would leave the threads' locks locked for ever: the reason is said instead."""
+    module = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\ndef warm_up(): pass\n"
+    (tmp_path / "threaded.py").write_text(module)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ForkError, match="2 threads run after the imports, so it can't fork"):
+        Zygote("threaded", tmp_path / "home").ready()
+
+
+def test_where_nothing_can_be_forked_the_stock_engine_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slower, and said; asking for forks is refused."""
+    monkeypatch.setattr("riskcalc.run.zygote.sys.platform", "win32")
+    with engines("auto") as ways:
+        ways.ready()
+        assert isinstance(ways.engine, StockEngine)
+        assert ways.note == "Slower than it could be: processes are forked on Linux only."
+    with engines("fork") as ways, pytest.raises(ForkError, match="forked on Linux only"):
+        ways.ready(must_fork=True)
+    assert isinstance(on_this_machine("auto"), StockEngine)
+
+
+# --- the same as papermill's own ---
+
+
+def cells(content: str) -> list[tuple[object, ...]]:
+    """What a reader of a notebook sees, without the times and random ids of its run."""
+    return [
+        (cell.cell_type, cell.source, cell.get("execution_count"), cell.metadata.get("tags"), cell.get("outputs"))
+        for cell in nbformat.reads(content, 4).cells
+    ]
+
+
+@pytest.mark.parametrize("book", ["assessment", "portfolio"])
+def test_forked_and_stock_give_the_same_notebook_and_page(
+    fork: ForkEngine, stock: StockEngine, sample: Register, book: str
+) -> None:
+    """Cell by cell, byte by byte, whichever way it was run."""
+    unit = "payroll" if book == "assessment" else None
+    parameters = {"data_dir": str(sample.source), **({"business_unit": unit} if unit else {})}
+    text = (ROOT / "notebooks" / f"{book}.ipynb").read_text("utf-8")
+    asked = Job(book, text, parameters, 120, 4096, share=pack(Subsets(sample), str(sample.source), unit))
+    forked, kernel = fork(asked), stock(asked)
+    assert (forked.status, kernel.status) == ("ok", "ok"), (forked.error, kernel.error)
+    assert cells(forked.files[".ipynb"].decode()) == cells(kernel.files[".ipynb"].decode())
+    assert forked.files[".html"] == kernel.files[".html"]
+    assert forked.files[".json"] == kernel.files[".json"]
+
+
+def test_a_job_gets_its_share_and_reads_no_register(fork: ForkEngine, sample: Register) -> None:
+    """What was handed over is used: the folder need not even exist there."""
+    share = pack(Subsets(sample), "nowhere", "payroll")
+    asked = job(
+        "from riskcalc.assessment import open_unit\nfound = open_unit('payroll', data_dir='nowhere').unit['name']"
+    )
+    assert found(fork(replace(asked, share=share))) == "Payroll Services"
+    other = fork(job("from riskcalc.assessment import open_unit\nfound = open_unit('loans', data_dir='nowhere')"))
+    assert "There is no folder 'nowhere'" in str(other.error)
+
+
+EVERYTHING = [
+    "print('one'); print('two')\n1 + 1",
+    "import sys; print('bad', file=sys.stderr); print('good')",
+    "await __import__('asyncio').sleep(0.01)\n3",
+    "from IPython.display import HTML, clear_output, display\nshown = display(HTML('<b>a</b>'), display_id='x')",
+    "shown.update(HTML('<i>b</i>'))",
+    "print(1); clear_output(); print(2)",
+    "!echo from the shell",
+    "%%bash\necho magic",
+    "def f():\n    return 1 / 0\nf()",
+]
+
+
+def test_papermills_own_command_can_use_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--engine riskcalc``: the same outputs, in a process of its own, and the same exception."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.ipynb").write_text(notebook(*EVERYTHING))
+    for name in ("riskcalc", "nbclient"):
+        with pytest.raises(papermill.PapermillExecutionError, match="ZeroDivisionError"):
+            papermill.execute_notebook(
+                "in.ipynb", f"{name}.ipynb", {"found": 1}, engine_name=name, kernel_name="python3", progress_bar=False
+            )
+    [ours, theirs] = [cells(Path(f"{name}.ipynb").read_text("utf-8")) for name in ("riskcalc", "nbclient")]
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("cell", "options", "error", "said"),
+    [
+        ("import os; os._exit(3)", {}, "DeadKernelError", "exit code 3"),
+        ("while True: pass", {"execution_timeout": 2}, "CellTimeoutError", "A cell still ran after 2 s"),
+    ],
+)
+def test_papermills_command_is_told_of_dead_and_late_cells(
+    tmp_path: Path, cell: str, options: dict[str, float], error: str, said: str
+) -> None:
+    """By the exceptions that papermill's own engine raises."""
+    (tmp_path / "in.ipynb").write_text(notebook(cell))
+    with pytest.raises(Exception, match=said) as raised:
+        papermill.execute_notebook(
+            tmp_path / "in.ipynb", tmp_path / "out.ipynb", engine_name="riskcalc", kernel_name="python3",
+            progress_bar=False, **options,
+        )  # fmt: skip
+    assert raised.type.__name__ == error

@@ -1,0 +1,53 @@
+"""File names and whole files."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from riskcalc.files import stem, write_whole
+
+
+@pytest.mark.parametrize("unit_id", ["payroll", "loan-servicing", "007", "fund2"])
+def test_a_plain_unit_id_is_its_own_file_name(unit_id: str) -> None:
+    """People find payroll.html without looking it up."""
+    assert stem(unit_id) == unit_id
+
+
+@pytest.mark.parametrize(
+    "unit_id", ["index", "manifest", "NA", "con", "a/b", "../x", "Überweisungen", "{x}", ".", "x" * 300, "a-0123abcd"]
+)
+def test_any_other_unit_id_gets_a_name_that_is_safe_everywhere(unit_id: str) -> None:
+    """Reserved names, paths, capitals and braces never become file names as they are."""
+    name = stem(unit_id)
+    assert name != unit_id
+    assert set(name) <= set(string.ascii_lowercase + string.digits + "-")
+    assert len(name) <= 60
+
+
+@given(st.lists(st.text(min_size=1), min_size=2, max_size=8, unique=True))
+@example(["NA", "na", "Na", "nA"])
+@example(["a b", "a-b", "a_b", "a/b"])
+@example(["ß", "ss", "SS"])
+def test_two_units_never_share_a_file(unit_ids: list[str]) -> None:
+    """Not even where the file system ignores case."""
+    assert len({stem(unit_id).casefold() for unit_id in unit_ids}) == len(unit_ids)
+
+
+def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk in the middle of a write costs the new content, not the old."""
+    target = tmp_path / "page.html"
+    write_whole(target, b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
