@@ -24,9 +24,9 @@ def template(data: str | None = None) -> bytes:
         UsageError: there is no such register.
     """
     text = text_of_methodology(find_register(data)) if data else _sample_methodology()
-    sheets = Sheets()
-    write_register(sheets, text, Methodology.parse(text))
-    return sheets.as_bytes()
+    with Sheets("Risks to financial reporting: a register to fill in") as sheets:
+        write_register(sheets, text, Methodology.parse(text))
+        return sheets.as_bytes()
 
 
 def export(data: str = "data", period: str = "", as_of: date | None = None) -> bytes:
@@ -42,12 +42,12 @@ def export(data: str = "data", period: str = "", as_of: date | None = None) -> b
     methodology, tables = read_tables(register.source)
     if problems := [problem for table in tables.values() for problem in unfit(table)]:
         raise RegisterError(problems, register.source)
-    sheets = Sheets()
-    write_register(sheets, text_of_methodology(register.source), methodology, tables)
-    if register.periods or period:
-        chosen = register.period(period)
-        write_results(sheets, register, chosen, as_of or chosen.last_day)
-    return sheets.as_bytes()
+    with Sheets(f"{methodology.organisation}: risks to financial reporting") as sheets:
+        write_register(sheets, text_of_methodology(register.source), methodology, tables)
+        if register.periods or period:
+            chosen = register.period(period)
+            write_results(sheets, register, chosen, as_of or chosen.last_day)
+        return sheets.as_bytes()
 
 
 def text_of_methodology(source: Path) -> str:
