@@ -1,4 +1,4 @@
-"""The results in a workbook, for auditors and the board: what stands on the pages, with live formulas for the scores.
+"""The results in a workbook: what stands on the pages, with live formulas for the scores.
 
 The formulas are those of docs/methodology.md: change a rating or a weight in the workbook, and the scores follow. The
 sheets' names begin with ``results``; nobody reads them back.
@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskcalc.assessment import evidence, readiness, sample_plans, scoring
 from riskcalc.assessment.context import Context
-from riskcalc.excel.writer import HEADER, NUMBER, PLAIN, RUNNING, TITLE, Formula, Look, Sheet, Sheets
+from riskcalc.excel.writer import COUNT, HEADER, NUMBER, PERCENT, PLAIN, RUNNING, TITLE, Formula, Look, Sheet, Sheets
 from riskcalc.register.matrix import Matrix, ink_on
 from riskcalc.register.register import Register
 from riskcalc.register.xlsx_cells import letters
@@ -98,6 +98,7 @@ def _level_look(matrix: Matrix, level: object) -> Look:
 
 def _matrices(sheets: Sheets, scores: pd.DataFrame, matrix: Matrix) -> None:
     sheet = sheets.sheet(f"{RESULTS}matrices", [22, *[24] * len(matrix.impact)])
+    sheet.grid.fit_to_pages(1, 1)  # the three are compared with each other
     rated = int(scores["likelihood"].notna().sum())
     sheet.row([f"{rated} rated risks; {len(scores) - rated} unrated, in no cell"], TITLE)
     for view, words in _VIEWS.items():
@@ -268,7 +269,7 @@ def _sampling(sheets: Sheets, context: Context) -> None:
         found = weights.loc[planned.control_id]
         tested = [_shown(found[name]) for name in ("sample_size", "deviations", "upper_limit", "conclusion", "reason")]
         given = [planned.unit_id, planned.control_id, planned.title, planned.frequency, planned.size, planned.buys]
-        sheet.row([*given, *tested], [PLAIN] * 8 + [Look(number_format="0.0%"), PLAIN, PLAIN])
+        sheet.row([*given, *tested], [*[PLAIN] * 4, COUNT, PLAIN, COUNT, COUNT, PERCENT, PLAIN, PLAIN])
 
 
 def _gaps(sheets: Sheets, context: Context) -> None:

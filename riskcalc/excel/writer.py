@@ -27,6 +27,7 @@ ROWS = 1_048_576  # that a sheet can hold
 _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]|\A<(?=r>)")
 _QUOTED = tuple("=+-@\t\r\n|%'\"＝＋－＠")
 _LINE, _MOST = 13.5, 30  # the height of a line in points, and how many lines a row shows at most
+_WIDE = 200  # from here on, in characters, a sheet would be too small to read on A4
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # when every workbook was made: two exports differ in their content only
 _CUT = " … (more than a cell can hold)"
 
@@ -57,7 +58,9 @@ HEADER = Look(fill="#26323d", ink="#ffffff", bold=True, number_format="@", wrap=
 PLAIN = Look(wrap=True)
 RUNNING = Look()
 TITLE = Look(bold=True, size=14)
-NUMBER = Look(number_format="0.00")
+NUMBER = Look(number_format="0.00_)")  # a little room after the digits: texts follow on the right
+COUNT = Look(number_format="0_)")
+PERCENT = Look(number_format="0.0%_)")
 
 
 def escape(text: str) -> str:
@@ -116,11 +119,11 @@ class Sheet:
         """
         if self._next >= ROWS:
             raise UsageError(f"{self._name} has more rows than the {ROWS:,} that a sheet of a workbook can hold.")
-        looks, lines = [look] if isinstance(look, Look) else look, 1
+        looks, lines = [look] if isinstance(look, Look) else look, 1.0
         for column, value in enumerate(values):
             chosen = looks[column % len(looks)]
             self._put(column, value, chosen)
-            lines = max(lines, self._lines(value, column) if chosen.wrap else 1)
+            lines = max(lines, (self._lines(value, column) if chosen.wrap else 1) * chosen.size / TEXT.size)
         for column, note in enumerate(notes):
             self.grid.write_comment(self._next, column, note, {"author": "riskcalc", "x_scale": 2.5, "y_scale": 1.6})
         if lines > 1:
@@ -147,7 +150,7 @@ class Sheet:
     def _lines(self, value: object, column: int) -> int:
         """How many lines a text takes in its column, about."""
         width = self._widths[column] if column < len(self._widths) else 10
-        return sum(1 + int(len(line) / (width * 1.05)) for line in value.split("\n")) if isinstance(value, str) else 1
+        return sum(1 + int(len(line) / (width * 1.1)) for line in value.split("\n")) if isinstance(value, str) else 1
 
 
 class Sheets:
@@ -159,11 +162,12 @@ class Sheets:
     b'PK'
     """
 
-    def __init__(self, title: str = "") -> None:
+    def __init__(self, title: str = "", label: str = "") -> None:
         self._folder = TemporaryDirectory(prefix="riskcalc-")
         self._out = io.BytesIO()
         self.book = Workbook(self._out, {"constant_memory": True, "tmpdir": self._folder.name})
         self.book.set_properties({"title": title, "created": _EPOCH})
+        self._footer = f"&L&A&C{label}&R&P / &N"
         self._formats: dict[tuple[Look, bool], Any] = {}
 
     def __enter__(self) -> Sheets:
@@ -187,9 +191,9 @@ class Sheets:
         if tab:
             made.grid.set_tab_color(tab)
         made.grid.set_landscape()
-        made.grid.set_paper(9)  # A4
+        made.grid.set_paper(8 if sum(widths) > _WIDE else 9)  # A3, or A4
         made.grid.fit_to_pages(1, 0)
-        made.grid.set_footer("&L&A&R&P / &N")
+        made.grid.set_footer(self._footer)
         made.grid.ignore_errors({"number_stored_as_text": f"A1:{letters(max(len(widths), 1) - 1)}{ROWS}"})
         return made
 
