@@ -54,8 +54,9 @@ def write_register(
     for line in methodology_text.removesuffix("\n").split("\n"):
         sheet.row([line], _VERBATIM)
     for name in TABLES:
-        sheet = write_table(sheets, name, methodology, (tables or {}).get(name))
-        _validate(sheet, name, choices, tables or {})
+        if not tables or tables[name].columns:  # an optional table that the register hasn't would come back as a file
+            sheet = write_table(sheets, name, methodology, (tables or {}).get(name))
+            _validate(sheet, name, choices, tables or {})
     _lists(sheets, list(choices.values()))
 
 

@@ -24,7 +24,7 @@ from riskcalc.register.xlsx_cells import letters
 
 LONGEST = 32_767  # characters that a cell can hold, counted as Excel counts them: in UTF-16
 ROWS = 1_048_576  # that a sheet can hold
-_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]|\A<(?=r>)")
+_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 _QUOTED = tuple("=+-@\t\r\n|%'\"＝＋－＠")
 _LINE, _MOST = 13.5, 30  # the height of a line in points, and how many lines a row shows at most
 _WIDE = 200  # from here on, in characters, a sheet would be too small to read on A4
@@ -95,13 +95,16 @@ def unfit(table: Table) -> list[Problem]:
 class _Verbatim(Worksheet):  # type: ignore[misc]  # XlsxWriter is untyped
     """A sheet that stores every text as it is.
 
-    XlsxWriter's own escaping leaves half of ``_x000D_x000D_`` unescaped, and stores a text that begins with ``<r>`` and
-    ends with ``</r>`` as markup; ``escape`` has an eye on both.
+    XlsxWriter itself leaves half of ``_x000D_x000D_`` unescaped, and stores a text that begins with ``<r>`` and ends
+    with ``</r>`` as markup: whoever may write into a register could break the workbook, or hide what it says.
     """
 
     @staticmethod
     def _escape_control_characters(data: Any) -> Any:
         return escape(data) if isinstance(data, str) else data
+
+    def _xml_rich_inline_string(self, string: str, attributes: Any = ()) -> None:
+        self._xml_inline_string(string, False, attributes)
 
 
 class Sheet:
