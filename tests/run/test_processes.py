@@ -237,10 +237,10 @@ def test_a_job_gets_its_share_and_reads_no_register(fork: ForkEngine, sample: Re
     """What was handed over is used: the folder need not even exist there."""
     share = pack(Subsets(sample), "nowhere", "payroll")
     asked = job(
-        "from riskcalc.assessment import open_unit\nfound = open_unit('payroll', data_dir='nowhere').unit['name']"
+        "from riskcalc import open_unit\nfound = open_unit('payroll', data_dir='nowhere').unit['name']"
     )
     assert found(fork(replace(asked, share=share))) == "Payroll Services"
-    other = fork(job("from riskcalc.assessment import open_unit\nfound = open_unit('loans', data_dir='nowhere')"))
+    other = fork(job("from riskcalc import open_unit\nfound = open_unit('loans', data_dir='nowhere')"))
     assert "There is no folder 'nowhere'" in str(other.error)
 
 
