@@ -50,7 +50,7 @@ def test_every_constraint_is_a_version_and_no_address() -> None:
 def test_help_loads_no_pandas() -> None:
     """`riskcalc --help` answers at once."""
     code = "from riskcalc.cli.main import main\nmain(['--help'], standalone_mode=False)"
-    assert not loaded_by(code) & {"pandas", "numpy", "plotly", "papermill", "nbconvert", "openpyxl"}
+    assert not loaded_by(code) & {"pandas", "numpy", "plotly", "papermill", "nbconvert", "xlsxwriter"}
 
 
 def test_importing_riskcalc_loads_nothing_that_only_leaves_need() -> None:
@@ -64,7 +64,7 @@ def test_importing_riskcalc_loads_nothing_that_only_leaves_need() -> None:
         "plotly",
         "IPython",
         "jinja2",
-        "openpyxl",
+        "xlsxwriter",
     }
 
 

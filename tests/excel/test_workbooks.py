@@ -178,7 +178,7 @@ def test_the_matrices_have_the_methodologys_colours(exported: Path, sample: risk
     inherent = next(row for row in range(1, 9) if str(sheet.cell(row, 1).value).startswith("Inherent"))
     top = sheet.cell(inherent + 1, 6)
     assert sheet.cell(inherent + 1, 1).value == "5 Almost certain"
-    assert top.fill.fgColor.rgb[2:] == sample.methodology.matrix.levels[-1].colour.removeprefix("#")
+    assert f"#{top.fill.fgColor.rgb[2:]}".lower() == sample.methodology.matrix.levels[-1].colour.lower()
     held = "\n".join(str(cell.value) for row in sheet.iter_rows(inherent + 1, inherent + 5) for cell in row)
     scores = riskcalc.score(sample)
     assert all(risk in held for risk in scores[scores["likelihood"].notna()]["risk_id"])
