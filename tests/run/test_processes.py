@@ -21,7 +21,7 @@ from riskcalc.errors import ForkError
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import Subsets, pack
 from riskcalc.run.processes import Engine, ForkEngine, Job, Outcome, StockEngine, engines, on_this_machine
-from riskcalc.run.zygote import Zygote
+from riskcalc.run.forkserver import ForkServer
 
 ROOT = Path(__file__).parents[2]
 RESULT = 'from riskcalc.pages.display import Result\nResult({"unit_id": business_unit, "found": found})'
@@ -166,7 +166,7 @@ def test_when_the_forking_process_is_killed_its_jobs_have_died_and_the_next_ones
             running = executor.submit(engine, job("import time; time.sleep(600)"))
             wait_for(lambda: bool(engine._running))
             time.sleep(0.5)
-            os.kill(engine._zygote._process.pid, signal.SIGKILL)
+            os.kill(engine._forkserver._process.pid, signal.SIGKILL)
             assert running.result(30).status == "died"
         assert found(engine(job("found = 1"))) == 1
     finally:
@@ -191,12 +191,12 @@ def test_a_process_with_threads_is_not_forked(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "threaded.py").write_text(module)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ForkError, match="2 threads run after the imports, so it can't fork"):
-        Zygote("threaded", tmp_path / "home").ready()
+        ForkServer("threaded", tmp_path / "home").ready()
 
 
 def test_where_nothing_can_be_forked_the_stock_engine_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slower, and said; asking for forks is refused."""
-    monkeypatch.setattr("riskcalc.run.zygote.sys.platform", "win32")
+    monkeypatch.setattr("riskcalc.run.forkserver.sys.platform", "win32")
     with engines("auto") as ways:
         ways.ready()
         assert isinstance(ways.engine, StockEngine)
@@ -237,10 +237,10 @@ def test_a_job_gets_its_share_and_reads_no_register(fork: ForkEngine, sample: Re
     """What was handed over is used: the folder need not even exist there."""
     share = pack(Subsets(sample), "nowhere", "payroll")
     asked = job(
-        "from riskcalc.assessment import open_unit\nfound = open_unit('payroll', data_dir='nowhere').unit['name']"
+        "from riskcalc.assessment.opening import open_unit\nfound = open_unit('payroll', data_dir='nowhere').unit['name']"
     )
     assert found(fork(replace(asked, share=share))) == "Payroll Services"
-    other = fork(job("from riskcalc.assessment import open_unit\nfound = open_unit('loans', data_dir='nowhere')"))
+    other = fork(job("from riskcalc.assessment.opening import open_unit\nfound = open_unit('loans', data_dir='nowhere')"))
     assert "There is no folder 'nowhere'" in str(other.error)
 
 
