@@ -215,9 +215,9 @@ def _draw(
     help="Pages for these readers only, in OUT/PERIOD/AUDIENCE; what isn't for them is redacted.",
 )
 @click.option("--static", is_flag=True, help="For mail: also UNIT.static.html, without scripts.")
-@click.option("--pdf", is_flag=True, help="Also UNIT.pdf; needs riskcalc[pdf] and Chromium.")
-@click.option("--png", is_flag=True, help="Also UNIT.png, the heatmaps; needs riskcalc[pdf] and Chromium.")
-@click.option("--pptx", is_flag=True, help="Also UNIT.pptx, slides to edit; needs riskcalc[pptx].")
+@click.option("--pdf", is_flag=True, help="Also UNIT.pdf; needs riskcalc-workbook[pdf] and Chromium.")
+@click.option("--png", is_flag=True, help="Also UNIT.png, the heatmaps; needs riskcalc-workbook[pdf] and Chromium.")
+@click.option("--pptx", is_flag=True, help="Also UNIT.pptx, slides to edit; needs riskcalc-workbook[pptx].")
 @click.option("--force", is_flag=True, help="Run units whose inputs haven't changed, too.")
 @click.option("--fail-on-breach", is_flag=True, help="Exit with 3 if a residual risk is worse than appetite.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per unit; the summary goes to stderr.")
@@ -290,7 +290,7 @@ def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> t
     if png and audience == "public":
         raise click.UsageError("--png is a picture of the heatmaps; the public's pages have none.")
     if pptx and not find_spec("pptx"):
-        raise click.UsageError("--pptx needs the extra 'riskcalc[pptx]': pip install 'riskcalc[pptx]'.")
+        raise click.UsageError("--pptx needs an extra: pip install 'riskcalc-workbook[pptx]'.")
     wanted = {".static.html": static, ".pdf": pdf, ".png": png, ".pptx": pptx}
     return tuple(ending for ending, asked in wanted.items() if asked)
 
