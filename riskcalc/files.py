@@ -7,9 +7,10 @@ import hashlib
 import io
 import os
 import re
-import tempfile
+import secrets
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 PART = ".part-"  # how the name of a file begins that isn't whole yet
@@ -36,39 +37,34 @@ def stem(unit_id: str) -> str:
     >>> stem("payroll"), stem("Zürich / Süd")
     ('payroll', 'zurich-sud-6f90d942')
     """
-    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(".*-[0-9a-f]{8}", unit_id)
+    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(".*-[0-9a-f]{16}", unit_id)
     if plain and len(unit_id) <= 60 and unit_id not in _RESERVED:
         return unit_id
     letters = unicodedata.normalize("NFKD", unit_id).encode("ascii", "ignore").decode().lower()
     readable = re.sub("[^a-z0-9]+", "-", letters).strip("-")[:40].strip("-") or "unit"
-    return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:8]}"
+    return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:16]}"
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that after a crash at any moment the old or the new content is there, whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART}{path.name[:40]}-")
-    temporary = Path(name)
+    # Not tempfile, whose files only their owner may read: to open them up one would have to know the umask, and that
+    # can be read only by setting it, for all threads.
+    temporary = path.with_name(f"{PART}{path.name[:40]}-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise
 
 
 def sha256(content: bytes) -> str:
     """The SHA-256 of a file's content, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def as_line(cells: Iterable[object], ending: str = "\n") -> str:
