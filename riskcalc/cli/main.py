@@ -80,6 +80,7 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     Problems (the register can't be used) end with exit code 2, findings with 0.
     """
     from riskcalc.assessment.consistency import findings
+    from riskcalc.register.editing import interrupted, unfinished
     from riskcalc.register.register import load
     from riskcalc.workshop.decision_log import findings as decision_findings
 
@@ -93,6 +94,8 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
         else:
             click.echo(str(error))
         sys.exit(BAD_INPUT)
+    if unfinished(register.source):
+        click.echo(interrupted(register.source), err=True)
     found = [*decision_findings(register), *findings(register, period)]
     if as_json:
         click.echo(json.dumps({"problems": [], "findings": [finding.as_dict() for finding in found]}, indent=1))
