@@ -62,6 +62,12 @@ class Table:
         """Keep a problem of this table."""
         self.problems.append(self.problem(line, column, value, allowed))
 
+    def tell_missing(self, place: str) -> None:
+        """Nothing to read, which only an optional table may be: it is whole, without rows."""
+        self.whole = TABLES[self.name].optional
+        if not self.whole:
+            self.tell(0, "", "", f"the {place} is missing")
+
     @property
     def keys(self) -> set[str]:
         """What other tables may point at: the first key column of every line."""
@@ -78,7 +84,7 @@ def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
     try:
         text = (folder / table.file).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        table.tell(0, "", "", "the file is missing")
+        table.tell_missing("file")
     except OSError as error:
         table.tell(0, "", "", f"can't be read: {error.strerror}")
     except UnicodeDecodeError as error:
@@ -146,7 +152,7 @@ def _read_row(table: Table, line: int, methodology: Methodology) -> None:
         if allowed := _shortened_number(cells[column]):
             table.tell(line, column, cells[column], allowed)
     for column, allowed in row.contradictions():
-        table.tell(line, column, cells[column], allowed)
+        table.tell(line, column, cells.get(column, ""), allowed)
 
 
 def _shortened_number(key: str) -> str:
@@ -204,8 +210,8 @@ def _wrong_columns(header: list[str], model: type[Row]) -> Iterator[tuple[str, s
             near = get_close_matches(column.strip().lower(), model.model_fields, 1, 0.75)
             meant = f"did you mean {near[0]!r}? " if near else ""
             yield column, f"unknown column; {meant}allowed: {', '.join(model.model_fields)}"
-    for column in model.model_fields:
-        if column not in header:
+    for column, info in model.model_fields.items():
+        if column not in header and info.is_required():
             yield column, "the column is missing; its cells may be blank where the table allows it"
 
 
