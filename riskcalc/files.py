@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import os
 import re
 import secrets
+import stat
 import unicodedata
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+LARGEST = 500_000_000  # bytes of a file; far above any register
 PART = ".part-"  # how the name of a file begins that isn't whole yet
 
 # Names that the run itself uses, or that Windows keeps for devices.
@@ -25,6 +28,7 @@ _RESERVED = {
     "nul",
     *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)),
 }
+_UNBLOCKED = getattr(os, "O_NONBLOCK", 0)  # Windows has neither the flag nor such pipes
 FORMULAS = tuple("=+-@\t\r＝＋－＠")  # how a text begins that a spreadsheet may take for a formula
 
 
@@ -43,6 +47,27 @@ def stem(unit_id: str) -> str:
     letters = unicodedata.normalize("NFKD", unit_id).encode("ascii", "ignore").decode().lower()
     readable = re.sub("[^a-z0-9]+", "-", letters).strip("-")[:40].strip("-") or "unit"
     return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:16]}"
+
+
+def read(path: Path, inside: Path | None = None, most: int = LARGEST) -> bytes:
+    """The content of a file that came from somebody else.
+
+    ``inside`` is a folder that links must not lead out of: a register that was sent in is to show nothing but itself.
+
+    Raises:
+        OSError: there is no such file, or it is a folder, a pipe or a device, leads out of ``inside``, or holds more
+            than ``most`` bytes; ``strerror`` says so.
+    """
+    if inside and path.is_symlink() and not path.resolve().is_relative_to(inside.resolve()):
+        raise OSError(errno.EPERM, f"is a link that leads out of {inside}; put the file itself there")
+    # A pipe that nobody writes into would block the opening, and a device might never end.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _UNBLOCKED)) as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "is a pipe or a device; allowed: a file")
+        if state.st_size > most:
+            raise OSError(errno.EFBIG, f"holds more than {most // 1_000_000:,} MB; not a register")
+        return file.read()
 
 
 def write_whole(path: Path, content: bytes) -> None:
