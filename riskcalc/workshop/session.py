@@ -150,7 +150,7 @@ class Workshop:
         """Put a risk up: the ballots follow."""
         self.store.risk(self.workshop_id, risk_id)
         self._seen[risk_id] = self._on_file(risk_id)
-        self.store.change(self.workshop_id, risk_id=risk_id)
+        self.store.put_up(self.workshop_id, risk_id)
 
     def next(self, order: str = ORDERS[0]) -> str | None:
         """Put up the next risk that isn't decided, in one of ``ORDERS``; None when all are."""
@@ -235,7 +235,7 @@ class Workshop:
 
     def close(self) -> None:
         """End the workshop: ballots are told so; its decisions, votes and points stay."""
-        self.store.change(self.workshop_id, closed=True)
+        self.store.close_workshop(self.workshop_id)
 
     # --- parts ---
 

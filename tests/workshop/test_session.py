@@ -309,7 +309,7 @@ def test_opening_again_goes_on_at_the_same_risk_and_round(workshop: Workshop) ->
 
 _VOTER = """
 import sys
-from riskcalc.workshop import open_workshop
+from riskcalc.workshop.session import open_workshop
 from riskcalc.workshop.store import Vote
 workshop = open_workshop("alpha", data_dir=sys.argv[1])
 number = int(sys.argv[2]) * 10_000
