@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import os
 import re
-import tempfile
+import secrets
+import stat
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+LARGEST = 500_000_000  # bytes of a file; far above any register
 PART = ".part-"  # how the name of a file begins that isn't whole yet
 
 # Names that the run itself uses, or that Windows keeps for devices.
@@ -24,6 +28,7 @@ _RESERVED = {
     "nul",
     *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)),
 }
+_UNBLOCKED = getattr(os, "O_NONBLOCK", 0)  # Windows has neither the flag nor such pipes
 FORMULAS = tuple("=+-@\t\r＝＋－＠")  # how a text begins that a spreadsheet may take for a formula
 
 
@@ -36,39 +41,55 @@ def stem(unit_id: str) -> str:
     >>> stem("payroll"), stem("Zürich / Süd")
     ('payroll', 'zurich-sud-6f90d942')
     """
-    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(".*-[0-9a-f]{8}", unit_id)
+    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(".*-[0-9a-f]{16}", unit_id)
     if plain and len(unit_id) <= 60 and unit_id not in _RESERVED:
         return unit_id
     letters = unicodedata.normalize("NFKD", unit_id).encode("ascii", "ignore").decode().lower()
     readable = re.sub("[^a-z0-9]+", "-", letters).strip("-")[:40].strip("-") or "unit"
-    return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:8]}"
+    return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:16]}"
+
+
+def read(path: Path, inside: Path | None = None, most: int = LARGEST) -> bytes:
+    """The content of a file that came from somebody else.
+
+    ``inside`` is a folder that links must not lead out of: a register that was sent in is to show nothing but itself.
+
+    Raises:
+        OSError: there is no such file, or it is a folder, a pipe or a device, leads out of ``inside``, or holds more
+            than ``most`` bytes; ``strerror`` says so.
+    """
+    if inside and path.is_symlink() and not path.resolve().is_relative_to(inside.resolve()):
+        raise OSError(errno.EPERM, f"is a link that leads out of {inside}; put the file itself there")
+    # A pipe that nobody writes into would block the opening, and a device might never end.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _UNBLOCKED)) as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "is a pipe or a device; allowed: a file")
+        if state.st_size > most:
+            raise OSError(errno.EFBIG, f"holds more than {most // 1_000_000:,} MB; not a register")
+        return file.read()
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that after a crash at any moment the old or the new content is there, whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART}{path.name[:40]}-")
-    temporary = Path(name)
+    # Not tempfile, whose files only their owner may read: to open them up one would have to know the umask, and that
+    # can be read only by setting it, for all threads.
+    temporary = path.with_name(f"{PART}{path.name[:40]}-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise
 
 
 def sha256(content: bytes) -> str:
     """The SHA-256 of a file's content, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def as_line(cells: Iterable[object], ending: str = "\n") -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import string
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,14 +16,15 @@ from hypothesis import strategies as st
 from riskcalc.files import stem, write_whole
 
 
-@pytest.mark.parametrize("unit_id", ["payroll", "loan-servicing", "007", "fund2"])
+@pytest.mark.parametrize("unit_id", ["payroll", "loan-servicing", "007", "fund2", "a-0123abcd"])
 def test_a_plain_unit_id_is_its_own_file_name(unit_id: str) -> None:
     """People find payroll.html without looking it up."""
     assert stem(unit_id) == unit_id
 
 
 @pytest.mark.parametrize(
-    "unit_id", ["index", "manifest", "NA", "con", "a/b", "../x", "Überweisungen", "{x}", ".", "x" * 300, "a-0123abcd"]
+    "unit_id",
+    ["index", "manifest", "NA", "con", "a/b", "../x", "Überweisungen", "{x}", ".", "x" * 300, "a-0123456789abcdef"],
 )
 def test_any_other_unit_id_gets_a_name_that_is_safe_everywhere(unit_id: str) -> None:
     """Reserved names, paths, capitals and braces never become file names as they are."""
@@ -51,3 +56,20 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, monke
         write_whole(target, b"new")
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_files_written_by_many_threads_have_the_permissions_that_new_files_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page is never open for everybody to change because another was being written at that moment."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    mask = os.umask(0o027)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as executor:
+            list(executor.map(lambda number: write_whole(tmp_path / f"{number}", b""), range(2000)))
+    finally:
+        sys.setswitchinterval(interval)
+        os.umask(mask)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}

@@ -27,6 +27,7 @@ def test_conda_and_pip_install_the_same_direct_dependencies() -> None:
     pip = {
         *project["dependencies"],
         *extras["dev"],
+        *extras["lab"],
         *extras["workshop"],
         *extras["dask"],
         *extras["pdf"],

@@ -85,7 +85,7 @@ def _wait(server: subprocess.Popen[bytes], listen: str, port: int) -> None:
     for _ in range(600):
         if server.poll() is not None:
             raise UsageError(
-                "The ballots' server didn't start; is the extra installed? pip install 'riskcalc[workshop]'"
+                "The ballots' server didn't start; is the extra installed? pip install 'riskcalc-workbook[workshop]'"
             )
         with socket.socket() as probe:
             probe.settimeout(1)

@@ -12,7 +12,7 @@ from typing import Any
 from riskcalc.assessment.scoring import AXES
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.workshop.session import Workshop
-from riskcalc.workshop.store import Vote
+from riskcalc.workshop.store import Vote, one_line
 
 COLUMNS = ("participant", "risk_id", "likelihood", "impact")
 
@@ -32,9 +32,7 @@ def import_votes(workshop: Workshop, path: str | Path) -> int:
         lines = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = next(lines, [])
         if sorted(header) != sorted(COLUMNS):
-            raise UsageError(
-                f"{file}:1: the columns are {', '.join(header) or 'missing'}; allowed: {','.join(COLUMNS)}"
-            )
+            raise UsageError(f"{file}:1: the columns are {header or 'missing'!r}; allowed: {','.join(COLUMNS)}")
         rows = [(lines.line_num, cells) for cells in lines if any(cells)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{file} can't be read as CSV in UTF-8: {error}") from None
@@ -72,6 +70,10 @@ def _wrong_place(
     risk, name = risks.get(row["risk_id"]), row["participant"].strip()
     if not name:
         yield "participant", "blank; allowed: a name, or any sign that tells participants apart"
+    try:
+        one_line(name)
+    except ValueError as error:
+        yield "participant", str(error)
     if risk is None:
         yield "risk_id", "is no risk of this workshop"
     elif risk["revealed"]:

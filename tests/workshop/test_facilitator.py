@@ -63,7 +63,7 @@ def test_the_projector_shows_no_names(panel: Panel) -> None:
     assert panel.workshop is not None
     panel.workshop.store.join(panel.workshop.workshop_id, "Zoe Late")
     panel.look()
-    assert "Zoe Late" in panel.standing.value
+    assert "Zoe Late" in panel.turnout.value
     shown = "".join(child.value for child in panel.projector.children if hasattr(child, "value"))
     assert "Wrong rates" in shown
     assert "Zoe" not in shown
