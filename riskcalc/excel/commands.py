@@ -95,18 +95,17 @@ def _unfit_lines(text: str) -> Iterator[Problem]:
 def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame, readers: Audience) -> Table:
     """A table as its readers get it: the rows that are left in ``seen``, and "withheld" for what isn't as it was.
 
-    Cells are texts, so blanks of ``seen`` are told from its values by comparing it with ``whole``, not by a list of
-    columns: whatever is redacted, now or later, is redacted here.
+    ``seen`` is compared with ``whole`` as both read, not by a list of columns: whatever is redacted, now or later, is
+    withheld here; an amount that counts, but reads as withheld, too.
     """
     whole, found = whole.loc[seen.index], Table(table.name, columns=table.columns)
     found.cells = {line: dict(table.cells[line]) for line in seen.index}
     for column in table.columns:
         if column in seen and (readers.money or not _is_money(TABLES[table.name], column)):
-            before, after = whole[column], seen[column]
-            kept = (before.isna() & after.isna()) | (before == after).fillna(False)
+            kept = whole[column].map(str) == seen[column].map(str)
         else:
             kept = pd.Series(False, seen.index)
-        for line in seen.index[~kept.astype(bool)]:
+        for line in seen.index[~kept]:
             found.cells[line][column] = WITHHELD if found.cells[line][column] else ""
     return found
 
@@ -130,7 +129,8 @@ def _for_readers(
         if context:
             write_results(sheets, context)
         for name in TABLES:
-            write_table(sheets, name, methodology, tables[name])
+            if tables[name].columns:
+                write_table(sheets, name, methodology, tables[name])
         return sheets.as_bytes()
 
 
