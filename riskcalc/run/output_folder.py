@@ -137,6 +137,8 @@ class RemoteFolder:
             return bytes(self._files.cat_file(f"{self._root}/{name}"))
         except FileNotFoundError:
             return None
+        except Exception as error:  # noqa: BLE001 - each store has its own
+            raise OSError(_without_secrets(f"{self}/{name}: {error}", self._url)) from None
 
     def write(self, name: str, content: bytes) -> None:
         """As ``Folder``: object stores show an object when it is whole."""
