@@ -32,21 +32,22 @@ _UNBLOCKED = getattr(os, "O_NONBLOCK", 0)  # Windows has neither the flag nor su
 FORMULAS = tuple("=+-@\t\r＝＋－＠")  # how a text begins that a spreadsheet may take for a formula
 
 
-def stem(unit_id: str) -> str:
+def stem(unit_id: str, digits: int = 16) -> str:
     """The file name, without its ending, for a unit's outputs.
 
     A unit id of lower-case letters, digits and hyphens is its own name; any other gets a digest of itself, so
-    that two units never share a file, not even where a file system ignores case.
+    that two units don't share a file, not even where a file system ignores case: with 16 digits, nobody finds two
+    that do. Fewer ``digits`` are enough where a clash does no harm.
 
     >>> stem("payroll"), stem("Zürich / Süd")
-    ('payroll', 'zurich-sud-6f90d942')
+    ('payroll', 'zurich-sud-6f90d94263af1266')
     """
-    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(".*-[0-9a-f]{16}", unit_id)
+    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(f".*-[0-9a-f]{{{digits}}}", unit_id)
     if plain and len(unit_id) <= 60 and unit_id not in _RESERVED:
         return unit_id
     letters = unicodedata.normalize("NFKD", unit_id).encode("ascii", "ignore").decode().lower()
     readable = re.sub("[^a-z0-9]+", "-", letters).strip("-")[:40].strip("-") or "unit"
-    return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:16]}"
+    return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:digits]}"
 
 
 def read(path: Path, inside: Path | None = None, most: int = LARGEST) -> bytes:

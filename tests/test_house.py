@@ -69,6 +69,12 @@ def test_importing_riskcalc_loads_nothing_that_only_leaves_need() -> None:
     }
 
 
+def test_a_unit_needs_neither_jupyterlab_nor_widgets() -> None:
+    """Scheduled runs are installed without the extra for people."""
+    code = "from riskcalc.run import worker\nworker.warm_up()"
+    assert not loaded_by(code) & {"ipywidgets", "jupyterlab", "jupyter_server", "anywidget"}
+
+
 def test_files_stay_small() -> None:
     """Somebody new can read any file in one sitting."""
     lengths = {module.name: len(module.read_text("utf-8").splitlines()) for module in MODULES}

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from riskcalc.cli.help import Examples
-from riskcalc.errors import RegisterError, UsageError
+from riskcalc.errors import RegisterError, UsageError, printable
 
 _OUT = click.argument("out", type=click.Path(path_type=Path))
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace OUT if it is there.")
@@ -118,7 +118,7 @@ def take_over(file: Path, into: Path, apply_: bool, mapping: Path | None, delete
         importing.finish(into, left)
     made = importing.plan(file, into, mapping, delete_missing)
     for line in importing.told(made):
-        click.echo(line)
+        click.echo(printable(line, most=100_000))
     if made.problems:
         raise RegisterError(made.problems, file)
     if not made.files:

@@ -156,7 +156,8 @@ def plan(
         for each in plans:
             unit, control = printable(each.unit_id), printable(each.control_id)
             click.echo(f"{unit:<12} {control:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
-        click.echo(f"{_count(len(plans), 'control')}. Sizes by frequency: {register.methodology.sampling.source}")
+        source = printable(register.methodology.sampling.source)
+        click.echo(f"{_count(len(plans), 'control')}. Sizes by frequency: {source}")
 
 
 def _draw(

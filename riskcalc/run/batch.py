@@ -14,7 +14,7 @@ from functools import cached_property
 
 from riskcalc import notebook_files
 from riskcalc.assessment.scoring import score
-from riskcalc.errors import PrintError, UsageError
+from riskcalc.errors import PrintError, RiskcalcError, UsageError
 from riskcalc.files import sha256, stem
 from riskcalc.notebook_files import GOOD, WENT_WRONG, Value
 from riskcalc.register import audiences
@@ -309,7 +309,8 @@ def _run_job(
     try:
         outcome = _checked(_printed(engine(job()), programme, printer))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this unit's, and the others go on
-        outcome = Outcome("died", 0.0, error=f"{type(error).__name__}: {error}")
+        told = str(error) if isinstance(error, RiskcalcError) else f"{type(error).__name__}: {error}"
+        outcome = Outcome("died", 0.0, error=told)
     return _stored(programme, entry, name, outcome)
 
 

@@ -69,7 +69,7 @@ def connected(address: str, engine: str = "auto") -> Iterator[tuple[RemoteEngine
         raise UsageError("--executor dask:// needs Dask: pip install 'riskcalc-workbook[dask]'.") from None
     try:
         client = Client(f"tcp://{place}", timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError, OverflowError) as error:  # the last: a port above 65535
+    except (OSError, ValueError, OverflowError, AssertionError) as error:  # the last two: a port of 99999, [::1
         raise UsageError(f"No Dask scheduler answers at {place}: {error}") from None
     try:
         slots = sum(client.nthreads().values())

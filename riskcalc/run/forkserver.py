@@ -205,7 +205,9 @@ def _reap(children: set[int], answers: int) -> None:
         if not pid:
             return
         children.discard(pid)
-        os.write(answers, (json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}) + "\n").encode())
+        told = json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}) + "\n"
+        with suppress(BrokenPipeError):  # whoever asked has been killed: main is about to end
+            os.write(answers, told.encode())
 
 
 def _be_a_child(folder: Path, call: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
@@ -125,12 +124,12 @@ class RemoteFolder:
 
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            told = _without_secrets(f"{url} can't be opened: {error}")
+            told = _without_secrets(f"{url} can't be opened: {error}", url)
             raise UsageError(f"{told}; 'riskcalc-workbook[dask]' brings fsspec.") from None
         self._url = url
 
     def __str__(self) -> str:
-        return _without_secrets(self._url)
+        return _without_secrets(self._url, self._url)
 
     def read(self, name: str) -> bytes | None:
         """As ``Folder``."""
@@ -138,13 +137,15 @@ class RemoteFolder:
             return bytes(self._files.cat_file(f"{self._root}/{name}"))
         except FileNotFoundError:
             return None
+        except Exception as error:  # noqa: BLE001 - each store has its own
+            raise OSError(_without_secrets(f"{self}/{name}: {error}", self._url)) from None
 
     def write(self, name: str, content: bytes) -> None:
         """As ``Folder``: object stores show an object when it is whole."""
         try:
             self._files.pipe_file(f"{self._root}/{name}", content)
         except Exception as error:  # noqa: BLE001 - each store has its own
-            raise OSError(_without_secrets(str(error))) from None
+            raise OSError(_without_secrets(str(error), self._url)) from None
 
     def remove(self, name: str) -> bool:
         """As ``Folder``."""
@@ -171,7 +172,7 @@ class RemoteFolder:
             self._files.invalidate_cache()
             self._files.makedirs(self._root, exist_ok=True)
         except Exception as error:  # noqa: BLE001 - each store has its own
-            raise UsageError(_without_secrets(f"{self} can't be written to: {error}")) from None
+            raise UsageError(_without_secrets(f"{self} can't be written to: {error}", self._url)) from None
         yield
 
     @contextmanager
@@ -187,10 +188,14 @@ class RemoteFolder:
         return RemoteFolder(f"{self._url}/{name}")
 
 
-def _without_secrets(text: str) -> str:
-    """A text without the user, password and query of the addresses in it, for messages and logs.
+def _without_secrets(text: str, url: str) -> str:
+    """A message about an address without the user, password and query that this has: messages go into logs and mails.
 
-    >>> _without_secrets("s3://key:secret@bucket/risk?token=1 can't be opened")
-    "s3://***@bucket/risk?*** can't be opened"
+    >>> _without_secrets("s3://key:secret@risk can't be opened", "s3://key:secret@risk")
+    "s3://***@risk can't be opened"
     """
-    return re.sub(r"(://[^\s?]*)\?\S*", r"\1?***", re.sub(r"://[^\s/]*@", "://***@", text))
+    host, _, path = url.partition("://")[2].partition("/")
+    account, query = host.rpartition("@")[0], f"{host}/{path}".partition("?")[2].partition("/")[0]
+    for secret in filter(None, (account, account.partition(":")[2], query)):
+        text = text.replace(secret, "***")
+    return text

@@ -298,7 +298,11 @@ def test_a_folder_that_stops_taking_files_is_told_as_that(
             raise PermissionError(13, "Permission denied", name)
         whole(folder, name, content)
 
+    def kept(path: Path, missing_ok: bool = False) -> None:  # noqa: ARG001 - as Path.unlink
+        raise PermissionError(1, "Operation not permitted", str(path))
+
     monkeypatch.setattr(LocalFolder, "write", refused)
+    monkeypatch.setattr(Path, "unlink", kept)
     report = run(request(small, tmp_path), FakeEngine())
     assert {entry.status for entry in report.wrong} == {"failed"}
     assert "Permission denied" in str(report.wrong[0].error)

@@ -186,13 +186,16 @@ def test_when_the_run_is_killed_what_its_units_have_left_ends(tmp_path: Path) ->
     script = f"""
 import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(ROOT / "tests")!r}]
 from test_processes import *
-ForkEngine()(job({ORPHAN.format(pid=tmp_path / "pid")!r}, "import time; time.sleep(600)"))
+engine = ForkEngine()
+Path({str(tmp_path / "home")!r}).write_text(str(engine._home))
+engine(job({ORPHAN.format(pid=tmp_path / "pid")!r}, "import time; time.sleep(600)"))
 """
     runner = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
     wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().endswith("\n"))
     runner.kill()
     runner.wait()
     wait_for(lambda: gone(tmp_path / "pid"))
+    wait_for(lambda: not Path((tmp_path / "home").read_text()).exists())
 
 
 def test_a_notebook_that_stops_its_parent_stops_only_itself() -> None:
