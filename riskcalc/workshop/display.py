@@ -44,11 +44,10 @@ def turnout(standing: Standing, names: bool) -> str:
     """How many votes are in; with ``names``, whose, for the facilitator's eyes."""
     if standing.revealed:
         return str(Markup("<p class='verdict'>Round {}: {} votes shown.</p>").format(standing.number, standing.votes))
-    wanting = max(0, standing.minimum - standing.votes)
-    more = f"; {wanting} more are needed before they can be shown" if wanting else "; they can be shown"
-    said = Markup("<p class='verdict open'>{} of {} have voted{}.</p>").format(
-        standing.votes, max(len(standing.participants), standing.votes), more
-    )
+    people, wanting = max(len(standing.participants), standing.votes), max(0, standing.minimum - standing.votes)
+    voted = f"{standing.votes} of {people} have voted" if people else "Nobody takes part yet"
+    more = f"{wanting} more {'is' if wanting == 1 else 'are'} needed before they can be shown" if wanting else ""
+    said = Markup("<p class='verdict open'>{}; {}.</p>").format(voted, more or "they can be shown")
     if names and standing.participants:
         absent = [name for name in standing.participants if name not in standing.voted]
         waiting = ", ".join(absent) if absent else "nobody"
@@ -60,10 +59,11 @@ def result(standing: Standing, matrix: Matrix) -> str:
     """The revealed votes: how they are spread, their middle, and whether there are camps; blank before."""
     if standing.tallies is None:
         return ""
-    return "".join(_axis(axis, each, getattr(matrix, axis)) for axis, each in standing.tallies.items())
+    shown = Markup("").join(_axis(axis, each, getattr(matrix, axis)) for axis, each in standing.tallies.items())
+    return str(Markup("<div style='display:flex;flex-wrap:wrap;gap:0 2rem'>{}</div>").format(shown))
 
 
-def _axis(axis: str, each: Tally, names: tuple[str, ...]) -> str:
+def _axis(axis: str, each: Tally, names: tuple[str, ...]) -> Markup:
     most = max(each.counts) or 1
     rows = [
         Markup("<span>{} {}</span><span class='bar'><i style='width:{}%'></i></span><span>{}</span>").format(
@@ -74,7 +74,8 @@ def _axis(axis: str, each: Tally, names: tuple[str, ...]) -> str:
     bars = Markup("<div class='bars' role='img' aria-label='{}'>{}</div>").format(
         said(axis, each), Markup("").join(rows)
     )
-    return str(Markup("<h3>{}</h3><p>{}</p>{}").format(axis.capitalize(), said(axis, each), bars))
+    part = Markup("<div style='flex:1 1 20rem'><h3>{}</h3><p>{}</p>{}</div>")
+    return part.format(axis.capitalize(), said(axis, each), bars)
 
 
 def said(axis: str, each: Tally) -> str:

@@ -43,7 +43,9 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self._unit = business_unit
         self.errors: list[Exception] = []
         self.workshop = open_workshop(business_unit, *self._where)
-        self.told = widgets.HTML()
+        # The panel is longer than a screen: what a button has to say appears below its own row.
+        self.messages = (widgets.HTML(), widgets.HTML(), widgets.HTML())
+        self.told, self._told_lock, self._told_end = self.messages
         self.map_inherent, self.map_earned = widgets.HTML(layout=_MAP), widgets.HTML(layout=_MAP)
         self.projector = Projector()
         self.desk = Desk(Store(NOWHERE), business_unit)
@@ -66,8 +68,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self.children = (
             self.told,
             widgets.HTML(display.framed(hint)),
-            self.facilitator,
-            self.begin,
+            widgets.HBox([self.facilitator, self.begin], layout=_WRAP),
         )
 
     def _begin(self) -> None:
@@ -129,18 +130,26 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             self.replace,
             widgets.HBox(
                 [
-                    self._button("Lock the rating", self._lock, "success"),
-                    self._button("Take the lock back", self._undo),
+                    self._button("Lock the rating", self._lock, "success", self._told_lock),
+                    self._button("Take the lock back", self._undo, told=self._told_lock),
                 ],
                 layout=_WRAP,
             ),
-            widgets.HBox([self.point, self._button("Keep the point", self._keep_point)], layout=_WRAP),
+            widgets.HBox(
+                [self.point, self._button("Keep the point", self._keep_point, told=self._told_lock)], layout=_WRAP
+            ),
+            self._told_lock,
             self._what_if(),
             widgets.HBox([self.map_inherent, self.map_earned], layout=_MAPS),
             widgets.HBox(
-                [self.out, self._button("Write the record", self._record), self._button("End the workshop", self._end)],
+                [
+                    self.out,
+                    self._button("Write the record", self._record, told=self._told_end),
+                    self._button("End the workshop", self._end, told=self._told_end),
+                ],
                 layout=_WRAP,
             ),
+            self._told_end,
         )
         self.refresh(new_risk=True)
 
@@ -286,23 +295,28 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         titles = dict(zip(register.controls["control_id"], register.controls["title"], strict=True))
         return [(f"{name} {titles[name]}"[:70], name) for name in links["control_id"]]
 
-    def _button(self, text: str, act: Callable[[], str | None], style: str = "") -> widgets.Button:
+    def _button(
+        self, text: str, act: Callable[[], str | None], style: str = "", told: widgets.HTML | None = None
+    ) -> widgets.Button:
         made = widgets.Button(description=text, button_style=style, layout=_WIDE)
-        made.on_click(lambda _: self._told(act))
+        made.on_click(lambda _: self._told(act, told))
         return made
 
-    def _told(self, act: Callable[[], str | None]) -> None:
-        """Do something, and say how it went."""
+    def _told(self, act: Callable[[], str | None], where: widgets.HTML | None = None) -> None:
+        """Do something, and say how it went: below its own row, or at the top."""
+        tone = "good"
         try:
-            self.told.value = display.framed(display.message(act() or ""))
+            text = act() or ""
         except RiskcalcError as error:
             hint = " Tick the box for it to replace that." if isinstance(error, RatingChangedError) else ""
-            self.told.value = display.framed(display.message(f"{error}{hint}", "bad"))
+            text, tone = f"{error}{hint}", "bad"
         except Exception as error:  # noqa: BLE001 - it is shown and logged
             _log.exception("the facilitator's panel")
             self.errors.append(error)
-            text = f"Something went wrong, and may not be stored: {type(error).__name__}: {error}"
-            self.told.value = display.framed(display.message(text, "bad"))
+            text, tone = f"Something went wrong, and may not be stored: {type(error).__name__}: {error}", "bad"
+        for each in self.messages:
+            each.value = ""
+        (where or self.told).value = display.framed(display.message(text, tone))
 
     async def _follow(self) -> None:
         """Look for votes and for other people's doing, and show what changed."""

@@ -37,7 +37,7 @@ def panel(small: Path) -> Iterator[Panel]:
 
 def press(panel: Panel, text: str) -> str:
     buttons(panel)[text].click()
-    return str(panel.told.value)
+    return "".join(each.value for each in panel.messages)
 
 
 def test_a_round_from_votes_to_lock(panel: Panel) -> None:
