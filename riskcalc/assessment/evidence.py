@@ -189,7 +189,8 @@ def _by_tests(
     days = report_days(control, methodology.evidence) if throughout else _look_back(context, control, type1)
     once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
     tested = Tested(control["frequency"], once, _months((days[0], min(days[1], as_of))), methodology.sampling)
-    by_then = [each for each in rounds if each.tested_on <= as_of]
+    last_day = context.period.last_day  # what covers later days only belongs to the next period
+    by_then = [each for each in rounds if each.tested_on <= as_of and each.days[0] <= last_day]
     counting = [each for each in by_then if each.days[1] >= days[0] and each.days[0] <= days[1]]
     found = over_period(tested, counting, days, as_of) if throughout else now(tested, counting, repaired, type1)
     if found:

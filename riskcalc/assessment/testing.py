@@ -163,8 +163,14 @@ def now(control: Tested, rounds: Iterable[Round], repaired: Iterable[date], type
     by_id = {each.test_id: each for each in found}
     retested = {by_id[each.retest_of].tested_on for each in found if each.retest_of in by_id}
     concluded = judge(control, found)
+
+    def is_since(repair: date, one: Round) -> bool:
+        failed = by_id.get(one.retest_of or "")
+        retest = failed is not None and failed.tested_on <= repair <= one.tested_on
+        return retest or (one.tested_on > repair and one.days[1] > repair)
+
     for repair in sorted({*repaired, *retested}):
-        since = [one for one in found if one.tested_on > repair and (one.retest_of or one.days[1] > repair)]
+        since = [one for one in found if is_since(repair, one)]
         again = judge(control, since) if since else None
         if again and _RANKS[again.name] > max(1, _RANKS[concluded.name] if concluded else 1):
             concluded = replace(again, reason=f"{again.reason}, since its repair")
