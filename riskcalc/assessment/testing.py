@@ -122,7 +122,7 @@ def conclude(
 
 
 @dataclass(frozen=True)
-class Tested:
+class Basis:
     """A control and how its tests are concluded on: its frequency, whether one item is enough, the months tested."""
 
     frequency: str
@@ -152,7 +152,7 @@ class Tested:
         return max([found, *(other for other in others if other)], key=rank)
 
 
-def now(control: Tested, rounds: Iterable[Round], repaired: Iterable[date], type1: bool) -> Conclusion | None:
+def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1: bool) -> Conclusion | None:
     """Does it work today? ``rounds`` are those of the look-back, ``repaired`` the days its deficiencies were closed.
 
     After a repair, a control counts again from the rounds tested since, whose days reach beyond it; so does one that
@@ -166,8 +166,9 @@ def now(control: Tested, rounds: Iterable[Round], repaired: Iterable[date], type
 
     def is_since(repair: date, one: Round) -> bool:
         failed = by_id.get(one.retest_of or "")
-        retest = failed is not None and failed.tested_on <= repair <= one.tested_on
-        return retest or (one.tested_on > repair and one.days[1] > repair)
+        if failed is not None and failed.tested_on <= repair:
+            return one.tested_on > repair or failed.tested_on == one.tested_on
+        return one.tested_on > repair and one.days[1] > repair
 
     for repair in sorted({*repaired, *retested}):
         since = [one for one in found if is_since(repair, one)]
@@ -177,7 +178,7 @@ def now(control: Tested, rounds: Iterable[Round], repaired: Iterable[date], type
     return concluded
 
 
-def over_period(control: Tested, rounds: Iterable[Round], report: Days, as_of: date) -> Conclusion | None:
+def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: date) -> Conclusion | None:
     """Did it operate throughout the report's period? ``rounds`` are those over any of its days, tested by ``as_of``.
 
     Rounds add up, but a stretch of days that was not effective by itself isn't made good by another.
@@ -207,9 +208,10 @@ def uncovered(days: Days, covered: Iterable[Days]) -> tuple[int, int]:
     (3, 1)
     """
     reached, missing = days[0] - timedelta(days=1), 0
-    for first, last in sorted(covered):
-        missing += max(0, (min(first, days[1] + timedelta(days=1)) - reached).days - 1)
-        reached = max(reached, min(last, days[1])) if last >= first else reached
+    clipped = sorted((max(first, days[0]), min(last, days[1])) for first, last in covered)
+    for first, last in (each for each in clipped if each[0] <= each[1]):
+        missing += max(0, (first - reached).days - 1)
+        reached = max(reached, last)
     at_end = max(0, (days[1] - reached).days)
     return missing + at_end, at_end
 
@@ -223,12 +225,12 @@ def _percent(rate: Decimal | float) -> str:
     return f"{float(rate) * 100:.3g} %"
 
 
-def _operating(control: Tested, rounds: Sequence[Round]) -> Conclusion | None:
+def _operating(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
     counting = _counting(each for each in rounds if each.kind == "operation")
     return control.best(counting, lambda one: (_RANKS[one.name], 0))
 
 
-def _in_use(control: Tested, rounds: Sequence[Round]) -> Conclusion | None:
+def _in_use(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
     """A walkthrough shows that a control is in use; the latest day's counts, unless tests of its operation failed."""
     against = control.operation(_counting(each for each in rounds if each.kind == "operation"))
     if against and against.name == "not_effective":

@@ -50,9 +50,9 @@ def described(rows: Rows) -> None:
     """Say of each test how it was done, and of each part of the reports how it stands."""
     for test in rows["control_tests"]:
         test["nature"] = "inspection"
-    for unit in ("alpha", "beta"):
+    for name in ("alpha", "beta"):
         for part in get_args(ReportPart):
-            item = {"item_id": f"{unit}-{part}", "unit_id": unit, "item": part, "status": "open", "owner": "O"}
+            item = {"item_id": f"{name}-{part}", "unit_id": name, "item": part, "status": "open", "owner": "O"}
             rows["report_items"].append(item)
 
 
