@@ -9,9 +9,10 @@ import pandas as pd
 
 from riskcalc.assessment import coverage
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
-from riskcalc.assessment.evidence import uncovered_days
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.readiness import STEPS, UNMODIFIED, Outlook, gaps, outlooks, report_outlook, steps
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS, STEPS, Outlook, outlooks, report_outlooks, steps
+from riskcalc.assessment.readiness import gaps
+from riskcalc.assessment.subservice import uncovered_days
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, View, state
 from riskcalc.pages.wording import OPINION_TONES
@@ -24,18 +25,22 @@ _TYPES = {"type1": "Type 1", "type2": "Type 2"}
 def figures(unit: Assessment) -> View:
     """How the report stands: its outlook, gaps, length, and how far it is from the clients' year-end."""
     own_type = unit.unit["report_type"]
-    found = outlooks(unit.register, unit.period, own_type)
-    missing = gaps(unit.register, unit.period, unit.as_of)
-    holding = sum(outlook.opinion == UNMODIFIED for outlook in found)
+    name = str(unit.unit["unit_id"])
+    found = report_outlooks(unit.context, own_type)[name]
+    missing = gaps(unit.context)
     blocking, overdue = sum(gap.blocks for gap in missing), sum(_overdue(gap.due_on, unit) for gap in missing)
     other = next(name for name in _TYPES if name != own_type)
     return display.facts(
         "Readiness",
         [
-            (f"Outlook, {_TYPES[own_type]}", report_outlook(found), f"{holding} of {len(found)} objectives hold"),
+            (
+                f"Outlook, {_TYPES[own_type]}",
+                found.opinion,
+                f"{found.achieved} of {found.objectives} objectives achieved",
+            ),
             (
                 f"If it were {_TYPES[other]}",
-                report_outlook(outlooks(unit.register, unit.period, other)),
+                report_outlooks(unit.context, other)[name].opinion,
                 "by the same register",
             ),
             ("Gaps", str(len(missing)), f"{blocking} decide on an objective; {overdue} past due"),
@@ -48,10 +53,8 @@ def figures(unit: Assessment) -> View:
 def objectives(unit: Assessment) -> View:
     """Each objective's key controls by step, the outlook for both types of report, and why."""
     own_type = unit.unit["report_type"]
-    by_type = {
-        name: {each.objective_id: each for each in outlooks(unit.register, unit.period, name)} for name in _TYPES
-    }
-    found = steps(unit.register, unit.period, own_type)
+    by_type = {name: {each.objective_id: each for each in outlooks(unit.context, name)} for name in _TYPES}
+    found = steps(unit.context, own_type)
     keys = found[found["key"] & (found["performed_by"] != "user_entity")]
     linked = unit.register.risk_controls.merge(unit.register.risks[["risk_id", "objective_id"]], on="risk_id")
     rows: list[list[Cell]] = []
@@ -65,8 +68,8 @@ def objectives(unit: Assessment) -> View:
         rows.append([process, *counts, *(_opinion(by_type[each][name]) for each in _TYPES), {"text": "", "note": why}])
     columns = ["Objective", "Designed", "Documented", "Operated", "Evidenced", "In period", "Type 1", "Type 2", "Why"]
     note = (
-        f"Key controls that pass each step, for {_TYPES[own_type]}. An objective holds if each of its risks has a key "
-        "control that passes every step. This outlook is ours; the opinion is the service auditor's."
+        f"Key controls that pass each step, for {_TYPES[own_type]}. An objective is achieved if each of its risks has "
+        f"a key control that passes every step, and nothing contradicts it. {MANAGEMENTS_TESTS}"
     )
     return display.table("Control objectives: the outlook", columns, rows, note=note)
 
@@ -74,7 +77,7 @@ def objectives(unit: Assessment) -> View:
 def gap_list(unit: Assessment) -> View:
     """What is missing for the unit's report, with owner, due date and age; what decides on an objective first."""
     rows: list[list[Cell]] = []
-    for gap in gaps(unit.register, unit.period, unit.as_of):
+    for gap in gaps(unit.context):
         late = gap.due_on is not None and gap.due_on < unit.as_of
         due = "no date agreed" if gap.due_on is None else gap.due_on.isoformat()
         age = "new" if gap.since is None else _days((unit.as_of - gap.since).days)
@@ -97,7 +100,7 @@ def gap_list(unit: Assessment) -> View:
 
 def deficiencies(unit: Assessment) -> View:
     """A candidate severity for every deficiency, with reasons, and what it means for the SOC 1 report."""
-    found = candidates(unit.register, unit.period.name, unit.as_of)
+    found = candidates(unit.context)
     described = unit.register.deficiencies.set_index("deficiency_id").to_dict("index")
     blocking = _blocking(unit)
     rows: list[list[Cell]] = []
@@ -119,7 +122,7 @@ def together(unit: Assessment) -> View:
     """What the deficiencies that share an objective or an account make together."""
     rows: list[list[Cell]] = [
         [one.about.capitalize(), one.name, ", ".join(one.controls), _severity(one), _why(one)]
-        for one in aggregated(unit.register, unit.period.name, unit.as_of)
+        for one in aggregated(unit.context)
     ]
     columns = ["By", "Name", "Controls", "Candidate", "Why"]
     return display.table("Deficiencies taken together", columns, rows)
@@ -127,7 +130,7 @@ def together(unit: Assessment) -> View:
 
 def assertions(unit: Assessment) -> View:
     """Objectives by assertion: which risks name it, and where no key control holds."""
-    found = coverage.assertions(unit.register, unit.period, unit.unit["report_type"])
+    found = coverage.assertions(unit.context, unit.unit["report_type"])
     cells = {(row["objective_id"], row["assertion"]): row for row in found.to_dict("records")}
     named = set(found["assertion"])
     rows: list[list[Cell]] = [
@@ -142,7 +145,7 @@ def assertions(unit: Assessment) -> View:
 
 def components(unit: Assessment) -> View:
     """The five components of internal control, and the controls that stand for each."""
-    found = coverage.components(unit.register, unit.period)
+    found = coverage.components(unit.context)
     rows: list[list[Cell]] = []
     for name, row in found.to_dict("index").items():
         tone = "good" if row["earning"] else "bad"
@@ -200,7 +203,7 @@ def training(unit: Assessment) -> View:
     words = {"completed": "completed", "overdue": "overdue since", "due": "due on"}
     tones = {"completed": "good", "overdue": "bad", "none": "bad", "due": "open"}
     rows: list[list[Cell]] = []
-    for one in coverage.training(unit.register, unit.unit["unit_id"], unit.as_of).to_dict("records"):
+    for one in coverage.training(unit.context, unit.unit["unit_id"]).to_dict("records"):
         when = one["completed_on"] if one["state"] == "completed" else one["due_on"]
         said = "nothing planned" if one["state"] == "none" else f"{words[one['state']]} {when:%F}"
         rows.append([one["owner"], ", ".join(one["controls"]), state(said, tones[one["state"]])])
@@ -211,7 +214,7 @@ def frameworks(unit: Assessment) -> View:
     """Which other frameworks' requirements the same controls already serve."""
     rows: list[list[Cell]] = [
         [one["framework"], one["reference"], ", ".join(one["controls"]), _of(len(one["earning"]), len(one["controls"]))]
-        for one in coverage.frameworks(unit.register, unit.period).to_dict("records")
+        for one in coverage.frameworks(unit.context).to_dict("records")
     ]
     columns = ["Framework", "Reference", "Controls", "Earn in full"]
     note = "A control that earns in full here can be shown to the other framework's auditor with the same evidence."
@@ -227,7 +230,7 @@ def _of(part: int, whole: int) -> Cell:
 
 
 def _opinion(outlook: Outlook) -> Cell:
-    return state(outlook.opinion, OPINION_TONES.get(outlook.opinion, "open"))
+    return state(outlook.outcome, OPINION_TONES.get(outlook.outcome, "open"))
 
 
 def _overdue(due: date | None, unit: Assessment) -> bool:
@@ -264,7 +267,7 @@ def _to_year_end(unit: Any) -> tuple[str, str, str]:
 
 def _blocking(unit: Assessment) -> dict[str, str]:
     """For each control at fault, the objective that it decides on."""
-    found = outlooks(unit.register, unit.period, unit.unit["report_type"])
+    found = outlooks(unit.context, unit.unit["report_type"])
     return {row: outlook.objective_id for outlook in found for row in outlook.blocking}
 
 
@@ -292,8 +295,8 @@ def _soc1(unit: Assessment, one: Candidate, blocking: dict[str, str]) -> Cell:
     if weights is not None and weights["deviations"]:
         reported = f"{weights['deviations']} of {weights['sample_size']} deviated: reported with the tests' results"
     if control in blocking:
-        return state(f"{blocking[control]} would be qualified", "bad", reported)
-    return state("its objectives hold", "good", reported)
+        return state(f"{blocking[control]} depends on it", "bad", reported)
+    return state("decides on no objective", "open", reported)
 
 
 def _assertion(cell: Any) -> Cell:
