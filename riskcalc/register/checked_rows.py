@@ -62,6 +62,12 @@ class Table:
         """Keep a problem of this table."""
         self.problems.append(self.problem(line, column, value, allowed))
 
+    def tell_missing(self, place: str) -> None:
+        """Nothing to read, which only an optional table may be: it is whole, without rows."""
+        self.whole = TABLES[self.name].optional
+        if not self.whole:
+            self.tell(0, "", "", f"the {place} is missing")
+
     @property
     def keys(self) -> set[str]:
         """What other tables may point at: the first key column of every line."""
@@ -78,10 +84,7 @@ def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
     try:
         text = (folder / table.file).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        if TABLES[name].optional:
-            table.whole = True
-            return table
-        table.tell(0, "", "", "the file is missing")
+        table.tell_missing("file")
     except OSError as error:
         table.tell(0, "", "", f"can't be read: {error.strerror}")
     except UnicodeDecodeError as error:
