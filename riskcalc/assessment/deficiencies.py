@@ -18,6 +18,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.scoring import AXES, score_lines
+from riskcalc.register.audiences import in_money
 from riskcalc.register.register import Register
 
 SEVERITIES = ("deficiency", "significant deficiency", "material weakness")
@@ -219,7 +220,7 @@ def _reasons(case: _Case, left: pd.DataFrame, amount: float, unit: Any) -> list[
     events = "one event" if len(left) == 1 else "one event of each"
     return [
         f"likelihood without it: {likely}; {threshold} or more counts: {verdict}",
-        f"{events} could misstate up to {amount:,.0f} {unit['currency']}: {size}",
+        f"{events} could misstate up to {in_money(amount, unit)}: {size}",
     ]
 
 

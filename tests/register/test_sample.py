@@ -95,7 +95,9 @@ def test_nothing_in_it_is_from_the_future(sample: riskcalc.Register) -> None:
         ("training", "completed_on"),
         ("scoping", "answered_on"),
     )
-    assert {place: getattr(sample, place[0])[place[1]].max() for place in told if not _past(sample, *place, as_of)} == {}
+    assert {
+        place: getattr(sample, place[0])[place[1]].max() for place in told if not _past(sample, *place, as_of)
+    } == {}
 
 
 def _past(register: riskcalc.Register, table: str, column: str, as_of: pd.Timestamp) -> bool:
