@@ -17,7 +17,7 @@ import pandas as pd
 
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.subservice import from_report
-from riskcalc.assessment.testing import Conclusion, Days, Round, Basis, now, over_period, uncovered
+from riskcalc.assessment.testing import Basis, Conclusion, Days, Round, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
 from riskcalc.register.register import Register

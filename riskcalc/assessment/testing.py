@@ -21,7 +21,7 @@ import pandas as pd
 from riskcalc.assessment.sample_plans import planned_size
 from riskcalc.register.methodology import Sampling
 from riskcalc.register.periods import Period
-from riskcalc.sampling import upper_limit
+from riskcalc.sampling import limit_is_at_most, upper_limit
 
 _RANKS = {"not_effective": 0, "not_tested": 1, "insufficient_evidence": 2, "operated_effectively": 3}
 _MOST = 8  # clean rounds that are tried without each other; more of them are taken together only
@@ -111,9 +111,7 @@ def conclude(
     if sample_size == population:
         name = "operated_effectively"  # not more than tolerable, and nothing is left that could deviate
         return concluded(name, f"all {sample_size} tested, {deviations} deviated")
-    # of a known population the limit is a whole number of items: 10 of 100 is 10 %, whatever binary floats make of it
-    exact = Fraction(limit) if population is None else Fraction(round(limit * population), population)
-    if exact <= Fraction(tolerable):
+    if _is_tolerable(sample_size, deviations, tolerable, confidence, population):
         at_most = f"at {_percent(confidence)} confidence at most {_percent(limit)} deviate"
         return concluded("operated_effectively", f"{tested}: {at_most}")
     if deviations == 0 and sample_size >= planned:
@@ -219,6 +217,7 @@ def uncovered(days: Days, covered: Iterable[Days]) -> tuple[int, int]:
 # --- parts ---
 
 _limit = cache(upper_limit)
+_is_tolerable = cache(limit_is_at_most)
 
 
 def _percent(rate: Decimal | float) -> str:

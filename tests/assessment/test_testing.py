@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskcalc.assessment.testing import Conclusion, Round, Basis, now, over_period, uncovered
+from riskcalc.assessment.testing import Basis, Conclusion, Round, now, over_period, uncovered
 from riskcalc.register.methodology import Methodology
 
 SAMPLING = Methodology.read(Path(__file__).parents[2] / "data" / "methodology.toml").sampling
