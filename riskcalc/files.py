@@ -11,10 +11,14 @@ import re
 import secrets
 import stat
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from riskcalc.errors import Problem, RegisterError
+
+SAVE_AS = "in a spreadsheet, save as CSV in UTF-8 with commas"
+_WIDEST = 16_384  # columns; as many as a spreadsheet has
 LARGEST = 500_000_000  # bytes of a file; far above any register
 PART = ".part-"  # how the name of a file begins that isn't whole yet
 
@@ -91,6 +95,52 @@ def write_whole(path: Path, content: bytes) -> None:
 def sha256(content: bytes) -> str:
     """The SHA-256 of a file's content, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
+
+
+_CSV_ERRORS = {
+    "unexpected end of data": "a quote that is opened in this row is never closed",
+    "expected after": "a quoted cell goes on after its closing quote; inside a cell, quotes are doubled",
+    "field larger than field limit": "a cell is longer than 131,072 characters, or a quote before it is never closed",
+}
+
+
+def csv_rows(
+    content: bytes, file: str, encoding: str = "utf-8", separator: str = ","
+) -> Iterator[tuple[int, list[str]]]:
+    """The records of a CSV file, each with the line that it starts at; wholly blank ones are passed over.
+
+    Raises:
+        RegisterError: while records are taken, at the first that can't be: not in this encoding, not CSV as every
+            reader has it, or of more than 16,384 cells. ``.problems`` holds one, with ``file`` and line.
+
+    >>> list(csv_rows(b'a,b\\n"1\\n2",3\\n\\n4,5\\n', "small.csv"))
+    [(1, ['a', 'b']), (2, ['1\\n2', '3']), (5, ['4', '5'])]
+    """
+
+    def refused(line: int, value: str, allowed: str) -> RegisterError:
+        return RegisterError([Problem(file, line, "", value, allowed)])
+
+    try:
+        text = content.decode(encoding).removeprefix("\ufeff")
+    except UnicodeError as error:
+        at = error.start if isinstance(error, UnicodeDecodeError) else 0
+        line, name = len(content[: at + 1].splitlines()), encoding.upper()
+        raise refused(line, f"byte 0x{content[at]:02x}", f"is not {name}; {SAVE_AS}") from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise refused(line, "", "holds a NUL character; save the file as CSV again")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+    start = 1
+    try:
+        for cells in reader:
+            if len(cells) > _WIDEST:
+                raise refused(start, "", f"{len(cells):,} cells; allowed: {_WIDEST:,}")
+            if any(cells):
+                yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as error:
+        told = next((told for known, told in _CSV_ERRORS.items() if known in str(error)), "")
+        raise refused(start, "", told or f"can't be read as CSV: {error}") from None
 
 
 def as_line(cells: Iterable[object], ending: str = "\n") -> str:

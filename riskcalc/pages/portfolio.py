@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from riskcalc.assessment.opening import Portfolio
-from riskcalc.assessment.readiness import UNMODIFIED, report_outlook
+from riskcalc.assessment.opinion import report_outlooks
 from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, wording
@@ -90,10 +90,9 @@ def _badness(unit: Any, breaches: Any) -> tuple[int, str]:
 
 def _outlook(unit: Any, portfolio: Portfolio) -> Cell:
     """The outlook for the unit's own type of report, and how many of its objectives hold."""
-    found = [one for one in portfolio.outlooks[unit["report_type"]] if one.unit_id == unit["unit_id"]]
-    opinion, holding = report_outlook(found), sum(one.opinion == UNMODIFIED for one in found)
-    note = f"Type {unit['report_type'][-1]}: {holding} of {len(found)} objectives hold"
-    return state(opinion, wording.OPINION_TONES.get(opinion, "open"), note)
+    found = report_outlooks(portfolio.context, unit["report_type"])[unit["unit_id"]]
+    note = f"Type {unit['report_type'][-1]}: {found.achieved} of {found.objectives} objectives achieved"
+    return state(found.opinion, wording.OPINION_TONES.get(found.opinion, "open"), note)
 
 
 def _run_lines(portfolio: Portfolio) -> Iterable[str]:

@@ -9,9 +9,10 @@ import pandas as pd
 
 from riskcalc.assessment import coverage
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
-from riskcalc.assessment.evidence import uncovered_days
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.readiness import STEPS, UNMODIFIED, Outlook, gaps, outlooks, report_outlook, steps
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS, STEPS, Outlook, outlooks, report_outlooks, steps
+from riskcalc.assessment.readiness import gaps
+from riskcalc.assessment.subservice import uncovered_days
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, View, state
 from riskcalc.pages.wording import OPINION_TONES
@@ -24,18 +25,22 @@ _TYPES = {"type1": "Type 1", "type2": "Type 2"}
 def figures(unit: Assessment) -> View:
     """How the report stands: its outlook, gaps, length, and how far it is from the clients' year-end."""
     own_type = unit.unit["report_type"]
-    found = outlooks(unit.context, own_type)
+    name = str(unit.unit["unit_id"])
+    found = report_outlooks(unit.context, own_type)[name]
     missing = gaps(unit.context)
-    holding = sum(outlook.opinion == UNMODIFIED for outlook in found)
     blocking, overdue = sum(gap.blocks for gap in missing), sum(_overdue(gap.due_on, unit) for gap in missing)
     other = next(name for name in _TYPES if name != own_type)
     return display.facts(
         "Readiness",
         [
-            (f"Outlook, {_TYPES[own_type]}", report_outlook(found), f"{holding} of {len(found)} objectives hold"),
+            (
+                f"Outlook, {_TYPES[own_type]}",
+                found.opinion,
+                f"{found.achieved} of {found.objectives} objectives achieved",
+            ),
             (
                 f"If it were {_TYPES[other]}",
-                report_outlook(outlooks(unit.context, other)),
+                report_outlooks(unit.context, other)[name].opinion,
                 "by the same register",
             ),
             ("Gaps", str(len(missing)), f"{blocking} decide on an objective; {overdue} past due"),
@@ -63,8 +68,8 @@ def objectives(unit: Assessment) -> View:
         rows.append([process, *counts, *(_opinion(by_type[each][name]) for each in _TYPES), {"text": "", "note": why}])
     columns = ["Objective", "Designed", "Documented", "Operated", "Evidenced", "In period", "Type 1", "Type 2", "Why"]
     note = (
-        f"Key controls that pass each step, for {_TYPES[own_type]}. An objective holds if each of its risks has a key "
-        "control that passes every step. This outlook is ours; the opinion is the service auditor's."
+        f"Key controls that pass each step, for {_TYPES[own_type]}. An objective is achieved if each of its risks has "
+        f"a key control that passes every step, and nothing contradicts it. {MANAGEMENTS_TESTS}"
     )
     return display.table("Control objectives: the outlook", columns, rows, note=note)
 
@@ -225,7 +230,7 @@ def _of(part: int, whole: int) -> Cell:
 
 
 def _opinion(outlook: Outlook) -> Cell:
-    return state(outlook.opinion, OPINION_TONES.get(outlook.opinion, "open"))
+    return state(outlook.outcome, OPINION_TONES.get(outlook.outcome, "open"))
 
 
 def _overdue(due: date | None, unit: Assessment) -> bool:
@@ -290,8 +295,8 @@ def _soc1(unit: Assessment, one: Candidate, blocking: dict[str, str]) -> Cell:
     if weights is not None and weights["deviations"]:
         reported = f"{weights['deviations']} of {weights['sample_size']} deviated: reported with the tests' results"
     if control in blocking:
-        return state(f"{blocking[control]} would be qualified", "bad", reported)
-    return state("its objectives hold", "good", reported)
+        return state(f"{blocking[control]} depends on it", "bad", reported)
+    return state("decides on no objective", "open", reported)
 
 
 def _assertion(cell: Any) -> Cell:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from riskcalc.assessment.decisions import decisions
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.readiness import UNMODIFIED, outlooks, report_outlook
+from riskcalc.assessment.opinion import report_outlooks
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Result, View, level_cell
@@ -218,9 +218,8 @@ def _type1_note(unit: Any) -> list[str]:
 
 
 def _outlook(unit: Assessment) -> tuple[str, str]:
-    found = outlooks(unit.context, str(unit.unit["report_type"]))
-    holding = sum(outlook.opinion == UNMODIFIED for outlook in found)
-    return report_outlook(found), f"{holding} of {len(found)} control objectives hold"
+    found = report_outlooks(unit.context, str(unit.unit["report_type"]))[str(unit.unit["unit_id"])]
+    return found.opinion, f"{found.achieved} of {found.objectives} control objectives achieved"
 
 
 def _beyond_materiality(unit: Assessment) -> tuple[str, str]:

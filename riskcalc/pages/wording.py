@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.opening import Assessment, Portfolio
-from riskcalc.assessment.readiness import QUALIFIED, UNMODIFIED
+from riskcalc.assessment.opinion import ACHIEVED, ADVERSE, NOT_ACHIEVED, QUALIFIED, UNMODIFIED
 from riskcalc.pages.display import Cell, View, facts, level_cell, table
 from riskcalc.version import __version__
 
 SUBJECT = "Risk to financial reporting"
-OPINION_TONES = {UNMODIFIED: "good", QUALIFIED: "bad"}
+OPINION_TONES = {UNMODIFIED: "good", ACHIEVED: "good", QUALIFIED: "bad", ADVERSE: "bad", NOT_ACHIEVED: "bad"}
 
 
 def verdict(scores: pd.DataFrame, appetite: str) -> tuple[str, str]:
