@@ -31,7 +31,7 @@ class Problem:
             place = f"{self.file}: sheet {self.sheet}{where}"
         column = f" column {self.column!r}:" if self.column else ""
         seen = f" {_shortened(self.value)!r}:" if self.value else ""
-        return f"{place}:{column}{seen} {self.allowed}"
+        return f"{place}:{column}{seen} {_shortened(self.allowed, 2_000)}"
 
     def as_dict(self) -> dict[str, str | int]:
         """The problem as plain values, for ``riskcalc check --json``."""

@@ -41,7 +41,7 @@ def marked(rows: dict[str, list[dict[str, str]]]) -> None:
     rows["ratings"][1].update(NUMBERS)
     rows["subservice_organisations"][0].update(reviewed_by="x", reviewed_on="2026-06-30", reference="x")
     withheld = {
-        (table, column) for each in AUDIENCES.values() for table, columns in each.withheld.items() for column in columns
+        (table, column) for name in READERS for table, columns in AUDIENCES[name].withheld.items() for column in columns
     }
     for table, column in withheld:
         for row in rows[table]:
