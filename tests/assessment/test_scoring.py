@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from register_files import write_register
+from register_files import replace_in, write_register
 
 import riskcalc
 from riskcalc.assessment.scoring import by_cell, level_counts, ranked, residual
@@ -41,13 +41,18 @@ def test_a_risk_worked_by_hand(small: Path) -> None:
 
     Claimed: likelihood 1 + 4 x 0.5 x 0.2 = 1.4; impact 1 + 3 x 0.2 = 1.6; score 2.24; 1 x 2 is Low.
     Earned: A-G1 had 1 deviation in 25, insufficient, 0; so A-C2 counts for nothing:
-    likelihood 1 + 4 x 0.5 = 3; impact 4; score 12; 3 x 4 is High, and outside an appetite of Medium.
+    likelihood 1 + 4 x 0.5 = 3; impact 4; score 12; 3 x 4 is High. At a weight of 0.5 it would count 0.8 x 0.5 = 0.4:
+    likelihood 1 + 4 x 0.5 x 0.6 = 2.2; impact 1 + 3 x 0.6 = 2.8; score 6.16; 2 x 3 is Medium.
     """
     risk = scored(small).loc["A-R1"]
     assert (risk["inherent_score"], risk["inherent_level"]) == (20, "Critical")
     assert risk[["claimed_likelihood", "claimed_impact", "claimed_score"]].tolist() == pytest.approx([1.4, 1.6, 2.24])
-    assert risk[["earned_likelihood", "earned_impact", "earned_score"]].tolist() == pytest.approx([3.0, 4.0, 12.0])
+    assert risk[["earned_likelihood", "earned_impact", "earned_score"]].tolist() == pytest.approx([3, 4, 12])
     assert (risk["claimed_level"], risk["earned_level"], risk["breach"]) == ("Low", "High", True)
+    replace_in(small / "methodology.toml", "insufficient_evidence = 0.0", "insufficient_evidence = 0.5")
+    risk = scored(small).loc["A-R1"]
+    assert risk[["earned_likelihood", "earned_impact", "earned_score"]].tolist() == pytest.approx([2.2, 2.8, 6.16])
+    assert (risk["earned_level"], risk["breach"]) == ("Medium", False)
 
 
 def test_an_unrated_risk_stays_unrated_everywhere(small: Path) -> None:
