@@ -208,7 +208,7 @@ def _limits(figure: go.Figure, tested: pd.DataFrame, conclusion: str) -> None:
     )
 
 
-def scores_table(rated: pd.DataFrame, matrix: Matrix) -> display.View:
+def scores_table(rated: pd.DataFrame, matrix: Matrix) -> display.Display:
     """The scores of every view as a table, each as the product that it is."""
     rows: list[list[display.Cell]] = [
         [
@@ -259,7 +259,7 @@ def unrated(scores: pd.DataFrame) -> str:
 
 
 def finish(
-    figure: go.Figure, title: str, summary: str, table: display.View, height: int, least_width: int = 640
+    figure: go.Figure, title: str, summary: str, table: display.Display, height: int, least_width: int = 640
 ) -> go.Figure:
     """One look for all charts, and what a page needs: the words, the data, the pixels below which it won't shrink."""
     about = {"title": title, "summary": summary.strip(), "table": table.as_json(), "least_width": least_width}

@@ -7,12 +7,12 @@ import pandas as pd
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.sample_plans import plan
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, View, state
+from riskcalc.pages.display import Cell, Display, state
 
 _TONES = {"operated_effectively": "good", "insufficient_evidence": "open", "not_effective": "bad", "not_tested": "bad"}
 
 
-def conclusions(unit: Assessment) -> View:
+def conclusions(unit: Assessment) -> Display:
     """Every control we perform, or a subservice organisation does: what its tests found and what follows."""
     planned = {each.control_id: each for each in plan(unit.register, unit.period.name)}
     found = unit.controls.to_dict("index")
@@ -49,7 +49,7 @@ def conclusions(unit: Assessment) -> View:
     return display.table("Tests of controls: conclusions", columns, rows, numeric=columns[3:7], note=note)
 
 
-def rounds(unit: Assessment) -> View:
+def rounds(unit: Assessment) -> Display:
     """Every test of the period: what was done, by whom and when, and where the evidence is."""
     tests = unit.register.control_tests
     rows: list[list[Cell]] = []
@@ -65,7 +65,7 @@ def rounds(unit: Assessment) -> View:
     return display.table("Tests of the period", columns, rows)
 
 
-def sizes(unit: Assessment) -> View:
+def sizes(unit: Assessment) -> Display:
     """How many items of each control to test, and what that many show."""
     rows: list[list[Cell]] = [
         [each.control_id, each.title, each.frequency.replace("_", " "), str(each.size), each.buys]

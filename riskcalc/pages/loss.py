@@ -12,13 +12,13 @@ from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import VIEWS
 from riskcalc.errors import UsageError
 from riskcalc.pages import display, loss_charts
-from riskcalc.pages.display import Cell, View, state
+from riskcalc.pages.display import Cell, Display, state
 
 _SEED = 2026  # of the band; fixed, so that the same register gives the same page
 _QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 
-def figures(unit: Assessment) -> View:
+def figures(unit: Assessment) -> Display:
     """The unit's year in money: expected, against materiality, and what untested controls cost."""
     years, currency = unit.years, unit.unit["currency"]
     claimed, earned = years["claimed"], years["earned"]
@@ -73,7 +73,7 @@ def tornado(unit: Assessment) -> go.Figure:
     return loss_charts.tornado(annual_loss.controls(unit.quantified, float(unit.unit["materiality"])), titles)
 
 
-def quantiles(unit: Assessment) -> View:
+def quantiles(unit: Assessment) -> Display:
     """The year's loss in figures, in each view, with what to be wary of."""
     currency, years = unit.unit["currency"], unit.years
     rows: list[list[Cell]] = [["Expected", *(f"{years[view].mean:,.0f}" for view in VIEWS)]]
@@ -91,7 +91,7 @@ def quantiles(unit: Assessment) -> View:
     return display.table("The yearly loss in figures", columns, rows, numeric=columns[1:], note=note, grouped=True)
 
 
-def sensitivity(unit: Assessment) -> View:
+def sensitivity(unit: Assessment) -> Display:
     """How the headline moves with the anchors."""
     materiality = float(unit.unit["materiality"])
     now = unit.years["earned"]
@@ -103,7 +103,7 @@ def sensitivity(unit: Assessment) -> View:
     return display.table("How much hangs on the anchors", columns, rows, numeric=columns[1:], note=note, grouped=True)
 
 
-def organisation(portfolio: Portfolio) -> go.Figure | View:
+def organisation(portfolio: Portfolio) -> go.Figure | Display:
     """The organisation's exceedance curves in its currency; or why nothing is added up."""
     try:
         quantified = portfolio.quantified
@@ -113,7 +113,7 @@ def organisation(portfolio: Portfolio) -> go.Figure | View:
     return loss_charts.organisation(years, quantified.currency)
 
 
-def by_unit(portfolio: Portfolio) -> go.Figure | View:
+def by_unit(portfolio: Portfolio) -> go.Figure | Display:
     """Each unit's share of the organisation's yearly loss, in its currency; or why nothing is added up."""
     try:
         quantified = portfolio.quantified

@@ -186,7 +186,7 @@ def _leading(moving: pd.DataFrame) -> str:
     return told
 
 
-def _exceedance_table(years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> display.View:
+def _exceedance_table(years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> display.Display:
     rows: list[list[Cell]] = [
         [f"{amount:,.0f}", *(f"{years[view].exceed(float(amount)):.2%}" for view in _LINES)] for amount in losses[::4]
     ]

@@ -20,14 +20,14 @@ from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.scoring import VIEWS, by_cell
 from riskcalc.pages import display
 from riskcalc.pages.charts import count, unrated
-from riskcalc.pages.display import Cell, View, level_cell, state
+from riskcalc.pages.display import Cell, Display, level_cell, state
 from riskcalc.register.matrix import Matrix
 
 _WORDS = {"inherent": "before controls", "claimed": "controls at their word", "earned": "documented and tested"}
 TONES = dict.fromkeys(KINDS, "open") | {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
 
 
-def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> View:
+def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> Display:
     """The matrix three times, inherent, claimed and earned, with the risks in their cells.
 
     ``scores`` has a row per risk, as from ``riskcalc.score``. Unrated risks are in no cell; the sentence counts them.
@@ -46,7 +46,7 @@ def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> View:
     return display.matrices("Risks on the matrix", summary, maps)
 
 
-def movement(unit: Assessment) -> View:
+def movement(unit: Assessment) -> Display:
     """What moved since the period before: new and closed risks, and those in another cell, or past the appetite.
 
     Both periods are read on the same matrix, so that nothing moves because the matrix did.
@@ -75,7 +75,7 @@ def movement(unit: Assessment) -> View:
     return display.table(f"What moved since {before.name}", columns, rows, note=note)
 
 
-def rescored(unit: Assessment) -> View:
+def rescored(unit: Assessment) -> Display:
     """The risks of the period before whose level is another only because the matrix is."""
     title, before = "Rescored because the matrix changed", unit.register.previous(unit.period)
     then = unit.register.methodology.matrix_in(before.name) if before else None
@@ -95,7 +95,7 @@ def rescored(unit: Assessment) -> View:
         f"These risks of {before.name} didn't move: their cell bears another level on today's matrix. "
         "What moved is told above, on today's matrix for both periods."
     )
-    columns = ["Risk", "Title", "View", "Cell", f"Level by the matrix of {before.name}", "Level by today's"]
+    columns = ["Risk", "Title", "Display", "Cell", f"Level by the matrix of {before.name}", "Level by today's"]
     return display.table(title, columns, rows, note=note)
 
 

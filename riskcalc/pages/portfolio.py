@@ -1,4 +1,4 @@
-"""The words and tables of the organisation's page: each function takes an opened portfolio and returns a View."""
+"""The words and tables of the organisation's page: each function takes an opened portfolio and returns a Display."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from riskcalc.assessment.readiness import UNMODIFIED, report_outlook
 from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, wording
-from riskcalc.pages.display import Cell, Result, View, state
+from riskcalc.pages.display import Cell, Result, Display, state
 
 
-def heading(portfolio: Portfolio) -> View:
+def heading(portfolio: Portfolio) -> Display:
     """The top of the organisation's page."""
     outside = portfolio.scores[portfolio.scores["breach"].fillna(False).astype(bool)]["unit_id"].nunique()
     verdict, tone = wording.verdict(portfolio.scores, "appetite")
@@ -26,7 +26,7 @@ def heading(portfolio: Portfolio) -> View:
     return display.heading(name, eyebrow, verdict, tone, lines, wording.classification(portfolio))
 
 
-def units(portfolio: Portfolio) -> View:
+def units(portfolio: Portfolio) -> Display:
     """Every unit, worst first, with its level counts, breaches, the state of its run and a link to its page."""
     counts = level_counts(portfolio.scores, portfolio.matrix)
     breaches = portfolio.scores.groupby("unit_id")["breach"].sum().to_dict()
@@ -42,7 +42,7 @@ def units(portfolio: Portfolio) -> View:
     return display.table("Business units, worst first", columns, rows, numeric=numeric)
 
 
-def top_risks(portfolio: Portfolio, most: int = 15) -> View:
+def top_risks(portfolio: Portfolio, most: int = 15) -> Display:
     """The organisation's worst risks on the earned view."""
     names = portfolio.register.business_units.set_index("unit_id")["name"]
     rows = [
@@ -53,7 +53,7 @@ def top_risks(portfolio: Portfolio, most: int = 15) -> View:
     return display.table(f"The {len(rows)} worst risks on the earned view", columns, rows)
 
 
-def provenance(portfolio: Portfolio) -> View:
+def provenance(portfolio: Portfolio) -> Display:
     """What the page was computed from, so that it can be computed again."""
     return wording.provenance(
         portfolio, f"riskcalc run DATA --period {portfolio.period.name} --as-of {portfolio.as_of}"

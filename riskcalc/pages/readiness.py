@@ -13,7 +13,7 @@ from riskcalc.assessment.evidence import uncovered_days
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.readiness import STEPS, UNMODIFIED, Outlook, gaps, outlooks, report_outlook, steps
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, View, state
+from riskcalc.pages.display import Cell, Display, state
 from riskcalc.pages.wording import OPINION_TONES
 from riskcalc.register.columns import Assertion
 
@@ -21,7 +21,7 @@ _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficien
 _TYPES = {"type1": "Type 1", "type2": "Type 2"}
 
 
-def figures(unit: Assessment) -> View:
+def figures(unit: Assessment) -> Display:
     """How the report stands: its outlook, gaps, length, and how far it is from the clients' year-end."""
     own_type = unit.unit["report_type"]
     found = outlooks(unit.register, unit.period, own_type)
@@ -45,7 +45,7 @@ def figures(unit: Assessment) -> View:
     )
 
 
-def objectives(unit: Assessment) -> View:
+def objectives(unit: Assessment) -> Display:
     """Each objective's key controls by step, the outlook for both types of report, and why."""
     own_type = unit.unit["report_type"]
     by_type = {
@@ -71,7 +71,7 @@ def objectives(unit: Assessment) -> View:
     return display.table("Control objectives: the outlook", columns, rows, note=note)
 
 
-def gap_list(unit: Assessment) -> View:
+def gap_list(unit: Assessment) -> Display:
     """What is missing for the unit's report, with owner, due date and age; what decides on an objective first."""
     rows: list[list[Cell]] = []
     for gap in gaps(unit.register, unit.period, unit.as_of):
@@ -95,7 +95,7 @@ def gap_list(unit: Assessment) -> View:
     return display.table("Gaps on the way to the report", columns, rows, note=note)
 
 
-def deficiencies(unit: Assessment) -> View:
+def deficiencies(unit: Assessment) -> Display:
     """A candidate severity for every deficiency, with reasons, and what it means for the SOC 1 report."""
     found = candidates(unit.register, unit.period.name, unit.as_of)
     described = unit.register.deficiencies.set_index("deficiency_id").to_dict("index")
@@ -115,7 +115,7 @@ def deficiencies(unit: Assessment) -> View:
     return display.table("Deficiencies: candidate severity", columns, rows, note=note)
 
 
-def together(unit: Assessment) -> View:
+def together(unit: Assessment) -> Display:
     """What the deficiencies that share an objective or an account make together."""
     rows: list[list[Cell]] = [
         [one.about.capitalize(), one.name, ", ".join(one.controls), _severity(one), _why(one)]
@@ -125,7 +125,7 @@ def together(unit: Assessment) -> View:
     return display.table("Deficiencies taken together", columns, rows)
 
 
-def assertions(unit: Assessment) -> View:
+def assertions(unit: Assessment) -> Display:
     """Objectives by assertion: which risks name it, and where no key control holds."""
     found = coverage.assertions(unit.register, unit.period, unit.unit["report_type"])
     cells = {(row["objective_id"], row["assertion"]): row for row in found.to_dict("records")}
@@ -140,7 +140,7 @@ def assertions(unit: Assessment) -> View:
     return display.table("Assertions: which risks name them, and whether a key control holds", columns, rows, note=note)
 
 
-def components(unit: Assessment) -> View:
+def components(unit: Assessment) -> Display:
     """The five components of internal control, and the controls that stand for each."""
     found = coverage.components(unit.register, unit.period)
     rows: list[list[Cell]] = []
@@ -153,7 +153,7 @@ def components(unit: Assessment) -> View:
     return display.table("The five components (COSO 2013)", columns, rows, numeric=columns[1:3])
 
 
-def user_entities(unit: Assessment) -> View:
+def user_entities(unit: Assessment) -> Display:
     """What clients have to do themselves: complementary user entity controls, and whether they were told."""
     controls = unit.register.controls
     acting = unit.register.risk_controls.merge(unit.register.risks[["risk_id", "objective_id"]], on="risk_id")
@@ -172,7 +172,7 @@ def user_entities(unit: Assessment) -> View:
     return display.table("Complementary user entity controls", columns, rows)
 
 
-def subservice(unit: Assessment) -> View:
+def subservice(unit: Assessment) -> Display:
     """The subservice organisations, their reports, and the days of our report that theirs don't cover."""
     first, last = _report_days(unit.unit)
     used = unit.register.controls.groupby("subservice_id")["control_id"].agg(", ".join).to_dict()
@@ -195,7 +195,7 @@ def subservice(unit: Assessment) -> View:
     return display.table("Subservice organisations", columns, rows, note=note)
 
 
-def training(unit: Assessment) -> View:
+def training(unit: Assessment) -> Display:
     """The owners of key controls, and whether they have been trained for them."""
     words = {"completed": "completed", "overdue": "overdue since", "due": "due on"}
     tones = {"completed": "good", "overdue": "bad", "none": "bad", "due": "open"}
@@ -207,7 +207,7 @@ def training(unit: Assessment) -> View:
     return display.table("Training of the owners of key controls", ["Owner", "Key controls", "Training"], rows)
 
 
-def frameworks(unit: Assessment) -> View:
+def frameworks(unit: Assessment) -> Display:
     """Which other frameworks' requirements the same controls already serve."""
     rows: list[list[Cell]] = [
         [one["framework"], one["reference"], ", ".join(one["controls"]), _of(len(one["earning"]), len(one["controls"]))]

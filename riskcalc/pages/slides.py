@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from nbformat import NotebookNode
 
-from riskcalc.pages.display import VIEW_MIME
+from riskcalc.pages.display import DISPLAY_MIME
 from riskcalc.pages.html import PLOTLY_MIME
 
 _TAG = "slide"
@@ -38,7 +38,7 @@ def render_slides(notebook: NotebookNode) -> bytes:
 
     deck = Presentation()
     deck.slide_width, deck.slide_height = Inches(_WIDE), Inches(_HIGH)
-    views, figures = _tagged(notebook, VIEW_MIME), _tagged(notebook, PLOTLY_MIME)
+    views, figures = _tagged(notebook, DISPLAY_MIME), _tagged(notebook, PLOTLY_MIME)
     top = next((view for view in views if view["kind"] == "heading"), None)
     brief = next((view for view in views if view["kind"] == "brief"), None)
     footer = " · ".join(filter(None, [top["title"], top["eyebrow"], top["classification"]])) if top else ""

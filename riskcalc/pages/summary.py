@@ -1,6 +1,6 @@
 """The first screen of a page: how we stand against the appetite, what changed, what is to be decided by whom and when.
 
-Each function takes an opened unit or portfolio and returns a View.
+Each function takes an opened unit or portfolio and returns a Display.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.pages import display, wording
 from riskcalc.pages.charts import count
-from riskcalc.pages.display import Cell, View, level_cell, state
+from riskcalc.pages.display import Cell, Display, level_cell, state
 
 _MOST = 4  # decisions, and risks that moved, that fit on a screen
 _CROSSED = {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
 
 
-def unit(opened: Assessment) -> View:
+def unit(opened: Assessment) -> Display:
     """A unit's first screen."""
     found = decisions(opened.register, opened.period.name, opened.as_of)
     return display.brief(
@@ -31,14 +31,14 @@ def unit(opened: Assessment) -> View:
     )
 
 
-def organisation(opened: Portfolio) -> View:
+def organisation(opened: Portfolio) -> Display:
     """The organisation's first screen."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
     told = _to_decide(_by_urgency(opened), opened, lambda each: f"{names[each.unit_id]}, {each.owner}", linked=False)
     return display.brief("In brief", [_standing(opened), _unit_counts(opened, names), told])
 
 
-def to_decide(opened: Portfolio) -> View:
+def to_decide(opened: Portfolio) -> Display:
     """Every decision on a risk in the organisation, what is late first, then the worst."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
     rows: list[list[Cell]] = [

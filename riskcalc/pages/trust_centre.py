@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskcalc.assessment.opening import read_runs
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, Result, View
+from riskcalc.pages.display import Cell, Result, Display
 from riskcalc.pages.wording import page_link
 from riskcalc.register import audiences
 from riskcalc.register.periods import Period
@@ -49,7 +49,7 @@ def open_statement(business_unit: str = "", period: str = "", data_dir: str = "d
     return Statement(shown, chosen, unit, read_runs(manifest))
 
 
-def heading(statement: Statement) -> View:
+def heading(statement: Statement) -> Display:
     """The top of the page: which report there is, or of which units."""
     organisation = statement.register.methodology.organisation
     if statement.unit is None:
@@ -61,7 +61,7 @@ def heading(statement: Statement) -> View:
     return display.heading(statement.unit["name"], f"{organisation} · Trust centre", told, "open", lines, "Public")
 
 
-def reports(statement: Statement) -> View:
+def reports(statement: Statement) -> Display:
     """The report of each unit: its type, its period or date, and how far a bridge letter reaches."""
     rows: list[list[Cell]] = [
         [
@@ -79,7 +79,7 @@ def reports(statement: Statement) -> View:
     )
 
 
-def objectives(statement: Statement) -> View:
+def objectives(statement: Statement) -> Display:
     """The control objectives, as the report states them."""
     rows: list[list[Cell]] = [
         [objective["process"], objective["statement"]]
@@ -88,7 +88,7 @@ def objectives(statement: Statement) -> View:
     return display.table("Objectives by process", ["Process", "Objective"], rows)
 
 
-def user_entities(statement: Statement) -> View:
+def user_entities(statement: Statement) -> Display:
     """The complementary user entity controls: what our objectives take for granted that clients do."""
     register = statement.register
     acting = register.risk_controls.merge(register.risks, on="risk_id").merge(

@@ -1,4 +1,4 @@
-"""The words and tables of a unit's page: each function takes an opened unit and returns a View."""
+"""The words and tables of a unit's page: each function takes an opened unit and returns a Display."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.readiness import UNMODIFIED, outlooks, report_outlook
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.pages import display, wording
-from riskcalc.pages.display import Cell, Result, View, level_cell
+from riskcalc.pages.display import Cell, Result, Display, level_cell
 from riskcalc.pages.summary import due_cell
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
 
-def heading(unit: Assessment) -> View:
+def heading(unit: Assessment) -> Display:
     """The top of a unit's page: is it inside its appetite?"""
     verdict, tone = wording.verdict(unit.scores, f"its appetite, {unit.unit['appetite']}")
     lines = [
@@ -29,7 +29,7 @@ def heading(unit: Assessment) -> View:
     return display.heading(unit.unit["name"], eyebrow, verdict, tone, lines, wording.classification(unit))
 
 
-def figures(unit: Assessment) -> View:
+def figures(unit: Assessment) -> Display:
     """The unit's key figures: levels, what is claimed only, what changed, what it is measured against."""
     return display.facts(
         "Key figures",
@@ -51,7 +51,7 @@ def figures(unit: Assessment) -> View:
     )
 
 
-def to_decide(unit: Assessment) -> View:
+def to_decide(unit: Assessment) -> Display:
     """What has to be decided, by whom and when: risks worse than the appetite, unrated ones, what else blocks."""
     scored = {risk["risk_id"]: risk for risk in unit.scores.to_dict("records")}
     described = unit.register.risks.set_index("risk_id")
@@ -70,7 +70,7 @@ def to_decide(unit: Assessment) -> View:
     return display.table(title, columns, rows)
 
 
-def objectives(unit: Assessment) -> View:
+def objectives(unit: Assessment) -> Display:
     """The control objectives as the SOC 1 report will state them, the risks to each, and the worst earned level."""
     rows = []
     for objective in unit.register.control_objectives.to_dict("records"):
@@ -82,7 +82,7 @@ def objectives(unit: Assessment) -> View:
     return display.table("Control objectives", ["Objective", "Statement", "Risks", "Worst earned level"], rows)
 
 
-def top_risks(unit: Assessment, most: int = 5) -> View:
+def top_risks(unit: Assessment, most: int = 5) -> Display:
     """The worst risks on the earned view, and how each comes to its level, in a sentence for each view."""
     by_risk = dict(list(unit.lines.groupby("risk_id")))
     rows: list[list[Cell]] = []
@@ -95,13 +95,13 @@ def top_risks(unit: Assessment, most: int = 5) -> View:
     return display.table(f"The {len(rows)} worst risks", columns, rows)
 
 
-def findings(unit: Assessment) -> View:
+def findings(unit: Assessment) -> Display:
     """What in the unit's register deserves a second look, the graver first, and what to do about it."""
     rows = [[found.row, found.severity, found.message, found.advice] for found in unit.findings]
     return display.table("Open points", ["Row", "Severity", "What", "What to do"], rows)
 
 
-def risks(unit: Assessment) -> View:
+def risks(unit: Assessment) -> Display:
     """Every risk of the unit with its ratings, levels and the reason given for the rating; unrated ones too."""
     rationale = unit.register.ratings.query("period == @unit.period.name").set_index("risk_id")["rationale"]
     described = unit.register.risks.set_index("risk_id")
@@ -133,7 +133,7 @@ def risks(unit: Assessment) -> View:
     return display.table("All risks", columns, rows, note=note)
 
 
-def score_lines(unit: Assessment) -> View:
+def score_lines(unit: Assessment) -> Display:
     """How each residual comes about: what every control takes away, and the products, for a reader to recompute."""
     titles = unit.register.controls.set_index("control_id")["title"]
     by_risk = dict(list(unit.lines.groupby("risk_id")))
@@ -153,7 +153,7 @@ def score_lines(unit: Assessment) -> View:
     return display.table("How each residual comes about", columns, rows, numeric=columns[4:7], note=note, grouped=True)
 
 
-def controls(unit: Assessment) -> View:
+def controls(unit: Assessment) -> Display:
     """Every control the unit counts on: what it claims, what it has earned, and why."""
     earned = unit.controls.to_dict("index")
     rows = []
@@ -176,7 +176,7 @@ def controls(unit: Assessment) -> View:
     return display.table("Controls: claimed and earned", columns, rows, numeric=["Claimed", "Earned"])
 
 
-def provenance(unit: Assessment) -> View:
+def provenance(unit: Assessment) -> Display:
     """What the page was computed from, so that it can be computed again."""
     return wording.provenance(
         unit, f"riskcalc run DATA --unit {unit.unit['unit_id']} --period {unit.period.name} --as-of {unit.as_of}"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.readiness import QUALIFIED, UNMODIFIED
-from riskcalc.pages.display import Cell, View, facts, level_cell, table
+from riskcalc.pages.display import Cell, Display, facts, level_cell, table
 from riskcalc.version import __version__
 
 SUBJECT = "Risk to financial reporting"
@@ -66,7 +66,7 @@ def level_cells(risk: Any, opened: Assessment | Portfolio) -> list[Cell]:
     return cells
 
 
-def provenance(opened: Assessment | Portfolio, command: str) -> View:
+def provenance(opened: Assessment | Portfolio, command: str) -> Display:
     """What a page was computed from; ``command`` computes it again."""
     weights, sampling = opened.register.methodology.weights.operating, opened.register.methodology.sampling
     rates = [f"{float(rate) * 100:.3g} %" for rate in (sampling.confidence, sampling.tolerable_deviation_rate)]
@@ -90,7 +90,7 @@ def provenance(opened: Assessment | Portfolio, command: str) -> View:
     )
 
 
-def scales(opened: Assessment | Portfolio) -> View:
+def scales(opened: Assessment | Portfolio) -> Display:
     """The definitions that people rate by."""
     method = opened.register.methodology
     likelihood = [

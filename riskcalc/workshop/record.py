@@ -35,14 +35,14 @@ def page(workshop: Workshop) -> str:
     return render_page(nbformat.v4.new_notebook(cells=cells))
 
 
-def _cell(part: str | display.View) -> Any:
+def _cell(part: str | display.Display) -> Any:
     if isinstance(part, str):
         return nbformat.v4.new_markdown_cell(part)
-    output = nbformat.v4.new_output("display_data", {display.VIEW_MIME: part.as_json()})
+    output = nbformat.v4.new_output("display_data", {display.DISPLAY_MIME: part.as_json()})
     return nbformat.v4.new_code_cell(outputs=[output])
 
 
-def _parts(workshop: Workshop) -> Iterator[str | display.View]:
+def _parts(workshop: Workshop) -> Iterator[str | display.Display]:
     row, decisions = workshop.row, workshop.decisions
     ours = [each for each in decision_log.read(workshop.folder) if each.workshop_id == workshop.workshop_id]
     people = workshop.store.participants(workshop.workshop_id)
@@ -70,7 +70,7 @@ def _parts(workshop: Workshop) -> Iterator[str | display.View]:
     yield _log(ours)
 
 
-def _heading(workshop: Workshop, ours: list[Decision], open_risks: list[str]) -> display.View:
+def _heading(workshop: Workshop, ours: list[Decision], open_risks: list[str]) -> display.Display:
     days = sorted({each.decided_at[:10] for each in ours})
     when = "nothing decided yet" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     all_done = not open_risks
@@ -84,7 +84,7 @@ def _heading(workshop: Workshop, ours: list[Decision], open_risks: list[str]) ->
     return display.heading(f"Workshop record: {name}", "Risk workshop", verdict, "good" if all_done else "open", lines)
 
 
-def _decisions(workshop: Workshop, decisions: dict[str, Decision]) -> display.View:
+def _decisions(workshop: Workshop, decisions: dict[str, Decision]) -> display.Display:
     matrix, titles = (
         workshop.register.methodology.matrix,
         dict(zip(workshop.register.risks["risk_id"], workshop.register.risks["title"], strict=True)),
@@ -125,7 +125,7 @@ def _votes(decision: Decision, axis: str) -> display.Cell:
     return {"text": f"median {middle}, middle half {low} to {high}", "note": f"{sum(said['counts'])} votes{silent}"}
 
 
-def _open(workshop: Workshop, open_risks: list[str]) -> display.View:
+def _open(workshop: Workshop, open_risks: list[str]) -> display.Display:
     risks = workshop.register.risks
     titles = dict(zip(risks["risk_id"], risks["title"], strict=True))
     points: list[list[display.Cell]] = [
@@ -138,7 +138,7 @@ def _open(workshop: Workshop, open_risks: list[str]) -> display.View:
     )
 
 
-def _log(ours: list[Decision]) -> display.View:
+def _log(ours: list[Decision]) -> display.Display:
     rows = [[each.decided_at, each.risk_id, each.action, each.reason, each.decided_by] for each in ours]
     head = ours[-1].sha256 if ours else "none"
     note = f"From {decision_log.FILE}, whose lines are tied by hashes; riskcalc check verifies them. The last: {head}"

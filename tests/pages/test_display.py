@@ -41,7 +41,7 @@ def test_a_chart_of_unrated_risks_only_is_still_a_chart(unit: Assessment) -> Non
     assert "Unrated: A-R2." in matrix.heatmaps(unrated, unit.matrix).content["summary"]
 
 
-def held(view: display.View) -> list[dict[tuple[str, str], tuple[str, list[str], int]]]:
+def held(view: display.Display) -> list[dict[tuple[str, str], tuple[str, list[str], int]]]:
     """By map, the level and the risks of every cell that holds one, by the names of its ratings."""
     return [
         {

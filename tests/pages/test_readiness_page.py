@@ -34,11 +34,11 @@ def text(cell: Any) -> str:
     return cell if isinstance(cell, str) else cell["text"] + " | ".join(["", cell["note"]] if cell.get("note") else "")
 
 
-def rows(view: display.View) -> list[list[str]]:
+def rows(view: display.Display) -> list[list[str]]:
     return [[text(cell) for cell in row] for row in view.as_json()["rows"]]
 
 
-def figure(view: display.View, label: str) -> tuple[str, str]:
+def figure(view: display.Display, label: str) -> tuple[str, str]:
     return next((item["value"], item["note"]) for item in view.content["items"] if item["label"] == label)
 
 

@@ -15,7 +15,7 @@ from riskcalc.pages import charts, matrix, wording
 from riskcalc.pages import portfolio as portfolio_page
 from riskcalc.pages import unit as unit_page
 
-View = dict[str, Any]
+Display = dict[str, Any]
 
 
 def opened(
@@ -24,7 +24,7 @@ def opened(
     return open_unit(unit_id, data_dir=str(write_register(folder / "data", edit)), **choice)
 
 
-def column(view: View, name: str) -> list[Any]:
+def column(view: Display, name: str) -> list[Any]:
     place = view["columns"].index(name)
     return [row[place] if isinstance(row[place], str) else row[place]["text"] for row in view["rows"]]
 
