@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,13 +39,16 @@ class Problem:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun, in the singular or the plural: the one place where sentences learn to count.
+    """A number with its noun, in the singular or the plural: every sentence that counts comes here.
 
-    >>> counted(1, "day"), counted(0, "day"), counted(1200, "deficiency")
-    ('1 day', '0 days', '1,200 deficiencies')
+    >>> counted(1, "day"), counted(0, "process"), counted(1200, "deficiency")
+    ('1 day', '0 processes', '1,200 deficiencies')
     """
-    several = f"{noun[:-1]}ies" if noun.endswith("cy") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else several}"
+    if number == 1:
+        return f"1 {noun}"
+    if re.search("[^aeiou]y$", noun):
+        return f"{number:,} {noun[:-1]}ies"
+    return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def _shortened(value: str, limit: int = 80) -> str:

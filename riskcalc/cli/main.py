@@ -15,7 +15,7 @@ import click
 from riskcalc.cli.excel import excel
 from riskcalc.cli.help import Examples
 from riskcalc.cli.workshop import workshop
-from riskcalc.errors import RegisterError, RiskcalcError
+from riskcalc.errors import RegisterError, RiskcalcError, counted
 from riskcalc.version import __version__
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     else:
         for finding in found:
             click.echo(str(finding))
-        click.echo(f"{register.source}: no problems; {_count(len(found), 'finding')}; {_contents(register)}.")
+        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(register)}.")
     sys.exit(WRONG if strict and found else 0)
 
 
@@ -149,7 +149,7 @@ def plan(
     else:
         for each in plans:
             click.echo(f"{each.unit_id:<12} {each.control_id:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
-        click.echo(f"{_count(len(plans), 'control')}. Sizes by frequency: {register.methodology.sampling.source}")
+        click.echo(f"{counted(len(plans), 'control')}. Sizes by frequency: {register.methodology.sampling.source}")
 
 
 def _draw(
@@ -295,8 +295,4 @@ def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> t
 
 def _contents(register: Any) -> str:
     tables = {"unit": register.business_units, "risk": register.risks, "control": register.controls}
-    return ", ".join(_count(len(table), noun) for noun, table in tables.items())
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return ", ".join(counted(len(table), noun) for noun, table in tables.items())

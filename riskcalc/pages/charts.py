@@ -13,6 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from riskcalc.assessment.scoring import VIEWS, level_counts, ranked
+from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.register.matrix import INK, Matrix
 
@@ -117,7 +118,7 @@ def levels_by_unit(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
     figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
     figure.update_xaxes(title="Number of risks")
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    outside = count(int(scores["breach"].sum()), "rated risk")
+    outside = counted(int(scores["breach"].sum()), "rated risk")
     summary = (
         f"{outside} of {int(scores['likelihood'].notna().sum())} worse than the unit's appetite. {unrated(scores)}"
     )
@@ -153,8 +154,8 @@ def deviation_limits(controls: pd.DataFrame, tolerable: float, confidence: float
     figure.update_layout(legend={"y": 1.06}, barmode="overlay")
     beyond = int((tested["upper_limit"] > tolerable).sum())
     summary = (
-        f"{count(len(tested), 'control')} tested. More than the tolerable {tolerable:.0%} could deviate at {beyond} of "
-        f"them, at {confidence:.0%} confidence; where the planned size held without deviation, that is accepted."
+        f"{counted(len(tested), 'control')} tested. At {confidence:.0%} confidence, more than the tolerable "
+        f"{tolerable:.0%} could deviate at {beyond}; where the planned size held without deviation, that is accepted."
     )
     rows: list[list[display.Cell]] = [
         [
@@ -239,11 +240,6 @@ def hover(risks: pd.DataFrame, view: str) -> list[str]:
             risks["risk_id"], risks["title"], risks[f"{view}_level"], risks[f"{view}_score"], strict=True
         )
     ]
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun, in the singular or the plural."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def unrated(scores: pd.DataFrame) -> str:

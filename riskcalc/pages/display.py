@@ -217,7 +217,9 @@ def brief(title: str, panels: Sequence[Mapping[str, Any]]) -> Display:
     return Display("brief", {"title": title, "panels": [dict(each) for each in panels]})
 
 
-def heading(title: str, eyebrow: str, verdict: str, tone: str, lines: Sequence[str], classification: str = "") -> Display:
+def heading(
+    title: str, eyebrow: str, verdict: str, tone: str, lines: Sequence[str], classification: str = ""
+) -> Display:
     """The top of a page: what it is about, and the verdict in one sentence; ``tone`` is good, bad or open.
 
     ``classification`` stands there as well, and in the margin of every printed page.

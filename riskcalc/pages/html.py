@@ -1,8 +1,8 @@
 """An executed notebook as one HTML page: no code, no network, complete without scripts.
 
 Registered with nbconvert as ``riskcalc``, so ``jupyter nbconvert --to riskcalc out.ipynb`` works too. Only the
-output types named here reach a page, and each is rendered from its data: HTML stored in a notebook is not used. Anything
-else is refused: what it was meant to say would be missing, or be an object's address, which is another one each time.
+output types named here reach a page, and each is rendered from its data: HTML stored in a notebook is not used.
+Anything else is refused: what it means would be missing, or be an object's address, which is another one each time.
 """
 
 from __future__ import annotations

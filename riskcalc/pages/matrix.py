@@ -18,8 +18,9 @@ from riskcalc.assessment.movement import (
 )
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.scoring import VIEWS, by_cell
+from riskcalc.errors import counted
 from riskcalc.pages import display
-from riskcalc.pages.charts import count, unrated
+from riskcalc.pages.charts import unrated
 from riskcalc.pages.display import Cell, Display, level_cell, state
 from riskcalc.register.matrix import Matrix
 
@@ -35,7 +36,7 @@ def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> Display:
     rated = scores[scores["likelihood"].notna()]
     lower = int((rated["inherent_level"].cat.codes > rated["earned_level"].cat.codes).sum())
     summary = (
-        f"Of {count(len(rated), 'rated risk')}, controls bring {lower} to a lower level on the earned view. "
+        f"Of {counted(len(rated), 'rated risk')}, controls bring {lower} to a lower level on the earned view. "
         f"{unrated(scores)}"
     )
     names = dict(zip(scores["risk_id"], scores["title"], strict=True)) if "title" in scores else {}
@@ -68,7 +69,7 @@ def movement(unit: Assessment) -> Display:
     ]
     same = len(unit.scores) - len(moved)
     note = (
-        f"{count(same, 'risk')} {'stands' if same == 1 else 'stand'} where {'it' if same == 1 else 'they'} stood. "
+        f"{counted(same, 'risk')} {'stands' if same == 1 else 'stand'} where {'it' if same == 1 else 'they'} stood. "
         "Cells: likelihood x impact. Both periods are read on today's matrix: nothing moved because the matrix did."
     )
     columns = ["Risk", "Title", "What", "Inherent cell", "Earned cell", "Earned before", "Earned now"]

@@ -10,7 +10,7 @@ from riskcalc.assessment.readiness import UNMODIFIED, report_outlook
 from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, wording
-from riskcalc.pages.display import Cell, Result, Display, state
+from riskcalc.pages.display import Cell, Display, Result, state
 
 
 def heading(portfolio: Portfolio) -> Display:

@@ -15,8 +15,8 @@ from riskcalc.assessment.decisions import Decision, decisions, on_risks
 from riskcalc.assessment.movement import BACK_INSIDE, KINDS, NEW_OUTSIDE, NEWLY_OUTSIDE, Move, moves
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import level_counts, ranked
+from riskcalc.errors import counted
 from riskcalc.pages import display, wording
-from riskcalc.pages.charts import count
 from riskcalc.pages.display import Cell, Display, level_cell, state
 
 _MOST = 4  # decisions, and risks that moved, that fit on a screen
@@ -78,7 +78,7 @@ def _standing(opened: Assessment | Portfolio) -> dict[str, Any]:
     if worst:
         names = opened.matrix.level_names
         steps = names.index(worst[0]["earned_level"]) - names.index(worst[0]["appetite"])
-        says += f" Furthest out: {worst[0]['risk_id']}, {worst[0]['earned_level']}, by {count(steps, 'level')}."
+        says += f" Furthest out: {worst[0]['risk_id']}, {worst[0]['earned_level']}, by {counted(steps, 'level')}."
     more = _only_claimed(scores)
     tone = "bad" if outside else "good" if rated == len(scores) and rated else "open"
     return display.panel("Against appetite", f"{outside} of {rated}", says, tone, bars=bars, more=more)
@@ -134,7 +134,7 @@ def _unit_counts(opened: Portfolio, names: Mapping[Any, Any]) -> dict[str, Any]:
         {"cell": name, "text": "", "note": ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))}
         for name, counts in worst[:_MOST]
     ]
-    more = f"{count(len(opened.scores) - len(found), 'risk')} unchanged."
+    more = f"{counted(len(opened.scores) - len(found), 'risk')} unchanged."
     listed = [*_and_more(len(worst), "unit"), more]
     return _changed(before.name, [move.what for move in found], items, "; ".join(listed))
 
@@ -167,7 +167,7 @@ def _decision(each: Decision, opened: Any, whose: str, linked: bool) -> dict[str
 
 
 def _and_more(number: int, noun: str = "risk") -> list[str]:
-    return [f"and {count(number - _MOST, noun)} more below"] if number > _MOST else []
+    return [f"and {counted(number - _MOST, noun)} more below"] if number > _MOST else []
 
 
 def _by_urgency(opened: Portfolio) -> list[Decision]:

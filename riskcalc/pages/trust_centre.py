@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskcalc.assessment.opening import read_runs
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, Result, Display
+from riskcalc.pages.display import Cell, Display, Result
 from riskcalc.pages.wording import page_link
 from riskcalc.register import audiences
 from riskcalc.register.periods import Period

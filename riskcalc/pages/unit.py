@@ -11,7 +11,7 @@ from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.readiness import UNMODIFIED, outlooks, report_outlook
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.pages import display, wording
-from riskcalc.pages.display import Cell, Result, Display, level_cell
+from riskcalc.pages.display import Cell, Display, Result, level_cell
 from riskcalc.pages.summary import due_cell
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}

@@ -91,7 +91,15 @@ def test_a_displayed_frame_is_a_table_of_the_page_in_the_same_bytes(tmp_path: Pa
     assert page == (tmp_path / "b/2026-H1/alpha.html").read_bytes()
     assert b"<caption>Data: 3 rows x" in page
     assert b"<pre>" not in page
-    stock = ["papermill", str(books / "assessment.ipynb"), "o.ipynb", "--no-progress-bar", "-p", "business_unit", "alpha"]
+    stock = [
+        "papermill",
+        str(books / "assessment.ipynb"),
+        "o.ipynb",
+        "--no-progress-bar",
+        "-p",
+        "business_unit",
+        "alpha",
+    ]
     convert = ["jupyter", "nbconvert", "--to", "riskcalc.pages.html.PageExporter", "o.ipynb"]
     for command in (stock, convert):
         subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True, cwd=tmp_path)
