@@ -167,12 +167,17 @@ ROWS: dict[str, list[dict[str, str]]] = {
         }
         for unit, process, asked in [("alpha", "Pay", "operation"), ("beta", "Claims", "design")]
     ],
+    "report_items": [],
     "mappings": [{"control_id": "A-G1", "framework": "SOC 2", "reference": "CC6.1"}],
 }
 
 DEFICIENCY = {
     "deficiency_id": "D1", "control_id": "A-C1", "description": "Not signed.", "identified_on": "2026-03-01",
     "remediation_owner": "A. Owner", "due_on": "2026-09-30",
+}  # fmt: skip
+
+REPORT_ITEM = {
+    "item_id": "I1", "unit_id": "alpha", "item": "subsequent_events", "status": "open", "owner": "A. Owner",
 }  # fmt: skip
 
 Rows = dict[str, list[dict[str, str]]]
@@ -206,6 +211,7 @@ def change(table: str, row: int, **cells: str) -> Callable[[Rows], None]:
 
     def edit(rows: Rows) -> None:
         rows["deficiencies"].append(dict(DEFICIENCY))
+        rows["report_items"].append(dict(REPORT_ITEM))
         rows[table][row].update(cells)
 
     return edit

@@ -13,7 +13,7 @@ from riskcalc.register.register import Register
 from riskcalc.sampling import sample_size, upper_limit
 
 # How often a control of a frequency is performed in a year, where that is a fixed number.
-_A_YEAR = {"annual": 1, "quarterly": 4, "monthly": 12}
+_A_YEAR = {"annual": 1, "half_yearly": 2, "quarterly": 4, "monthly": 12}
 _MONTHS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
 
 

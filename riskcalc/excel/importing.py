@@ -18,7 +18,7 @@ from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.excel.commands import text_of_methodology
 from riskcalc.excel.mapping import Taken, read_mapped
 from riskcalc.register.checked_rows import Table, read_table
-from riskcalc.register.editing import Cells, as_file, held, replace_all, rewritten, settle
+from riskcalc.register.editing import Cells, as_file, held, replace_all, rewritten, settle, widened
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.register import read_tables
@@ -200,10 +200,13 @@ def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -
             made.changes.append(Change(old.name, " + ".join(key), "missing", f"{old.name}.csv:{line}"))
     made.same[old.name] = len(before.keys() & after.keys()) - sum(cells is not None for cells in changed.values())
     content = made.seen[f"{old.name}.csv"]
-    if content is None:
+    if content is None and (added or not TABLES[old.name].optional):
         made.files[f"{old.name}.csv"] = as_file(new.columns or list(TABLES[old.name].model_fields), added).encode()
-    elif changed or added:
-        made.files[f"{old.name}.csv"] = rewritten(content.decode(), changed, added).encode()
+    elif content is not None and (changed or added):
+        given = {name for cells in (*changed.values(), *added) for name, text in (cells or {}).items() if text}
+        later = [name for name in new.columns if name in given.difference(old.columns)]
+        text = widened(content.decode(), later) if later else content.decode()
+        made.files[f"{old.name}.csv"] = rewritten(text, changed, added).encode()
 
 
 def _place(table: Table, line: int) -> str:
@@ -214,7 +217,8 @@ def _differing(
     old: Table, at: int, new: Table, line: int, silent: set[tuple[int, str]]
 ) -> Iterator[tuple[str, str, str]]:
     model = TABLES[old.name]
-    for column, was in old.cells[at].items():
+    later = dict.fromkeys(new.cells[line], "")  # columns that the folder's file, older than they are, doesn't have
+    for column, was in (later | old.cells[at]).items():
         text = new.cells[line].get(column, was)
         if text == was or (line, column) in silent or column in new.refused.get(line, ()):
             continue

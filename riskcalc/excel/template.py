@@ -73,7 +73,7 @@ def _table(
     tables: Mapping[str, Table] | None,
 ) -> None:
     model, table = TABLES[name], tables[name] if tables else None
-    columns = table.columns if table else list(model.model_fields)
+    columns = (table and table.columns) or list(model.model_fields)
     sheet = sheets.sheet(name, [_width(column) for column in columns], "B2")
     told = notes(model, methodology)
     _validate(sheet, name, columns, choices, tables or {})

@@ -47,6 +47,7 @@ AUDIENCES = {
                 "subservice_organisations": ("reviewed_by", "reference"),
                 "training": ("person", "topic", "evidence"),
                 "scoping": ("reason", "answered_by"),
+                "report_items": ("reference",),
             },
         ),
         Audience(

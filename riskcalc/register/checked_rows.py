@@ -78,6 +78,9 @@ def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
     try:
         text = (folder / table.file).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
+        if TABLES[name].optional:
+            table.whole = True
+            return table
         table.tell(0, "", "", "the file is missing")
     except OSError as error:
         table.tell(0, "", "", f"can't be read: {error.strerror}")
@@ -146,7 +149,7 @@ def _read_row(table: Table, line: int, methodology: Methodology) -> None:
         if allowed := _shortened_number(cells[column]):
             table.tell(line, column, cells[column], allowed)
     for column, allowed in row.contradictions():
-        table.tell(line, column, cells[column], allowed)
+        table.tell(line, column, cells.get(column, ""), allowed)
 
 
 def _shortened_number(key: str) -> str:
@@ -204,8 +207,8 @@ def _wrong_columns(header: list[str], model: type[Row]) -> Iterator[tuple[str, s
             near = get_close_matches(column.strip().lower(), model.model_fields, 1, 0.75)
             meant = f"did you mean {near[0]!r}? " if near else ""
             yield column, f"unknown column; {meant}allowed: {', '.join(model.model_fields)}"
-    for column in model.model_fields:
-        if column not in header:
+    for column, info in model.model_fields.items():
+        if column not in header and info.is_required():
             yield column, "the column is missing; its cells may be blank where the table allows it"
 
 

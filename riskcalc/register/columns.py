@@ -35,12 +35,22 @@ Component = Literal[
     "information_communication",
     "monitoring",
 ]
-Frequency = Literal["annual", "quarterly", "monthly", "weekly", "daily", "many_a_day", "ad_hoc"]
+Frequency = Literal["annual", "half_yearly", "quarterly", "monthly", "weekly", "daily", "many_a_day", "ad_hoc"]
 Indicator = Literal[  # of a material weakness: AS 2201.69
     "senior_management_fraud",
     "restatement",
     "misstatement_found_by_auditor",
     "ineffective_oversight",
+]
+ReportPart = Literal[  # what a report holds or rests on beside its controls: AT-C 320; ISAE 3402.13, .16, .38, .43
+    "management_assertion",
+    "assertion_basis",
+    "system_description",
+    "changes_in_period",
+    "complementary_subservice_controls",
+    "subservice_cuecs",
+    "subsequent_events",
+    "representation_letter",
 ]
 Data = Literal["financial", "personal", "health", "payment_card", "confidential"]
 

@@ -122,6 +122,20 @@ def rewritten(text: str, changed: Mapping[int, Cells | None], added: Iterable[Ce
     return "".join(new)
 
 
+def widened(text: str, columns: Iterable[str]) -> str:
+    """A file's text with more columns, blank in every row; rows start at the lines where they started."""
+    names = list(columns)
+    lines = list(io.StringIO(text, newline=""))
+    reader, added = csv.reader(lines), ["", *names]
+    for cells in reader:
+        if any(cells):
+            last = lines[reader.line_num - 1]
+            body = last.rstrip("\r\n")
+            lines[reader.line_num - 1] = body + ",".join(added) + last[len(body) :]
+            added = [""] * (len(names) + 1)
+    return "".join(lines)
+
+
 def as_file(columns: list[str], rows: Iterable[Cells]) -> str:
     """A table's file in its canonical form."""
     return "".join(

@@ -191,8 +191,8 @@ def _contradictions(methodology: Methodology) -> Iterator[Problem]:
     lowest, top = methodology.severity.reasonable_possibility, len(methodology.likelihood)
     if lowest > top:
         yield problem("severity.reasonable_possibility", f"allowed: a likelihood rating, 1 to {top}", lowest)
-    missing = [name for name in SIZED_FREQUENCIES if name not in methodology.sampling.planned_size]
-    if missing or len(methodology.sampling.planned_size) != len(SIZED_FREQUENCIES):
+    missing = [name for name in SIZED_FREQUENCIES if name not in {*methodology.sampling.planned_size, "half_yearly"}]
+    if missing or not set(methodology.sampling.planned_size) <= set(SIZED_FREQUENCIES):
         yield problem("sampling.planned_size", f"needs exactly these: {', '.join(SIZED_FREQUENCIES)}")
     if methodology.exchange_rates.get(methodology.currency, 1) != 1:
         yield problem(f"exchange_rates.{methodology.currency}", "must be 1: it is the organisation's own currency")

@@ -51,6 +51,7 @@ class Register:
     subservice_organisations: pd.DataFrame
     training: pd.DataFrame
     scoping: pd.DataFrame
+    report_items: pd.DataFrame
 
     def period(self, name: str | None = None) -> Period:
         """The period called ``name``, or the latest one; raises UsageError, naming those there are, for another."""

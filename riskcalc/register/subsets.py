@@ -57,7 +57,7 @@ class Subsets:
         needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
         controls = self._found("controls", needed, self._control_places)
         subservice = self.register.controls["subservice_id"].iloc[controls].dropna()
-        of_unit = ("business_units", "control_objectives", "risks", "training", "scoping")
+        of_unit = ("business_units", "control_objectives", "risks", "training", "scoping", "report_items")
         return {
             **{name: self._found(name, [unit_id]) for name in of_unit},
             "ratings": self._found("ratings", risks),
@@ -128,5 +128,6 @@ _BELONGS = {
     "subservice_organisations": "subservice_id",
     "training": "unit_id",
     "scoping": "unit_id",
+    "report_items": "unit_id",
 }
 assert set(_BELONGS) == set(TABLES)

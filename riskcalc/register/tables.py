@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
@@ -29,12 +30,14 @@ from riskcalc.register.columns import (
     Names,
     PeriodName,
     Rate,
+    ReportPart,
     Share,
     Text,
     YesNo,
 )
 
 Contradiction = tuple[str, str]
+Opinion = Literal["unmodified", "qualified", "adverse", "disclaimer"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,22 @@ def _require(holds: bool, column: str, allowed: str) -> Iterator[Contradiction]:
         yield column, allowed
 
 
+def _bridge(since: date | None, until: date | None, report_to: date | None) -> Iterator[Contradiction]:
+    """A bridge letter speaks of days after the report's, from one day to another."""
+    fits = since is None or (until is not None and since <= until and (report_to is None or since > report_to))
+    after = f"after report_to, {report_to}, and " if report_to else ""
+    yield from _require(fits, "bridge_from", f"must be {after}not after the last day that the letter speaks of")
+
+
 class Row(BaseModel):
-    """A line of a table; ``primary_key`` names the columns that tell its lines apart."""
+    """A line of a table; ``primary_key`` names the columns that tell its lines apart.
+
+    A column with a default, and a table that is ``optional``, came later: registers without them are read as before.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     primary_key: ClassVar[tuple[str, ...]]
+    optional: ClassVar[bool] = False
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together, each at the column that a person would mend, with what is allowed there."""
@@ -78,7 +92,11 @@ class BusinessUnit(Row):
     report_type: Literal["type1", "type2"]
     report_from: Maybe[Day]
     report_to: Day
+    issued_on: Maybe[Day] = None
+    opinion: Maybe[Opinion] = None
     user_year_end: Maybe[MonthDay]
+    clients: Maybe[Count] = None
+    bridge_from: Maybe[Day] = None
     bridge_letter_until: Maybe[Day]
     owner: Text
 
@@ -94,6 +112,18 @@ class BusinessUnit(Row):
             self.bridge_letter_until is None or self.bridge_letter_until > self.report_to,
             "bridge_letter_until",
             f"must be a date after report_to, {self.report_to}",
+        )
+        yield from _bridge(self.bridge_from, self.bridge_letter_until, self.report_to)
+        yield from _require(self.clients != 0, "clients", "must be at least 1, or blank where it isn't known")
+        yield from _require(
+            self.issued_on is None or self.issued_on >= self.report_to,
+            "issued_on",
+            f"must not be before report_to, {self.report_to}",
+        )
+        yield from _require(
+            (self.issued_on is None) == (self.opinion is None),
+            "opinion" if self.opinion is None else "issued_on",
+            "issued_on and opinion must both be given, or both be blank: a report is issued with its opinion",
         )
         if self.report_type == "type1":
             yield from _require(
@@ -248,9 +278,14 @@ class ControlTest(Row):
     test_id: Text
     control_id: Annotated[Text, Ref("controls")]
     period: PeriodName
+    covers_from: Maybe[Day] = None
+    covers_to: Maybe[Day] = None
     kind: Literal["walkthrough", "operation"]
+    nature: Maybe[Literal["inquiry", "observation", "inspection", "reperformance"]] = None
     procedure: Text
     population: Maybe[Count]
+    population_checked: Maybe[YesNo] = None
+    selection: Maybe[Literal["whole", "random", "systematic", "haphazard"]] = None
     sample_size: Count
     deviations: Count
     systematic: YesNo
@@ -274,6 +309,17 @@ class ControlTest(Row):
         )
         yield from _require(
             self.deviations > 0 or not self.systematic, "systematic", "must be no where nothing deviated"
+        )
+        first, last = self.covers_from, self.covers_to
+        yield from _require(
+            (first is None) == (last is None) and (first is None or last is None or first <= last),
+            "covers_to",
+            "must not be before covers_from, or both be blank: the period's days",
+        )
+        yield from _require(
+            self.selection != "whole" or self.population in (None, self.sample_size),
+            "selection",
+            f"whole, but {self.sample_size} of {self.population} items were tested",
         )
 
 
@@ -311,14 +357,22 @@ class SubserviceOrganisation(Row):
     report_type: Maybe[Literal["type1", "type2"]]
     report_from: Maybe[Day]
     report_to: Maybe[Day]
-    opinion: Maybe[Literal["unmodified", "qualified", "adverse", "disclaimer"]]
+    opinion: Maybe[Opinion]
     exception: Maybe[Literal["none", "minor", "matters"]]
+    bridge_from: Maybe[Day] = None
+    bridge_to: Maybe[Day] = None
     reviewed_by: Maybe[str]
     reviewed_on: Maybe[Day]
     reference: Maybe[str]
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
+        yield from _require(
+            self.bridge_to is None or (self.report_to is not None and self.bridge_to > self.report_to),
+            "bridge_to",
+            f"must be a date after report_to, {self.report_to}" if self.report_to else "must be blank without a report",
+        )
+        yield from _bridge(self.bridge_from, self.bridge_to, self.report_to)
         for column in ("report_to", "opinion", "exception"):
             given = getattr(self, column) is not None
             yield from _require(given or self.report_type is None, column, "blank, but a report is given")
@@ -385,6 +439,26 @@ class Scoping(Row):
             yield from _require(fits, "period_to", f"must be a date after period_from, {self.period_from}")
 
 
+class ReportItem(Row):
+    """A part of the SOC 1 report itself, or what it rests on beside the controls: who owes it by when."""
+
+    primary_key = ("item_id",)
+    optional = True
+    item_id: Text
+    unit_id: Annotated[Text, Ref("business_units")]
+    item: ReportPart
+    status: Literal["open", "in_progress", "done", "not_applicable"]
+    owner: Text
+    due_on: Maybe[Day]
+    reference: Maybe[str]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        yield from _require(
+            self.status != "done" or self.reference is not None, "reference", "blank, but what is done can be shown"
+        )
+
+
 TABLES: dict[str, type[Row]] = {
     "business_units": BusinessUnit,
     "control_objectives": ControlObjective,
@@ -398,6 +472,7 @@ TABLES: dict[str, type[Row]] = {
     "subservice_organisations": SubserviceOrganisation,
     "training": Training,
     "scoping": Scoping,
+    "report_items": ReportItem,
 }
 
 

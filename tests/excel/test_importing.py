@@ -48,7 +48,7 @@ def edited(small: Path, edit: Edit) -> Path:
 
 
 def test_csv_to_workbook_to_csv_gives_identical_bytes(tmp_path: Path) -> None:
-    """The sample's thirteen files come back from the export byte for byte."""
+    """The sample's fourteen files come back from the export byte for byte."""
     path = tmp_path / "out.xlsx"
     path.write_bytes(commands.export(str(SAMPLE)))
     code, said = run(path, "--into", tmp_path / "new", "--apply")
@@ -113,6 +113,22 @@ def test_columns_in_another_order_stay_in_it(small: Path, tmp_path: Path) -> Non
 
 
 # --- what is shown ---
+
+
+def test_columns_that_came_later_are_added_where_they_say_something(small: Path) -> None:
+    """A register of before gains the columns that the workbook fills, and every row keeps its place and its cells."""
+    before = (small / "business_units.csv").read_text("utf-8")
+    rows = [dict(zip(before.splitlines()[0].split(","), line.split(","), strict=True)) for line in before.splitlines()]
+    kept = [name for name in rows[0] if name not in ("clients", "issued_on")]
+    (small / "business_units.csv").write_text("".join(f"{','.join(row[name] for name in kept)}\r\n" for row in rows))
+    older = (small / "business_units.csv").read_text("utf-8").splitlines()
+    path = write_workbook(
+        small.parent / "later.xlsx", write_register(small.parent / "new"), put("business_units", "O2", "120")
+    )
+    assert run(path, "--into", small, "--apply")[0] == 0
+    after = (small / "business_units.csv").read_bytes().decode()
+    assert after == "".join(f"{line},{more}\r\n" for line, more in zip(older, ("clients", "120", ""), strict=True))
+    assert riskcalc.load(small).unit("alpha")["clients"] == 120
 
 
 def test_an_import_shows_first_and_writes_nothing(small: Path) -> None:

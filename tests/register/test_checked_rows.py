@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -10,10 +12,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from register_files import ROWS, change, replace_in, write_register
+from register_files import REPORT_ITEM, ROWS, change, replace_in, write_register
 
 import riskcalc
 from riskcalc.errors import Problem, RegisterError, UsageError
+from riskcalc.register.tables import TABLES
 
 Rows = dict[str, list[dict[str, str]]]
 HEADER = b"control_id,framework,reference\n"
@@ -67,7 +70,7 @@ def places(folder: Path) -> list[tuple[str, int, str, str]]:
         ("ratings", "period", "2026-H3", "allowed: a period such as 2026, 2026-H2, 2026-Q3 or 2026-09"),
         ("ratings", "rated_on", "2026-02-30", DAY),
         ("ratings", "votes", "7.0", "allowed: a whole number, 0 or more, digits only"),
-        ("controls", "frequency", "hourly", "allowed: annual, quarterly, monthly, weekly, daily, many_a_day, ad_hoc"),
+        ("controls", "frequency", "hourly", "allowed: annual, half_yearly, quarterly, monthly"),
         ("controls", "key", "true", "allowed: yes or no"),
         ("controls", "design", "great", "allowed: effective, partially_effective, ineffective"),
         ("controls", "relies_on", "A-G1|", "none of them blank or twice"),
@@ -160,6 +163,28 @@ def test_a_bad_cell_is_one_problem_at_its_place(
         ("risks", ACCEPTED | {"accepted_until": ""}, "accepted_until", "blank, but a risk whose treatment is accept"),
         ("ratings", {"impact_low": "4", "impact_high": "2"}, "impact_high", "must be at least impact_low"),
         ("control_tests", {"population": "4"}, "sample_size", "must be at most the population, 4"),
+        ("control_tests", {"covers_from": "2026-01-01"}, "covers_to", "must not be before covers_from, or both be"),
+        ("control_tests", {"covers_to": "2026-01-01"}, "covers_to", "must not be before covers_from, or both be"),
+        (
+            "control_tests",
+            {"covers_from": "2026-01-02", "covers_to": "2026-01-01"},
+            "covers_to",
+            "must not be before covers_from",
+        ),
+        ("control_tests", {"selection": "whole", "population": "6"}, "selection", "whole, but 5 of 6 items were"),
+        ("business_units", {"clients": "0"}, "clients", "must be at least 1"),
+        ("business_units", {"issued_on": "2026-06-29", "opinion": "qualified"}, "issued_on", "must not be before"),
+        ("business_units", {"issued_on": "2026-08-01"}, "opinion", "must both be given, or both be blank"),
+        ("business_units", {"opinion": "qualified"}, "issued_on", "must both be given, or both be blank"),
+        ("business_units", {"bridge_from": "2026-07-01"}, "bridge_from", "not after the last day that the letter"),
+        (
+            "business_units",
+            {"bridge_from": "2026-06-30", "bridge_letter_until": "2026-09-30"},
+            "bridge_from",
+            "must be after report_to, 2026-06-30,",
+        ),
+        ("subservice_organisations", {"bridge_to": "2026-06-30"}, "bridge_to", "must be a date after report_to"),
+        ("report_items", {"status": "done"}, "reference", "blank, but what is done can be shown"),
     ],
 )
 def test_cells_that_contradict_each_other_are_one_problem(
@@ -167,7 +192,7 @@ def test_cells_that_contradict_each_other_are_one_problem(
 ) -> None:
     """Where a cell rules out another, the problem stands at the one that a person would mend."""
     found = problems(write_register(tmp_path, change(table, 0, **cells)))
-    value = ({**ROWS[table][0]} | cells).get(column, "")
+    value = ((ROWS[table] or [REPORT_ITEM])[0] | cells).get(column, "")
     assert [(each.file, each.line, each.column, each.value) for each in found] == [(f"{table}.csv", 2, column, value)]
     assert allowed in found[0].allowed
 
@@ -235,7 +260,7 @@ def test_semicolons_are_told_where_every_cell_is_quoted_too(small: Path) -> None
     assert ["semicolons" in each.allowed for each in problems(small)] == [True]
 
 
-@pytest.mark.parametrize("table", ROWS)
+@pytest.mark.parametrize("table", [name for name in ROWS if not TABLES[name].optional])
 def test_a_missing_table_is_one_problem(small: Path, table: str) -> None:
     """A table that isn't there is named, and the rows of other tables that point into it are not blamed."""
     (small / f"{table}.csv").unlink()
@@ -434,3 +459,39 @@ def test_the_index_is_the_line_in_the_file(small: Path) -> None:
     )
     ratings = riskcalc.load(small).ratings
     assert (ratings.index.name, ratings.index.tolist()) == ("line", [2, 5, 6, 7])
+
+
+# --- registers of earlier versions -----------------------------------------------------------------------
+
+
+def test_a_register_without_later_columns_and_tables_still_loads(tmp_path: Path) -> None:
+    """Columns and tables that came later may be missing: what they would say is blank, and the rest is as before."""
+    folder = write_register(tmp_path / "data")
+    (folder / "report_items.csv").unlink()
+    for name in ("business_units", "control_tests", "subservice_organisations"):
+        rows = list(csv.DictReader(io.StringIO((folder / f"{name}.csv").read_text("utf-8"))))
+        kept = [column for column, info in TABLES[name].model_fields.items() if info.is_required()]
+        assert len(kept) < len(rows[0])
+        as_before = [kept, *([row[column] for column in kept] for row in rows)]
+        (folder / f"{name}.csv").write_text("".join(f"{','.join(row)}\n" for row in as_before), "utf-8")
+    old, new = riskcalc.load(folder), riskcalc.load(write_register(tmp_path / "new"))
+    assert old.report_items.empty
+    assert list(old.report_items) == list(new.report_items)
+    assert old.fingerprint() == new.fingerprint()
+
+
+def test_a_contradiction_with_a_column_that_is_missing_is_told(small: Path) -> None:
+    """Where a later column is needed after all, the problem names it, though the file doesn't have it."""
+    (small / "report_items.csv").write_text(
+        "item_id,unit_id,item,status,owner,due_on,reference\nI1,alpha,subsequent_events,done,A. Owner,,\n", "utf-8"
+    )
+    text = (small / "business_units.csv").read_text("utf-8").splitlines()
+    header = [name for name in text[0].split(",") if name != "opinion"]
+    rows = [dict(zip(text[0].split(","), line.split(","), strict=True)) for line in text[1:]]
+    rows[0]["issued_on"] = "2026-08-01"
+    lines = [header, *([row[name] for name in header] for row in rows)]
+    (small / "business_units.csv").write_text("".join(f"{','.join(line)}\n" for line in lines), "utf-8")
+    assert [each[:3] for each in places(small)] == [
+        ("business_units.csv", 2, "opinion"),
+        ("report_items.csv", 2, "reference"),
+    ]

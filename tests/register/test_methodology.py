@@ -15,7 +15,7 @@ from riskcalc.errors import Problem, RegisterError
 FILE = "methodology.toml"
 TOP_ROW = '  ["Medium", "Medium", "High", "Critical", "Critical"],\n'
 CRITICAL = '  { name = "Critical"'
-SIZES = "annual, quarterly, monthly, weekly, daily, many_a_day"
+SIZES = "annual, half_yearly, quarterly, monthly, weekly, daily, many_a_day"
 RISING = "frequency_per_year must be given for all ratings or none, and rise with them"
 
 
