@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from riskcalc.assessment.scoring import VIEWS, level_counts, ranked
 from riskcalc.errors import counted
-from riskcalc.pages import display
+from riskcalc.pages import display, wording
 from riskcalc.register.matrix import INK, Matrix
 
 FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
@@ -118,10 +118,8 @@ def levels_by_unit(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
     figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
     figure.update_xaxes(title="Number of risks")
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    outside = counted(int(scores["breach"].sum()), "rated risk")
-    summary = (
-        f"{outside} of {int(scores['likelihood'].notna().sum())} worse than the unit's appetite. {unrated(scores)}"
-    )
+    told = wording.worse_than(wording.breach_count(scores), wording.rated_count(scores), "their unit's appetite")
+    summary = f"{told}. {unrated(scores)}"
     rows = [
         [unit, *(str(int(count)) for count in row)] for unit, row in zip(counts.index, counts.to_numpy(), strict=True)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from riskcalc.assessment.movement import (
     KINDS,
     NEW_OUTSIDE,
     NEWLY_OUTSIDE,
+    Move,
     Place,
     Rescored,
     moves,
@@ -67,13 +68,18 @@ def movement(unit: Assessment) -> Display:
         ]
         for move in moved
     ]
-    same = len(unit.scores) - len(moved)
+    same = unmoved(unit.scores, moved)
     note = (
-        f"{counted(same, 'risk')} {'stands' if same == 1 else 'stand'} where {'it' if same == 1 else 'they'} stood. "
+        f"{counted(same, 'rated risk')} {'stands where it' if same == 1 else 'stand where they'} stood. "
         "Cells: likelihood x impact. Both periods are read on today's matrix: nothing moved because the matrix did."
     )
     columns = ["Risk", "Title", "What", "Inherent cell", "Earned cell", "Earned before", "Earned now"]
     return display.table(f"What moved since {before.name}", columns, rows, note=note)
+
+
+def unmoved(scores: pd.DataFrame, moved: Sequence[Move]) -> int:
+    """How many rated risks didn't move; of one that isn't rated nobody can say."""
+    return int((scores["likelihood"].notna() & ~scores["risk_id"].isin([move.risk_id for move in moved])).sum())
 
 
 def rescored(unit: Assessment) -> Display:

@@ -8,6 +8,7 @@ from typing import Any
 from riskcalc.assessment.opening import Portfolio
 from riskcalc.assessment.readiness import UNMODIFIED, report_outlook
 from riskcalc.assessment.scoring import level_counts, ranked
+from riskcalc.errors import counted
 from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, Result, state
@@ -16,9 +17,10 @@ from riskcalc.pages.display import Cell, Display, Result, state
 def heading(portfolio: Portfolio) -> Display:
     """The top of the organisation's page."""
     outside = portfolio.scores[portfolio.scores["breach"].fillna(False).astype(bool)]["unit_id"].nunique()
-    verdict, tone = wording.verdict(portfolio.scores, "appetite")
-    units = len(portfolio.register.business_units)
-    lines = [f"{outside} of {units} business units carry a risk worse than their appetite.", *_run_lines(portfolio)]
+    verdict, tone = wording.verdict(portfolio.scores, wording.appetite_of(portfolio))
+    units = counted(len(portfolio.register.business_units), "business unit")
+    carry = "carries a rated risk worse than its" if outside == 1 else "carry a rated risk worse than their"
+    lines = [f"{outside} of {units} {carry} appetite.", *_run_lines(portfolio)]
     eyebrow = f"{wording.SUBJECT} · {portfolio.period.name}, as of {portfolio.as_of}"
     went_wrong = any(run["status"] in WENT_WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
@@ -50,7 +52,7 @@ def top_risks(portfolio: Portfolio, most: int = 15) -> Display:
         for risk in ranked(portfolio.scores).head(most).to_dict("records")
     ]
     columns = ["Risk", "Title", "Unit", "Inherent", "Claimed", "Earned", "Owner"]
-    return display.table(f"The {len(rows)} worst risks on the earned view", columns, rows)
+    return display.table(wording.worst(portfolio.scores, most), columns, rows)
 
 
 def provenance(portfolio: Portfolio) -> Display:
@@ -99,7 +101,7 @@ def _outlook(unit: Any, portfolio: Portfolio) -> Cell:
 def _run_lines(portfolio: Portfolio) -> Iterable[str]:
     wrong = [unit for unit, run in portfolio.runs.items() if run["status"] in WENT_WRONG]
     if wrong:
-        units = f"{len(wrong)} of {len(portfolio.runs)} units: {', '.join(wrong)}"
+        units = f"{len(wrong)} of {counted(len(portfolio.runs), 'unit')}: {', '.join(wrong)}"
         yield f"The run went wrong for {units}. The figures here are computed from the register all the same."
 
 

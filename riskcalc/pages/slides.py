@@ -174,8 +174,8 @@ def _grid(
     shape = slide.shapes.add_table(rows, columns, Inches(left), Inches(top), Inches(width), Inches(high * rows))
     table = shape.table
     table.horz_banding = False
-    for column, share in zip(table.columns, widths, strict=True):
-        column.width = Inches(width * share / sum(widths))
+    for column, part in zip(table.columns, widths, strict=True):
+        column.width = Inches(width * part / sum(widths))
     return table
 
 

@@ -18,6 +18,7 @@ from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, level_cell, state
+from riskcalc.pages.matrix import unmoved
 
 _MOST = 4  # decisions, and risks that moved, that fit on a screen
 _CROSSED = {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
@@ -73,15 +74,25 @@ def _standing(opened: Assessment | Portfolio) -> dict[str, Any]:
     bars = [_levels(opened.period.name, scores, opened)]
     if before is not None and opened.previous is not None:
         bars.append(_levels(before.name, opened.previous, opened))
-    worst = ranked(scores[scores["breach"].fillna(False).astype(bool)]).head(1).to_dict("records")
-    says = f"rated risks are worse than {wording.appetite_of(opened)} once controls count as far as they earned it."
-    if worst:
-        names = opened.matrix.level_names
-        steps = names.index(worst[0]["earned_level"]) - names.index(worst[0]["appetite"])
-        says += f" Furthest out: {worst[0]['risk_id']}, {worst[0]['earned_level']}, by {counted(steps, 'level')}."
-    more = _only_claimed(scores)
-    tone = "bad" if outside else "good" if rated == len(scores) and rated else "open"
-    return display.panel("Against appetite", f"{outside} of {rated}", says, tone, bars=bars, more=more)
+    if not rated:
+        return display.panel("Risk now, against appetite", "–", "No risk is rated, so nothing can be said.", bars=bars)
+    whole = "risk" if rated == 1 else "risks"
+    says = f"rated {whole} {'is' if outside == 1 else 'are'} worse than {wording.appetite_of(opened)}"
+    says += f" once controls count as far as they earned it.{_furthest(opened)}"
+    unrated = len(scores) - rated
+    more = " ".join(filter(None, [_only_claimed(scores), f"{unrated} unrated." if unrated else ""]))
+    tone = "bad" if outside else "open" if unrated else "good"
+    return display.panel("Risk now, against appetite", f"{outside} of {rated}", says, tone, bars=bars, more=more)
+
+
+def _furthest(opened: Assessment | Portfolio) -> str:
+    """The risk that is the most levels worse than its own unit's appetite; blank where none is worse."""
+    out = ranked(opened.scores[opened.scores["breach"].fillna(False).astype(bool)])
+    if out.empty:
+        return ""
+    steps = out["earned_level"].cat.codes.astype(int) - out["appetite"].cat.codes
+    risk = out.loc[steps.idxmax()]
+    return f" Furthest out: {risk['risk_id']}, {risk['earned_level']}, by {counted(int(steps.max()), 'level')}."
 
 
 def _only_claimed(scores: pd.DataFrame) -> str:
@@ -106,8 +117,7 @@ def _unit_changes(opened: Assessment) -> dict[str, Any]:
     items = [_moved(move) for move in crossed[:_MOST]]
     counts = Counter(move.what for move in found if move.what not in _CROSSED)
     rest = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]]
-    same = len(opened.scores) - len(found)
-    more = "; ".join([*_and_more(len(crossed)), *rest, f"{same} unchanged"])
+    more = "; ".join([*_and_more(len(crossed)), *rest, f"{unmoved(opened.scores, found)} unchanged"])
     return _changed(before.name, [move.what for move in found], items, f"{more[:1].upper()}{more[1:]}.")
 
 
@@ -134,7 +144,7 @@ def _unit_counts(opened: Portfolio, names: Mapping[Any, Any]) -> dict[str, Any]:
         {"cell": name, "text": "", "note": ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))}
         for name, counts in worst[:_MOST]
     ]
-    more = f"{counted(len(opened.scores) - len(found), 'risk')} unchanged."
+    more = f"{counted(unmoved(opened.scores, found), 'risk')} unchanged."
     listed = [*_and_more(len(worst), "unit"), more]
     return _changed(before.name, [move.what for move in found], items, "; ".join(listed))
 
@@ -142,7 +152,7 @@ def _unit_counts(opened: Portfolio, names: Mapping[Any, Any]) -> dict[str, Any]:
 def _changed(before: str, kinds: Sequence[str], items: Sequence[Any], more: str) -> dict[str, Any]:
     out = sum(kind in (NEWLY_OUTSIDE, NEW_OUTSIDE) for kind in kinds)
     back = kinds.count(BACK_INSIDE)
-    says = f"{'risk has' if out == 1 else 'risks have'} left the appetite, {back} came back inside."
+    says = f"{'risk is' if out == 1 else 'risks are'} newly outside appetite; {back} came back inside."
     tone = "bad" if out else "good" if back else "open"
     return display.panel(f"What changed since {before}", str(out), says, tone, items=list(items), more=more)
 

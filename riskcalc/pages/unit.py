@@ -12,6 +12,7 @@ from riskcalc.assessment.readiness import UNMODIFIED, outlooks, report_outlook
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, Result, level_cell
+from riskcalc.pages.loss import BEYOND, per_client
 from riskcalc.pages.summary import due_cell
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
@@ -31,20 +32,21 @@ def heading(unit: Assessment) -> Display:
 
 def figures(unit: Assessment) -> Display:
     """The unit's key figures: levels, what is claimed only, what changed, what it is measured against."""
+    earning = unit.controls["earned"] > 0
     return display.facts(
         "Key figures",
         [
             (f"Outlook, {_REPORT[unit.unit['report_type']]}", *_outlook(unit)),
-            *([("Years beyond materiality", *_beyond_materiality(unit))] if unit.audience.money else []),
+            *([(BEYOND, *_beyond_materiality(unit)), *per_client(unit)] if unit.audience.money else []),
             (
                 "Materiality",
                 f"{unit.unit['materiality']:,} {unit.unit['currency']}",
-                f"performance materiality {unit.unit['performance_materiality']:,}",
+                f"performance materiality {unit.unit['performance_materiality']:,}; {unit.unit['materiality_basis']}",
             ),
             (
-                "Controls that earn in full",
-                f"{int((unit.controls['earned'] >= unit.controls['claimed']).sum())} of {len(unit.controls)}",
-                f"{int((unit.controls['earned'] == 0).sum())} earn nothing",
+                "Controls that earn all they claim",
+                f"{int((earning & (unit.controls['earned'] >= unit.controls['claimed'])).sum())} of {len(earning)}",
+                f"{int((~earning).sum())} {'earns' if (~earning).sum() == 1 else 'earn'} nothing",
             ),
             ("Unrated", str(int(unit.scores["likelihood"].isna().sum())), f"of {len(unit.scores)} risks"),
         ],
@@ -92,7 +94,7 @@ def top_risks(unit: Assessment, most: int = 5) -> Display:
         how: Cell = {"text": "", "note": "\n".join(told)}
         rows.append([display.jump(risk["risk_id"]), risk["title"], *wording.level_cells(risk, unit), how])
     columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "How it comes about: likelihood x impact = score"]
-    return display.table(f"The {len(rows)} worst risks", columns, rows)
+    return display.table(wording.worst(unit.scores, most), columns, rows)
 
 
 def findings(unit: Assessment) -> Display:
@@ -224,8 +226,10 @@ def _outlook(unit: Assessment) -> tuple[str, str]:
 
 
 def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
-    shares = {view: unit.years[view].exceed(float(unit.unit["materiality"])) for view in CONTROLLED}
-    return f"{shares['earned']:.1%}", f"losses exceed it by what controls have earned; claimed {shares['claimed']:.1%}"
+    if unit.quantified.risks.empty:
+        return "–", "no risk is quantified"
+    chances = {view: unit.years[view].exceed(float(unit.unit["materiality"])) for view in CONTROLLED}
+    return f"{chances['earned']:.1%}", f"of years, by what controls have earned; claimed {chances['claimed']:.1%}"
 
 
 def _lost(unit: Assessment, risk_id: str) -> str:

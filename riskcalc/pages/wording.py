@@ -9,6 +9,7 @@ import pandas as pd
 
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.readiness import QUALIFIED, UNMODIFIED
+from riskcalc.errors import counted
 from riskcalc.pages.display import Cell, Display, facts, level_cell, table
 from riskcalc.version import __version__
 
@@ -22,13 +23,26 @@ def verdict(scores: pd.DataFrame, appetite: str) -> tuple[str, str]:
     unrated = len(scores) - rated
     rest = f" {unrated} unrated: nothing can be said of {'it' if unrated == 1 else 'them'}." if unrated else ""
     if worse:
-        return f"Outside appetite: {worse} of {rated} rated risks are worse than {appetite}.{rest}", "bad"
+        return f"Outside appetite: {worse_than(worse, rated, appetite)}.{rest}", "bad"
     if not rated:
-        return "No risk is rated in this period.", "open"
-    return (
-        f"Inside appetite: none of {rated} rated risks is worse than {appetite}.{rest}",
-        "open" if unrated else "good",
-    )
+        return "No risk is rated in this period." if unrated else "No risk is on record.", "open"
+    told = f"none of {counted(rated, 'rated risk')} is worse than {appetite}."
+    return f"Inside appetite: {told}{rest}", "open" if unrated else "good"
+
+
+def worse_than(worse: int, rated: int, appetite: str) -> str:
+    """How many of how many risks are worse than the appetite.
+
+    >>> worse_than(1, 1, "High"), worse_than(2, 5, "High")
+    ('1 of 1 rated risk is worse than High', '2 of 5 rated risks are worse than High')
+    """
+    return f"{worse} of {counted(rated, 'rated risk')} {'is' if worse == 1 else 'are'} worse than {appetite}"
+
+
+def worst(scores: pd.DataFrame, most: int) -> str:
+    """The title of a list of the worst risks; it says so where it has them all."""
+    rated = rated_count(scores)
+    return f"The {most} worst risks on the earned view" if rated > most else "All rated risks, the worst first"
 
 
 def classification(opened: Assessment | Portfolio) -> str:
@@ -73,7 +87,7 @@ def provenance(opened: Assessment | Portfolio, command: str) -> Display:
     return facts(
         "Method and provenance",
         [
-            ("Period", opened.period.name, f"ratings and tests of this period; dues as of {opened.as_of}"),
+            ("Period", opened.period.name, f"seen from {opened.as_of}: nothing dated later counts"),
             (
                 "Register",
                 opened.register.fingerprint()[:12],
