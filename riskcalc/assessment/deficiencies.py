@@ -10,15 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from riskcalc.assessment import evidence
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.scoring import AXES, score_lines
-from riskcalc.register.register import Register
 
 SEVERITIES = ("deficiency", "significant deficiency", "material weakness")
 NOT_ASSESSED = "not assessed"
@@ -59,29 +58,26 @@ def classify(possible: bool, material: bool, merits_attention: bool, indicator: 
     return "significant deficiency" if merits_attention else "deficiency"
 
 
-def candidates(register: Register, period: str, as_of: date) -> list[Candidate]:
+def candidates(context: Context) -> list[Candidate]:
     """A candidate for every deficiency open on the day, and for every failed control without one; gravest first.
 
-    Raises:
-        UsageError: no risk is rated in ``period``.
-
     >>> from riskcalc.register.register import load
-    >>> found = candidates(load("data").only("claims"), "2026-H1", date(2026, 6, 30))
+    >>> found = candidates(Context.of(load("data"), "2026-H1").only("claims"))
     >>> found[0].severity in SEVERITIES
     True
     """
-    case = _Case(register, period)
-    found = [_single(case, subject) for subject in _subjects(case, as_of)]
+    case = _Case(context)
+    found = [_single(case, one) for one in _deficient(case)]
     return sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.name))
 
 
-def aggregated(register: Register, period: str, as_of: date) -> list[Candidate]:
+def aggregated(context: Context) -> list[Candidate]:
     """What several deficient controls make together, for each objective and account they share (AS 2201.65)."""
-    case = _Case(register, period)
-    touched = {subject["control_id"]: case.touched({subject["control_id"]}) for subject in _subjects(case, as_of)}
+    case = _Case(context)
+    touched = {one["control_id"]: case.touched({one["control_id"]}) for one in _deficient(case)}
     found = []
     for about, column in (("objective", "objective_id"), ("account", "account")):
-        for (unit, name), risks in register.risks.groupby(["unit_id", column]):
+        for (unit, name), risks in context.register.risks.groupby(["unit_id", column]):
             within = set(risks["risk_id"])
             controls = {control for control, its_risks in touched.items() if its_risks & within}
             if len(controls) > 1:
@@ -95,15 +91,15 @@ def aggregated(register: Register, period: str, as_of: date) -> list[Candidate]:
 
 
 class _Case:
-    """A register in a period with what every judgement needs of it, read once."""
+    """What every judgement in a context needs, read once."""
 
-    def __init__(self, register: Register, period: str) -> None:
-        self.register, self.period = register, period
-        weights = evidence.assess(register, period).drop(columns="control_id")
+    def __init__(self, context: Context) -> None:
+        self.context, register = context, context.register
+        weights = evidence.assess(context).drop(columns="control_id")
         self.controls = register.controls.join(weights, on="control_id").set_index("control_id", drop=False)
-        rated = register.ratings[(register.ratings["period"] == period) & register.ratings["likelihood"].notna()]
+        rated = context.ratings[context.ratings["likelihood"].notna()]
         ratings = rated.set_index("risk_id")[list(AXES)].astype(float)
-        self.risks = ratings.join(exposures(register, period), how="inner")
+        self.risks = ratings.join(exposures(context), how="inner")
         self.units = register.business_units.set_index("unit_id").to_dict("index")
         links = register.risk_controls.groupby("risk_id")["control_id"]
         self.acting = {str(risk): set(controls) for risk, controls in links}
@@ -121,7 +117,7 @@ class _Case:
 
     def left(self, controls: set[str], risks: set[str]) -> pd.DataFrame:
         """What is left of each rated risk with the controls taken to fail, and untested ones not counted either."""
-        lines = score_lines(self.register, self.period, failing=controls | self.untested)
+        lines = score_lines(self.context, failing=controls | self.untested)
         left = self.risks[self.risks.index.isin(risks)].copy()
         for axis in AXES:
             acting = lines[lines["acts_on"].isin([axis, "both"])]
@@ -129,26 +125,23 @@ class _Case:
             left[f"{axis}_left"] = remaining.reindex(left.index, fill_value=1.0).astype(float)
         counting = lines[lines["earned_effect"] > 0].groupby("risk_id")["control_id"].agg(tuple)
         likelihood = 1 + (left["likelihood"] - 1) * left["likelihood_left"]
-        threshold = self.register.methodology.severity.reasonable_possibility
+        threshold = self.context.register.methodology.severity.reasonable_possibility
         return left.assign(
             likelihood=likelihood,
-            possible=self.register.methodology.matrix.whole("likelihood", likelihood) >= threshold,
+            possible=self.context.register.methodology.matrix.whole("likelihood", likelihood) >= threshold,
             magnitude=left["high"] * left["impact_left"],
             compensating=[counting.get(risk, ()) for risk in left.index],
         )
 
 
-def _subjects(case: _Case, as_of: date) -> Iterator[dict[Any, Any]]:
+def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:
     """The deficiencies open on the day, and the failed controls that have none on record."""
-    day, known = pd.Timestamp(as_of), set()
-    for deficiency in case.register.deficiencies.to_dict("records"):
-        closed = not pd.isna(deficiency["closed_on"]) and deficiency["closed_on"] <= day
-        if deficiency["identified_on"] <= day and not closed:
-            known.add(deficiency["control_id"])
-            yield deficiency
+    known = case.context.open_deficiencies
+    yield from known.to_dict("records")
+    on_record = set(known["control_id"])
     for control in case.controls.to_dict("records"):
         failed = control["conclusion"] == "not_effective" or (control["key"] and control["claimed"] == 0)
-        if failed and control["performed_by"] != "user_entity" and control["control_id"] not in known:
+        if failed and control["performed_by"] != "user_entity" and control["control_id"] not in on_record:
             name = f"{control['control_id']} {NOT_ON_RECORD}"
             yield {"deficiency_id": name, "control_id": control["control_id"]}
 
@@ -208,7 +201,7 @@ def _candidate(
 
 
 def _reasons(case: _Case, left: pd.DataFrame, amount: float, unit: Any) -> list[str]:
-    threshold = case.register.methodology.severity.reasonable_possibility
+    threshold = case.context.register.methodology.severity.reasonable_possibility
     likely = ", ".join(f"{risk} {likelihood:.2f}" for risk, likelihood in left["likelihood"].items())
     verdict = "reasonably possible" if left["possible"].any() else "only remotely possible"
     size = "less than material, but not below performance materiality"

@@ -17,10 +17,12 @@ from typing import Any
 
 import pandas as pd
 
+from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.sample_plans import planned_size
+from riskcalc.register import register as registers
 from riskcalc.register.methodology import Methodology, Sampling
 from riskcalc.register.periods import Period
-from riskcalc.register.register import Register, once
+from riskcalc.register.register import Register
 from riskcalc.sampling import upper_limit
 
 COLUMNS = (
@@ -47,9 +49,7 @@ class Conclusion:
     upper_limit: float | None = None
 
 
-def assess(
-    register: Register, period: str, failing: Collection[str] = (), report_type: str | None = None
-) -> pd.DataFrame:
+def assess(context: Context, failing: Collection[str] = (), report_type: str | None = None) -> pd.DataFrame:
     """A row per control, indexed by ``control_id``: its conclusion in the period and its weight in each view.
 
     ``claimed`` and ``earned`` are what the control counts for before coverage, 0 to 1: the design weight, and
@@ -59,12 +59,13 @@ def assess(
     ``failing`` are controls taken to earn nothing, whatever their tests say, and with them what relies on them;
     ``report_type`` (type1, type2) asks for that type's evidence in every unit instead of the unit's own.
     """
-    return _assessed(register, period, tuple(failing), report_type)
+    return _assessed(context, tuple(failing), report_type).copy()
 
 
 @once
-def _assessed(register: Register, period: str, failing: tuple[str, ...], report_type: str | None) -> pd.DataFrame:
-    conclusions = conclude_all(register, period, report_type)
+def _assessed(context: Context, failing: tuple[str, ...], report_type: str | None) -> pd.DataFrame:
+    register = context.register
+    conclusions = conclude_all(context, report_type)
     design = register.methodology.weights.design
     earned = _earned(register, conclusions, dict.fromkeys(failing, 0.0))
     rows = []
@@ -140,9 +141,9 @@ def earned_weights(
 
 
 @once
-def conclude_all(register: Register, period: str, report_type: str | None = None) -> Mapping[str, Conclusion]:
+def conclude_all(context: Context, report_type: str | None = None) -> Mapping[str, Conclusion]:
     """A conclusion per control: Type 1 units from walkthroughs, Type 2 units from tests of operation."""
-    tests = register.control_tests[register.control_tests["period"] == period]
+    register, period, tests = context.register, context.period, context.tests
     by_control: dict[str, list[Any]] = {}
     for test in tests.to_dict("records"):
         by_control.setdefault(str(test["control_id"]), []).append(test)
@@ -151,14 +152,14 @@ def conclude_all(register: Register, period: str, report_type: str | None = None
     type1 = {unit for unit, own in types if (report_type or own) == "type1"}
     sampling = register.methodology.sampling
     reports = _carved_out(register)
-    others = register.control_tests[register.control_tests["period"] != period]
-    earlier = others[others["tested_on"] <= pd.Timestamp(register.period(period).last_day)]
+    others = register.control_tests[register.control_tests["period"] != period.name]
+    earlier = others[others["tested_on"] <= pd.Timestamp(period.last_day)]
     before = earlier.groupby("control_id")["tested_on"].max().to_dict()
     found: dict[str, Conclusion] = {}
     for control in register.controls.to_dict("records"):
         rounds = by_control.get(control["control_id"], [])
         if control["performed_by"] == "subservice" and control["subservice_id"] in reports:
-            found[control["control_id"]] = from_report(reports[control["subservice_id"]], register.period(period))
+            found[control["control_id"]] = from_report(reports[control["subservice_id"]], period)
         elif control["unit_id"] in type1:
             found[control["control_id"]] = _from_walkthroughs(rounds)
         else:
@@ -242,7 +243,7 @@ def _from_operation(rounds: list[Any], frequency: str, sampling: Sampling) -> Co
     return conclude(items, deviations, systematic, planned_size(frequency, whole, sampling), sampling, whole)
 
 
-@once
+@registers.once
 def _in_order(register: Register) -> list[tuple[str, Any]]:
     """The controls, each after those that it relies on."""
     records = {control["control_id"]: control for control in register.controls.to_dict("records")}

@@ -11,28 +11,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from riskcalc.assessment.context import Context
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.register import Register
 
 COLUMNS = ["unit_id", "frequency", "low", "mode", "high", "frequency_from", "loss_from"]
 _LOSSES = ("low", "mode", "high")
 
 
-def exposures(register: Register, period: str | None = None) -> pd.DataFrame:
+def exposures(context: Context) -> pd.DataFrame:
     """A row per risk, indexed by ``risk_id``: events a year, and low, mode and high loss per event.
 
     ``frequency_from`` and ``loss_from`` say where a figure comes from: ``register``, ``anchor``, or blank where neither
     the risk nor its rating gives one; the figure is then missing. A missing mode means a loss given as an interval.
 
-    Raises:
-        UsageError: no risk is rated in ``period``.
-
     >>> from riskcalc.register.register import load
-    >>> exposures(load("data")).loc["PAY-R04", ["frequency_from", "loss_from"]].tolist()
+    >>> exposures(Context.of(load("data"))).loc["PAY-R04", ["frequency_from", "loss_from"]].tolist()
     ['anchor', 'anchor']
     """
-    rated = register.ratings[register.ratings["period"] == register.period(period).name].set_index("risk_id")
-    ratings = rated[["likelihood", "impact"]].to_dict("index")
+    register = context.register
+    ratings = context.ratings.set_index("risk_id")[["likelihood", "impact"]].to_dict("index")
     materiality = dict(zip(register.business_units["unit_id"], register.business_units["materiality"], strict=True))
     rows = []
     for risk in register.risks.to_dict("records"):

@@ -7,7 +7,7 @@ a date. Type 2 also asks that it operated over the period, with evidence, and fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment import evidence
-from riskcalc.register.periods import Period
-from riskcalc.register.register import Register, once
+from riskcalc.assessment.context import Context, once
+from riskcalc.register import register as registers
+from riskcalc.register.register import Register
 
 STEPS = ("designed", "documented", "operated", "evidenced", "in_period")
 NEEDED = {"type1": ("designed", "documented", "operated"), "type2": STEPS}
@@ -54,24 +55,27 @@ class Gap:
     blocks: bool
 
 
-@once
-def steps(register: Register, period: Period, report_type: str) -> pd.DataFrame:
+def steps(context: Context, report_type: str) -> pd.DataFrame:
     """A row per control, indexed by ``control_id``, with a flag for each of ``STEPS`` and the reason of its evidence.
 
     ``operated`` is shown by a walkthrough or a test of operation for Type 1, by tests of operation, and by those of the
     IT general controls it relies on, for Type 2; ``in_period`` says that none of it dates from before the period.
 
     >>> from riskcalc.register.register import load
-    >>> register = load("data")
-    >>> bool(steps(register, register.period(), "type2").loc["PAY-C03", "documented"])
+    >>> bool(steps(Context.of(load("data")), "type2").loc["PAY-C03", "documented"])
     False
     """
-    weights = evidence.assess(register, period.name, report_type=report_type).drop(columns="control_id")
-    controls = register.controls.join(weights, on="control_id").set_index("control_id", drop=False)
-    tests = register.control_tests[register.control_tests["period"] == period.name]
+    return _steps(context, report_type).copy()
+
+
+@once
+def _steps(context: Context, report_type: str) -> pd.DataFrame:
+    weights = evidence.assess(context, report_type=report_type).drop(columns="control_id")
+    controls = context.register.controls.join(weights, on="control_id").set_index("control_id", drop=False)
+    tests = context.tests
     evidenced = tests["evidence"].notna().groupby(tests["control_id"]).all()
-    early = (tests["tested_on"] < pd.Timestamp(period.first_day)).groupby(tests["control_id"]).any()
-    reviewed = register.subservice_organisations.set_index("subservice_id")["reviewed_on"].notna()
+    early = (tests["tested_on"] < pd.Timestamp(context.period.first_day)).groupby(tests["control_id"]).any()
+    reviewed = context.register.subservice_organisations.set_index("subservice_id")["reviewed_on"].notna()
     by_report = controls["performed_by"].eq("subservice") & ~controls.index.isin(tests["control_id"])
     tested = controls["conclusion"] != "not_tested"
     by_others = controls["subservice_id"].map(reviewed).eq(True)
@@ -87,7 +91,7 @@ def steps(register: Register, period: Period, report_type: str) -> pd.DataFrame:
 
 
 @once
-def outlooks(register: Register, period: Period, report_type: str) -> list[Outlook]:
+def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
     """The outlook of every control objective for one type of report, in the register's order.
 
     ``unmodified``: each of its risks has a key control with every step that the type needs; ``would be qualified``
@@ -95,11 +99,12 @@ def outlooks(register: Register, period: Period, report_type: str) -> list[Outlo
     beside one that holds are named as well: they will be reported.
 
     >>> from riskcalc.register.register import load
-    >>> register = load("data").only("funds")
-    >>> {outlook.opinion for outlook in outlooks(register, register.period(), "type2")} <= {UNMODIFIED, QUALIFIED}
+    >>> funds = Context.of(load("data")).only("funds")
+    >>> {outlook.opinion for outlook in outlooks(funds, "type2")} <= {UNMODIFIED, QUALIFIED}
     True
     """
-    controls, acting = _key_controls(register, period, report_type), _acting(register)
+    register = context.register
+    controls, acting = _key_controls(context, report_type), _acting(register)
     by_objective = {str(name): list(risks) for name, risks in register.risks.groupby("objective_id")["risk_id"]}
     found = []
     for unit, name in register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False):
@@ -108,21 +113,21 @@ def outlooks(register: Register, period: Period, report_type: str) -> list[Outlo
             for risk in by_objective.get(name, ())
         }
         found.append(Outlook(unit, name, report_type, *_opinion(risks, report_type)))
-    return found
+    return tuple(found)
 
 
 @once
-def unguarded_risks(register: Register, period: Period, report_type: str) -> set[str]:
+def unguarded_risks(context: Context, report_type: str) -> frozenset[str]:
     """The risks without a key control that has every step the report type needs."""
-    controls, acting = _key_controls(register, period, report_type), _acting(register)
-    return {
+    controls, acting = _key_controls(context, report_type), _acting(context.register)
+    return frozenset(
         risk
-        for risk in register.risks["risk_id"]
+        for risk in context.register.risks["risk_id"]
         if all(_lacking(controls[name], report_type) for name in acting.get(risk, ()) if name in controls)
-    }
+    )
 
 
-def report_outlook(found: list[Outlook]) -> str:
+def report_outlook(found: Iterable[Outlook]) -> str:
     """The outlook of a report from those of its objectives.
 
     >>> report_outlook([Outlook("u", "o", "type1", QUALIFIED, ())])
@@ -133,46 +138,48 @@ def report_outlook(found: list[Outlook]) -> str:
 
 
 @once
-def gaps(register: Register, period: Period, as_of: date) -> list[Gap]:
+def gaps(context: Context) -> tuple[Gap, ...]:
     """Everything missing for each unit's own type of report: what blocks an objective first, then by due date.
 
     Owner and due date are those of the control's open deficiency, else the control's owner and no date. ``since``
     is when that deficiency was identified, else the end of the previous period if the gap was there, else None.
 
     >>> from riskcalc.register.register import load
-    >>> register = load("data").only("payroll")
-    >>> "PAY-C03" in {gap.row for gap in gaps(register, register.period(), date(2026, 6, 30))}
+    >>> "PAY-C03" in {gap.row for gap in gaps(Context.of(load("data")).only("payroll"))}
     True
     """
-    before, alone = register.previous(period), len(register.business_units) == 1
+    units = context.register.business_units
     found: list[Gap] = []
-    for unit in register.business_units.to_dict("records"):
-        report_type, mine = unit["report_type"], register if alone else register.only(unit["unit_id"])
-        served = _served(mine)
-        now = _lacks(mine, period, report_type)
-        then = _lacks(mine, before, report_type) if before else {}
-        outlook = outlooks(mine, period, report_type)
+    for unit in units.to_dict("records"):
+        report_type, mine = unit["report_type"], context if len(units) == 1 else context.only(unit["unit_id"])
+        served, before = _served(mine.register), mine.previous()
+        now = _lacks(mine, report_type)
+        then = _lacks(before, report_type) if before else {}
+        outlook = outlooks(mine, report_type)
+        mending = mine.open_deficiencies.sort_values("due_on").drop_duplicates("control_id")
+        mends = mending.set_index("control_id").to_dict("index")
         blocking = {row for each in outlook for row in each.blocking}
         for (name, step), (what, owner) in now.items():
-            mend = _open_deficiency(mine, name, as_of)
-            known = before.last_day if before and (name, step) in then else None
+            mend = mends.get(name)
+            known = before.period.last_day if before and (name, step) in then else None
             due = mend["due_on"].date() if mend else None
             since = mend["identified_on"].date() if mend else known
             owner = mend["remediation_owner"] if mend else owner
             gap = (unit["unit_id"], served.get(name, ()), name, step, what, owner, due, since, name in blocking)
             found.append(Gap(*gap))
-        found.extend(_unguarded(mine, unit))
+        found.extend(_unguarded(mine.register, unit))
         found.extend(_too_short(unit))
-    return sorted(found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, gap.step))
+    urgency = sorted(found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, gap.step))
+    return tuple(urgency)
 
 
 # --- parts ---
 
 
 @once
-def _key_controls(register: Register, period: Period, report_type: str) -> dict[str, Any]:
+def _key_controls(context: Context, report_type: str) -> dict[str, Any]:
     """The steps of the relevant controls."""
-    return _relevant(steps(register, period, report_type))
+    return _relevant(_steps(context, report_type))
 
 
 def _relevant(controls: pd.DataFrame) -> dict[str, Any]:
@@ -181,13 +188,13 @@ def _relevant(controls: pd.DataFrame) -> dict[str, Any]:
     return {str(name): row for name, row in chosen.to_dict("index").items()}
 
 
-@once
+@registers.once
 def _acting(register: Register) -> dict[str, list[str]]:
     links = register.risk_controls.sort_values("control_id").groupby("risk_id")["control_id"]
     return {str(risk): list(controls) for risk, controls in links}
 
 
-@once
+@registers.once
 def _served(register: Register) -> dict[str, tuple[str, ...]]:
     """The objectives that each control serves, in the register's order."""
     linked = register.risk_controls.merge(register.risks[["risk_id", "objective_id"]], on="risk_id")
@@ -244,10 +251,10 @@ def _missing(control: Any, step: str, report_type: str) -> str:
     return "was tested before the period began" if control["conclusion"] != "not_tested" else "was not tested"
 
 
-def _lacks(register: Register, period: Period, report_type: str) -> dict[tuple[str, str], tuple[str, str]]:
+def _lacks(context: Context, report_type: str) -> dict[tuple[str, str], tuple[str, str]]:
     """What each key control lacks, by control and step, each said once, with the control's owner."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
-    for name, control in _key_controls(register, period, report_type).items():
+    for name, control in _key_controls(context, report_type).items():
         said: set[str] = set()
         for step in (step for step in NEEDED[report_type] if not control[step]):
             what = _missing(control, step, report_type)
@@ -255,14 +262,6 @@ def _lacks(register: Register, period: Period, report_type: str) -> dict[tuple[s
                 found[name, step] = (what, control["owner"])
             said.add(what)
     return found
-
-
-def _open_deficiency(register: Register, control_id: str, as_of: date) -> Any:
-    """The control's deficiency that was open on the day, the one due first; None if there is none."""
-    day, known = pd.Timestamp(as_of), register.deficiencies
-    open_then = known["closed_on"].isna() | (known["closed_on"] > day)
-    mine = known[(known["control_id"] == control_id) & open_then & (known["identified_on"] <= day)]
-    return next(iter(mine.sort_values("due_on").to_dict("records")), None)
 
 
 def _unguarded(register: Register, unit: Any) -> Iterator[Gap]:

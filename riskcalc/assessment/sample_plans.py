@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from riskcalc.assessment.context import Context
 from riskcalc.errors import UsageError
 from riskcalc.register.methodology import Sampling
 from riskcalc.register.periods import Period
-from riskcalc.register.register import Register
 from riskcalc.sampling import sample_size, upper_limit
 
 # How often a control of a frequency is performed in a year, where that is a fixed number.
@@ -34,7 +34,7 @@ class Planned:
         return asdict(self)
 
 
-def plan(register: Register, period: str | None = None, units: tuple[str, ...] = ()) -> list[Planned]:
+def plan(context: Context, units: tuple[str, ...] = ()) -> list[Planned]:
     """A planned sample for every control that the units perform themselves; of all units by default.
 
     The size is the methodology's for the control's frequency, but never more than there is to test: a quarterly
@@ -42,12 +42,11 @@ def plan(register: Register, period: str | None = None, units: tuple[str, ...] =
     show a tolerable rate. Populations are those of the frequency, else those given with the period's tests.
 
     Raises:
-        UsageError: an unknown period or unit.
+        UsageError: an unknown unit.
     """
-    chosen = register.period(period)
     for unit_id in units:
-        register.unit(unit_id)
-    return list(_plans(register, chosen, units))
+        context.register.unit(unit_id)
+    return list(_plans(context, units))
 
 
 def of_control(plans: list[Planned], control_id: str) -> Planned:
@@ -60,14 +59,13 @@ def of_control(plans: list[Planned], control_id: str) -> Planned:
     )
 
 
-def _plans(register: Register, period: Period, units: tuple[str, ...]) -> Iterator[Planned]:
-    sampling = register.methodology.sampling
-    tests = register.control_tests[register.control_tests["period"] == period.name]
-    known = tests.dropna(subset="population").groupby("control_id")["population"].max().astype(int).to_dict()
-    for control in register.controls.to_dict("records"):
+def _plans(context: Context, units: tuple[str, ...]) -> Iterator[Planned]:
+    sampling = context.register.methodology.sampling
+    known = context.tests.dropna(subset="population").groupby("control_id")["population"].max().astype(int).to_dict()
+    for control in context.register.controls.to_dict("records"):
         if control["performed_by"] != "own" or (units and control["unit_id"] not in units):
             continue
-        population = _performed(control["frequency"], period) or known.get(control["control_id"])
+        population = _performed(control["frequency"], context.period) or known.get(control["control_id"])
         size = planned_size(control["frequency"], population, sampling)
         identity = (control["unit_id"], control["control_id"], control["title"], control["frequency"])
         yield Planned(*identity, size, population, buys(size, population, sampling))

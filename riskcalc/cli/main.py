@@ -79,7 +79,8 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
 
     Problems (the register can't be used) end with exit code 2, findings with 0.
     """
-    from riskcalc.assessment.consistency import findings
+    from riskcalc.assessment.consistency import findings, matrix_findings
+    from riskcalc.assessment.context import Context
     from riskcalc.register.register import load
     from riskcalc.workshop.decision_log import findings as decision_findings
 
@@ -93,7 +94,8 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
         else:
             click.echo(str(error))
         sys.exit(BAD_INPUT)
-    found = [*decision_findings(register), *findings(register, period)]
+    seen = findings(Context.of(register, period)) if register.periods or period else matrix_findings(register)
+    found = [*decision_findings(register), *seen]
     if as_json:
         click.echo(json.dumps({"problems": [], "findings": [finding.as_dict() for finding in found]}, indent=1))
     else:
@@ -136,12 +138,13 @@ def plan(
     The draw depends on the population file alone: whoever has the file gets the same items again.
     """
     from riskcalc.assessment import sample_plans
+    from riskcalc.assessment.context import Context
     from riskcalc.register.register import load
 
     if bool(control) != bool(population):
         raise click.UsageError("To draw a sample, give both --control and --population.")
     register = load(data)
-    plans = sample_plans.plan(register, period, units)
+    plans = sample_plans.plan(Context.of(register, period), units)
     if control and population:
         _draw(sample_plans.of_control(plans, control), population, register.methodology.sampling, **draw)
     elif as_json:

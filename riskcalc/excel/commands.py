@@ -6,6 +6,7 @@ from datetime import date
 from importlib import resources
 from pathlib import Path
 
+from riskcalc.assessment.context import Context
 from riskcalc.errors import RegisterError, UsageError
 from riskcalc.excel.results import write_results
 from riskcalc.excel.template import write_register
@@ -45,8 +46,7 @@ def export(data: str = "data", period: str = "", as_of: date | None = None) -> b
     sheets = Sheets()
     write_register(sheets, text_of_methodology(register.source), methodology, tables)
     if register.periods or period:
-        chosen = register.period(period)
-        write_results(sheets, register, chosen, as_of or chosen.last_day)
+        write_results(sheets, Context.of(register, period, as_of))
     return sheets.as_bytes()
 
 

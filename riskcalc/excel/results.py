@@ -7,15 +7,14 @@ sheets' names begin with ``results``; nobody reads them back.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from riskcalc.assessment import evidence, readiness, sample_plans, scoring
+from riskcalc.assessment.context import Context
 from riskcalc.excel.writer import HEADER, NUMBER, PLAIN, RUNNING, TITLE, Formula, Look, Sheets
 from riskcalc.register.matrix import Matrix, ink_on
-from riskcalc.register.periods import Period
 from riskcalc.register.register import Register
 from riskcalc.register.xlsx_cells import letters
 from riskcalc.register.xlsx_tables import RESULTS
@@ -30,26 +29,28 @@ _VIEWS = {
 }
 
 
-def write_results(sheets: Sheets, register: Register, period: Period, as_of: date) -> None:
+def write_results(sheets: Sheets, context: Context) -> None:
     """Write the sheets of results for a period."""
-    scores, lines = scoring.score(register, period.name), scoring.score_lines(register, period.name)
-    _method(sheets, register, period, as_of)
+    register = context.register
+    scores, lines = scoring.scores(context), scoring.score_lines(context)
+    _method(sheets, context)
     _matrices(sheets, scores, register.methodology.matrix)
     places = _score_lines(sheets, lines)
     _risks(sheets, register, scores, places)
-    _control_matrix(sheets, register, period)
-    _sampling(sheets, register, period)
-    _gaps(sheets, register, period, as_of)
+    _control_matrix(sheets, context)
+    _sampling(sheets, context)
+    _gaps(sheets, context)
 
 
 # --- the method and its legend ---
 
 
-def _method(sheets: Sheets, register: Register, period: Period, as_of: date) -> None:
+def _method(sheets: Sheets, context: Context) -> None:
+    register = context.register
     matrix, methodology = register.methodology.matrix, register.methodology
     sheet = sheets.sheet(f"{RESULTS}method", [30, *[16] * 10], tab="#26323d")
-    sheets.row(sheet, [f"{methodology.organisation}: risks to financial reporting, {period.name}"], TITLE)
-    sheets.row(sheet, [f"As of {as_of}. Content of the register (SHA-256): {register.fingerprint()}"], RUNNING)
+    sheets.row(sheet, [f"{methodology.organisation}: risks to financial reporting, {context.period.name}"], TITLE)
+    sheets.row(sheet, [f"As of {context.as_of}. Content of the register (SHA-256): {register.fingerprint()}"], RUNNING)
     sheets.row(sheet, ["The level of a risk: its likelihood (rows), its impact (columns)"], _LABEL)
     sheets.row(sheet, ["", *matrix.impact], HEADER)
     for name, row in zip(matrix.likelihood, matrix.grid, strict=True):
@@ -222,21 +223,21 @@ _CHAIN = {  # the columns from objective to deficiency, and their widths
 }
 
 
-def _control_matrix(sheets: Sheets, register: Register, period: Period) -> None:
+def _control_matrix(sheets: Sheets, context: Context) -> None:
     head = list(_CHAIN)
     sheet = sheets.sheet(f"{RESULTS}control matrix", list(_CHAIN.values()), "A2")
     sheets.row(sheet, head, HEADER)
-    found = _chains(register, period)
+    found = _chains(context)
     for row in found.to_dict("records"):
         sheets.row(sheet, [_shown(row[name]) for name in head])
     sheet.auto_filter.ref = f"A1:{letters(len(head) - 1)}{len(found) + 1}"
 
 
-def _chains(register: Register, period: Period) -> pd.DataFrame:
+def _chains(context: Context) -> pd.DataFrame:
     """Objective, risk, control, test, conclusion and deficiency: what is missing on the way stays visible as blank."""
-    weights = evidence.assess(register, period.name)[["conclusion", "reason"]].rename(columns={"reason": "why"})
-    tests = register.control_tests[register.control_tests["period"] == period.name]
-    tests = tests.rename(columns={"procedure": "test", "sample_size": "items"})
+    register = context.register
+    weights = evidence.assess(context)[["conclusion", "reason"]].rename(columns={"reason": "why"})
+    tests = context.tests.rename(columns={"procedure": "test", "sample_size": "items"})
     deficiencies = register.deficiencies.rename(columns={"description": "deficiency"})
     risks = register.risks[["objective_id", "risk_id", "title"]].rename(columns={"title": "risk"})
     controls = register.controls.rename(columns={"title": "control"})
@@ -261,24 +262,24 @@ def _shown(value: Any) -> Any:
     return ("yes" if value else "no") if isinstance(value, bool) else value
 
 
-def _sampling(sheets: Sheets, register: Register, period: Period) -> None:
+def _sampling(sheets: Sheets, context: Context) -> None:
     head = ["unit_id", "control_id", "title", "frequency", "planned items", "what that shows", "tested items",
             "deviations", "upper limit", "conclusion", "why"]  # fmt: skip
     sheet = sheets.sheet(f"{RESULTS}sampling", [12, 12, 40, 12, 10, 50, 10, 10, 10, 20, 50], "A2")
     sheets.row(sheet, head, HEADER)
-    weights = evidence.assess(register, period.name)
-    for planned in sample_plans.plan(register, period.name):
+    weights = evidence.assess(context)
+    for planned in sample_plans.plan(context):
         found = weights.loc[planned.control_id]
         tested = [_shown(found[name]) for name in ("sample_size", "deviations", "upper_limit", "conclusion", "reason")]
         given = [planned.unit_id, planned.control_id, planned.title, planned.frequency, planned.size, planned.buys]
         sheets.row(sheet, [*given, *tested], [PLAIN] * 8 + [Look(number_format="0.0%"), PLAIN, PLAIN])
 
 
-def _gaps(sheets: Sheets, register: Register, period: Period, as_of: date) -> None:
+def _gaps(sheets: Sheets, context: Context) -> None:
     head = ["unit_id", "objectives", "row", "step", "what is missing", "owner", "due_on", "known since", "blocks"]
     sheet = sheets.sheet(f"{RESULTS}gaps", [12, 24, 14, 14, 50, 36, 12, 12, 8], "A2")
     sheets.row(sheet, head, HEADER)
-    for gap in readiness.gaps(register, period, as_of):
+    for gap in readiness.gaps(context):
         days = [day.isoformat() if day else None for day in (gap.due_on, gap.since)]
         given = [gap.unit_id, ", ".join(gap.objectives), gap.row, gap.step, gap.what, gap.owner]
         sheets.row(sheet, [*given, *days, "yes" if gap.blocks else "no"])

@@ -14,7 +14,7 @@ _TONES = {"operated_effectively": "good", "insufficient_evidence": "open", "not_
 
 def conclusions(unit: Assessment) -> Display:
     """Every control we perform, or a subservice organisation does: what its tests found and what follows."""
-    planned = {each.control_id: each for each in plan(unit.register, unit.period.name)}
+    planned = {each.control_id: each for each in plan(unit.context)}
     found = unit.controls.to_dict("index")
     rows: list[list[Cell]] = []
     for control in unit.register.controls.to_dict("records"):
@@ -69,7 +69,7 @@ def sizes(unit: Assessment) -> Display:
     """How many items of each control to test, and what that many show."""
     rows: list[list[Cell]] = [
         [each.control_id, each.title, each.frequency.replace("_", " "), str(each.size), each.buys]
-        for each in plan(unit.register, unit.period.name, (str(unit.unit["unit_id"]),))
+        for each in plan(unit.context, (str(unit.unit["unit_id"]),))
     ]
     note = (
         "To draw the items, the same for whoever draws again: "

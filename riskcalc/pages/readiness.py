@@ -24,8 +24,8 @@ _TYPES = {"type1": "Type 1", "type2": "Type 2"}
 def figures(unit: Assessment) -> Display:
     """How the report stands: its outlook, gaps, length, and how far it is from the clients' year-end."""
     own_type = unit.unit["report_type"]
-    found = outlooks(unit.register, unit.period, own_type)
-    missing = gaps(unit.register, unit.period, unit.as_of)
+    found = outlooks(unit.context, own_type)
+    missing = gaps(unit.context)
     holding = sum(outlook.opinion == UNMODIFIED for outlook in found)
     blocking, overdue = sum(gap.blocks for gap in missing), sum(_overdue(gap.due_on, unit) for gap in missing)
     other = next(name for name in _TYPES if name != own_type)
@@ -35,7 +35,7 @@ def figures(unit: Assessment) -> Display:
             (f"Outlook, {_TYPES[own_type]}", report_outlook(found), f"{holding} of {len(found)} objectives hold"),
             (
                 f"If it were {_TYPES[other]}",
-                report_outlook(outlooks(unit.register, unit.period, other)),
+                report_outlook(outlooks(unit.context, other)),
                 "by the same register",
             ),
             ("Gaps", str(len(missing)), f"{blocking} decide on an objective; {overdue} past due"),
@@ -48,10 +48,8 @@ def figures(unit: Assessment) -> Display:
 def objectives(unit: Assessment) -> Display:
     """Each objective's key controls by step, the outlook for both types of report, and why."""
     own_type = unit.unit["report_type"]
-    by_type = {
-        name: {each.objective_id: each for each in outlooks(unit.register, unit.period, name)} for name in _TYPES
-    }
-    found = steps(unit.register, unit.period, own_type)
+    by_type = {name: {each.objective_id: each for each in outlooks(unit.context, name)} for name in _TYPES}
+    found = steps(unit.context, own_type)
     keys = found[found["key"] & (found["performed_by"] != "user_entity")]
     linked = unit.register.risk_controls.merge(unit.register.risks[["risk_id", "objective_id"]], on="risk_id")
     rows: list[list[Cell]] = []
@@ -74,7 +72,7 @@ def objectives(unit: Assessment) -> Display:
 def gap_list(unit: Assessment) -> Display:
     """What is missing for the unit's report, with owner, due date and age; what decides on an objective first."""
     rows: list[list[Cell]] = []
-    for gap in gaps(unit.register, unit.period, unit.as_of):
+    for gap in gaps(unit.context):
         late = gap.due_on is not None and gap.due_on < unit.as_of
         due = "no date agreed" if gap.due_on is None else gap.due_on.isoformat()
         age = "new" if gap.since is None else _days((unit.as_of - gap.since).days)
@@ -97,7 +95,7 @@ def gap_list(unit: Assessment) -> Display:
 
 def deficiencies(unit: Assessment) -> Display:
     """A candidate severity for every deficiency, with reasons, and what it means for the SOC 1 report."""
-    found = candidates(unit.register, unit.period.name, unit.as_of)
+    found = candidates(unit.context)
     described = unit.register.deficiencies.set_index("deficiency_id").to_dict("index")
     blocking = _blocking(unit)
     rows: list[list[Cell]] = []
@@ -119,7 +117,7 @@ def together(unit: Assessment) -> Display:
     """What the deficiencies that share an objective or an account make together."""
     rows: list[list[Cell]] = [
         [one.about.capitalize(), one.name, ", ".join(one.controls), _severity(one), _why(one)]
-        for one in aggregated(unit.register, unit.period.name, unit.as_of)
+        for one in aggregated(unit.context)
     ]
     columns = ["By", "Name", "Controls", "Candidate", "Why"]
     return display.table("Deficiencies taken together", columns, rows)
@@ -127,7 +125,7 @@ def together(unit: Assessment) -> Display:
 
 def assertions(unit: Assessment) -> Display:
     """Objectives by assertion: which risks name it, and where no key control holds."""
-    found = coverage.assertions(unit.register, unit.period, unit.unit["report_type"])
+    found = coverage.assertions(unit.context, unit.unit["report_type"])
     cells = {(row["objective_id"], row["assertion"]): row for row in found.to_dict("records")}
     named = set(found["assertion"])
     rows: list[list[Cell]] = [
@@ -142,7 +140,7 @@ def assertions(unit: Assessment) -> Display:
 
 def components(unit: Assessment) -> Display:
     """The five components of internal control, and the controls that stand for each."""
-    found = coverage.components(unit.register, unit.period)
+    found = coverage.components(unit.context)
     rows: list[list[Cell]] = []
     for name, row in found.to_dict("index").items():
         tone = "good" if row["earning"] else "bad"
@@ -200,7 +198,7 @@ def training(unit: Assessment) -> Display:
     words = {"completed": "completed", "overdue": "overdue since", "due": "due on"}
     tones = {"completed": "good", "overdue": "bad", "none": "bad", "due": "open"}
     rows: list[list[Cell]] = []
-    for one in coverage.training(unit.register, unit.unit["unit_id"], unit.as_of).to_dict("records"):
+    for one in coverage.training(unit.context, unit.unit["unit_id"]).to_dict("records"):
         when = one["completed_on"] if one["state"] == "completed" else one["due_on"]
         said = "nothing planned" if one["state"] == "none" else f"{words[one['state']]} {when:%F}"
         rows.append([one["owner"], ", ".join(one["controls"]), state(said, tones[one["state"]])])
@@ -211,7 +209,7 @@ def frameworks(unit: Assessment) -> Display:
     """Which other frameworks' requirements the same controls already serve."""
     rows: list[list[Cell]] = [
         [one["framework"], one["reference"], ", ".join(one["controls"]), _of(len(one["earning"]), len(one["controls"]))]
-        for one in coverage.frameworks(unit.register, unit.period).to_dict("records")
+        for one in coverage.frameworks(unit.context).to_dict("records")
     ]
     columns = ["Framework", "Reference", "Controls", "Earn in full"]
     note = "A control that earns in full here can be shown to the other framework's auditor with the same evidence."
@@ -264,7 +262,7 @@ def _to_year_end(unit: Any) -> tuple[str, str, str]:
 
 def _blocking(unit: Assessment) -> dict[str, str]:
     """For each control at fault, the objective that it decides on."""
-    found = outlooks(unit.register, unit.period, unit.unit["report_type"])
+    found = outlooks(unit.context, unit.unit["report_type"])
     return {row: outlook.objective_id for outlook in found for row in outlook.blocking}
 
 

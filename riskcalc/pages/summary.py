@@ -26,7 +26,7 @@ _CROSSED = {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
 
 def unit(opened: Assessment) -> Display:
     """A unit's first screen."""
-    found = decisions(opened.register, opened.period.name, opened.as_of)
+    found = decisions(opened.context)
     return display.brief(
         "In brief", [_standing(opened), _unit_changes(opened), _to_decide(found, opened, lambda each: each.owner)]
     )
@@ -183,5 +183,5 @@ def _and_more(number: int, noun: str = "risk") -> list[str]:
 def _by_urgency(opened: Portfolio) -> list[Decision]:
     """The decisions on risks: what is late first, then the worst."""
     ranks = {name: rank for rank, name in enumerate(opened.matrix.level_names)}
-    found = on_risks(opened.register, opened.period.name, opened.as_of)
+    found = on_risks(opened.context)
     return sorted(found, key=lambda each: (not each.late, -ranks.get(str(each.level), -1)))

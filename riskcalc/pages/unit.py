@@ -58,7 +58,7 @@ def to_decide(unit: Assessment) -> Display:
     scored = {risk["risk_id"]: risk for risk in unit.scores.to_dict("records")}
     described = unit.register.risks.set_index("risk_id")
     rows: list[list[Cell]] = []
-    for each in decisions(unit.register, unit.period.name, unit.as_of):
+    for each in decisions(unit.context):
         name = display.jump(each.row)
         if each.row not in scored:
             rows.append([name, each.what, "", "", "", "the outlook depends on it", each.owner, due_cell(each), ""])
@@ -220,7 +220,7 @@ def _type1_note(unit: Any) -> list[str]:
 
 
 def _outlook(unit: Assessment) -> tuple[str, str]:
-    found = outlooks(unit.register, unit.period, str(unit.unit["report_type"]))
+    found = outlooks(unit.context, str(unit.unit["report_type"]))
     holding = sum(outlook.opinion == UNMODIFIED for outlook in found)
     return report_outlook(found), f"{holding} of {len(found)} control objectives hold"
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.scoring import AXES
 from riskcalc.assessment.what_if import Rating, what_if, with_ratings
 from riskcalc.errors import RiskcalcError, UsageError
@@ -142,7 +143,7 @@ class Workshop:
     def scores(self, assumed: Mapping[str, Rating] | None = None, **changes: Any) -> pd.DataFrame:
         """The scores as they stand; ``assumed`` ratings and ``changes`` (see what_if) are tried out."""
         rated = with_ratings(self.register, self.period, {**self.ratings(), **(assumed or {})})
-        return what_if(rated, self.period.name, **changes)
+        return what_if(Context.of(rated, self.period.name), **changes)
 
     # --- what the facilitator does ---
 

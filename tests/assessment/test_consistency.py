@@ -10,7 +10,8 @@ import pytest
 from register_files import DEFICIENCY, SAMPLE, Rows, write_register
 
 from riskcalc.assessment.checks import CHECKS
-from riskcalc.assessment.consistency import Finding, findings
+from riskcalc.assessment.consistency import Finding, findings, matrix_findings
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.opening import open_unit
 from riskcalc.pages import display, unit
 from riskcalc.register.register import load
@@ -20,7 +21,7 @@ ACCEPTED = {"treatment": "accept", "accepted_by": "The board", "accepted_until":
 
 
 def found(folder: Path, edit: Edit | None = None) -> set[tuple[str, str]]:
-    return {(finding.check, finding.row) for finding in findings(load(write_register(folder, edit)))}
+    return {(finding.check, finding.row) for finding in findings(Context.of(load(write_register(folder, edit))))}
 
 
 def control(row: int, **cells: str) -> Edit:
@@ -135,7 +136,7 @@ def test_a_check_is_silent_at_its_limit(tmp_path: Path, check: str, row: str, ed
 def test_findings_look_from_the_day_they_are_asked_for() -> None:
     """Later, more is past due; the graver findings come first."""
     register = load(SAMPLE)
-    at_the_end, a_year_on = findings(register), findings(register, as_of=date(2027, 6, 30))
+    at_the_end, a_year_on = findings(Context.of(register)), findings(Context.of(register, as_of=date(2027, 6, 30)))
     overdue = [[each for each in found if each.check == "deficiency-past-due"] for found in (at_the_end, a_year_on)]
     assert len(overdue[0]) < len(overdue[1])
     severities = [finding.severity for finding in at_the_end]
@@ -143,8 +144,8 @@ def test_findings_look_from_the_day_they_are_asked_for() -> None:
 
 
 def test_a_register_without_ratings_still_has_its_matrix_checked(tmp_path: Path) -> None:
-    """Before the first workshop there is no period, and no crash."""
-    assert found(tmp_path, lambda rows: rows["ratings"].clear()) == set()
+    """Before the first workshop there is no period to look at, but a matrix."""
+    assert matrix_findings(load(write_register(tmp_path, lambda rows: rows["ratings"].clear()))) == []
 
 
 def test_a_units_page_lists_its_own_findings_only(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from register_files import DEFICIENCY, Rows, write_register
 
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.deficiencies import NOT_ASSESSED, SEVERITIES, Candidate, aggregated, candidates, classify
 from riskcalc.register.register import load
 
@@ -20,9 +21,8 @@ Edit = Callable[[Rows], object]
 
 
 def judged(folder: Path, *edits: Edit, as_of: date = AS_OF) -> list[Candidate]:
-    return candidates(
-        load(write_register(folder / "data", lambda rows: [edit(rows) for edit in edits])), "2026-H1", as_of
-    )
+    register = load(write_register(folder / "data", lambda rows: [edit(rows) for edit in edits]))
+    return candidates(Context.of(register, "2026-H1", as_of))
 
 
 def deficiency(**cells: str) -> Edit:
@@ -85,7 +85,7 @@ def test_only_a_tested_control_compensates(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     text = (folder / "methodology.toml").read_text("utf-8").replace("not_tested = 0.0", "not_tested = 0.5")
     (folder / "methodology.toml").write_text(text, "utf-8")
-    assert candidates(load(folder), "2026-H1", AS_OF)[0].compensating == ()
+    assert candidates(Context.of(load(folder), "2026-H1"))[0].compensating == ()
 
 
 def test_a_remote_possibility_is_no_material_weakness(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_deficiencies_of_one_objective_are_taken_together(tmp_path: Path) -> Non
     both = (deficiency(), deficiency(deficiency_id="D2", control_id="A-C2"), losses("1", "1100000"))
     alone = judged(tmp_path, *both)
     assert {one.severity for one in alone} == {"deficiency", "material weakness"}
-    together = aggregated(load(tmp_path / "data"), "2026-H1", AS_OF)
+    together = aggregated(Context.of(load(tmp_path / "data"), "2026-H1"))
     assert [(one.about, one.name, one.controls) for one in together] == [("objective", "A-CO1", ("A-C1", "A-C2"))]
     assert together[0].magnitude == pytest.approx(1_100_000)
     assert together[0].magnitude >= max(one.magnitude or 0 for one in alone)
@@ -168,7 +168,7 @@ def test_deficiencies_of_one_account_are_taken_together_across_objectives(tmp_pa
         rows["risk_controls"][1].update(risk_id="A-R2")
 
     judged(tmp_path, deficiency(), deficiency(deficiency_id="D2", control_id="A-C2"), two_objectives)
-    [one] = aggregated(load(tmp_path / "data"), "2026-H1", AS_OF)
+    [one] = aggregated(Context.of(load(tmp_path / "data"), "2026-H1"))
     assert (one.about, one.name, one.risks) == ("account", "Wages", ("A-R1", "A-R2"))
     assert one.magnitude == pytest.approx(2 * 1.5 * 1_000_000)  # each 4: up to 1.5 x materiality
 
@@ -183,5 +183,5 @@ def test_more_cause_for_concern_never_lowers_the_severity(given_: tuple[bool, ..
 def test_the_sample_has_every_severity(sample: object) -> None:
     """Leadership sees each of them on the sample's pages."""
     units = sample.business_units["unit_id"]  # type: ignore[attr-defined]
-    found = [candidates(sample.only(unit), "2026-H1", AS_OF) for unit in units]  # type: ignore[attr-defined]
+    found = [candidates(Context.of(sample).only(unit)) for unit in units]  # type: ignore[attr-defined]
     assert {one.severity for one in itertools.chain(*found)} == set(SEVERITIES)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from register_files import write_register
 
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.evidence import assess, conclude
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.register import load
@@ -39,7 +40,7 @@ def test_conclusions(
 
 
 def earned(tmp_path: Path, edit: object) -> dict[str, tuple[float, str]]:
-    frame = assess(load(write_register(tmp_path / "data", edit)), "2026-H1")  # type: ignore[arg-type]
+    frame = assess(Context.of(load(write_register(tmp_path / "data", edit)), "2026-H1"))  # type: ignore[arg-type]
     return {row["control_id"]: (row["earned"], row["reason"]) for row in frame.to_dict("records")}
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from register_files import DEFICIENCY, Rows, write_register
 
-import riskcalc
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.readiness import (
     OPEN,
     QUALIFIED,
@@ -26,7 +26,6 @@ from riskcalc.assessment.readiness import (
 )
 from riskcalc.register.register import load
 
-AS_OF = date(2026, 6, 30)
 Edit = Callable[[Rows], object]
 
 
@@ -38,13 +37,12 @@ def evidenced(rows: Rows) -> None:
     rows["risk_controls"].append({**rows["risk_controls"][0], "risk_id": "A-R2"})
 
 
-def register(folder: Path, *edits: Edit) -> riskcalc.Register:
-    return load(write_register(folder / "data", lambda rows: [edit(rows) for edit in (evidenced, *edits)]))
+def opened(folder: Path, *edits: Edit) -> Context:
+    return Context.of(load(write_register(folder / "data", lambda rows: [edit(rows) for edit in (evidenced, *edits)])))
 
 
 def outlook(folder: Path, objective: str, report_type: str, *edits: Edit) -> Outlook:
-    opened = register(folder, *edits)
-    return next(one for one in outlooks(opened, opened.period(), report_type) if one.objective_id == objective)
+    return next(one for one in outlooks(opened(folder, *edits), report_type) if one.objective_id == objective)
 
 
 def control(row: int, **cells: str) -> Edit:
@@ -93,10 +91,10 @@ BREAKS: list[tuple[str, Edit, str]] = [
 @pytest.mark.parametrize(("step", "edit", "because"), BREAKS, ids=[f"{case[0]}-{n}" for n, case in enumerate(BREAKS)])
 def test_each_step_can_fail_alone_and_says_so(tmp_path: Path, step: str, edit: Edit, because: str) -> None:
     """One step missing on the only key control of a risk, and the objective would be qualified, with the reason."""
-    opened = register(tmp_path, edit)
-    row = steps(opened, opened.period(), "type2").loc["A-C1"]
+    context = opened(tmp_path, edit)
+    row = steps(context, "type2").loc["A-C1"]
     assert not row[step]
-    found = next(one for one in outlooks(opened, opened.period(), "type2") if one.objective_id == "A-CO1")
+    found = next(one for one in outlooks(context, "type2") if one.objective_id == "A-CO1")
     assert found.opinion == QUALIFIED
     assert because in found.because
     assert "A-C1" in found.blocking
@@ -148,8 +146,7 @@ def test_a_report_is_as_good_as_its_worst_objective(opinions: tuple[str, ...], r
 
 
 def gap_of(folder: Path, row: str, *edits: Edit) -> Gap:
-    opened = register(folder, *edits)
-    return next(gap for gap in gaps(opened, opened.period(), AS_OF) if gap.row == row)
+    return next(gap for gap in gaps(opened(folder, *edits)) if gap.row == row)
 
 
 def test_a_gap_without_a_deficiency_has_the_controls_owner_and_no_date(tmp_path: Path) -> None:
@@ -183,8 +180,7 @@ def test_a_short_report_period_and_a_bare_risk_are_gaps(tmp_path: Path) -> None:
 
 def test_a_register_in_order_has_no_gaps(tmp_path: Path) -> None:
     """Nothing is invented."""
-    opened = register(tmp_path)
-    assert gaps(opened, opened.period(), AS_OF) == []
+    assert gaps(opened(tmp_path)) == ()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -198,8 +194,8 @@ def test_mending_never_makes_the_outlook_worse(
     def opinions(faults: set[int]) -> list[int]:
         # the test row goes last, for the others are edited by their place
         edits = [BREAKS[n][1] for n in sorted(faults, key=lambda n: (n == 4, n))]
-        opened = register(tmp_path_factory.mktemp("r"), *edits)
-        return [order[each.opinion] for kind in ("type1", "type2") for each in outlooks(opened, opened.period(), kind)]
+        context = opened(tmp_path_factory.mktemp("r"), *edits)
+        return [order[each.opinion] for kind in ("type1", "type2") for each in outlooks(context, kind)]
 
     assert all(mended >= worse for mended, worse in zip(opinions(broken - {one}), opinions(broken), strict=True))
 

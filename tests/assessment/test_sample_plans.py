@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from register_files import SAMPLE, write_register
 
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.sample_plans import plan
 from riskcalc.assessment.sample_selection import in_time, read_population, select
 from riskcalc.cli.main import main
@@ -63,13 +64,13 @@ def test_what_a_planned_size_buys(tmp_path: Path, frequency: str, population: st
         rows["controls"][0]["frequency"] = frequency
         rows["control_tests"][0].update(population=population, sample_size="1")
 
-    planned = {each.control_id: each for each in plan(load(write_register(tmp_path, edit)))}["A-C1"]
+    planned = {each.control_id: each for each in plan(Context.of(load(write_register(tmp_path, edit))))}["A-C1"]
     assert (planned.size, planned.buys) == (size, buys)
 
 
 def test_controls_that_others_perform_are_not_planned_for() -> None:
     """User entities' and subservice organisations' controls aren't ours to test."""
-    planned = {each.control_id for each in plan(load(SAMPLE))}
+    planned = {each.control_id for each in plan(Context.of(load(SAMPLE)))}
     controls = load(SAMPLE).controls
     assert planned == set(controls.loc[controls["performed_by"] == "own", "control_id"])
 

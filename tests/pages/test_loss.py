@@ -100,7 +100,7 @@ def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> No
     portfolio = open_portfolio(data_dir=str(folder))
     rows = about(loss.by_unit(portfolio))["table"]["rows"]
     assert {row[0] for row in rows} == {"alpha", "beta"}
-    whole = annual_loss.year(annual_loss.model(portfolio.register, currency="EUR"), points=annual_loss.COARSE)
+    whole = annual_loss.year(annual_loss.model(portfolio.context, currency="EUR"), points=annual_loss.COARSE)
     assert sum(float(row[2].replace(",", "")) for row in rows) == pytest.approx(whole.mean, abs=2)
     told = about(loss.organisation(portfolio))["summary"]
     assert told.startswith(f"1 year in 20 costs more than {whole.var(0.95):,.0f} EUR; it would be ")

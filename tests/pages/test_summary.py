@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from register_files import Rows, change, write_register
 
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import decisions, on_risks
 from riskcalc.assessment.opening import open_portfolio, open_unit
 from riskcalc.pages import matrix, summary
@@ -76,16 +77,16 @@ def test_an_accepted_risk_is_its_acceptors_until_it_runs_out(tmp_path: Path) -> 
         rows["risks"][0].update(treatment="accept", accepted_by="The board", accepted_until="2026-05-31")
 
     register = load(write_register(tmp_path / "data", edit)).only("alpha")
-    [first, *_] = on_risks(register, "2026-H1", date(2026, 6, 30))
+    [first, *_] = on_risks(Context.of(register))
     assert (first.row, first.owner, first.due_on, first.late) == ("A-R1", "The board", date(2026, 5, 31), True)
     assert first.what.endswith("accepted outside appetite: renew or treat")
-    assert not on_risks(register, "2026-H1", date(2026, 5, 31))[0].late
+    assert not on_risks(Context.of(register, as_of=date(2026, 5, 31)))[0].late
 
 
 def test_whatever_else_blocks_the_report_is_to_be_decided_once(tmp_path: Path) -> None:
     """A control that an objective depends on, unless a risk above has spoken of it."""
     register = load(write_register(tmp_path / "data")).only("alpha")
-    found = decisions(register, "2026-H1", date(2026, 6, 30))
+    found = decisions(Context.of(register))
     assert len({each.row for each in found}) == len(found)
     assert any(each.row == "A-C2" or "depend" in each.what for each in found)
 

@@ -7,12 +7,13 @@ import pytest
 
 import riskcalc
 from riskcalc.assessment import evidence
+from riskcalc.assessment.context import Context
 
 
 @pytest.fixture(scope="module")
 def controls(sample: riskcalc.Register) -> pd.DataFrame:
     """The controls with what they earn in the latest period."""
-    earned = evidence.assess(sample, "2026-H1").drop(columns="control_id")
+    earned = evidence.assess(Context.of(sample)).drop(columns="control_id")
     return sample.controls.set_index("control_id").join(earned)
 
 
