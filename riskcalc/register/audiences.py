@@ -63,7 +63,17 @@ AUDIENCES = {
 
 # All that the public gets; rows of other tables, and of controls that are no user entity's, stay away.
 _PUBLIC = {
-    "business_units": ("unit_id", "name", "service", "report_type", "report_from", "report_to", "bridge_letter_until"),
+    "business_units": (
+        "unit_id",
+        "name",
+        "service",
+        "report_type",
+        "report_from",
+        "report_to",
+        "issued_on",
+        "bridge_from",
+        "bridge_letter_until",
+    ),
     "control_objectives": ("objective_id", "unit_id", "process", "statement"),
     "controls": ("control_id", "unit_id", "title", "description", "performed_by", "communicated_in"),
     "risks": ("risk_id", "objective_id"),

@@ -108,7 +108,7 @@ def test_movement_tells_what_moved_since_the_period_before(tmp_path: Path, edit:
     unit = open_unit("alpha", data_dir=str(write_register(tmp_path / "data", change)))
     shown = matrix.movement(unit).content
     assert [(row[0]["text"], row[2]["text"], row[3]) for row in shown["rows"]] == expected
-    assert shown["note"].startswith("1 risk stands" if expected else "2 risks stand")
+    assert shown["note"].startswith("0 rated risks stand" if expected else "1 rated risk stands")
     first = open_unit("alpha", "2025-H2", str(tmp_path / "data"))
     assert matrix.movement(first).content["text"].startswith("No earlier period is on record")
 

@@ -11,7 +11,7 @@ from register_files import SAMPLE, Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.errors import UsageError
-from riskcalc.pages import charts, matrix, wording
+from riskcalc.pages import charts, loss, matrix, wording
 from riskcalc.pages import portfolio as portfolio_page
 from riskcalc.pages import unit as unit_page
 
@@ -32,7 +32,7 @@ def column(view: Display, name: str) -> list[Any]:
 def test_the_verdict_says_whether_the_unit_is_inside_its_appetite(tmp_path: Path) -> None:
     """Outside in words and number; an unrated risk keeps 'inside' from being a clean bill."""
     undocumented = opened(tmp_path / "a", "beta", lambda rows: rows["controls"][3].update(documentation=""))
-    assert unit_page.heading(undocumented).content["verdict"].startswith("Outside appetite: 1 of 1 rated risks")
+    assert unit_page.heading(undocumented).content["verdict"].startswith("Outside appetite: 1 of 1 rated risk is worse")
     assert unit_page.heading(undocumented).content["tone"] == "bad"
     with_unrated = unit_page.heading(opened(tmp_path / "b")).content
     assert (with_unrated["tone"], "1 unrated: nothing can be said of it." in with_unrated["verdict"]) == ("open", True)
@@ -145,7 +145,8 @@ def test_a_unit_without_risks_or_without_ratings_has_a_page(tmp_path: Path) -> N
 
     folder = str(write_register(tmp_path, edit))
     for unit in (open_unit("empty", data_dir=folder), open_unit("beta", "2025-H2", folder)):
-        assert unit_page.heading(unit).content["verdict"] == "No risk is rated in this period."
+        empty = "No risk is rated in this period." if len(unit.scores) else "No risk is on record."
+        assert unit_page.heading(unit).content["verdict"] == empty
         shown = (unit_page.figures, unit_page.to_decide, unit_page.risks, unit_page.objectives, unit_page.controls)
         for show in (*shown, unit_page.score_lines, unit_page.findings, unit_page.provenance, unit_page.result):
             assert show(unit)._repr_mimebundle_()
@@ -173,7 +174,7 @@ def test_the_first_figures_say_how_the_report_and_the_year_stand(tmp_path: Path)
     unit = opened(tmp_path, "alpha")
     items = {item["label"]: item["value"] for item in unit_page.figures(unit).content["items"]}
     assert items["Outlook, SOC 1 Type 2"] == "would be qualified"
-    assert items["Years beyond materiality"] == f"{unit.years['earned'].exceed(1_000_000):.1%}"
+    assert items[loss.BEYOND] == f"{unit.years['earned'].exceed(1_000_000):.1%}"
     values = unit_page.result(unit).values
     assert values["report_outlook"] == "would be qualified"
     assert values["expected_loss"]["claimed"] < values["expected_loss"]["earned"] < values["expected_loss"]["inherent"]
