@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
+from riskcalc.assessment.evidence import ASSUMPTION
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.sample_plans import plan
 from riskcalc.pages import display
@@ -29,7 +32,9 @@ def conclusions(unit: Assessment) -> Display:
         title: Cell = {"text": control["title"], "note": "key" if control["key"] else ""}
         size = str(planned[name].size) if name in planned else "–"
         frequency = control["frequency"].replace("_", " ")
-        rows.append([name, title, frequency, size, tested, deviated, limit, concluded, weights["reason"]])
+        why: Cell = {"text": weights["reason"], "note": _assumed(weights, unit)}
+        ahead = str(weights["roll_forward"]) if weights["roll_forward"] else "–"
+        rows.append([name, title, frequency, size, tested, deviated, limit, ahead, concluded, why])
     columns = [
         "Control",
         "Title",
@@ -38,15 +43,17 @@ def conclusions(unit: Assessment) -> Display:
         "Tested",
         "Deviated",
         "At most",
+        "Roll forward",
         "Conclusion",
         "What it earns, and why",
     ]
     sampling = unit.register.methodology.sampling
     note = (
         f"At most: the exact upper deviation limit at {float(sampling.confidence):.0%} confidence; tolerable are "
-        f"{float(sampling.tolerable_deviation_rate):.0%}. Planned sizes: {sampling.source}"
+        f"{float(sampling.tolerable_deviation_rate):.0%}. Roll forward: days at the end of the report's period that no "
+        f"test covers. Planned sizes: {sampling.source}"
     )
-    return display.table("Tests of controls: conclusions", columns, rows, numeric=columns[3:7], note=note)
+    return display.table("Tests of controls: conclusions", columns, rows, numeric=columns[3:8], note=note)
 
 
 def rounds(unit: Assessment) -> Display:
@@ -77,3 +84,12 @@ def sizes(unit: Assessment) -> Display:
     )
     columns = ["Control", "Title", "Frequency", "Items", "What they buy"]
     return display.table("Planned samples", columns, rows, numeric=["Items"], note=note)
+
+
+# --- parts ---
+
+
+def _assumed(weights: Any, unit: Assessment) -> str:
+    """The words beside a control that counts for something that its tests haven't shown."""
+    shown = weights["conclusion"] == "operated_effectively" or not weights["earned"]
+    return "" if shown or not unit.register.methodology.weights.operating.assumed else ASSUMPTION

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from riskcalc.assessment.opening import Portfolio
-from riskcalc.assessment.readiness import UNMODIFIED, report_outlook
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.errors import counted
 from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, wording
-from riskcalc.pages.display import Cell, Display, Result, state
+from riskcalc.pages.display import Cell, Display, Result
 
 
 def heading(portfolio: Portfolio) -> Display:
@@ -25,7 +25,7 @@ def heading(portfolio: Portfolio) -> Display:
     went_wrong = any(run["status"] in WENT_WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
     name = portfolio.register.methodology.organisation
-    return display.heading(name, eyebrow, verdict, tone, lines, wording.classification(portfolio))
+    return display.heading(name, eyebrow, f"Risk now: {verdict}", tone, lines, wording.classification(portfolio))
 
 
 def units(portfolio: Portfolio) -> Display:
@@ -40,8 +40,9 @@ def units(portfolio: Portfolio) -> Display:
         outlook = _outlook(unit, portfolio)
         rows.append([wording.page_link(unit, run), *numbers, unit["appetite"], outlook, *_run_cell(run)])
     numeric = [*counts.columns, "Outside appetite"]
-    columns = ["Unit", *numeric, "Appetite", "Report", *(["Run"] if portfolio.runs else [])]
-    return display.table("Business units, worst first", columns, rows, numeric=numeric)
+    columns = ["Unit", *numeric, "Appetite", "Opinion", *(["Run"] if portfolio.runs else [])]
+    note = f"Levels: risk now. Opinion: over each unit's report period, or at its date. {MANAGEMENTS_TESTS}"
+    return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note)
 
 
 def top_risks(portfolio: Portfolio, most: int = 15) -> Display:
@@ -91,11 +92,9 @@ def _badness(unit: Any, breaches: Any) -> tuple[int, str]:
 
 
 def _outlook(unit: Any, portfolio: Portfolio) -> Cell:
-    """The outlook for the unit's own type of report, and how many of its objectives hold."""
-    found = [one for one in portfolio.outlooks[unit["report_type"]] if one.unit_id == unit["unit_id"]]
-    opinion, holding = report_outlook(found), sum(one.opinion == UNMODIFIED for one in found)
-    note = f"Type {unit['report_type'][-1]}: {holding} of {len(found)} objectives hold"
-    return state(opinion, wording.OPINION_TONES.get(opinion, "open"), note)
+    """The outlook for the unit's own type of report, and how many of its objectives are achieved."""
+    found = wording.report(portfolio.context, unit)
+    return wording.outcome(found.opinion, [f"Type {unit['report_type'][-1]}: {wording.achieved(found)}"])
 
 
 def _run_lines(portfolio: Portfolio) -> Iterable[str]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from riskcalc.assessment.decisions import decisions
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.readiness import UNMODIFIED, outlooks, report_outlook
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, Result, level_cell
@@ -21,13 +21,17 @@ _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 def heading(unit: Assessment) -> Display:
     """The top of a unit's page: is it inside its appetite?"""
     verdict, tone = wording.verdict(unit.scores, f"its appetite, {unit.unit['appetite']}")
+    report_type, found = str(unit.unit["report_type"]), wording.report(unit.context, unit.unit)
     lines = [
+        f"{wording.opinion_title(report_type)}: {found.opinion}; {wording.achieved(found)}. {MANAGEMENTS_TESTS}",
         f"{unit.unit['service']}. Owner: {unit.unit['owner']}.",
         f"{_REPORT[unit.unit['report_type']]} {_report_span(unit.unit)}.",
         *_type1_note(unit.unit),
     ]
     eyebrow = f"{unit.register.methodology.organisation} · {wording.SUBJECT} · {unit.period.name}, as of {unit.as_of}"
-    return display.heading(unit.unit["name"], eyebrow, verdict, tone, lines, wording.classification(unit))
+    return display.heading(
+        unit.unit["name"], eyebrow, f"Risk now: {verdict}", tone, lines, wording.classification(unit)
+    )
 
 
 def figures(unit: Assessment) -> Display:
@@ -36,7 +40,6 @@ def figures(unit: Assessment) -> Display:
     return display.facts(
         "Key figures",
         [
-            (f"Outlook, {_REPORT[unit.unit['report_type']]}", *_outlook(unit)),
             *([(BEYOND, *_beyond_materiality(unit)), *per_client(unit)] if unit.audience.money else []),
             (
                 "Materiality",
@@ -195,7 +198,7 @@ def result(unit: Assessment) -> Result:
             "as_of": unit.as_of.isoformat(),
             "breaches": wording.breach_count(unit.scores),
             "unrated": int(unit.scores["likelihood"].isna().sum()),
-            "report_outlook": _outlook(unit)[0],
+            "report_outlook": wording.report(unit.context, unit.unit).opinion,
             "currency": unit.unit["currency"],
             **(_in_money(unit) if unit.audience.money else {}),
             "risks": [wording.plain_values(row) for row in rated.to_dict("records")],
@@ -217,12 +220,6 @@ def _type1_note(unit: Any) -> list[str]:
     return [
         "Type 1: earned here means documented, well designed and walked through; operation over time is not tested."
     ]
-
-
-def _outlook(unit: Assessment) -> tuple[str, str]:
-    found = outlooks(unit.context, str(unit.unit["report_type"]))
-    holding = sum(outlook.opinion == UNMODIFIED for outlook in found)
-    return report_outlook(found), f"{holding} of {len(found)} control objectives hold"
 
 
 def _beyond_materiality(unit: Assessment) -> tuple[str, str]:

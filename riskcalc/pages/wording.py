@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.evidence import ASSUMPTION
 from riskcalc.assessment.opening import Assessment, Portfolio
-from riskcalc.assessment.readiness import QUALIFIED, UNMODIFIED
+from riskcalc.assessment.opinion import (
+    ACHIEVED,
+    ADVERSE,
+    JUDGEMENT,
+    NOT_ACHIEVED,
+    NOT_YET,
+    QUALIFIED,
+    UNMODIFIED,
+    Outlook,
+    ReportOutlook,
+    report_outlooks,
+)
 from riskcalc.errors import counted
-from riskcalc.pages.display import Cell, Display, facts, level_cell, table
+from riskcalc.pages.display import Cell, Display, facts, level_cell, state, table
 from riskcalc.version import __version__
 
 SUBJECT = "Risk to financial reporting"
-OPINION_TONES = {UNMODIFIED: "good", QUALIFIED: "bad"}
+TONES = dict.fromkeys((ACHIEVED, UNMODIFIED), "good") | dict.fromkeys((NOT_ACHIEVED, QUALIFIED, ADVERSE), "bad")
 
 
 def verdict(scores: pd.DataFrame, appetite: str) -> tuple[str, str]:
@@ -48,6 +63,48 @@ def worst(scores: pd.DataFrame, most: int) -> str:
 def classification(opened: Assessment | Portfolio) -> str:
     """How confidential a page is, and for whom it was made."""
     return " · ".join(filter(None, [opened.register.methodology.classification, opened.audience.label]))
+
+
+def opinion_title(report_type: str) -> str:
+    """What the second of the two answers is about: the opinion over the report's period, or at its date."""
+    return "Opinion at the report's date" if report_type == "type1" else "Opinion over the report's period"
+
+
+def report(context: Context, unit: Mapping[Any, Any], report_type: str = "") -> ReportOutlook:
+    """The outlook for a unit's report, of its own type or of another."""
+    return report_outlooks(context, report_type or str(unit["report_type"]))[unit["unit_id"]]
+
+
+def outcome(name: str, told: Sequence[str] = ()) -> Cell:
+    """An outcome of an objective, or an opinion, as a cell in its tone, with what is told of it."""
+    return state(name, TONES.get(name, "open"), "\n".join(told))
+
+
+def sentence_case(text: str) -> str:
+    """A text with a capital in front.
+
+    >>> sentence_case("not ready")
+    'Not ready'
+    """
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def achieved(found: ReportOutlook) -> str:
+    """How many of how many control objectives are achieved."""
+    return f"{found.achieved} of {counted(found.objectives, 'control objective')} achieved"
+
+
+def tally(found: Sequence[Outlook]) -> str:
+    """How many objectives have which outcome, in a sentence; only those that there are.
+
+    >>> tally([Outlook("u", f"o{n}", "type2", outcome, ()) for n, outcome in enumerate((ACHIEVED, NOT_YET, NOT_YET))])
+    '3 control objectives: 1 achieved, 2 not yet evidenced.'
+    """
+    if not found:
+        return "No control objective is on record."
+    numbers = Counter(each.outcome for each in found)
+    parts = [f"{numbers[name]} {name}" for name in (ACHIEVED, NOT_ACHIEVED, JUDGEMENT, NOT_YET) if numbers[name]]
+    return f"{counted(len(found), 'control objective')}: {', '.join(parts)}."
 
 
 def page_link(unit: Any, run: Any) -> Cell:
@@ -97,7 +154,8 @@ def provenance(opened: Assessment | Portfolio, command: str) -> Display:
             (
                 "Weights",
                 " / ".join(f"{weight.normalize():f}" for _, weight in weights),
-                " / ".join(name.replace("_", " ") for name, _ in weights),
+                " / ".join(name.replace("_", " ") for name, _ in weights)
+                + (f"; above 0 for insufficient evidence: {ASSUMPTION}" if weights.assumed else ""),
             ),
             ("Tests of controls", " / ".join(rates), "confidence / tolerable deviation rate"),
         ],
