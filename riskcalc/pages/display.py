@@ -218,14 +218,22 @@ def brief(title: str, panels: Sequence[Mapping[str, Any]]) -> Display:
 
 
 def heading(
-    title: str, eyebrow: str, verdict: str, tone: str, lines: Sequence[str], classification: str = ""
+    title: str,
+    eyebrow: str,
+    verdict: str,
+    tone: str,
+    lines: Sequence[str],
+    classification: str = "",
+    label: str = "",
+    second: Mapping[str, str] | None = None,
 ) -> Display:
     """The top of a page: what it is about, and the verdict in one sentence; ``tone`` is good, bad or open.
 
-    ``classification`` stands there as well, and in the margin of every printed page.
+    ``classification`` stands there as well, and in the margin of every printed page. A page with two verdicts says by
+    ``label`` what the first is about; the ``second`` has label, verdict, tone and a note.
     """
-    said = {"eyebrow": eyebrow, "verdict": verdict, "tone": tone, "classification": classification}
-    return Display("heading", {"title": title, **said, "lines": list(lines)})
+    said = {"eyebrow": eyebrow, "label": label, "verdict": verdict, "tone": tone, "classification": classification}
+    return Display("heading", {"title": title, **said, "second": dict(second or {}), "lines": list(lines)})
 
 
 def render(shown: Mapping[str, Any]) -> str:

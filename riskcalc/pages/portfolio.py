@@ -25,7 +25,8 @@ def heading(portfolio: Portfolio) -> Display:
     went_wrong = any(run["status"] in WENT_WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
     name = portfolio.register.methodology.organisation
-    return display.heading(name, eyebrow, f"Risk now: {verdict}", tone, lines, wording.classification(portfolio))
+    marked, second = wording.classification(portfolio), _opinions(portfolio)
+    return display.heading(name, eyebrow, verdict, tone, lines, marked, wording.RISK_NOW, second)
 
 
 def units(portfolio: Portfolio) -> Display:
@@ -41,7 +42,7 @@ def units(portfolio: Portfolio) -> Display:
         rows.append([wording.page_link(unit, run), *numbers, unit["appetite"], outlook, *_run_cell(run)])
     numeric = [*counts.columns, "Outside appetite"]
     columns = ["Unit", *numeric, "Appetite", "Opinion", *(["Run"] if portfolio.runs else [])]
-    note = f"Levels: risk now. Opinion: over each unit's report period, or at its date. {MANAGEMENTS_TESTS}"
+    note = f"{MANAGEMENTS_TESTS} Levels: risk now. Opinion: over each unit's report period, or at its date."
     return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note)
 
 
@@ -89,6 +90,16 @@ def result(portfolio: Portfolio) -> Result:
 
 def _badness(unit: Any, breaches: Any) -> tuple[int, str]:
     return -breaches.get(unit["unit_id"], 0), unit["unit_id"]
+
+
+def _opinions(portfolio: Portfolio) -> dict[str, str]:
+    """What service auditors would have to report on the units, by our own tests."""
+    units = portfolio.register.business_units.to_dict("records")
+    found = {str(unit["name"]): wording.report(portfolio.context, unit).opinion for unit in units}
+    told = wording.tally(found, wording.OPINIONS, "report")
+    tones = {wording.TONES.get(each, "open") for each in found.values()}
+    tone = next((each for each in ("bad", "open") if each in tones), "good" if found else "open")
+    return {**wording.second("Opinions over the reports' periods", "", told), "tone": tone}
 
 
 def _outlook(unit: Any, portfolio: Portfolio) -> Cell:

@@ -70,8 +70,8 @@ def objectives(unit: Assessment) -> Display:
     passed = [step.replace("_", " ").capitalize() for step in STEPS]
     columns = ["Objective", *passed, *_TYPES.values(), "Why"]
     note = (
-        f"Counts: key controls that pass each step, for {_TYPES[own_type]}. An objective is achieved by its controls "
-        f"together, and only while nothing in the register contradicts it. {MANAGEMENTS_TESTS}"
+        f"{MANAGEMENTS_TESTS} Counts: key controls that pass each step, for {_TYPES[own_type]}. An objective is achieved "
+        "by its controls together, and only while nothing in the register contradicts it."
     )
     return display.table("Control objectives: outcome and why", columns, rows, note=note)
 

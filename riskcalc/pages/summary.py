@@ -14,14 +14,13 @@ import pandas as pd
 from riskcalc.assessment.decisions import Decision, decisions, on_risks
 from riskcalc.assessment.movement import BACK_INSIDE, KINDS, NEW_OUTSIDE, NEWLY_OUTSIDE, Move, moves
 from riskcalc.assessment.opening import Assessment, Portfolio
-from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVED, UNMODIFIED, outlooks
 from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, level_cell, state
 from riskcalc.pages.matrix import unmoved
 
-_MOST, _FEW = 4, 2  # decisions, and risks that moved; objectives and units with their reasons: what fits on a screen
+_MOST = 4  # decisions, and risks that moved, that fit on a screen
 _CROSSED = {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
 
 
@@ -29,14 +28,14 @@ def unit(opened: Assessment) -> Display:
     """A unit's first screen."""
     found = decisions(opened.context)
     told = _to_decide(found, opened, lambda each: each.owner)
-    return display.brief("In brief", [_standing(opened), _opinion(opened), _unit_changes(opened), told])
+    return display.brief("In brief", [_standing(opened), _unit_changes(opened), told])
 
 
 def organisation(opened: Portfolio) -> Display:
     """The organisation's first screen."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
     told = _to_decide(_by_urgency(opened), opened, lambda each: f"{names[each.unit_id]}, {each.owner}", linked=False)
-    return display.brief("In brief", [_standing(opened), _opinions(opened, names), _unit_counts(opened, names), told])
+    return display.brief("In brief", [_standing(opened), _unit_counts(opened, names), told])
 
 
 def to_decide(opened: Portfolio) -> Display:
@@ -105,45 +104,6 @@ def _only_claimed(scores: pd.DataFrame) -> str:
 def _levels(label: str, scores: pd.DataFrame, opened: Assessment | Portfolio) -> dict[str, Any]:
     counts = level_counts(scores, opened.matrix).sum()
     return display.bar(label, {str(name): int(number) for name, number in counts.items()}, opened.matrix)
-
-
-def _opinion(opened: Assessment) -> dict[str, Any]:
-    """What the service auditor would have to report on the unit, by our own tests, and the objectives it hangs on."""
-    report_type = str(opened.unit["report_type"])
-    found = outlooks(opened.context, report_type)
-    objectives = opened.register.control_objectives
-    processes = dict(zip(objectives["objective_id"], objectives["process"], strict=True))
-    hanging = sorted((one for one in found if one.outcome != ACHIEVED), key=lambda one: one.outcome != NOT_ACHIEVED)
-    items = [
-        {
-            "cell": one.objective_id,
-            "text": processes[one.objective_id],
-            "note": wording.outcome(one.outcome, one.because[:1]),
-        }
-        for one in hanging[:_FEW]
-    ]
-    opinion = wording.report(opened.context, opened.unit).opinion
-    more = " ".join([*map(_sentence, _and_more(len(hanging), "objective", _FEW)), MANAGEMENTS_TESTS])
-    tone, title = wording.TONES.get(opinion, "open"), wording.opinion_title(report_type)
-    return display.panel(title, wording.sentence_case(opinion), wording.tally(found), tone, items=items, more=more)
-
-
-def _opinions(opened: Portfolio, names: Mapping[Any, Any]) -> dict[str, Any]:
-    """What the service auditor would have to report on each unit, by our own tests."""
-    units = opened.register.business_units.to_dict("records")
-    found = {str(names[unit["unit_id"]]): wording.report(opened.context, unit) for unit in units}
-    hanging = {name: one for name, one in found.items() if one.opinion != UNMODIFIED}
-    grave = [name for name, one in hanging.items() if wording.TONES.get(one.opinion) == "bad"]
-    order = [*grave, *(name for name in hanging if name not in grave)]
-    items = [
-        {"cell": name, "text": "", "note": wording.outcome(found[name].opinion, [wording.achieved(found[name])])}
-        for name in order[:_FEW]
-    ]
-    says = f"{'report' if len(found) == 1 else 'reports'} would be {UNMODIFIED}, each over its period or at its date."
-    more = " ".join([*map(_sentence, _and_more(len(hanging), "unit", _FEW)), MANAGEMENTS_TESTS])
-    tone = "bad" if grave else "open" if hanging or not found else "good"
-    figure = f"{len(found) - len(hanging)} of {len(found)}"
-    return display.panel("Opinions over the reports' periods", figure, says, tone, items=items, more=more)
 
 
 def _unit_changes(opened: Assessment) -> dict[str, Any]:
@@ -215,8 +175,8 @@ def _decision(each: Decision, opened: Any, whose: str, linked: bool) -> dict[str
     return {"cell": display.jump(each.row) if linked else each.row, "level": level, "text": each.what, "note": note}
 
 
-def _and_more(number: int, noun: str = "risk", most: int = _MOST) -> list[str]:
-    return [f"and {counted(number - most, noun)} more below"] if number > most else []
+def _and_more(number: int, noun: str = "risk") -> list[str]:
+    return [f"and {counted(number - _MOST, noun)} more below"] if number > _MOST else []
 
 
 def _sentence(text: str) -> str:

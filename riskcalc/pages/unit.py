@@ -8,7 +8,7 @@ import pandas as pd
 
 from riskcalc.assessment.decisions import decisions
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
+from riskcalc.assessment.opinion import outlooks
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, Result, level_cell
@@ -20,18 +20,15 @@ _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
 def heading(unit: Assessment) -> Display:
     """The top of a unit's page: is it inside its appetite?"""
-    verdict, tone = wording.verdict(unit.scores, f"its appetite, {unit.unit['appetite']}")
-    report_type, found = str(unit.unit["report_type"]), wording.report(unit.context, unit.unit)
+    verdict, tone = wording.verdict(unit.scores, f"the appetite, {unit.unit['appetite']}")
     lines = [
-        f"{wording.opinion_title(report_type)}: {found.opinion}; {wording.achieved(found)}. {MANAGEMENTS_TESTS}",
         f"{unit.unit['service']}. Owner: {unit.unit['owner']}.",
         f"{_REPORT[unit.unit['report_type']]} {_report_span(unit.unit)}.",
         *_type1_note(unit.unit),
     ]
     eyebrow = f"{unit.register.methodology.organisation} · {wording.SUBJECT} · {unit.period.name}, as of {unit.as_of}"
-    return display.heading(
-        unit.unit["name"], eyebrow, f"Risk now: {verdict}", tone, lines, wording.classification(unit)
-    )
+    marked, second = wording.classification(unit), _opinion(unit)
+    return display.heading(unit.unit["name"], eyebrow, verdict, tone, lines, marked, wording.RISK_NOW, second)
 
 
 def figures(unit: Assessment) -> Display:
@@ -212,6 +209,14 @@ def result(unit: Assessment) -> Result:
 def _report_span(unit: Any) -> str:
     until = f"{unit['report_to']:%Y-%m-%d}"
     return f"at {until}" if unit["report_type"] == "type1" else f"from {unit['report_from']:%Y-%m-%d} to {until}"
+
+
+def _opinion(unit: Assessment) -> dict[str, str]:
+    """The second of a page's two answers: what the service auditor would have to report, by our own tests."""
+    report_type = str(unit.unit["report_type"])
+    outcomes = {one.objective_id: one.outcome for one in outlooks(unit.context, report_type)}
+    told = wording.tally(outcomes, wording.OUTCOMES, "control objective")
+    return wording.second(wording.opinion_title(report_type), wording.report(unit.context, unit.unit).opinion, told)
 
 
 def _type1_note(unit: Any) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,11 +15,12 @@ from riskcalc.assessment.opinion import (
     ACHIEVED,
     ADVERSE,
     JUDGEMENT,
+    MANAGEMENTS_TESTS,
     NOT_ACHIEVED,
+    NOT_READY,
     NOT_YET,
     QUALIFIED,
     UNMODIFIED,
-    Outlook,
     ReportOutlook,
     report_outlooks,
 )
@@ -29,6 +29,9 @@ from riskcalc.pages.display import Cell, Display, facts, level_cell, state, tabl
 from riskcalc.version import __version__
 
 SUBJECT = "Risk to financial reporting"
+RISK_NOW = "Risk now"
+OUTCOMES = (ACHIEVED, NOT_ACHIEVED, JUDGEMENT, NOT_YET)
+OPINIONS = (UNMODIFIED, ADVERSE, QUALIFIED, NOT_READY)
 TONES = dict.fromkeys((ACHIEVED, UNMODIFIED), "good") | dict.fromkeys((NOT_ACHIEVED, QUALIFIED, ADVERSE), "bad")
 
 
@@ -75,6 +78,12 @@ def report(context: Context, unit: Mapping[Any, Any], report_type: str = "") -> 
     return report_outlooks(context, report_type or str(unit["report_type"]))[unit["unit_id"]]
 
 
+def second(title: str, opinion: str, told: str) -> dict[str, str]:
+    """The second verdict of a heading, with the sentence that belongs beside every outlook."""
+    verdict = f"{sentence_case(opinion)}: {told}." if opinion else f"{sentence_case(told)}."
+    return {"label": title, "verdict": verdict, "tone": TONES.get(opinion, "open"), "note": MANAGEMENTS_TESTS}
+
+
 def outcome(name: str, told: Sequence[str] = ()) -> Cell:
     """An outcome of an objective, or an opinion, as a cell in its tone, with what is told of it."""
     return state(name, TONES.get(name, "open"), "\n".join(told))
@@ -94,17 +103,22 @@ def achieved(found: ReportOutlook) -> str:
     return f"{found.achieved} of {counted(found.objectives, 'control objective')} achieved"
 
 
-def tally(found: Sequence[Outlook]) -> str:
-    """How many objectives have which outcome, in a sentence; only those that there are.
+def tally(named: Mapping[str, str], order: Sequence[str], noun: str) -> str:
+    """How many of how many are what comes first in ``order``, and which are not; ``named`` has each one's outcome.
 
-    >>> tally([Outlook("u", f"o{n}", "type2", outcome, ()) for n, outcome in enumerate((ACHIEVED, NOT_YET, NOT_YET))])
-    '3 control objectives: 1 achieved, 2 not yet evidenced.'
+    >>> tally({"O1": ACHIEVED, "O2": NOT_YET, "O3": ACHIEVED}, OUTCOMES, "control objective")
+    '2 of 3 control objectives achieved; 1 not yet evidenced (O2)'
     """
-    if not found:
-        return "No control objective is on record."
-    numbers = Counter(each.outcome for each in found)
-    parts = [f"{numbers[name]} {name}" for name in (ACHIEVED, NOT_ACHIEVED, JUDGEMENT, NOT_YET) if numbers[name]]
-    return f"{counted(len(found), 'control objective')}: {', '.join(parts)}."
+    if not named:
+        return f"no {noun} is on record"
+    by_outcome = {each: [name for name, found in named.items() if found == each] for each in order}
+    first, *others = by_outcome.items()
+    parts = [f"{len(names)} {each} ({_some(names)})" for each, names in others if names]
+    return "; ".join([f"{len(first[1])} of {counted(len(named), noun)} {first[0]}", *parts])
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join([*names[:most], *([f"{len(names) - most} more"] if len(names) > most else [])])
 
 
 def page_link(unit: Any, run: Any) -> Cell:
