@@ -15,7 +15,7 @@ import pandas as pd
 from riskcalc.assessment import annual_loss, evidence
 from riskcalc.assessment.consistency import Finding, findings
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.readiness import NEEDED, Outlook, outlooks
+from riskcalc.assessment.opinion import NEEDED, Outlook, outlooks
 from riskcalc.assessment.scoring import VIEWS, score_lines, scores
 from riskcalc.errors import UsageError
 from riskcalc.loss.compound import AnnualLoss

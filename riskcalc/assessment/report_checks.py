@@ -6,7 +6,7 @@ import pandas as pd
 
 from riskcalc.assessment.checks import Seen, check
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.coverage import training, year_end
+from riskcalc.assessment.coverage import NOT_ON_RECORD, report_items, training, year_end
 from riskcalc.assessment.scoping import process_scopes, unit_scope
 
 
@@ -91,3 +91,19 @@ def _short_type2(context: Context) -> Seen:
                     unit["unit_id"],
                     f"its Type 2 report covers {days} days; clients' auditors expect six months",
                 )
+
+
+@check(
+    "report-items-missing",
+    "note",
+    "Keep report_items.csv: a report isn't its controls alone, and each part has an owner.",
+)
+def _report_items_missing(context: Context) -> Seen:
+    for unit in context.register.business_units["unit_id"]:
+        unknown = [one for one in report_items(context, unit) if one.status == NOT_ON_RECORD]
+        if unknown:
+            yield (
+                unit,
+                unit,
+                f"{len(unknown)} parts of its report, such as the {unknown[0].name}, have no state on record",
+            )

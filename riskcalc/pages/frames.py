@@ -60,7 +60,9 @@ def _shown(value: Any) -> str:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return "–"
     if pd.api.types.is_float(value):
-        return f"{value:,.4f}".rstrip("0").rstrip(".") if 0.001 <= abs(value) < 1e15 or not value else f"{value:.4g}"
+        value = float(value)
+        plain = f"{value:,.4f}".rstrip("0").rstrip(".")
+        return plain if value == 0 or 0.001 <= abs(value) < 1e15 else f"{value:.4g}"
     if isinstance(value, date) and str(value).endswith(" 00:00:00"):
         return str(value)[:10]
     text = str(value)

@@ -42,7 +42,7 @@ def units(portfolio: Portfolio) -> Display:
         rows.append([wording.page_link(unit, run), *numbers, unit["appetite"], outlook, *_run_cell(run)])
     numeric = [*counts.columns, "Outside appetite"]
     columns = ["Unit", *numeric, "Appetite", "Opinion", *(["Run"] if portfolio.runs else [])]
-    note = f"{MANAGEMENTS_TESTS} Levels: risk now. Opinion: over each unit's report period, or at its date."
+    note = f"Levels: risk now. Opinion: an outlook over the report's period, or at its date. {MANAGEMENTS_TESTS}"
     return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note)
 
 

@@ -9,10 +9,11 @@ import pandas as pd
 
 from riskcalc.assessment import coverage
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
-from riskcalc.assessment.evidence import later, uncovered_days
+from riskcalc.assessment.evidence import later
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS, STEPS, Outlook, outlooks, steps
 from riskcalc.assessment.readiness import gaps
+from riskcalc.assessment.subservice import uncovered_days
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, state
@@ -42,7 +43,7 @@ def figures(unit: Assessment) -> Display:
     return display.facts(
         "Readiness",
         [
-            (f"Opinion, {_TYPES[own_type]}", now.opinion, "\n".join([achieved(now), *now.because])),
+            (f"Opinion, {_TYPES[own_type]}", now.opinion, now.because),
             (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}, by the same register"),
             ("Gaps", str(len(missing)), f"{blocking} {decide} on an objective; {overdue} past due"),
             _length(unit.unit),
@@ -66,12 +67,12 @@ def objectives(unit: Assessment) -> Display:
         counts = [_of(int(serving[step].sum()), len(serving)) for step in STEPS]
         process: Cell = {"text": name, "note": objective["process"]}
         outcomes = [outcome(by_type[each][name].outcome) for each in _TYPES]
-        rows.append([process, *counts, *outcomes, {"text": "", "note": "\n".join(_because(by_type[own_type][name]))}])
+        rows.append([process, *counts, *outcomes, {"text": "", "note": "\n".join(by_type[own_type][name].because)}])
     passed = [step.replace("_", " ").capitalize() for step in STEPS]
     columns = ["Objective", *passed, *_TYPES.values(), "Why"]
     note = (
-        f"{MANAGEMENTS_TESTS} Counts: key controls that pass each step, for {_TYPES[own_type]}. An objective is achieved "
-        "by its controls together, and only while nothing in the register contradicts it."
+        f"An outlook. {MANAGEMENTS_TESTS} Counts: key controls that pass each step, for {_TYPES[own_type]}. "
+        "An objective is achieved by its controls together, and only while nothing contradicts it."
     )
     return display.table("Control objectives: outcome and why", columns, rows, note=note)
 
@@ -211,17 +212,16 @@ def report_parts(unit: Assessment) -> Display:
     parts = coverage.report_items(unit.context, str(unit.unit["unit_id"]))
     for chapter, name in _CHAPTERS.items():
         rows.append([chapter, name, *whole.get(chapter, ["", "", "", ""])])
-        rows += [["", _words(one.item), *_part(one)] for one in parts if one.chapter == chapter]
-    note = f"Chapters as service auditors commonly number them (AT-C 320, ISAE 3402). {MANAGEMENTS_TESTS}"
+        rows += [["", sentence_case(one.name), *_part(one)] for one in parts if one.chapter == chapter]
+    note = f"As reports under AT-C 320 or ISAE 3402 commonly number them. IV is an outlook. {MANAGEMENTS_TESTS}"
     columns = ["Chapter", "What", "State", "Owner", "Due", "Reference"]
     return display.table("The report itself, chapters I to V", columns, rows, note=note, grouped=True)
 
 
 def dated_later(unit: Assessment) -> Display:
     """Evidence from after the day that the page is seen from: it is there, and doesn't count."""
-    rows: list[list[Cell]] = [
-        [_words(one["table"]), one["row"], f"{one['dated']:%F}"] for one in later(unit.context).to_dict("records")
-    ]
+    found = later(unit.context).to_dict("records")
+    rows: list[list[Cell]] = [[one["table"].replace("_", " "), one["row"], str(one["dated"])] for one in found]
     if not rows:
         return display.remark(f"No evidence in the register is dated after {unit.as_of}.")
     note = f"The page is seen from {unit.as_of}: what is dated later counts for nothing on it."
@@ -257,14 +257,10 @@ def frameworks(unit: Assessment) -> Display:
 # --- parts ---
 
 
-def _words(name: str) -> str:
-    return sentence_case(name.replace("_", " "))
-
-
 def _part(one: coverage.ReportItem) -> list[Cell]:
     due = "" if one.due_on is None else str(one.due_on)
     stands = state(one.status.replace("_", " "), _STATUS.get(one.status, "open"))
-    return [stands, one.owner or "", state(due, "bad", "past due") if one.late else due, one.reference or ""]
+    return [stands, one.owner, state(due, "bad", "past due") if one.late else due, one.reference]
 
 
 def _issued(unit: Assessment) -> Cell:
@@ -279,12 +275,6 @@ def _issued(unit: Assessment) -> Cell:
 def _of(part: int, whole: int) -> Cell:
     text = f"{part} of {whole}"
     return state(text, "good" if part == whole and whole else "bad" if not part else "open")
-
-
-def _because(outlook: Outlook) -> list[str]:
-    """Why an objective has its outcome, what contradicts it, and the deviations that the report has to list."""
-    listed = f"Reported all the same: {'; '.join(outlook.reported)}" if outlook.reported else ""
-    return list(dict.fromkeys(filter(None, [*outlook.because, *outlook.contradictions, listed])))
 
 
 def _overdue(due: date | None, unit: Assessment) -> bool:

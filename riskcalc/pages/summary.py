@@ -90,7 +90,7 @@ def _furthest(opened: Assessment | Portfolio) -> str:
     if out.empty:
         return ""
     steps = out["earned_level"].cat.codes.astype(int) - out["appetite"].cat.codes
-    risk = out.loc[steps.idxmax()]
+    risk = out.iloc[int(steps.to_numpy().argmax())]
     return f" Furthest out: {risk['risk_id']}, {risk['earned_level']}, by {counted(int(steps.max()), 'level')}."
 
 

@@ -229,7 +229,7 @@ def run(
 
 def _as_of(text: str, register: Register, period: str) -> str:
     try:
-        return date.fromisoformat(text).isoformat() if text else register.period(period).last_day.isoformat()
+        return date.fromisoformat(text).isoformat() if text else register.period(period).as_of.isoformat()
     except ValueError:
         raise UsageError(f"--as-of is {text!r}; allowed: a date as YYYY-MM-DD.") from None
 
