@@ -153,7 +153,8 @@ def deviation_limits(controls: pd.DataFrame, tolerable: float, confidence: float
     beyond = int((tested["upper_limit"] > tolerable).sum())
     summary = (
         f"{counted(len(tested), 'control')} tested. At {confidence:.0%} confidence, more than the tolerable "
-        f"{tolerable:.0%} could deviate at {beyond}; where the planned size held without deviation, that is accepted."
+        f"{tolerable:.0%} could deviate at {beyond} of them; where the planned size held without deviation, "
+        "that is accepted."
     )
     rows: list[list[display.Cell]] = [
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, get_args
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from riskcalc.assessment import coverage
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
-from riskcalc.assessment.evidence import later
+from riskcalc.assessment.evidence import assess, later
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS, STEPS, Outlook, outlooks, steps
 from riskcalc.assessment.readiness import gaps
@@ -105,12 +106,12 @@ def deficiencies(unit: Assessment) -> Display:
     """A candidate severity for every deficiency, with reasons, and what it means for the SOC 1 report."""
     found = candidates(unit.context)
     described = unit.register.deficiencies.set_index("deficiency_id").to_dict("index")
-    hanging = _hanging(unit)
+    hanging, over = _hanging(unit), assess(unit.context, str(unit.unit["report_type"])).to_dict("index")
     rows: list[list[Cell]] = []
     for one in found:
         known = described.get(one.name, {"description": "a control that failed, without a deficiency on record"})
         control: Cell = {"text": one.controls[0], "note": str(known["description"])}
-        rows.append([one.name, control, _severity(one), _age(known, unit), _why(one), _soc1(one, hanging)])
+        rows.append([one.name, control, _severity(one), _age(known, unit), _why(one), _soc1(one, hanging, over)])
     columns = ["Deficiency", "Control", "Candidate", "Open for", "Why", "For the SOC 1 report"]
     note = (
         "Candidates, for people to decide on. The severity is that of an entity's own reporting (AS 2201 .62-.70, "
@@ -331,9 +332,13 @@ def _why(one: Candidate) -> Cell:
     return {"text": "", "note": "\n".join(one.reasons)}
 
 
-def _soc1(one: Candidate, hanging: dict[str, Outlook]) -> Cell:
-    outlook = hanging.get(one.controls[0])
-    return outcome(outlook.outcome, [outlook.objective_id]) if outlook else "no objective hangs on it"
+def _soc1(one: Candidate, hanging: dict[str, Outlook], over: Mapping[Any, Any]) -> Cell:
+    """The outcome of the objective that hangs on the control, and what has to be reported whatever the outcome."""
+    outlook, tests = hanging.get(one.controls[0]), over.get(one.controls[0], {"deviations": 0})
+    told = f"{tests['deviations']} of {tests['sample_size']} deviated: to be reported" if tests["deviations"] else ""
+    if outlook is None:
+        return {"text": "decides on no objective", "note": told}
+    return outcome(f"{outlook.objective_id} {outlook.outcome}", [told])
 
 
 def _assertion(cell: Any) -> Cell:

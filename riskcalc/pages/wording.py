@@ -86,7 +86,7 @@ def second(title: str, opinion: str, told: str) -> dict[str, str]:
 
 def outcome(name: str, told: Sequence[str] = ()) -> Cell:
     """An outcome of an objective, or an opinion, as a cell in its tone, with what is told of it."""
-    return state(name, TONES.get(name, "open"), "\n".join(told))
+    return state(name, TONES.get(name, "open"), "\n".join(filter(None, told)))
 
 
 def sentence_case(text: str) -> str:

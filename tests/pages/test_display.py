@@ -55,12 +55,12 @@ def held(view: display.Display) -> list[dict[tuple[str, str], tuple[str, list[st
 
 
 def test_heatmaps_put_each_risk_into_the_cell_of_its_level(unit: Assessment) -> None:
-    """A-R1: 5 x 4 inherent, about 1 x 2 claimed, about 2 x 3 earned; the unrated risk is in no cell, and said."""
+    """A-R1: 5 x 4 inherent, about 1 x 2 claimed, 3 x 4 earned; the unrated risk is in no cell, and said."""
     shown = matrix.heatmaps(unit.scores, unit.matrix)
     assert held(shown) == [
         {("Almost certain", "Major"): ("Critical", ["A-R1"], 0)},
         {("Rare", "Minor"): ("Low", ["A-R1"], 0)},
-        {("Unlikely", "Moderate"): ("Medium", ["A-R1"], 0)},
+        {("Possible", "Major"): ("High", ["A-R1"], 0)},
     ]
     assert shown.content["summary"] == (
         "Of 1 rated risk, controls bring 1 to a lower level on the earned view. Unrated: A-R2."
@@ -96,7 +96,6 @@ def test_movement_tells_what_moved_since_the_period_before(tmp_path: Path, edit:
     """From cell to cell, past the appetite or back; what stands where it stood is counted only."""
 
     def change(rows: Rows) -> None:
-        rows["business_units"][0]["appetite"] = "Low"
         tests = [
             {**test, "test_id": f"{test['test_id']}x", "period": "2025-H2", "tested_on": "2025-12-01"}
             for test in rows["control_tests"]

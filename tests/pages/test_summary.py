@@ -85,7 +85,14 @@ def test_an_accepted_risk_is_its_acceptors_until_it_runs_out(tmp_path: Path) -> 
 
 def test_whatever_else_blocks_the_report_is_to_be_decided_once(tmp_path: Path) -> None:
     """A control that an objective depends on, unless a risk above has spoken of it."""
-    register = load(write_register(tmp_path / "data")).only("alpha")
+
+    def edit(rows: Rows) -> None:
+        rows["control_tests"][2]["deviations"] = "0"
+        rows["controls"][1]["documentation"] = ""
+        rows["controls"][0]["documentation"] = ""
+        rows["ratings"][1].update(likelihood="2", impact="2")
+
+    register = load(write_register(tmp_path / "data", edit)).only("alpha")
     found = decisions(Context.of(register))
     assert len({each.row for each in found}) == len(found)
     assert any(each.row == "A-C2" or "depend" in each.what for each in found)
