@@ -107,6 +107,20 @@ def year(quantified: Model, view: str = "earned", points: int = POINTS) -> loss.
     return _aggregate(quantified, _left(quantified, _effects(quantified, view)), points)
 
 
+def per_client(quantified: Model, clients: int, view: str = "earned") -> loss.AnnualLoss:
+    """The yearly misstatement of one of so many clients, if each event hits one of them and all are alike.
+
+    The materiality is that of one client's statements: this is the reading that compares like with like.
+
+    >>> from riskcalc.register.register import load
+    >>> quantified = model(Context.of(load("data")).only("payroll"))
+    >>> per_client(quantified, 200).exceed(1e6) < year(quantified).exceed(1e6)
+    True
+    """
+    left = _left(quantified, _effects(quantified, view))
+    return _aggregate(quantified, {**left, "likelihood": left["likelihood"] / clients}, POINTS)
+
+
 def contributions(quantified: Model, view: str = "earned", tail: float = TAIL, points: int = POINTS) -> pd.DataFrame:
     """Each risk's share of the expected loss, and of the loss in the worst 1 - tail of years; each adds up to 1.
 

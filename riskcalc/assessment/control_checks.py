@@ -38,9 +38,11 @@ def _badly_designed_key(context: Context) -> Seen:
 
 @check("key-control-untested", "error", "Test it before the period ends.")
 def _untested_key(context: Context) -> Seen:
+    concluded = evidence.conclude_all(context)  # what it earns may have another reason, such as its design
     for control in own_controls(context):
         if control["key"] and control["conclusion"] == "not_tested":
-            yield control["unit_id"], control["control_id"], f"this key control was {control['reason']}"
+            why = concluded[control["control_id"]].reason
+            yield control["unit_id"], control["control_id"], f"this key control was {why}"
 
 
 @check(
@@ -143,7 +145,9 @@ def _tested_too_early(context: Context) -> Seen:
 def _deviation_without_deficiency(context: Context) -> Seen:
     known = set(context.register.deficiencies["control_id"])
     for control in own_controls(context):
-        if control["deviations"] and control["control_id"] not in known:
+        # a control needn't operate without any deviation to be effective (AS 2201.48); the outlook lists them all
+        enough = control["conclusion"] == "operated_effectively"
+        if control["deviations"] and not enough and control["control_id"] not in known:
             message = f"{control['deviations']} of {control['sample_size']} deviated, but no deficiency is on record"
             yield control["unit_id"], control["control_id"], message
 

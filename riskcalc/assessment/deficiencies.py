@@ -20,6 +20,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.exposure import largest_losses
 from riskcalc.assessment.scoring import AXES
+from riskcalc.register.audiences import in_money
 
 SEVERITIES = ("deficiency", "significant deficiency", "material weakness")
 NOT_ASSESSED = "not assessed"
@@ -291,7 +292,7 @@ def _reasons(case: _Case, left: list[_Left], amount: Fraction, unit: Any) -> lis
     events = "one event" if len(left) == 1 else "one event of each"
     return [
         f"likelihood without it: {likely}; {threshold} or more counts: {verdict}",
-        f"{events} could misstate up to {float(amount):,.0f} {unit['currency']}: {size}",
+        f"{events} could misstate up to {in_money(float(amount), unit)}: {size}",
     ]
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.subservice import from_report
-from riskcalc.assessment.testing import Conclusion, Days, Round, Tested, now, over_period, uncovered
+from riskcalc.assessment.testing import Basis, Conclusion, Days, Round, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
 from riskcalc.register.register import Register
@@ -188,8 +188,9 @@ def _by_tests(
     throughout = report_type is not None and not type1
     days = report_days(control, methodology.evidence) if throughout else _look_back(context, control, type1)
     once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
-    tested = Tested(control["frequency"], once, _months((days[0], min(days[1], as_of))), methodology.sampling)
-    by_then = [each for each in rounds if each.tested_on <= as_of]
+    tested = Basis(control["frequency"], once, _months((days[0], min(days[1], as_of))), methodology.sampling)
+    last_day = context.period.last_day  # what covers later days only belongs to the next period
+    by_then = [each for each in rounds if each.tested_on <= as_of and each.days[0] <= last_day]
     counting = [each for each in by_then if each.days[1] >= days[0] and each.days[0] <= days[1]]
     found = over_period(tested, counting, days, as_of) if throughout else now(tested, counting, repaired, type1)
     if found:

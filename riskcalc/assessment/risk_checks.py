@@ -83,7 +83,7 @@ def _accepted_by_owner(context: Context) -> Seen:
     "rate-unlike-rating", "note", "Ratings are ordinal: where the two differ, ask whether rating or frequency is wrong."
 )
 def _rate_unlike_rating(context: Context) -> Seen:
-    """Risks whose modelled rate falls into another band than their earned likelihood."""
+    """Risks whose modelled rate is more than a band away from that of their earned likelihood."""
     methodology, lines = context.register.methodology, score_lines(context)
     acting_on = lines[lines["acts_on"] != "impact"]
     left = (1 - acting_on["earned_effect"].astype(float)).groupby(acting_on["risk_id"]).prod().to_dict()
@@ -92,8 +92,9 @@ def _rate_unlike_rating(context: Context) -> Seen:
         rate = frequencies[risk["risk_id"]] * left.get(risk["risk_id"], 1.0)
         if not pd.isna(rate) and not pd.isna(risk["likelihood"]):
             whole = int(methodology.matrix.whole("likelihood", pd.Series([risk["earned_likelihood"]]))[0])
-            low, high = methodology.frequency_bands[whole - 1]
-            if rate < float(low) or (high is not None and rate > float(high)):
+            bands = methodology.frequency_bands
+            (low, high), near = bands[whole - 1], bands[max(0, whole - 2) : whole + 1]
+            if rate < float(near[0][0]) or (near[-1][1] is not None and rate > float(near[-1][1])):
                 band = f"{low} to {high}" if high is not None else f"more than {low}"
                 rated = f"likelihood {risk['earned_likelihood']:.2f} means {band} a year"
                 yield risk["unit_id"], risk["risk_id"], f"its earned {rated}; modelled are {rate:.3g}"

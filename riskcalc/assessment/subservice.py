@@ -53,7 +53,8 @@ def _by_days(report: Mapping[Any, Any], said: str, days: Days, as_of: date, type
     if left >= length:
         return Conclusion("not_tested", f"{said}, not on any day of {days[0]} to {days[1]}", untested_days=length)
     if left:
-        told = f"{said}: {left} day{'s' * (left != 1)} from {wanted[0]} to {wanted[1]} are not covered"
+        days_left = "1 day" if left == 1 else f"{left} days"
+        told = f"{said}: {days_left} of {wanted[0]} to {wanted[1]} not covered"
         return Conclusion("insufficient_evidence", told, untested_days=left, roll_forward=at_end)
     return Conclusion("operated_effectively", f"{said}, without an exception that matters", roll_forward=at_end)
 

@@ -21,7 +21,7 @@ import pandas as pd
 from riskcalc.assessment.sample_plans import planned_size
 from riskcalc.register.methodology import Sampling
 from riskcalc.register.periods import Period
-from riskcalc.sampling import upper_limit
+from riskcalc.sampling import limit_is_at_most, upper_limit
 
 _RANKS = {"not_effective": 0, "not_tested": 1, "insufficient_evidence": 2, "operated_effectively": 3}
 _MOST = 8  # clean rounds that are tried without each other; more of them are taken together only
@@ -111,9 +111,7 @@ def conclude(
     if sample_size == population:
         name = "operated_effectively"  # not more than tolerable, and nothing is left that could deviate
         return concluded(name, f"all {sample_size} tested, {deviations} deviated")
-    # of a known population the limit is a whole number of items: 10 of 100 is 10 %, whatever binary floats make of it
-    exact = Fraction(limit) if population is None else Fraction(round(limit * population), population)
-    if exact <= Fraction(tolerable):
+    if _is_tolerable(sample_size, deviations, tolerable, confidence, population):
         at_most = f"at {_percent(confidence)} confidence at most {_percent(limit)} deviate"
         return concluded("operated_effectively", f"{tested}: {at_most}")
     if deviations == 0 and sample_size >= planned:
@@ -122,7 +120,7 @@ def conclude(
 
 
 @dataclass(frozen=True)
-class Tested:
+class Basis:
     """A control and how its tests are concluded on: its frequency, whether one item is enough, the months tested."""
 
     frequency: str
@@ -152,7 +150,7 @@ class Tested:
         return max([found, *(other for other in others if other)], key=rank)
 
 
-def now(control: Tested, rounds: Iterable[Round], repaired: Iterable[date], type1: bool) -> Conclusion | None:
+def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1: bool) -> Conclusion | None:
     """Does it work today? ``rounds`` are those of the look-back, ``repaired`` the days its deficiencies were closed.
 
     After a repair, a control counts again from the rounds tested since, whose days reach beyond it; so does one that
@@ -163,15 +161,22 @@ def now(control: Tested, rounds: Iterable[Round], repaired: Iterable[date], type
     by_id = {each.test_id: each for each in found}
     retested = {by_id[each.retest_of].tested_on for each in found if each.retest_of in by_id}
     concluded = judge(control, found)
+
+    def is_since(repair: date, one: Round) -> bool:
+        failed = by_id.get(one.retest_of or "")
+        if failed is not None and failed.tested_on <= repair:
+            return one.tested_on > repair or failed.tested_on == one.tested_on
+        return one.tested_on > repair and one.days[1] > repair
+
     for repair in sorted({*repaired, *retested}):
-        since = [one for one in found if one.tested_on > repair and (one.retest_of or one.days[1] > repair)]
+        since = [one for one in found if is_since(repair, one)]
         again = judge(control, since) if since else None
         if again and _RANKS[again.name] > max(1, _RANKS[concluded.name] if concluded else 1):
             concluded = replace(again, reason=f"{again.reason}, since its repair")
     return concluded
 
 
-def over_period(control: Tested, rounds: Iterable[Round], report: Days, as_of: date) -> Conclusion | None:
+def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: date) -> Conclusion | None:
     """Did it operate throughout the report's period? ``rounds`` are those over any of its days, tested by ``as_of``.
 
     Rounds add up, but a stretch of days that was not effective by itself isn't made good by another.
@@ -201,9 +206,10 @@ def uncovered(days: Days, covered: Iterable[Days]) -> tuple[int, int]:
     (3, 1)
     """
     reached, missing = days[0] - timedelta(days=1), 0
-    for first, last in sorted(covered):
-        missing += max(0, (min(first, days[1] + timedelta(days=1)) - reached).days - 1)
-        reached = max(reached, min(last, days[1])) if last >= first else reached
+    clipped = sorted((max(first, days[0]), min(last, days[1])) for first, last in covered)
+    for first, last in (each for each in clipped if each[0] <= each[1]):
+        missing += max(0, (first - reached).days - 1)
+        reached = max(reached, last)
     at_end = max(0, (days[1] - reached).days)
     return missing + at_end, at_end
 
@@ -211,18 +217,19 @@ def uncovered(days: Days, covered: Iterable[Days]) -> tuple[int, int]:
 # --- parts ---
 
 _limit = cache(upper_limit)
+_is_tolerable = cache(limit_is_at_most)
 
 
 def _percent(rate: Decimal | float) -> str:
     return f"{float(rate) * 100:.3g} %"
 
 
-def _operating(control: Tested, rounds: Sequence[Round]) -> Conclusion | None:
+def _operating(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
     counting = _counting(each for each in rounds if each.kind == "operation")
     return control.best(counting, lambda one: (_RANKS[one.name], 0))
 
 
-def _in_use(control: Tested, rounds: Sequence[Round]) -> Conclusion | None:
+def _in_use(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
     """A walkthrough shows that a control is in use; the latest day's counts, unless tests of its operation failed."""
     against = control.operation(_counting(each for each in rounds if each.kind == "operation"))
     if against and against.name == "not_effective":

@@ -96,7 +96,13 @@ def take_over(file: Path, into: Path, apply_: bool, mapping: Path | None, delete
     With --map, FILE may be any .xlsx or .csv whose rows are risks, ratings, controls and the like.
     """
     from riskcalc.excel import importing
+    from riskcalc.register.editing import interrupted, unfinished
 
+    if left := unfinished(into):
+        click.echo(f"An import into {into} was interrupted: {', '.join(left)}.")
+        if not click.confirm("Finish it now?"):
+            raise UsageError(interrupted(into))
+        importing.finish(into, left)
     made = importing.plan(file, into, mapping, delete_missing)
     for line in importing.told(made):
         click.echo(line)

@@ -81,6 +81,7 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     """
     from riskcalc.assessment.consistency import findings, matrix_findings
     from riskcalc.assessment.context import Context
+    from riskcalc.register.editing import interrupted, unfinished
     from riskcalc.register.register import load
     from riskcalc.workshop.decision_log import findings as decision_findings
 
@@ -94,6 +95,8 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
         else:
             click.echo(str(error))
         sys.exit(BAD_INPUT)
+    if unfinished(register.source):
+        click.echo(interrupted(register.source), err=True)
     seen = findings(Context.of(register, period)) if register.periods or period else matrix_findings(register)
     found = [*decision_findings(register), *seen]
     if as_json:

@@ -53,7 +53,7 @@ def write_register(
     sheet = sheets.sheet(METHODOLOGY, [120])
     for line in methodology_text.removesuffix("\n").split("\n"):
         sheets.row(sheet, [line], Look(number_format="@"))
-    for name in TABLES:
+    for name in TABLES if tables is None else [name for name, table in tables.items() if table.columns]:
         _table(sheets, name, methodology, choices, tables)
     _lists(sheets, list(choices.values()))
 
@@ -73,7 +73,7 @@ def _table(
     tables: Mapping[str, Table] | None,
 ) -> None:
     model, table = TABLES[name], tables[name] if tables else None
-    columns = (table and table.columns) or list(model.model_fields)
+    columns = table.columns if table else list(model.model_fields)
     sheet = sheets.sheet(name, [_width(column) for column in columns], "B2")
     told = notes(model, methodology)
     _validate(sheet, name, columns, choices, tables or {})

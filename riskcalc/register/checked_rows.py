@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import codecs
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from riskcalc.errors import Problem
+from riskcalc.errors import Problem, RegisterError
+from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.tables import TABLES, Row
 
@@ -62,6 +62,12 @@ class Table:
         """Keep a problem of this table."""
         self.problems.append(self.problem(line, column, value, allowed))
 
+    def tell_missing(self, place: str) -> None:
+        """Nothing to read, which only an optional table may be: it is whole, without rows."""
+        self.whole = TABLES[self.name].optional
+        if not self.whole:
+            self.tell(0, "", "", f"the {place} is missing")
+
     @property
     def keys(self) -> set[str]:
         """What other tables may point at: the first key column of every line."""
@@ -69,30 +75,17 @@ class Table:
         return {cells[column] for cells in self.cells.values()} - {""}
 
 
-_SAVE_AS = "in a spreadsheet, save as CSV in UTF-8 with commas"
-
-
 def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
     """Read and check ``folder/name.csv``."""
     table = Table(name)
     try:
-        text = (folder / table.file).read_bytes().decode("utf-8-sig")
+        content = read(folder / table.file, inside=folder)
     except FileNotFoundError:
-        if TABLES[name].optional:
-            table.whole = True
-            return table
-        table.tell(0, "", "", "the file is missing")
+        table.tell_missing("file")
     except OSError as error:
         table.tell(0, "", "", f"can't be read: {error.strerror}")
-    except UnicodeDecodeError as error:
-        line = len(error.object[: error.start + 1].splitlines())
-        table.tell(line, "", f"byte 0x{error.object[error.start]:02x}", f"is not UTF-8; {_SAVE_AS}")
     else:
-        if "\0" in text:
-            line = text[: text.index("\0")].count("\n") + 1
-            table.tell(line, "", "", "holds a NUL character; save the file as CSV again")
-            return table
-        lines = _lines(table, text)
+        lines = _lines(table, content)
         header = next(lines, None)
         if header is not None:
             check_lines(table, header[1], lines, methodology)
@@ -170,36 +163,29 @@ def _repeated_keys(table: Table) -> Iterator[Problem]:
             yield table.problem(line, " + ".join(columns), " + ".join(key), allowed)
 
 
-_CSV_ERRORS = {
-    "unexpected end of data": "a quote that is opened in this row is never closed",
-    "',' expected after '\"'": "a quoted cell goes on after its closing quote; inside a cell, quotes are doubled",
-    "field larger than field limit": "a cell is longer than 131,072 characters, or a quote before it is never closed",
-}
-
-
-def _lines(table: Table, text: str) -> Iterator[tuple[int, list[str]]]:
-    """The records with the line that each starts at; wholly blank rows carry nothing and are passed over."""
-    first = text.partition("\n")[0].rstrip("\r")
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if first.count(separator) > first.count(","):
-            allowed = f"the columns are separated by {name}; allowed: commas ({_SAVE_AS})"
-            table.tell(1, "", first, allowed)
+def _lines(table: Table, content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The records of a file; one that can't be read, and so where the next begins, ends them with a problem."""
+    first = content.partition(b"\n")[0].rstrip(b"\r").removeprefix(codecs.BOM_UTF8)
+    for separator, name in ((b";", "semicolons"), (b"\t", "tabs")):
+        if first.count(separator) > first.count(b","):
+            allowed = f"the columns are separated by {name}; allowed: commas ({SAVE_AS})"
+            table.tell(1, "", first.decode("utf-8", "replace"), allowed)
             return
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    start = 1
     try:
-        for cells in reader:
-            if any(cells):
-                yield start, cells
-            start = reader.line_num + 1
-    except csv.Error as error:
+        yield from csv_rows(content, table.file)
+    except RegisterError as error:
         table.whole = False
-        allowed = _CSV_ERRORS.get(str(error).partition(" (")[0], f"can't be read as CSV: {error}")
-        table.tell(start, "", "", allowed)
+        table.problems.extend(error.problems)
+
+
+_WIDEST = 256  # columns that are looked at one by one
 
 
 def _wrong_columns(header: list[str], model: type[Row]) -> Iterator[tuple[str, str]]:
     """Columns with what is wrong about them."""
+    if len(header) > _WIDEST:
+        yield "", f"{len(header):,} columns; allowed: {', '.join(model.model_fields)}"
+        return
     for column in sorted({column for column in header if header.count(column) > 1}):
         yield column, "the column stands there twice"
     for column in dict.fromkeys(header):

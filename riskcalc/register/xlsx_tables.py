@@ -132,9 +132,7 @@ def read_sheet(book: Workbook, name: str, file: str, methodology: Methodology) -
     """A table out of its sheet, checked; what is wrong is kept in it."""
     table = Table(name, file, name)
     if name not in book.sheets:
-        table.whole = TABLES[name].optional
-        if not table.whole:
-            table.tell(0, "", "", "the sheet is missing")
+        table.tell_missing("sheet")
         return table
     grid = book.grid(name)
     for row, allowed in unseen(grid):

@@ -85,7 +85,7 @@ def test_the_template_offers_what_the_methodology_sets(tmp_path: Path) -> None:
 
     assert offered(likelihood) == ["1", "2", "3", "4", "5"]
     assert offered(rules["business_units", "H2"]) == ["Low", "Medium", "High", "Critical"]
-    assert offered(rules["controls", "H2"])[:2] == ["annual", "quarterly"]
+    assert offered(rules["controls", "H2"])[:2] == ["annual", "half_yearly"]
     assert rules["risks", "C2"].formula1 == "control_objectives!$A$2:$A$5000"
     definitions = [cell.value for row in book["lists"] for cell in row]
     assert "Possible: Has happened here; expect it about once in four years." in definitions
