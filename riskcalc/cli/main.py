@@ -175,7 +175,7 @@ def _draw(
     else:
         click.echo(text, nl=False)
     seed = f"seed {population.sha256[:12]} (the file's SHA-256)"
-    click.echo(f"{planned.control_id}: {len(drawn)} of {number} items drawn, {seed}.", err=True)
+    click.echo(f"{planned.control_id}: {len(drawn)} of {counted(number, 'item')} drawn, {seed}.", err=True)
     click.echo(sample_plans.buys(len(drawn), number, sampling), err=True)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.decisions import decisions
+from riskcalc.assessment.evidence import assess
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import outlooks
 from riskcalc.assessment.scoring import CONTROLLED, ranked
+from riskcalc.errors import counted
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, Result, level_cell
 from riskcalc.pages.loss import BEYOND, per_client
@@ -37,12 +39,7 @@ def figures(unit: Assessment) -> Display:
     return display.facts(
         "Key figures",
         [
-            *([(BEYOND, *_beyond_materiality(unit)), *per_client(unit)] if unit.audience.money else []),
-            (
-                "Materiality",
-                f"{unit.unit['materiality']:,} {unit.unit['currency']}",
-                f"performance materiality {unit.unit['performance_materiality']:,}; {unit.unit['materiality_basis']}",
-            ),
+            *(_against_materiality(unit) if unit.audience.money else []),
             (
                 "Controls that earn all they claim",
                 f"{int((earning & (unit.controls['earned'] >= unit.controls['claimed'])).sum())} of {len(earning)}",
@@ -216,6 +213,9 @@ def _opinion(unit: Assessment) -> dict[str, str]:
     report_type = str(unit.unit["report_type"])
     outcomes = {one.objective_id: one.outcome for one in outlooks(unit.context, report_type)}
     told = wording.tally(outcomes, wording.OUTCOMES, "control objective")
+    own = unit.register.controls.loc[unit.register.controls["unit_id"] == unit.unit["unit_id"], "control_id"]
+    deviated = int((assess(unit.context, report_type).loc[own, "deviations"] > 0).sum())
+    told += f"; {counted(deviated, 'control')} deviated, to be reported" if deviated else ""
     return wording.second(wording.opinion_title(report_type), wording.report(unit.context, unit.unit).opinion, told)
 
 
@@ -225,6 +225,13 @@ def _type1_note(unit: Any) -> list[str]:
     return [
         "Type 1: earned here means documented, well designed and walked through; operation over time is not tested."
     ]
+
+
+def _against_materiality(unit: Assessment) -> list[tuple[str, str, str]]:
+    about = unit.unit
+    basis = f"performance materiality {about['performance_materiality']:,}; {about['materiality_basis']}"
+    materiality = ("Materiality, of one client", f"{about['materiality']:,} {about['currency']}", basis)
+    return [(BEYOND, *_beyond_materiality(unit)), *per_client(unit), materiality]
 
 
 def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
