@@ -21,7 +21,8 @@ from riskcalc.register.checked_rows import Table
 from riskcalc.register.columns import Money
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.register import find_register, load, read_tables
-from riskcalc.register.tables import TABLES, Row
+from riskcalc.register.row import Row
+from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import open_workbook
 from riskcalc.register.xlsx_tables import METHODOLOGY, methodology_text
 

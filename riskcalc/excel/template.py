@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from riskcalc.excel.writer import HEADER, PLAIN, ROWS, TEXT, TITLE, Look, Sheet, Sheets, escape
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.tables import TABLES, Ref, Row, kind_of
+from riskcalc.register.row import Ref, Row, kind_of
+from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import letters
 from riskcalc.register.xlsx_tables import METHODOLOGY
 
