@@ -36,23 +36,23 @@ def test_columns_are_those_others_rely_on(small: Path) -> None:
     assert frame["risk_id"].tolist() == ["A-R1", "A-R2", "B-R1"]
 
 
-def test_a_risk_worked_by_hand(small: Path) -> None:
+@pytest.mark.parametrize(
+    ("weight", "earned", "level"), [("0.5", [2.2, 2.8, 6.16], "Medium"), ("0.0", [3.0, 4.0, 12.0], "High")]
+)
+def test_a_risk_worked_by_hand(small: Path, weight: str, earned: list[float], level: str) -> None:
     """A-R1 is rated 5 x 4; A-C1 covers 0.5 of the likelihood, A-C2 0.8 of both, and A-C2 relies on A-G1.
 
     Claimed: likelihood 1 + 4 x 0.5 x 0.2 = 1.4; impact 1 + 3 x 0.2 = 1.6; score 2.24; 1 x 2 is Low.
-    Earned: A-G1 had 1 deviation in 25, insufficient, 0; so A-C2 counts for nothing:
-    likelihood 1 + 4 x 0.5 = 3; impact 4; score 12; 3 x 4 is High. At a weight of 0.5 it would count 0.8 x 0.5 = 0.4:
+    Earned: A-G1 had 1 deviation in 25, insufficient. At 0.5, A-C2 counts 0.8 x 0.5 = 0.4:
     likelihood 1 + 4 x 0.5 x 0.6 = 2.2; impact 1 + 3 x 0.6 = 2.8; score 6.16; 2 x 3 is Medium.
+    At 0, the default, A-C2 counts for nothing: 1 + 4 x 0.5 = 3; 4; 12; 3 x 4 is High, and outside an appetite of Medium.
     """
+    replace_in(small / "methodology.toml", "insufficient_evidence = 0.0", f"insufficient_evidence = {weight}")
     risk = scored(small).loc["A-R1"]
     assert (risk["inherent_score"], risk["inherent_level"]) == (20, "Critical")
     assert risk[["claimed_likelihood", "claimed_impact", "claimed_score"]].tolist() == pytest.approx([1.4, 1.6, 2.24])
-    assert risk[["earned_likelihood", "earned_impact", "earned_score"]].tolist() == pytest.approx([3, 4, 12])
-    assert (risk["claimed_level"], risk["earned_level"], risk["breach"]) == ("Low", "High", True)
-    replace_in(small / "methodology.toml", "insufficient_evidence = 0.0", "insufficient_evidence = 0.5")
-    risk = scored(small).loc["A-R1"]
-    assert risk[["earned_likelihood", "earned_impact", "earned_score"]].tolist() == pytest.approx([2.2, 2.8, 6.16])
-    assert (risk["earned_level"], risk["breach"]) == ("Medium", False)
+    assert risk[["earned_likelihood", "earned_impact", "earned_score"]].tolist() == pytest.approx(earned)
+    assert (risk["claimed_level"], risk["earned_level"], risk["breach"]) == ("Low", level, level == "High")
 
 
 def test_an_unrated_risk_stays_unrated_everywhere(small: Path) -> None:
