@@ -24,7 +24,7 @@ from riskcalc.workshop.store import Store, Vote, beside
 ROOT = Path(__file__).parent.parent
 VOTER = """
 import sys
-from riskcalc.workshop import open_workshop
+from riskcalc.workshop.session import open_workshop
 from riskcalc.workshop.store import Vote
 workshop, number = open_workshop("payroll", data_dir=sys.argv[1]), int(sys.argv[2]) * 10_000
 while True:
@@ -97,6 +97,7 @@ def kills(data: Path, times: int = 100) -> tuple[int, int, int]:
             confirmed += [line.strip() for line in one.stdout if line.endswith("\n")]
     workshop = open_workshop("payroll", data_dir=str(data))
     assert workshop is not None
+    workshop.on_file.complete()
     known = {f"vote {name[1:]}" for name in workshop.store.voted(workshop.workshop_id, "PAY-R01", 1)}
     known |= {each.reason.replace("reason", "lock") for each in decision_log.read(data)}
     broken = len(decision_log.broken(data)) + len(decision_log.findings(riskcalc.load(data)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
@@ -17,11 +18,13 @@ from scipy.special import betaincinv
 
 from riskcalc import loss
 from riskcalc.assessment import evidence
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.scoring import AXES, score_lines
+from riskcalc.assessment.testing import Conclusion
 from riskcalc.errors import UsageError
 from riskcalc.loss.compound import POINTS
-from riskcalc.loss.distributions import Constant, Floats, Lognormal, Pert, Severity
+from riskcalc.loss.distributions import Constant, Floats, Lognormal, LossDistribution, Pert
 from riskcalc.register.register import Register
 
 TAIL = 0.95
@@ -38,13 +41,12 @@ class Model:
     the risks without a rating or amounts. ``links`` has a row per control on a risk, with its effect in each view.
     """
 
-    register: Register
-    period: str
+    context: Context
     currency: str
     risks: pd.DataFrame
     unquantified: tuple[str, ...]
     links: pd.DataFrame
-    conclusions: Mapping[str, evidence.Conclusion]
+    conclusions: Mapping[str, Conclusion]
 
     @cached_property
     def acting(self) -> dict[str, tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]]:
@@ -69,41 +71,54 @@ class Model:
         return list(self.links["control_id"]), self.links["coverage"].to_numpy(float)
 
 
-def model(register: Register, period: str | None = None, currency: str | None = None) -> Model:
+def model(context: Context, currency: str | None = None) -> Model:
     """Everything that the yearly loss of a register's units needs; ``currency`` is that of its only unit by default.
 
     Raises:
-        UsageError: no such period; units of several currencies and none asked for; a currency without a rate in
+        UsageError: units of several currencies and none asked for; a currency without a rate in
             ``exchange_rates``.
 
     >>> from riskcalc.register.register import load
-    >>> model(load("data").only("payments")).currency
+    >>> model(Context.of(load("data")).only("payments")).currency
     'GBP'
     """
-    name = register.period(period).name
-    rated = register.ratings[(register.ratings["period"] == name) & register.ratings["likelihood"].notna()]
-    found = exposures(register, name)
+    rated = context.ratings[context.ratings["likelihood"].notna()]
+    found = exposures(context)
     usable = found[["frequency", "high"]].notna().all(axis=1) & found.index.isin(rated["risk_id"])
-    chosen, rates = _currency(register, currency)
+    chosen, rates = _currency(context.register, currency)
     factors = found["unit_id"].map(rates).astype(float)
     for column in ("low", "mode", "high"):
         found[column] = found[column] * factors
     risks = found[usable]
-    lines = score_lines(register, name)
+    lines = score_lines(context)
     links = lines[lines["risk_id"].isin(risks.index)].reset_index(drop=True)
-    conclusions = evidence.conclude_all(register, name)
-    return Model(register, name, chosen, risks, tuple(found.index[~usable]), links, conclusions)
+    conclusions = evidence.conclude_all(context)
+    return Model(context, chosen, risks, tuple(found.index[~usable]), links, conclusions)
 
 
 def year(quantified: Model, view: str = "earned", points: int = POINTS) -> loss.AnnualLoss:
     """The yearly loss in a view: inherent, claimed or earned.
 
     >>> from riskcalc.register.register import load
-    >>> quantified = model(load("data").only("payroll"))
+    >>> quantified = model(Context.of(load("data")).only("payroll"))
     >>> year(quantified, "claimed").mean <= year(quantified, "earned").mean <= year(quantified, "inherent").mean
     True
     """
     return _aggregate(quantified, _left(quantified, _effects(quantified, view)), points)
+
+
+def per_client(quantified: Model, clients: int, view: str = "earned") -> loss.AnnualLoss:
+    """The yearly misstatement of one of so many clients, if each event hits one of them and all are alike.
+
+    The materiality is that of one client's statements: this is the reading that compares like with like.
+
+    >>> from riskcalc.register.register import load
+    >>> quantified = model(Context.of(load("data")).only("payroll"))
+    >>> per_client(quantified, 200).exceed(1e6) < year(quantified).exceed(1e6)
+    True
+    """
+    left = _left(quantified, _effects(quantified, view))
+    return _aggregate(quantified, {**left, "likelihood": left["likelihood"] / clients}, POINTS)
 
 
 def contributions(quantified: Model, view: str = "earned", tail: float = TAIL, points: int = POINTS) -> pd.DataFrame:
@@ -137,12 +152,12 @@ def controls(quantified: Model, threshold: float) -> pd.DataFrame:
     The widest range of ``exceed`` first.
     """
     now = year(quantified, "earned", _FEWER)
-    standing = evidence.earned_weights(quantified.register, quantified.conclusions, {})
+    standing = evidence.earned_weights(quantified.context.register, quantified.conclusions, {})
     rows = {}
     for name in _acting(quantified):
         found = {"now": now}
         for what, assumed in (("failed", {name: 0.0}), ("repaired", {name: 1.0})):
-            weights = evidence.earned_weights(quantified.register, quantified.conclusions, assumed)
+            weights = evidence.earned_weights(quantified.context.register, quantified.conclusions, assumed)
             found[what] = now if weights == standing else _with_weights(quantified, weights)
         rows[name] = {
             f"{figure}_{what}": one.mean if figure == "mean" else one.exceed(threshold)
@@ -182,10 +197,10 @@ def band(quantified: Model, losses: Floats, seed: int, draws: int = 32) -> pd.Da
     from each of as many equally probable parts of every posterior (Latin hypercube; McKay, Beckman and Conover 1979),
     so that few of them suffice. Columns loss, low, median, high; the same seed draws the same.
     """
-    standing = evidence.earned_weights(quantified.register, quantified.conclusions, {})
-    designs = dict(zip(*(quantified.register.controls[name] for name in ("control_id", "design")), strict=True))
+    standing = evidence.earned_weights(quantified.context.register, quantified.conclusions, {})
+    designs = dict(zip(*(quantified.context.register.controls[name] for name in ("control_id", "design")), strict=True))
     tested = {
-        name: (float(quantified.register.methodology.weights.design[designs[name]]), found)
+        name: (float(quantified.context.register.methodology.weights.design[designs[name]]), found)
         for name, found in quantified.conclusions.items()
         if found.sample_size and standing[name] > 0
     }
@@ -198,7 +213,7 @@ def band(quantified: Model, losses: Floats, seed: int, draws: int = 32) -> pd.Da
     drawn = np.empty((draws, len(losses)))
     for number in range(draws):
         own = {name: float(weights[number]) for name, weights in weights_drawn.items()}
-        weights = evidence.earned_weights(quantified.register, quantified.conclusions, own)
+        weights = evidence.earned_weights(quantified.context.register, quantified.conclusions, own)
         drawn[number] = _with_weights(quantified, weights).exceeding(losses)
     low, median, high = np.quantile(drawn, [0.05, 0.5, 0.95], axis=0)
     return pd.DataFrame({"loss": losses, "low": low, "median": median, "high": high})
@@ -222,7 +237,7 @@ def _currency(register: Register, wanted: str | None) -> tuple[str, dict[str, fl
     chosen = wanted or (used[0] if used else register.methodology.currency)
     own = register.methodology.currency
     known = {own: 1.0, **{code: float(rate) for code, rate in rates.items()}}
-    missing = [code for code in {chosen, *used} - {chosen} | {chosen} if code not in known]
+    missing = [code for code in {chosen, *used} if code not in known]
     if missing and used != [chosen]:
         raise UsageError(
             f"methodology.toml has no exchange rate for {', '.join(sorted(missing))}, so nothing is added up."
@@ -249,7 +264,7 @@ def _left(quantified: Model, effects: Floats) -> dict[str, Floats]:
     return left
 
 
-def _with_weights(quantified: Model, weights: Mapping[str, float]) -> loss.AnnualLoss:
+def _with_weights(quantified: Model, weights: Mapping[str, Decimal]) -> loss.AnnualLoss:
     controls, coverage = quantified.covering
     effects = coverage * np.array([weights[name] for name in controls], float)
     return _aggregate(quantified, _left(quantified, effects), _FEWER)
@@ -275,7 +290,7 @@ def _severity(low: float, mode: float, high: float) -> Lognormal | Pert | Consta
 
 def _acting(quantified: Model) -> list[str]:
     """The controls on quantified risks, and what those rely on, through any chain, but for clients' own."""
-    all_controls = quantified.register.controls.set_index("control_id")
+    all_controls = quantified.context.register.controls.set_index("control_id")
     found: list[str] = []
     waiting = sorted(set(quantified.links["control_id"]))
     while waiting:
@@ -286,7 +301,7 @@ def _acting(quantified: Model) -> list[str]:
     return [name for name in found if all_controls["performed_by"][name] != "user_entity"]
 
 
-def _beyond(severities: Sequence[Severity], total: loss.AnnualLoss, at: float) -> Floats:
+def _beyond(severities: Sequence[LossDistribution], total: loss.AnnualLoss, at: float) -> Floats:
     """E[X; S + X > at] of each loss X: its slices, with the probability that the rest of the year, S, does the rest."""
     means = np.array([float(one.mean) for one in severities])
     if at <= 0:

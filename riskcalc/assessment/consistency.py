@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import date
 
-from riskcalc.assessment.checks import CHECKS, Severity, Subject
+from riskcalc.assessment import control_checks, report_checks, risk_checks
+from riskcalc.assessment.checks import CHECKS, Gravity
+from riskcalc.assessment.context import Context
 from riskcalc.register.methodology import FILE
 from riskcalc.register.register import Register
+
+# Importing a file of checks lists them.
+MODULES = (risk_checks, control_checks, report_checks)
 
 
 @dataclass(frozen=True)
 class Finding:
     """Something to look at: how much it matters, which unit and row it concerns, and what to do about it."""
 
-    severity: Severity
+    severity: Gravity
     check: str
     unit_id: str
     row: str
@@ -30,26 +33,21 @@ class Finding:
         return asdict(self)
 
 
-def findings(register: Register, period: str | None = None, as_of: date | None = None) -> list[Finding]:
+def findings(context: Context) -> list[Finding]:
     """All findings for a register that reads without a problem, the graver first.
 
-    ``period`` is the latest by default, ``as_of`` the period's last day; a register without ratings gets the findings
-    about its matrix only.
-
     >>> from riskcalc.register.register import load
-    >>> {finding.severity for finding in findings(load("data"))} <= {"error", "warning", "note"}
+    >>> {finding.severity for finding in findings(Context.of(load("data")))} <= {"error", "warning", "note"}
     True
     """
-    found = list(_matrix(register))
-    if register.periods:
-        chosen = register.period(period)
-        subject = Subject(register, chosen, as_of or chosen.last_day)
-        for name, (severity, advice, check) in CHECKS.items():
-            found.extend(Finding(severity, name, unit, row, message, advice) for unit, row, message in check(subject))
+    found = matrix_findings(context.register)
+    for name, (gravity, advice, check) in CHECKS.items():
+        found.extend(Finding(gravity, name, unit, row, message, advice) for unit, row, message in check(context))
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda finding: (order[finding.severity], finding.unit_id, finding.check, finding.row))
 
 
-def _matrix(register: Register) -> Iterator[Finding]:
-    for message in register.methodology.matrix.lint():
-        yield Finding("warning", "matrix", "", FILE, message, "Change the matrix, or record why it is meant so.")
+def matrix_findings(register: Register) -> list[Finding]:
+    """The findings about the matrix: all there are for a register in which nothing has been rated yet."""
+    advice = "Change the matrix, or record why it is meant so."
+    return [Finding("warning", "matrix", "", FILE, told, advice) for told in register.methodology.matrix.lint()]

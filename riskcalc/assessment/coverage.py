@@ -14,26 +14,24 @@ from typing import Any, get_args
 import pandas as pd
 
 from riskcalc.assessment import evidence
-from riskcalc.assessment.readiness import unguarded_risks
-from riskcalc.register.columns import Component
-from riskcalc.register.periods import Period
-from riskcalc.register.register import Register
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.opinion import unguarded_risks
+from riskcalc.register.columns import Component, ReportPart
 
 LONGEST_BRIDGE = 92  # days; practice accepts a bridge letter for about three months, and seldom for more
 
 
-def assertions(register: Register, period: Period, report_type: str) -> pd.DataFrame:
+def assertions(context: Context, report_type: str) -> pd.DataFrame:
     """A row per objective and assertion that a risk names: the risks, and those that no key control holds.
 
     Columns: objective_id, assertion, risks, unguarded; the last two are tuples of risk ids.
 
     >>> from riskcalc.register.register import load
-    >>> register = load("data").only("funds")
-    >>> assertions(register, register.period(), "type2")["unguarded"].map(len).sum()
+    >>> assertions(Context.of(load("data")).only("funds"), "type2")["unguarded"].map(len).sum()
     np.int64(0)
     """
-    unguarded = unguarded_risks(register, period, report_type)
-    named = register.risks[["objective_id", "risk_id", "assertions"]].explode("assertions")
+    unguarded = unguarded_risks(context, report_type)
+    named = context.register.risks[["objective_id", "risk_id", "assertions"]].explode("assertions")
     groups = named.groupby(["objective_id", "assertions"], sort=False)["risk_id"]
     rows = [
         (objective, assertion, tuple(risks), tuple(risk for risk in risks if risk in unguarded))
@@ -42,10 +40,13 @@ def assertions(register: Register, period: Period, report_type: str) -> pd.DataF
     return pd.DataFrame(rows, columns=["objective_id", "assertion", "risks", "unguarded"])
 
 
-def components(register: Register, period: Period) -> pd.DataFrame:
-    """A row per component of internal control (COSO 2013): own controls, and those that have earned something."""
-    weights = evidence.assess(register, period.name)["earned"]
-    own = register.controls[register.controls["performed_by"] != "user_entity"]
+def components(context: Context, report_type: str | None = None) -> pd.DataFrame:
+    """A row per component of internal control (COSO 2013): own controls, and those that have earned something.
+
+    Now; with ``report_type`` over the report's period.
+    """
+    weights = evidence.assess(context, report_type)["earned"]
+    own = context.register.controls[context.register.controls["performed_by"] != "user_entity"]
     earning = own[own["control_id"].map(weights) > 0]
     names = list(get_args(Component))
     return pd.DataFrame(
@@ -56,10 +57,10 @@ def components(register: Register, period: Period) -> pd.DataFrame:
     )
 
 
-def frameworks(register: Register, period: Period) -> pd.DataFrame:
+def frameworks(context: Context) -> pd.DataFrame:
     """A row per framework and reference: the controls that serve it, and those that earn in full this period."""
-    weights = evidence.assess(register, period.name)["earned"]
-    groups = register.mappings.groupby(["framework", "reference"])["control_id"]
+    weights = evidence.assess(context)["earned"]
+    groups = context.register.mappings.groupby(["framework", "reference"])["control_id"]
     rows = [
         (framework, reference, tuple(controls), tuple(control for control in controls if weights[control] == 1))
         for (framework, reference), controls in groups
@@ -67,24 +68,90 @@ def frameworks(register: Register, period: Period) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["framework", "reference", "controls", "earning"])
 
 
-def training(register: Register, unit_id: str, as_of: date) -> pd.DataFrame:
+def training(context: Context, unit_id: str) -> pd.DataFrame:
     """A row per owner of own key controls of the unit: controls, what was completed, and what is missing.
 
     ``state`` is completed, due, overdue or none (nothing planned); ``due_on`` and ``completed_on`` may be missing.
     """
-    controls = register.controls
+    controls, known = context.register.controls, context.register.training
+    day = pd.Timestamp(context.as_of)
     mine = controls[(controls["unit_id"] == unit_id) & controls["key"] & (controls["performed_by"] == "own")]
     rows = []
     for owner, owned in mine.groupby("owner", sort=False)["control_id"]:
-        planned = register.training[register.training["person"] == owner]
-        waiting = planned[planned["completed_on"].isna() | (planned["completed_on"] > pd.Timestamp(as_of))]
+        planned = known[known["person"] == owner]
+        waiting = planned[planned["completed_on"].isna() | (planned["completed_on"] > day)]
         last = planned["completed_on"].max() if len(planned) else pd.NaT
         due = waiting["due_on"].min() if len(waiting) else pd.NaT
         state = "none" if planned.empty else "completed" if waiting.empty else "due"
-        if state == "due" and due < pd.Timestamp(as_of):
+        if state == "due" and due < day:
             state = "overdue"
         rows.append((owner, tuple(owned), state, due, last if state == "completed" else pd.NaT))
     return pd.DataFrame(rows, columns=["owner", "controls", "state", "due_on", "completed_on"])
+
+
+SETTLED = ("done", "not_applicable")
+NOT_ON_RECORD = "not on record"
+# Where a SOC 1 report has each of its parts: I the auditor's report, II management's assertion, III the description,
+# IV control objectives, controls and tests, V other information.
+CHAPTERS = {
+    "management_assertion": "II",
+    "assertion_basis": "II",
+    "system_description": "III",
+    "changes_in_period": "III",
+    "complementary_subservice_controls": "III",
+    "subservice_cuecs": "III",
+    "subsequent_events": "II",
+    "representation_letter": "I",
+}
+
+
+@dataclass(frozen=True)
+class ReportItem:
+    """A part of a unit's report beside its controls, and how it stands; ``chapter`` is I to V.
+
+    ``status`` is open, in_progress, done, not_applicable, or not on record, where ``report_items`` has no row for it.
+    """
+
+    item_id: str
+    item: str
+    chapter: str
+    status: str
+    owner: str = ""
+    due_on: date | None = None
+    reference: str = ""
+    late: bool = False
+
+    @property
+    def name(self) -> str:
+        """The part in words."""
+        return self.item.replace("_", " ").replace("cuecs", "CUECs")
+
+
+def report_items(context: Context, unit_id: str) -> tuple[ReportItem, ...]:
+    """The parts of a unit's report, in the order of the report's chapters; those without a row included.
+
+    >>> from riskcalc.register.register import load
+    >>> len(report_items(Context.of(load("data")), "payroll")) >= len(CHAPTERS)
+    True
+    """
+    found = [
+        ReportItem(
+            row["item_id"],
+            row["item"],
+            CHAPTERS[row["item"]],
+            row["status"],
+            row["owner"],
+            _day(row["due_on"]),
+            "" if pd.isna(row["reference"]) else row["reference"],
+            row["status"] not in SETTLED and not pd.isna(row["due_on"]) and row["due_on"].date() < context.as_of,
+        )
+        for row in context.register.report_items.to_dict("records")
+        if row["unit_id"] == unit_id
+    ]
+    told = {one.item for one in found}
+    unknown = (item for item in get_args(ReportPart) if item not in told)
+    found += [ReportItem(item, item, CHAPTERS[item], NOT_ON_RECORD) for item in unknown]
+    return tuple(sorted(found, key=lambda one: (one.chapter, list(CHAPTERS).index(one.item))))
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.readiness import gaps
-from riskcalc.assessment.scoring import ranked, score, score_lines
-from riskcalc.register.register import Register
+from riskcalc.assessment.scoring import ranked, score_lines, scores
 
 
 @dataclass(frozen=True)
@@ -30,32 +30,32 @@ class Decision:
     level: str | None = None
 
 
-def on_risks(register: Register, period: str, as_of: date) -> list[Decision]:
+def on_risks(context: Context) -> list[Decision]:
     """The risks to decide on: those outside appetite, worst first, then the unrated ones.
 
     A risk outside appetite is due with the first open deficiency of the controls acting on it; an accepted one when
     its acceptance ends.
 
     >>> from riskcalc.register.register import load
-    >>> found = on_risks(load("data").only("payroll"), "2026-H1", date(2026, 6, 30))
+    >>> found = on_risks(Context.of(load("data"), "2026-H1").only("payroll"))
     >>> [(each.row, str(each.due_on), each.late) for each in found]
     [('PAY-R03', '2026-05-31', True), ('PAY-R11', '2026-10-31', False)]
     """
-    scores = score(register, period)
-    risks = register.risks.set_index("risk_id").to_dict("index")
-    return [*_outside(scores, risks, _dues(register, period, as_of), as_of), *_unrated(scores, risks)]
+    found = scores(context)
+    risks = context.register.risks.set_index("risk_id").to_dict("index")
+    return [*_outside(found, risks, _dues(context), context.as_of), *_unrated(found, risks)]
 
 
-def decisions(register: Register, period: str, as_of: date) -> list[Decision]:
+def decisions(context: Context) -> list[Decision]:
     """What has to be decided in a unit: on its risks, then whatever else an objective's outlook depends on."""
-    found = on_risks(register, period, as_of)
-    acting = score_lines(register, period).groupby("risk_id")["control_id"].agg(set).to_dict()
+    found = on_risks(context)
+    acting = score_lines(context).groupby("risk_id")["control_id"].agg(set).to_dict()
     told = {name for each in found for name in (each.row, *acting.get(each.row, ()))}
-    for gap in gaps(register, register.period(period), as_of):
+    for gap in gaps(context):
         if gap.blocks and gap.row not in told:
             told.add(gap.row)
             hangs = f"; {' and '.join(gap.objectives)} depend{'s' * (len(gap.objectives) == 1)} on it"
-            what, late = gap.what + hangs * bool(gap.objectives), gap.due_on is not None and gap.due_on < as_of
+            what, late = gap.what + hangs * bool(gap.objectives), gap.due_on is not None and gap.due_on < context.as_of
             found.append(Decision(gap.unit_id, gap.row, what, gap.owner, gap.due_on, late))
     return found
 
@@ -63,12 +63,10 @@ def decisions(register: Register, period: str, as_of: date) -> list[Decision]:
 # --- parts ---
 
 
-def _dues(register: Register, period: str, as_of: date) -> dict[str, date]:
+def _dues(context: Context) -> dict[str, date]:
     """For each risk the first due date among the open deficiencies of the controls that act on it."""
-    known, day = register.deficiencies, pd.Timestamp(as_of)
-    unclosed = known["closed_on"].isna() | (known["closed_on"] > day)
-    open_then = known.loc[unclosed & (known["identified_on"] <= day), ["control_id", "due_on"]]
-    acting = score_lines(register, period)[["risk_id", "control_id"]].merge(open_then, on="control_id")
+    open_then = context.open_deficiencies[["control_id", "due_on"]]
+    acting = score_lines(context)[["risk_id", "control_id"]].merge(open_then, on="control_id")
     return {str(risk): due.date() for risk, due in acting.groupby("risk_id")["due_on"].min().items()}
 
 

@@ -7,19 +7,20 @@ does an indicator of a material weakness apply, and what do the deficiencies of 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from riskcalc.assessment import evidence
-from riskcalc.assessment.exposure import exposures
-from riskcalc.assessment.scoring import AXES, score_lines
+from riskcalc.assessment.context import Context, once
+from riskcalc.assessment.exposure import largest_losses
+from riskcalc.assessment.scoring import AXES
 from riskcalc.register.audiences import in_money
-from riskcalc.register.register import Register
 
 SEVERITIES = ("deficiency", "significant deficiency", "material weakness")
 NOT_ASSESSED = "not assessed"
@@ -31,7 +32,8 @@ class Candidate:
     """A candidate severity: of one deficiency, or of those of an objective or account together.
 
     ``about`` is deficiency, objective or account, and ``name`` its id; ``magnitude`` the misstatement that one event
-    could cause, in the unit's currency; ``compensating`` the other controls that were tested and count.
+    could cause, in the unit's currency; ``compensating`` the other controls that were tested and count. ``closed_on``
+    is None while it is open: a closed one of the report's period is judged as it was.
     """
 
     unit_id: str
@@ -44,6 +46,7 @@ class Candidate:
     risks: tuple[str, ...]
     compensating: tuple[str, ...]
     reasons: tuple[str, ...]
+    closed_on: date | None = None
 
 
 def classify(possible: bool, material: bool, merits_attention: bool, indicator: bool = False) -> str:
@@ -60,55 +63,103 @@ def classify(possible: bool, material: bool, merits_attention: bool, indicator: 
     return "significant deficiency" if merits_attention else "deficiency"
 
 
-def candidates(register: Register, period: str, as_of: date) -> list[Candidate]:
-    """A candidate for every deficiency open on the day, and for every failed control without one; gravest first.
+def candidates(context: Context) -> list[Candidate]:
+    """A candidate for every deficiency that counts, in each unit whose risks it touches; gravest first.
 
-    Raises:
-        UsageError: no risk is rated in ``period``.
+    Those open on the day, those closed in a Type 2 report's period, and failed controls that have none on record.
 
     >>> from riskcalc.register.register import load
-    >>> found = candidates(load("data").only("claims"), "2026-H1", date(2026, 6, 30))
+    >>> found = candidates(Context.of(load("data"), "2026-H1").only("claims"))
     >>> found[0].severity in SEVERITIES
     True
     """
-    case = _Case(register, period)
-    found = [_single(case, subject) for subject in _subjects(case, as_of)]
-    return sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.name))
+    return list(_candidates(context))
 
 
-def aggregated(register: Register, period: str, as_of: date) -> list[Candidate]:
-    """What several deficient controls make together, for each objective and account they share (AS 2201.65)."""
-    case = _Case(register, period)
-    touched = {subject["control_id"]: case.touched({subject["control_id"]}) for subject in _subjects(case, as_of)}
+@once
+def _candidates(context: Context) -> tuple[Candidate, ...]:
+    case = _Case(context)
+    found = [one for deficiency in _deficient(case) for one in _singles(case, deficiency)]
+    return tuple(sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.name)))
+
+
+def aggregated(context: Context) -> list[Candidate]:
+    """What several deficient controls make together, for each objective and account they share (AS 2201.65).
+
+    Only what is open on the day is taken together. An indicator of one, or that one merits attention, is the group's.
+    """
+    case = _Case(context)
+    still = [one for one in _deficient(case) if pd.isna(one.get("closed_on"))]
     found = []
     for about, column in (("objective", "objective_id"), ("account", "account")):
-        for (unit, name), risks in register.risks.groupby(["unit_id", column]):
+        for (unit, name), risks in context.register.risks.groupby(["unit_id", column]):
             within = set(risks["risk_id"])
-            controls = {control for control, its_risks in touched.items() if its_risks & within}
+            members = [one for one in still if case.touched({one["control_id"]}) & within]
+            controls = {one["control_id"] for one in members}
             if len(controls) > 1:
                 left = case.left(controls, case.touched(controls) & within)
-                possible = left[left["possible"]] if left["possible"].any() else left
-                found.append(_candidate(case, (str(unit), about, str(name)), controls, possible))
+                possible = [one for one in left if one.possible] or left
+                attention = any(one.get("merits_attention") is True for one in members) or None
+                indicator = next((one["indicator"] for one in members if not pd.isna(one.get("indicator"))), None)
+                found.append(_candidate(case, (str(unit), about, str(name)), controls, possible, attention, indicator))
     return sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.about != "objective", one.name))
 
 
 # --- parts ---
 
 
-class _Case:
-    """A register in a period with what every judgement needs of it, read once."""
+@dataclass(frozen=True)
+class _Left:
+    """What is left of a rated risk while some controls fail; ``magnitude`` is exact, None where no amount is known."""
 
-    def __init__(self, register: Register, period: str) -> None:
-        self.register, self.period = register, period
-        weights = evidence.assess(register, period).drop(columns="control_id")
+    risk: str
+    unit_id: str
+    likelihood: float
+    possible: bool
+    magnitude: Fraction | None
+    compensating: tuple[str, ...]
+
+
+class _Case:
+    """What every judgement in a context needs, read once."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, register = context, context.register
+        weights = evidence.assess(context).drop(columns="control_id")
         self.controls = register.controls.join(weights, on="control_id").set_index("control_id", drop=False)
-        rated = register.ratings[(register.ratings["period"] == period) & register.ratings["likelihood"].notna()]
-        ratings = rated.set_index("risk_id")[list(AXES)].astype(float)
-        self.risks = ratings.join(exposures(register, period), how="inner")
+        self.conclusions = evidence.conclude_all(context)
+        rated = context.ratings[context.ratings["likelihood"].notna()]
+        self.ratings = rated.set_index("risk_id")[list(AXES)].to_dict("index")
+        self.losses = largest_losses(context)
+        self.unit_of = dict(zip(register.risks["risk_id"], register.risks["unit_id"], strict=True))
         self.units = register.business_units.set_index("unit_id").to_dict("index")
-        links = register.risk_controls.groupby("risk_id")["control_id"]
-        self.acting = {str(risk): set(controls) for risk, controls in links}
-        self.untested = set(self.controls.index[self.controls["conclusion"] == "not_tested"])
+        self.links: dict[str, list[Any]] = {}
+        for link in register.risk_controls.sort_values("control_id").to_dict("records"):
+            self.links.setdefault(link["risk_id"], []).append(link)
+        self.acting = {risk: {link["control_id"] for link in links} for risk, links in self.links.items()}
+        # a control without sufficient evidence never compensates, whatever the weights say
+        self.unproven = {name for name, one in self.conclusions.items() if one.name != "operated_effectively"}
+
+    @cached_property
+    def failed(self) -> list[str]:
+        """The controls that failed: now, or over the days of their unit's report, or by their design."""
+        over = {
+            name
+            for kind, own in self.controls.groupby("report_type")
+            for name, one in evidence.conclude_all(self.context, str(kind)).items()
+            if name in own.index and one.name == "not_effective"
+        }
+        rows = self.controls.to_dict("records")
+        return [
+            one["control_id"]
+            for one in rows
+            if one["performed_by"] != "user_entity"
+            and (
+                one["conclusion"] == "not_effective"
+                or one["control_id"] in over
+                or (one["key"] and one["claimed"] == 0)
+            )
+        ]
 
     def touched(self, controls: set[str]) -> set[str]:
         """The risks that the controls act on, or that controls relying on them, through any chain, act on."""
@@ -120,107 +171,128 @@ class _Case:
             affected |= new
         return {risk for risk, acting in self.acting.items() if acting & affected}
 
-    def left(self, controls: set[str], risks: set[str]) -> pd.DataFrame:
-        """What is left of each rated risk with the controls taken to fail, and untested ones not counted either."""
-        lines = score_lines(self.register, self.period, failing=controls | self.untested)
-        left = self.risks[self.risks.index.isin(risks)].copy()
-        for axis in AXES:
-            acting = lines[lines["acts_on"].isin([axis, "both"])]
-            remaining = (1 - acting["earned_effect"]).groupby(acting["risk_id"]).prod()
-            left[f"{axis}_left"] = remaining.reindex(left.index, fill_value=1.0).astype(float)
-        counting = lines[lines["earned_effect"] > 0].groupby("risk_id")["control_id"].agg(tuple)
-        likelihood = 1 + (left["likelihood"] - 1) * left["likelihood_left"]
-        threshold = self.register.methodology.severity.reasonable_possibility
-        return left.assign(
-            likelihood=likelihood,
-            possible=self.register.methodology.matrix.whole("likelihood", likelihood) >= threshold,
-            magnitude=left["high"] * left["impact_left"],
-            compensating=[counting.get(risk, ()) for risk in left.index],
+    def left(self, controls: set[str], risks: Iterable[str]) -> list[_Left]:
+        """What is left of each rated risk with the controls taken to fail, and unproven ones not counted either."""
+        failing = dict.fromkeys(controls | self.unproven, 0.0)
+        weights = evidence.earned_weights(self.context.register, self.conclusions, failing)
+        return [self._left(risk, weights) for risk in sorted(risks) if risk in self.ratings]
+
+    def _left(self, risk: str, weights: Mapping[str, Any]) -> _Left:
+        remaining = dict.fromkeys(AXES, Fraction(1))
+        for link in self.links[risk]:
+            for axis in AXES if link["acts_on"] == "both" else (link["acts_on"],):
+                remaining[axis] *= 1 - Fraction(link["coverage"]) * Fraction(weights[link["control_id"]])
+        likelihood = float(1 + (int(self.ratings[risk]["likelihood"]) - 1) * remaining["likelihood"])
+        methodology, high = self.context.register.methodology, self.losses.get(risk)
+        whole = int(methodology.matrix.whole("likelihood", pd.Series([likelihood]))[0])
+        return _Left(
+            risk,
+            self.unit_of[risk],
+            likelihood,
+            whole >= methodology.severity.reasonable_possibility,
+            None if high is None else Fraction(high) * remaining["impact"],
+            tuple(
+                link["control_id"] for link in self.links[risk] if weights[link["control_id"]] * link["coverage"] > 0
+            ),
         )
 
 
-def _subjects(case: _Case, as_of: date) -> Iterator[dict[Any, Any]]:
-    """The deficiencies open on the day, and the failed controls that have none on record."""
-    day, known = pd.Timestamp(as_of), set()
-    for deficiency in case.register.deficiencies.to_dict("records"):
-        closed = not pd.isna(deficiency["closed_on"]) and deficiency["closed_on"] <= day
-        if deficiency["identified_on"] <= day and not closed:
-            known.add(deficiency["control_id"])
+def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:
+    """The deficiencies open on the day or in their unit's report, and the failed controls that have none on record."""
+    known, day = case.context.register.deficiencies, case.context.as_of
+    on_record = set()
+    for deficiency in known[known["identified_on"] <= pd.Timestamp(day)].to_dict("records"):
+        control, closed = case.controls.loc[deficiency["control_id"]], deficiency["closed_on"]
+        if pd.isna(closed) or closed.date() > day:
+            on_record.add(deficiency["control_id"])
+            yield {**deficiency, "closed_on": None}
+        elif control["report_type"] == "type2" and closed >= control["report_from"]:
+            on_record.add(deficiency["control_id"])
             yield deficiency
-    for control in case.controls.to_dict("records"):
-        failed = control["conclusion"] == "not_effective" or (control["key"] and control["claimed"] == 0)
-        if failed and control["performed_by"] != "user_entity" and control["control_id"] not in known:
-            name = f"{control['control_id']} {NOT_ON_RECORD}"
-            yield {"deficiency_id": name, "control_id": control["control_id"]}
+    for name in case.failed:
+        if name not in on_record:
+            yield {"deficiency_id": f"{name} {NOT_ON_RECORD}", "control_id": name}
 
 
-def _single(case: _Case, deficiency: Any) -> Candidate:
-    """One deficiency, judged by the risk that matters most: a reasonably possible one, with the largest magnitude."""
+def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
+    """One deficiency in each unit, judged there by the risk that matters most: a possible one, of the most."""
     control = deficiency["control_id"]
-    left = case.left({control}, case.touched({control})).sort_values(["possible", "magnitude"], na_position="first")
-    unit = str(left["unit_id"].iloc[-1] if len(left) else case.controls["unit_id"][control])
-    attention, indicator = deficiency.get("merits_attention"), deficiency.get("indicator")
-    return _candidate(
-        case,
-        (unit, "deficiency", deficiency["deficiency_id"]),
-        {control},
-        left.iloc[-1:],
-        None if pd.isna(attention) else bool(attention),
-        None if pd.isna(indicator) else str(indicator),
-    )
+    left = case.left({control}, case.touched({control}))
+    attention, indicator, closed = (deficiency.get(name) for name in ("merits_attention", "indicator", "closed_on"))
+    for unit in map(str, case.units):
+        own = [one for one in left if one.unit_id == unit]
+        if own or case.controls.loc[control, "unit_id"] == unit:
+            worst = max(
+                own, key=lambda one: (one.possible, -1 if one.magnitude is None else one.magnitude), default=None
+            )
+            yield _candidate(
+                case,
+                (unit, "deficiency", deficiency["deficiency_id"]),
+                {control},
+                [worst] if worst else [],
+                None if pd.isna(attention) else bool(attention),
+                None if pd.isna(indicator) else str(indicator),
+                None if pd.isna(closed) else closed.date(),
+            )
 
 
 def _candidate(
     case: _Case,
     about: tuple[str, str, str],
     controls: set[str],
-    left: pd.DataFrame,
+    left: list[_Left],
     attention: bool | None = None,
     indicator: str | None = None,
+    closed_on: date | None = None,
 ) -> Candidate:
-    unit = case.units.get(about[0], {})
-    possible, amount = bool(left["possible"].any()), float(left["magnitude"].sum(skipna=False))
-    known = len(left) > 0 and not math.isnan(amount)
-    material = known and amount >= unit["materiality"]
-    large = known and possible and amount >= unit["performance_materiality"]
+    unit = case.units[about[0]]
+    possible, amount = any(one.possible for one in left), _sum(left)
+    material = amount is not None and amount >= Fraction(unit["materiality"])
+    large = amount is not None and possible and amount >= Fraction(unit["performance_materiality"])
     severity = classify(possible, material, large if attention is None else attention, indicator is not None)
-    if not known and severity == "deficiency":
+    if amount is None and severity == "deficiency":
         severity = NOT_ASSESSED
-    compensating = tuple(sorted({name for names in left["compensating"] for name in names}))
-    reasons = (
-        [*_reasons(case, left, amount, unit), _compensation(compensating)]
-        if known
-        else ["its risks have no amounts" if len(left) else "it acts on no rated risk"]
-    )
+    compensating = tuple(sorted({name for one in left for name in one.compensating}))
+    reasons = ["its risks have no amounts" if left else "it acts on no rated risk"]
+    if amount is not None:
+        reasons = [*_reasons(case, left, amount, unit), _compensation(compensating)]
     if attention is not None:
         reasons.append(f"judged {'to merit' if attention else 'not to merit'} the attention of those who oversee")
     if indicator:
         reasons.append(f"an indicator of a material weakness: {indicator.replace('_', ' ')} (AS 2201.69)")
+    if closed_on:
+        reasons.append(f"closed on {closed_on}, but in the report's period")
     return Candidate(
         *about,
         tuple(sorted(controls)),
         severity,
         possible,
-        amount if known else None,
-        tuple(left.index),
+        None if amount is None else float(amount),
+        tuple(one.risk for one in left),
         compensating,
         tuple(reasons),
+        closed_on,
     )
 
 
-def _reasons(case: _Case, left: pd.DataFrame, amount: float, unit: Any) -> list[str]:
-    threshold = case.register.methodology.severity.reasonable_possibility
-    likely = ", ".join(f"{risk} {likelihood:.2f}" for risk, likelihood in left["likelihood"].items())
-    verdict = "reasonably possible" if left["possible"].any() else "only remotely possible"
+def _sum(left: list[_Left]) -> Fraction | None:
+    amounts = [one.magnitude for one in left if one.magnitude is not None]
+    return sum(amounts, Fraction()) if left and len(amounts) == len(left) else None
+
+
+def _reasons(case: _Case, left: list[_Left], amount: Fraction, unit: Any) -> list[str]:
+    threshold = case.context.register.methodology.severity.reasonable_possibility
+    likely = ", ".join(f"{one.risk} {one.likelihood:.2f}" for one in left)
+    verdict = "reasonably possible" if any(one.possible for one in left) else "only remotely possible"
     size = "less than material, but not below performance materiality"
-    if amount >= unit["materiality"]:
+    if amount >= Fraction(unit["materiality"]):
         size = "material"
-    elif amount < unit["performance_materiality"]:
+    elif amount < Fraction(unit["performance_materiality"]):
         size = "below performance materiality"
     events = "one event" if len(left) == 1 else "one event of each"
     return [
         f"likelihood without it: {likely}; {threshold} or more counts: {verdict}",
-        f"{events} could misstate up to {in_money(amount, unit)}: {size}",
+        f"{events} could misstate up to {in_money(float(amount), unit)}: {size}",
     ]
 
 

@@ -6,57 +6,74 @@ them: the likelihood's frequency, and the impact's losses as a share of the unit
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from riskcalc.assessment.context import Context
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.register import Register
 
 COLUMNS = ["unit_id", "frequency", "low", "mode", "high", "frequency_from", "loss_from"]
 _LOSSES = ("low", "mode", "high")
 
 
-def exposures(register: Register, period: str | None = None) -> pd.DataFrame:
+def exposures(context: Context) -> pd.DataFrame:
     """A row per risk, indexed by ``risk_id``: events a year, and low, mode and high loss per event.
 
     ``frequency_from`` and ``loss_from`` say where a figure comes from: ``register``, ``anchor``, or blank where neither
     the risk nor its rating gives one; the figure is then missing. A missing mode means a loss given as an interval.
 
-    Raises:
-        UsageError: no risk is rated in ``period``.
-
     >>> from riskcalc.register.register import load
-    >>> exposures(load("data")).loc["PAY-R04", ["frequency_from", "loss_from"]].tolist()
+    >>> exposures(Context.of(load("data"))).loc["PAY-R04", ["frequency_from", "loss_from"]].tolist()
     ['anchor', 'anchor']
     """
-    rated = register.ratings[register.ratings["period"] == register.period(period).name].set_index("risk_id")
-    ratings = rated[["likelihood", "impact"]].to_dict("index")
+    index = pd.Index(context.register.risks["risk_id"].to_numpy(), name="risk_id")
+    found = pd.DataFrame(_figures(context), columns=COLUMNS, index=index)
+    figures = ["frequency", *_LOSSES]
+    return found.assign(**found[figures].astype(float))
+
+
+def largest_losses(context: Context) -> dict[str, Decimal]:
+    """The high loss per event of each risk that has one, as written, so that it can be held against a materiality."""
+    risks = context.register.risks["risk_id"]
+    return {
+        risk: high for risk, figures in zip(risks, _figures(context), strict=True) if (high := figures[4]) is not None
+    }
+
+
+# --- parts ---
+
+_Losses = list[Decimal | None]
+
+
+def _figures(context: Context) -> list[tuple[Any, ...]]:
+    register = context.register
+    ratings = context.ratings.set_index("risk_id")[["likelihood", "impact"]].to_dict("index")
     materiality = dict(zip(register.business_units["unit_id"], register.business_units["materiality"], strict=True))
     rows = []
     for risk in register.risks.to_dict("records"):
         rating = ratings.get(risk["risk_id"], {})
         frequency = _frequency(risk, rating.get("likelihood"), register.methodology)
-        loss = _loss(risk, rating.get("impact"), float(materiality[risk["unit_id"]]), register.methodology)
+        loss = _loss(risk, rating.get("impact"), materiality[risk["unit_id"]], register.methodology)
         rows.append((risk["unit_id"], frequency[0], *loss[0], frequency[1], loss[1]))
-    return pd.DataFrame(rows, columns=COLUMNS, index=pd.Index(register.risks["risk_id"].to_numpy(), name="risk_id"))
+    return rows
 
 
-def _frequency(risk: Any, likelihood: Any, methodology: Methodology) -> tuple[float, str]:
+def _frequency(risk: Any, likelihood: Any, methodology: Methodology) -> tuple[Decimal | None, str]:
     if not pd.isna(risk["frequency_per_year"]):
-        return float(risk["frequency_per_year"]), "register"
+        return risk["frequency_per_year"], "register"
     anchor = None if pd.isna(likelihood) else methodology.likelihood[likelihood - 1].frequency_per_year
-    return (np.nan, "") if anchor is None else (float(anchor), "anchor")
+    return (None, "") if anchor is None else (anchor, "anchor")
 
 
-def _loss(risk: Any, impact: Any, materiality: float, methodology: Methodology) -> tuple[list[float], str]:
+def _loss(risk: Any, impact: Any, materiality: Decimal, methodology: Methodology) -> tuple[_Losses, str]:
     if not pd.isna(risk["loss_high"]):
         own = [risk[f"loss_{name}"] for name in _LOSSES]
-        return [np.nan if pd.isna(loss) else float(loss) for loss in own], "register"
+        return [None if pd.isna(loss) else loss for loss in own], "register"
     if not pd.isna(impact):
         rating = methodology.impact[impact - 1]
         shares = [getattr(rating, f"loss_{name}") for name in _LOSSES]
         if shares[2] is not None:
-            return [np.nan if share is None else float(share) * materiality for share in shares], "anchor"
-    return [np.nan] * 3, ""
+            return [None if share is None else share * materiality for share in shares], "anchor"
+    return [None] * 3, ""

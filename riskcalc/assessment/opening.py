@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,9 @@ import pandas as pd
 
 from riskcalc.assessment import annual_loss, evidence
 from riskcalc.assessment.consistency import Finding, findings
-from riskcalc.assessment.readiness import NEEDED, Outlook, outlooks
-from riskcalc.assessment.scoring import VIEWS, score, score_lines
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.opinion import NEEDED, Outlook, outlooks
+from riskcalc.assessment.scoring import VIEWS, score_lines, scores
 from riskcalc.errors import UsageError
 from riskcalc.loss.compound import AnnualLoss
 from riskcalc.register import audiences
@@ -30,7 +31,35 @@ _DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
 
 
 @dataclass(frozen=True)
-class Assessment:
+class _Opened:
+    """A context that was opened for readers, and whom for."""
+
+    context: Context
+    audience: Audience = field(default=FULL, kw_only=True)
+
+    @property
+    def register(self) -> Register:
+        """The register that is assessed."""
+        return self.context.register
+
+    @property
+    def period(self) -> Period:
+        """The period that is assessed."""
+        return self.context.period
+
+    @property
+    def as_of(self) -> date:
+        """The day that it is seen from."""
+        return self.context.as_of
+
+    @property
+    def matrix(self) -> Matrix:
+        """The matrix that banded the scores."""
+        return self.register.methodology.matrix
+
+
+@dataclass(frozen=True)
+class Assessment(_Opened):
     """One business unit in one period.
 
     ``scores`` is the frame of ``riskcalc.score`` with each risk's title, owner, treatment and objective;
@@ -38,26 +67,17 @@ class Assessment:
     that of ``scoring.score_lines``; ``findings`` the unit's consistency findings as of the day.
     """
 
-    register: Register
     unit: Mapping[str, Any]
-    period: Period
-    as_of: date
     scores: pd.DataFrame
     previous: pd.DataFrame | None
     controls: pd.DataFrame
     lines: pd.DataFrame
     findings: tuple[Finding, ...]
-    audience: Audience = FULL
-
-    @property
-    def matrix(self) -> Matrix:
-        """The matrix that banded the scores."""
-        return self.register.methodology.matrix
 
     @cached_property
     def quantified(self) -> annual_loss.Model:
         """The unit's risks in money."""
-        return annual_loss.model(self.register, self.period.name, str(self.unit["currency"]))
+        return annual_loss.model(self.context, str(self.unit["currency"]))
 
     @cached_property
     def years(self) -> dict[str, AnnualLoss]:
@@ -76,35 +96,26 @@ class Assessment:
 
 
 @dataclass(frozen=True)
-class Portfolio:
+class Portfolio(_Opened):
     """The organisation in one period.
 
     ``outlooks`` holds, by type of report, that of every objective; ``runs``, by unit, what the manifest of a run says.
     """
 
-    register: Register
-    period: Period
-    as_of: date
     scores: pd.DataFrame
     outlooks: Mapping[str, Sequence[Outlook]]
     runs: Mapping[str, Mapping[str, Any]]
-    audience: Audience = FULL
-
-    @property
-    def matrix(self) -> Matrix:
-        """The matrix that banded the scores."""
-        return self.register.methodology.matrix
 
     @cached_property
     def previous(self) -> pd.DataFrame | None:
         """The scores of the period before, or None."""
-        before = self.register.previous(self.period)
-        return described_scores(self.register, before) if before else None
+        before = self.context.previous()
+        return described_scores(before) if before else None
 
     @cached_property
     def quantified(self) -> annual_loss.Model:
         """The organisation's risks in money, in its currency; raises UsageError if a rate is missing."""
-        return annual_loss.model(self.register, self.period.name, self.register.methodology.currency)
+        return annual_loss.model(self.context, self.register.methodology.currency)
 
 
 def open_unit(
@@ -124,19 +135,17 @@ def open_unit(
     """
     readers = _readers(audience)
     register = audiences.redacted(read_subset(data_dir, business_unit), readers)
-    chosen = register.period(period)
-    before, day = register.previous(chosen), _as_of(as_of, chosen)
+    context = Context.of(register, period, as_day(as_of))
+    before = context.previous()
     return Assessment(
-        register,
+        context,
         register.unit(business_unit),
-        chosen,
-        day,
-        described_scores(register, chosen),
-        described_scores(register, before) if before else None,
-        evidence.assess(register, chosen.name),
-        score_lines(register, chosen.name),
-        tuple(found for found in findings(register, chosen.name, day) if found.unit_id == business_unit),
-        readers,
+        described_scores(context),
+        described_scores(before) if before else None,
+        evidence.assess(context),
+        score_lines(context),
+        tuple(found for found in findings(context) if found.unit_id == business_unit),
+        audience=readers,
     )
 
 
@@ -151,15 +160,14 @@ def open_portfolio(
     """
     readers = _readers(audience)
     register = audiences.redacted(read_whole(data_dir), readers)
-    chosen = register.period(period)
-    opinions = {report_type: outlooks(register, chosen, report_type) for report_type in NEEDED}
-    scores = described_scores(register, chosen)
-    return Portfolio(register, chosen, _as_of(as_of, chosen), scores, opinions, read_runs(manifest), readers)
+    context = Context.of(register, period, as_day(as_of))
+    opinions = {report_type: outlooks(context, report_type) for report_type in NEEDED}
+    return Portfolio(context, described_scores(context), opinions, read_runs(manifest), audience=readers)
 
 
-def described_scores(register: Register, period: Period) -> pd.DataFrame:
-    """The scores of a period with each risk's title, owner, treatment and objective."""
-    return score(register, period.name).merge(register.risks[_DESCRIBED], on="risk_id", validate="one_to_one")
+def described_scores(context: Context) -> pd.DataFrame:
+    """The scores with each risk's title, owner, treatment and objective."""
+    return scores(context).merge(context.register.risks[_DESCRIBED], on="risk_id", validate="one_to_one")
 
 
 def read_runs(manifest: str) -> dict[str, Mapping[str, Any]]:
@@ -180,9 +188,10 @@ def _readers(name: str) -> Audience:
     return found
 
 
-def _as_of(text: str, period: Period) -> date:
+def as_day(text: str) -> date | None:
+    """A day as notebooks are told it, None if blank; raises UsageError for what is none."""
     try:
-        return date.fromisoformat(text) if text else period.last_day
+        return date.fromisoformat(text) if text else None
     except ValueError:
         raise UsageError(
             f"as_of is {text!r}; allowed: a date as YYYY-MM-DD, or blank for the end of the period."

@@ -1,9 +1,4 @@
-"""How ready a unit is for its SOC 1 report: the steps of each control, the outlook per objective, and the gaps.
-
-Type 1 asks of every risk to an objective for a key control that is well designed, documented and shown to be in use, at
-a date. Type 2 also asks that it operated over the period, with evidence, and for a period of six months or more (AT-C
-320, on evidence of design and of operating effectiveness). The outlook is ours; the opinion is the service auditor's.
-"""
+"""What stands between a unit and its SOC 1 report: the gaps, each with its owner, its due date and its age."""
 
 from __future__ import annotations
 
@@ -12,28 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import pandas as pd
+from riskcalc.assessment import coverage
+from riskcalc.assessment.context import Context, once
+from riskcalc.assessment.opinion import NEEDED, key_controls, missing, outlooks, reaching, relevant
+from riskcalc.errors import counted
+from riskcalc.register import register as registers
+from riskcalc.register.register import Register
 
-from riskcalc.assessment import evidence
-from riskcalc.register.periods import Period
-from riskcalc.register.register import Register, once
-
-STEPS = ("designed", "documented", "operated", "evidenced", "in_period")
-NEEDED = {"type1": ("designed", "documented", "operated"), "type2": STEPS}
-UNMODIFIED, QUALIFIED, OPEN = "unmodified", "would be qualified", "open"
 LEAST_DAYS = 181  # six months, at the shortest
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """What the opinion on an objective would be for one type of report, and why; ``blocking`` are the rows at fault."""
-
-    unit_id: str
-    objective_id: str
-    report_type: str
-    opinion: str
-    because: tuple[str, ...]
-    blocking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,139 +36,46 @@ class Gap:
 
 
 @once
-def steps(register: Register, period: Period, report_type: str) -> pd.DataFrame:
-    """A row per control, indexed by ``control_id``, with a flag for each of ``STEPS`` and the reason of its evidence.
-
-    ``operated`` is shown by a walkthrough or a test of operation for Type 1, by tests of operation, and by those of the
-    IT general controls it relies on, for Type 2; ``in_period`` says that none of it dates from before the period.
-
-    >>> from riskcalc.register.register import load
-    >>> register = load("data")
-    >>> bool(steps(register, register.period(), "type2").loc["PAY-C03", "documented"])
-    False
-    """
-    weights = evidence.assess(register, period.name, report_type=report_type).drop(columns="control_id")
-    controls = register.controls.join(weights, on="control_id").set_index("control_id", drop=False)
-    tests = register.control_tests[register.control_tests["period"] == period.name]
-    evidenced = tests["evidence"].notna().groupby(tests["control_id"]).all()
-    early = (tests["tested_on"] < pd.Timestamp(period.first_day)).groupby(tests["control_id"]).any()
-    reviewed = register.subservice_organisations.set_index("subservice_id")["reviewed_on"].notna()
-    by_report = controls["performed_by"].eq("subservice") & ~controls.index.isin(tests["control_id"])
-    tested = controls["conclusion"] != "not_tested"
-    by_others = controls["subservice_id"].map(reviewed).eq(True)
-    own = controls["control_id"].map(evidenced).eq(True)
-    before = controls["control_id"].map(early).eq(True)
-    return controls.assign(
-        designed=controls["claimed"] == 1,
-        documented=controls["documentation"].notna(),
-        operated=(controls["conclusion"] == "operated_effectively") & (controls["limited_by"] == ""),
-        evidenced=tested & own.where(~by_report, by_others),
-        in_period=tested & ~before,
-    )
-
-
-@once
-def outlooks(register: Register, period: Period, report_type: str) -> list[Outlook]:
-    """The outlook of every control objective for one type of report, in the register's order.
-
-    ``unmodified``: each of its risks has a key control with every step that the type needs; ``would be qualified``
-    otherwise, saying which risk lacks one and why; ``open`` for an objective without a risk. Deviations of a control
-    beside one that holds are named as well: they will be reported.
-
-    >>> from riskcalc.register.register import load
-    >>> register = load("data").only("funds")
-    >>> {outlook.opinion for outlook in outlooks(register, register.period(), "type2")} <= {UNMODIFIED, QUALIFIED}
-    True
-    """
-    controls, acting = _key_controls(register, period, report_type), _acting(register)
-    by_objective = {str(name): list(risks) for name, risks in register.risks.groupby("objective_id")["risk_id"]}
-    found = []
-    for unit, name in register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False):
-        risks = {
-            risk: [controls[control] for control in acting.get(risk, ()) if control in controls]
-            for risk in by_objective.get(name, ())
-        }
-        found.append(Outlook(unit, name, report_type, *_opinion(risks, report_type)))
-    return found
-
-
-@once
-def unguarded_risks(register: Register, period: Period, report_type: str) -> set[str]:
-    """The risks without a key control that has every step the report type needs."""
-    controls, acting = _key_controls(register, period, report_type), _acting(register)
-    return {
-        risk
-        for risk in register.risks["risk_id"]
-        if all(_lacking(controls[name], report_type) for name in acting.get(risk, ()) if name in controls)
-    }
-
-
-def report_outlook(found: list[Outlook]) -> str:
-    """The outlook of a report from those of its objectives.
-
-    >>> report_outlook([Outlook("u", "o", "type1", QUALIFIED, ())])
-    'would be qualified'
-    """
-    opinions = {outlook.opinion for outlook in found}
-    return next((opinion for opinion in (QUALIFIED, OPEN) if opinion in opinions), UNMODIFIED if opinions else OPEN)
-
-
-@once
-def gaps(register: Register, period: Period, as_of: date) -> list[Gap]:
+def gaps(context: Context) -> tuple[Gap, ...]:
     """Everything missing for each unit's own type of report: what blocks an objective first, then by due date.
 
     Owner and due date are those of the control's open deficiency, else the control's owner and no date. ``since``
     is when that deficiency was identified, else the end of the previous period if the gap was there, else None.
 
     >>> from riskcalc.register.register import load
-    >>> register = load("data").only("payroll")
-    >>> "PAY-C03" in {gap.row for gap in gaps(register, register.period(), date(2026, 6, 30))}
+    >>> "PAY-C03" in {gap.row for gap in gaps(Context.of(load("data")).only("payroll"))}
     True
     """
-    before, alone = register.previous(period), len(register.business_units) == 1
+    units = context.register.business_units
     found: list[Gap] = []
-    for unit in register.business_units.to_dict("records"):
-        report_type, mine = unit["report_type"], register if alone else register.only(unit["unit_id"])
-        served = _served(mine)
-        now = _lacks(mine, period, report_type)
-        then = _lacks(mine, before, report_type) if before else {}
-        outlook = outlooks(mine, period, report_type)
+    for unit in units.to_dict("records"):
+        report_type, mine = unit["report_type"], context if len(units) == 1 else context.only(unit["unit_id"])
+        served, before = _served(mine.register), mine.previous()
+        now = _lacks(mine, report_type)
+        then = _lacks(before, report_type) if before else {}
+        outlook = outlooks(mine, report_type)
+        mending = mine.open_deficiencies.sort_values("due_on").drop_duplicates("control_id")
+        mends = mending.set_index("control_id").to_dict("index")
         blocking = {row for each in outlook for row in each.blocking}
         for (name, step), (what, owner) in now.items():
-            mend = _open_deficiency(mine, name, as_of)
-            known = before.last_day if before and (name, step) in then else None
+            mend = mends.get(name)
+            known = before.period.last_day if before and (name, step) in then else None
             due = mend["due_on"].date() if mend else None
             since = mend["identified_on"].date() if mend else known
             owner = mend["remediation_owner"] if mend else owner
             gap = (unit["unit_id"], served.get(name, ()), name, step, what, owner, due, since, name in blocking)
             found.append(Gap(*gap))
-        found.extend(_unguarded(mine, unit))
+        found.extend(_unguarded(mine.register, unit))
         found.extend(_too_short(unit))
-    return sorted(found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, gap.step))
+        found.extend(_of_the_report(mine, unit))
+    urgency = sorted(found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, gap.step))
+    return tuple(urgency)
 
 
 # --- parts ---
 
 
-@once
-def _key_controls(register: Register, period: Period, report_type: str) -> dict[str, Any]:
-    """The steps of the relevant controls."""
-    return _relevant(steps(register, period, report_type))
-
-
-def _relevant(controls: pd.DataFrame) -> dict[str, Any]:
-    """The key controls that we, or a subservice organisation, perform: a client's can't carry our opinion."""
-    chosen = controls[controls["key"] & (controls["performed_by"] != "user_entity")]
-    return {str(name): row for name, row in chosen.to_dict("index").items()}
-
-
-@once
-def _acting(register: Register) -> dict[str, list[str]]:
-    links = register.risk_controls.sort_values("control_id").groupby("risk_id")["control_id"]
-    return {str(risk): list(controls) for risk, controls in links}
-
-
-@once
+@registers.once
 def _served(register: Register) -> dict[str, tuple[str, ...]]:
     """The objectives that each control serves, in the register's order."""
     linked = register.risk_controls.merge(register.risks[["risk_id", "objective_id"]], on="risk_id")
@@ -197,78 +85,23 @@ def _served(register: Register) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _opinion(risks: dict[str, list[Any]], report_type: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """The outlook on an objective from the key controls on each of its risks, why, and the rows at fault."""
-    if not risks:
-        return OPEN, ("no risk is named",), ()
-    faults: list[str] = []
-    notes: list[str] = []
-    blocking: list[str] = []
-    for risk, keys in risks.items():
-        lacking = {control["control_id"]: _lacking(control, report_type) for control in keys}
-        if all(lacking.values()):
-            faults.append(f"{risk}: {'; '.join(lacking.values()) or 'no key control acts on it'}")
-            blocking += lacking or [risk]
-        else:
-            notes += [
-                f"{one['control_id']}: {one['deviations']} of {one['sample_size']} deviated, to be reported"
-                for one in keys
-                if one["deviations"] and one["control_id"] not in blocking
-            ]
-    because = tuple(dict.fromkeys([*faults, *notes]))
-    return QUALIFIED if faults else UNMODIFIED, because, tuple(dict.fromkeys(blocking))
-
-
-def _lacking(control: Any, report_type: str) -> str:
-    """What a control lacks for a type of report, in words; blank if it lacks nothing."""
-    missing = [step for step in NEEDED[report_type] if not control[step]]
-    texts = dict.fromkeys(_missing(control, step, report_type) for step in missing)
-    return f"{control['control_id']} {', '.join(texts)}" if texts else ""
-
-
-def _missing(control: Any, step: str, report_type: str) -> str:
-    if step == "designed":
-        return f"design is {control['design'].replace('_', ' ')}"
-    if step == "documented":
-        return "is not documented"
-    if step == "operated" and control["limited_by"] and control["conclusion"] == "operated_effectively":
-        return f"relies on {control['limited_by']}, which hasn't earned as much"
-    if step == "operated" and control["conclusion"] == "not_tested":
-        return "was not shown to be in use" if report_type == "type1" else "was not tested"
-    if step == "operated":
-        return (
-            f"{control['conclusion'].replace('_', ' ')} ({control['deviations']} of {control['sample_size']} deviated)"
-        )
-    if step == "evidenced":
-        return "has no evidence on record" if control["conclusion"] != "not_tested" else "was not tested"
-    return "was tested before the period began" if control["conclusion"] != "not_tested" else "was not tested"
-
-
-def _lacks(register: Register, period: Period, report_type: str) -> dict[tuple[str, str], tuple[str, str]]:
+def _lacks(context: Context, report_type: str) -> dict[tuple[str, str], tuple[str, str]]:
     """What each key control lacks, by control and step, each said once, with the control's owner."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
-    for name, control in _key_controls(register, period, report_type).items():
+    for name, control in key_controls(context, report_type).items():
         said: set[str] = set()
         for step in (step for step in NEEDED[report_type] if not control[step]):
-            what = _missing(control, step, report_type)
+            what = missing(control, step, report_type)
             if what not in said:
                 found[name, step] = (what, control["owner"])
             said.add(what)
     return found
 
 
-def _open_deficiency(register: Register, control_id: str, as_of: date) -> Any:
-    """The control's deficiency that was open on the day, the one due first; None if there is none."""
-    day, known = pd.Timestamp(as_of), register.deficiencies
-    open_then = known["closed_on"].isna() | (known["closed_on"] > day)
-    mine = known[(known["control_id"] == control_id) & open_then & (known["identified_on"] <= day)]
-    return next(iter(mine.sort_values("due_on").to_dict("records")), None)
-
-
 def _unguarded(register: Register, unit: Any) -> Iterator[Gap]:
     """Objectives without a risk, and risks without a key control of ours."""
-    keys = set(_relevant(register.controls.set_index("control_id", drop=False)))
-    acting = _acting(register)
+    keys = set(relevant(register.controls.set_index("control_id", drop=False)))
+    acting = reaching(register)
     named = set(register.risks["objective_id"])
     for risk in register.risks.to_dict("records"):
         if not keys.intersection(acting.get(risk["risk_id"], ())):
@@ -283,5 +116,49 @@ def _unguarded(register: Register, unit: Any) -> Iterator[Gap]:
 def _too_short(unit: Any) -> Iterator[Gap]:
     if unit["report_type"] == "type2" and (unit["report_to"] - unit["report_from"]).days + 1 < LEAST_DAYS:
         days = (unit["report_to"] - unit["report_from"]).days + 1
-        what = f"the report covers {days} days; six months are expected"
+        what = f"the report covers {counted(days, 'day')}; six months are expected"
         yield Gap(unit["unit_id"], (), unit["unit_id"], "in_period", what, unit["owner"], None, None, True)
+
+
+def _of_the_report(context: Context, unit: Any) -> Iterator[Gap]:
+    """What the report lacks beside its controls' steps: none of it decides on an objective by itself."""
+    name, report_type = unit["unit_id"], unit["report_type"]
+    lacking = [*_roll_forward(context, report_type), *_uncovered(context, report_type), *_unfinished(context, name)]
+    for objectives, row, step, what, owner, due in lacking:
+        yield Gap(name, objectives, row, step, what, owner or unit["owner"], due, None, False)
+
+
+_Lacking = Iterator[tuple[tuple[str, ...], str, str, str, str, date | None]]
+
+
+def _roll_forward(context: Context, report_type: str) -> _Lacking:
+    served = _served(context.register)
+    for name, control in key_controls(context, report_type).items():
+        days = control["roll_forward"]
+        if report_type == "type2" and days and control["conclusion"] != "not_tested":
+            what = f"roll forward: no test covers the last {days} day{'s' * (days != 1)} of the report's period"
+            yield served.get(name, ()), name, "roll_forward", what, control["owner"], None
+
+
+def _uncovered(context: Context, report_type: str) -> _Lacking:
+    """Components and assertions without an effective control."""
+    for component, row in coverage.components(context, report_type).to_dict("index").items():
+        if not row["earning"]:
+            what = f"no effective control of the component {str(component).replace('_', ' ')}"
+            yield (), str(component), "component", what, "", None
+    for row in coverage.assertions(context, report_type).to_dict("records"):
+        if row["unguarded"]:
+            what = f"no key control holds {row['assertion'].replace('_', ' ')} for {', '.join(row['unguarded'])}"
+            yield (row["objective_id"],), row["objective_id"], "assertion", what, "", None
+
+
+def _unfinished(context: Context, unit_id: str) -> _Lacking:
+    """The parts of the report that aren't done; those that nothing is on record of are told of together."""
+    items = coverage.report_items(context, unit_id)
+    for item in items:
+        if item.status not in (*coverage.SETTLED, coverage.NOT_ON_RECORD):
+            what = f"{item.name}: {item.status.replace('_', ' ')}"
+            yield (), item.item_id, "report_item", what, item.owner, item.due_on
+    unknown = [item.name for item in items if item.status == coverage.NOT_ON_RECORD]
+    if unknown:
+        yield (), unit_id, "report_item", f"not on record in report_items.csv: {', '.join(unknown)}", "", None

@@ -1,92 +1,110 @@
-"""Consistency findings about the report itself: its scope, its clients, its people; listed in ``checks.CHECKS``."""
+"""Consistency checks of the report itself: its scope, its clients, its people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
-from typing import Protocol
-
 import pandas as pd
 
-from riskcalc.assessment.coverage import training, year_end
+from riskcalc.assessment.checks import Seen, check
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.coverage import NOT_ON_RECORD, report_items, training, year_end
 from riskcalc.assessment.scoping import process_scopes, unit_scope
-from riskcalc.register.register import Register
+from riskcalc.errors import counted
 
 
-class Subject(Protocol):
-    """A register as of a day."""
-
-    @property
-    def register(self) -> Register:
-        """The register that is checked."""
-
-    @property
-    def as_of(self) -> date:
-        """The day."""
-
-
-# unit, row, message
-Seen = Iterator[tuple[str, str, str]]
-
-
-def year_end_unbridged(subject: Subject) -> Seen:
+@check("year-end-unbridged", "warning", "Plan a bridge letter, or move the report's period.")
+def _year_end_unbridged(context: Context) -> Seen:
     """Days between the report's end and the clients' year-end that nothing covers."""
-    units = subject.register.business_units
+    units = context.register.business_units
     for unit in units[units["report_type"] == "type2"].to_dict("records"):
         found = year_end(unit)
         if found and found.unbridged:
-            message = f"{found.unbridged} days to the clients' year-end, {found.year_end}, are not covered"
+            message = f"{counted(found.unbridged, 'day')} to the clients' year-end, {found.year_end}, not covered"
             yield unit["unit_id"], unit["unit_id"], message
         elif found and found.too_long:
-            message = f"a bridge letter over {found.gap} days is longer than practice accepts"
+            message = f"a bridge letter over {counted(found.gap, 'day')} is longer than practice accepts"
             yield unit["unit_id"], unit["unit_id"], message
 
 
-def untrained_owners(subject: Subject) -> Seen:
+@check("owner-untrained", "warning", "Train the owner, and record it.")
+def _untrained_owners(context: Context) -> Seen:
     """Owners of key controls whose training is overdue, or for whom none is planned."""
-    for unit in subject.register.business_units["unit_id"]:
-        for one in training(subject.register, unit, subject.as_of).to_dict("records"):
+    for unit in context.register.business_units["unit_id"]:
+        for one in training(context, unit).to_dict("records"):
             if one["state"] in ("overdue", "none"):
                 told = "is overdue" if one["state"] == "overdue" else "isn't planned"
                 yield unit, one["controls"][0], f"training of its owner, {one['owner']}, {told}"
 
 
-def trained_strangers(subject: Subject) -> Seen:
+@check("training-of-nobody", "note", "Name the owner as in controls.csv.")
+def _trained_strangers(context: Context) -> Seen:
     """People in training.csv who own no control: a changed owner, or a name spelt in another way."""
-    owners = set(subject.register.controls["owner"])
-    for one in subject.register.training.to_dict("records"):
+    owners = set(context.register.controls["owner"])
+    for one in context.register.training.to_dict("records"):
         if one["person"] not in owners:
             yield one["unit_id"], one["training_id"], f"{one['person']} owns no control"
 
 
-def cuec_untold(subject: Subject) -> Seen:
+@check("cuec-untold", "error", "Tell clients, and say where in communicated_in.")
+def _cuec_untold(context: Context) -> Seen:
     """Complementary user entity controls that nobody told the clients about."""
-    controls = subject.register.controls
+    controls = context.register.controls
     for control in controls[controls["performed_by"] == "user_entity"].to_dict("records"):
         if pd.isna(control["communicated_in"]):
             yield control["unit_id"], control["control_id"], "where clients are told of this control isn't said"
 
 
-def scope_open(subject: Subject) -> Seen:
+@check("scope-open", "warning", "Find out, and answer in scoping.csv.")
+def _scope_open(context: Context) -> Seen:
     """Processes for which nobody can say yet which report they belong into."""
-    for scope in process_scopes(subject.register):
+    for scope in process_scopes(context.register):
         if scope.soc1 == "open":
             yield scope.unit_id, scope.process, f"whether it is in scope is open: {scope.reasons[0]}"
 
 
-def scope_without_objective(subject: Subject) -> Seen:
+@check("scope-without-objective", "error", "State a control objective.")
+def _scope_without_objective(context: Context) -> Seen:
     """Processes in scope of SOC 1 that no control objective covers."""
-    covered = set(subject.register.control_objectives[["unit_id", "process"]].itertuples(index=False, name=None))
-    for scope in process_scopes(subject.register):
+    covered = set(context.register.control_objectives[["unit_id", "process"]].itertuples(index=False, name=None))
+    for scope in process_scopes(context.register):
         if scope.soc1 in ("type1", "type2") and (scope.unit_id, scope.process) not in covered:
             yield scope.unit_id, scope.process, "is in scope of SOC 1, but no control objective covers it"
 
 
-def report_type_unlike_scope(subject: Subject) -> Seen:
+@check("report-unlike-scope", "note", "Change the plan, or record why it differs.")
+def _report_type_unlike_scope(context: Context) -> Seen:
     """Units whose planned report isn't the one that the answers propose."""
-    scopes = process_scopes(subject.register)
-    for unit in subject.register.business_units.to_dict("records"):
+    scopes = process_scopes(context.register)
+    for unit in context.register.business_units.to_dict("records"):
         found = unit_scope(scopes, unit["unit_id"])
         if found.soc1 not in ("open", unit["report_type"]):
             planned = f"SOC 1 Type {unit['report_type'][-1]}"
             yield unit["unit_id"], unit["unit_id"], f"{planned} is planned; the answers propose: {found.answer}"
+
+
+@check("report-period-short", "warning", "Extend the period, or explain it to clients.")
+def _short_type2(context: Context) -> Seen:
+    for unit in context.register.business_units.to_dict("records"):
+        if unit["report_type"] == "type2":
+            days = (unit["report_to"] - unit["report_from"]).days + 1
+            if days < 181:
+                yield (
+                    unit["unit_id"],
+                    unit["unit_id"],
+                    f"its Type 2 report covers {counted(days, 'day')}; clients' auditors expect six months",
+                )
+
+
+@check(
+    "report-items-missing",
+    "note",
+    "Keep report_items.csv: a report isn't its controls alone, and each part has an owner.",
+)
+def _report_items_missing(context: Context) -> Seen:
+    for unit in context.register.business_units["unit_id"]:
+        unknown = [one for one in report_items(context, unit) if one.status == NOT_ON_RECORD]
+        if unknown:
+            yield (
+                unit,
+                unit,
+                f"{len(unknown)} parts of its report, such as the {unknown[0].name}, have no state on record",
+            )

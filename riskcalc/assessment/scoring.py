@@ -8,15 +8,14 @@ view at what it is documented and tested to do (riskcalc.evidence). Levels are l
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from riskcalc.assessment import evidence
+from riskcalc.assessment.context import Context, once
 from riskcalc.register.matrix import Matrix
-from riskcalc.register.register import Register, once
+from riskcalc.register.register import Register
 
 VIEWS = ("inherent", "claimed", "earned")
 CONTROLLED = ("claimed", "earned")
@@ -39,24 +38,29 @@ def score(register: Register, period: str | None = None) -> pd.DataFrame:
     >>> score(load("data")).columns[:4].tolist()
     ['unit_id', 'risk_id', 'likelihood', 'impact']
     """
-    return _scored(register, register.period(period).name).copy()
+    return scores(Context.of(register, period))
+
+
+def scores(context: Context, report_type: str | None = None) -> pd.DataFrame:
+    """As ``score``, in a context: the risk now, or with ``report_type`` by the evidence over the report's period.
+
+    >>> from riskcalc.register.register import load
+    >>> scores(Context.of(load("data"), "2025-H2")).shape == score(load("data")).shape
+    True
+    """
+    return _scored(context, report_type).copy()
 
 
 @once
-def _scored(register: Register, period: str) -> pd.DataFrame:
-    return score_from(register, score_lines(register, period), period)
+def _scored(context: Context, report_type: str | None) -> pd.DataFrame:
+    return score_from(context, _lines(context, report_type))
 
 
-def score_from(register: Register, lines: pd.DataFrame, period: str | None = None) -> pd.DataFrame:
-    """As ``score``, but from given score lines: those of ``score_lines``, or what would be if they were others.
-
-    Raises:
-        UsageError: no risk is rated in ``period``.
-    """
-    chosen = register.period(period)
-    rated = register.ratings[register.ratings["period"] == chosen.name]
+def score_from(context: Context, lines: pd.DataFrame) -> pd.DataFrame:
+    """As ``scores``, but from given score lines: those of ``score_lines``, or what would be if they were others."""
+    register = context.register
     frame = register.risks[["unit_id", "risk_id"]].merge(
-        rated[["risk_id", *AXES]], on="risk_id", how="left", validate="one_to_one"
+        context.ratings[["risk_id", *AXES]], on="risk_id", how="left", validate="one_to_one"
     )
     position = pd.Series(np.arange(len(frame)), index=frame["risk_id"].to_numpy())
     lines = lines.assign(risk=position.loc[lines["risk_id"]].to_numpy())
@@ -72,28 +76,24 @@ def score_from(register: Register, lines: pd.DataFrame, period: str | None = Non
     return _with_breaches(frame, codes["earned"], register)
 
 
-def score_lines(register: Register, period: str | None = None, failing: Collection[str] = ()) -> pd.DataFrame:
+def score_lines(context: Context, report_type: str | None = None) -> pd.DataFrame:
     """A row per control acting on a risk: what it takes away, claimed and earned, and why.
 
     Columns: risk_id, control_id, acts_on, coverage, and for each view the control's weight and its effect, coverage x
     weight; ``reason`` says why the earned weight is what it is. With the ratings, a reader can recompute every residual
-    from these rows. Ordered by risk and control; ``period`` is the latest by default; ``failing`` are controls taken
-    to earn nothing.
-
-    Raises:
-        UsageError: no risk is rated in ``period``.
+    from these rows. Ordered by risk and control; ``report_type`` as for ``scores``.
 
     >>> from riskcalc.register.register import load
-    >>> score_lines(load("data")).columns[:3].tolist()
+    >>> score_lines(Context.of(load("data"))).columns[:3].tolist()
     ['risk_id', 'control_id', 'acts_on']
     """
-    return _lines(register, register.period(period).name, tuple(sorted(failing))).copy()
+    return _lines(context, report_type).copy()
 
 
 @once
-def _lines(register: Register, period: str, failing: tuple[str, ...]) -> pd.DataFrame:
-    weights = evidence.assess(register, period, failing)
-    links = register.risk_controls.sort_values(["risk_id", "control_id"]).reset_index(drop=True)
+def _lines(context: Context, report_type: str | None) -> pd.DataFrame:
+    weights = evidence.assess(context, report_type)
+    links = context.register.risk_controls.sort_values(["risk_id", "control_id"]).reset_index(drop=True)
     coverage = links["coverage"].astype(float)
     of_control = weights.loc[links["control_id"]].reset_index(drop=True)
     by_view = {f"{view}_weight": of_control[view] for view in CONTROLLED}

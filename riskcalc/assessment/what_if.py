@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from riskcalc.assessment import evidence
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.scoring import score_from, score_lines
 from riskcalc.register.periods import Period
 from riskcalc.register.register import Register
@@ -44,8 +45,7 @@ def with_ratings(register: Register, period: Period, ratings: Mapping[str, Ratin
 
 
 def what_if(
-    register: Register,
-    period: str,
+    context: Context,
     failing: Collection[str] = (),
     repaired: Collection[str] = (),
     added: Collection[Added] = (),
@@ -56,17 +56,13 @@ def what_if(
     documented, well designed and shown to operate, but still limited by what it relies on; one that is added is all of
     that.
 
-    Raises:
-        UsageError: no risk is rated in ``period``.
-
     >>> from riskcalc.register.register import load
-    >>> register = load("data")
-    >>> worse = what_if(register, "2026-H1", failing=["PAY-C01"])
+    >>> worse = what_if(Context.of(load("data")), failing=["PAY-C01"])
     """
-    lines = score_lines(register, period)
+    lines = score_lines(context)
     assumed = {**dict.fromkeys(failing, 0.0), **dict.fromkeys(repaired, 1.0)}
-    weights = evidence.earned_weights(register, evidence.conclude_all(register, period), assumed)
-    earned = lines["control_id"].map(weights)
+    weights = evidence.earned_weights(context.register, evidence.conclude_all(context), assumed)
+    earned = lines["control_id"].map(weights).astype(float)
     claimed = lines["claimed_weight"].where(lines["claimed_weight"] > earned, earned)
     lines = lines.assign(claimed_effect=lines["coverage"] * claimed, earned_effect=lines["coverage"] * earned)
     new = pd.DataFrame(
@@ -80,4 +76,4 @@ def what_if(
             for one in added
         ]
     )
-    return score_from(register, pd.concat([lines, new], ignore_index=True) if len(new) else lines, period)
+    return score_from(context, pd.concat([lines, new], ignore_index=True) if len(new) else lines)

@@ -93,8 +93,10 @@ def _read_mapping(path: Path) -> MappingFile:
             for one in error.errors()
         ]
         raise RegisterError([Problem(path.name, 0, place, "", message) for place, message in told]) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path} can't be read as TOML in UTF-8: {error}") from None
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits is a ValueError of its own
+        raise UsageError(f"{path} can't be read as TOML in UTF-8: {error}.") from None
 
 
 def _csv_lines(path: Path, mapping: MappingFile) -> Lines:

@@ -17,7 +17,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskcalc.loss.distributions import Constant, Floats, Lognormal, Pert, Severity, constant, lognormal_90, pert
+from riskcalc.loss.distributions import (
+    Constant,
+    Floats,
+    Lognormal,
+    LossDistribution,
+    Pert,
+    constant,
+    lognormal_90,
+    pert,
+)
 
 __all__ = ["AnnualLoss", "aggregate", "constant", "lognormal_90", "pert"]
 
@@ -104,7 +113,7 @@ class AnnualLoss:
 
 def aggregate(
     frequency: npt.ArrayLike,
-    severity: Severity | Sequence[Severity],
+    severity: LossDistribution | Sequence[LossDistribution],
     method: Literal["exact", "simulate"] = "exact",
     seed: int | None = None,
     *,
@@ -145,7 +154,7 @@ Block = tuple[Any, npt.NDArray[np.intp]]  # a severity with a row per risk, and 
 _KINDS = (Lognormal, Pert, Constant)
 
 
-def _blocks(severity: Severity | Sequence[Severity], number: int) -> list[Block]:
+def _blocks(severity: LossDistribution | Sequence[LossDistribution], number: int) -> list[Block]:
     """The severities of all risks, those of one kind with array parameters, so that each is computed at once."""
     if not isinstance(severity, Sequence):
         rows = np.atleast_1d(severity.mean)

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 _Z95 = 1.6448536269514722  # the standard normal's 95th percentile
 
 
-class Severity(Protocol):
+class LossDistribution(Protocol):
     """What the yearly loss asks of a loss per event; amounts in any one currency."""
 
     @property

@@ -48,11 +48,17 @@ class _Part(BaseModel):
 
 
 class LikelihoodRating(_Part):
-    """A step of the likelihood scale: the definition people rate by, and the events a year it stands for."""
+    """A step of the likelihood scale: the definition people rate by, and the events a year it stands for.
+
+    ``frequency_per_year`` is the anchor that stands in for a risk's own figure; ``frequency_from`` and
+    ``frequency_to`` the band that the rating means.
+    """
 
     name: Name
     definition: Name
     frequency_per_year: Positive | None = None
+    frequency_from: Annotated[Decimal, Field(ge=0), BeforeValidator(_number)] | None = None
+    frequency_to: Positive | None = None
 
 
 class ImpactRating(_Part):
@@ -69,9 +75,14 @@ class OperatingWeights(_Part):
     """What a control counts for, by what its tests of operation concluded."""
 
     operated_effectively: Weight
-    insufficient_evidence: Weight
+    insufficient_evidence: Weight = Decimal(0)
     not_effective: Weight
     not_tested: Weight
+
+    @property
+    def assumed(self) -> bool:
+        """Whether a control counts for something that its tests haven't shown: management's assumption."""
+        return self.insufficient_evidence > 0 or self.not_tested > 0
 
 
 class Weights(_Part):
@@ -82,15 +93,36 @@ class Weights(_Part):
 
 
 class Sampling(_Part):
-    """How tests of controls are sized and concluded on."""
+    """How tests of controls are sized and concluded on; planned sizes are those for ``planned_size_months`` months."""
 
     confidence: Annotated[Decimal, Field(ge=Decimal("0.5"), le=Decimal("0.9999"))]
     tolerable_deviation_rate: Annotated[Decimal, Field(ge=Decimal("0.0001"), lt=1)]
     source: Name
+    planned_size_months: Annotated[int, Field(gt=0, le=120, strict=True)] = 12
     planned_size: dict[str, Annotated[int, Field(gt=0, le=100_000, strict=True)]]
 
 
-class Severity(_Part):
+class EvidenceRules(_Part):
+    """Which evidence counts.
+
+    ``look_back_months``: how far back it counts for the risk now; by default over the report's period, and over twelve
+    months where the unit has none. ``roll_forward_days``: how many days of a report's period may be left untested
+    before an objective is not yet evidenced. ``automated_once``: whether one item is enough of an automated control
+    that relies on IT general controls.
+    """
+
+    look_back_months: Annotated[int, Field(gt=0, le=120, strict=True)] | None = None
+    roll_forward_days: Annotated[int, Field(ge=0, strict=True)] = 92
+    automated_once: bool = True
+
+
+class OpinionRules(_Part):
+    """From which share of a report's objectives not achieved on its opinion would be adverse (pervasive)."""
+
+    pervasive: Annotated[Decimal, Field(gt=0, le=1), BeforeValidator(_number)] = Decimal("0.5")
+
+
+class SeverityRules(_Part):
     """How candidates for the severity of a deficiency are judged."""
 
     reasonable_possibility: Annotated[int, Field(gt=0, le=10, strict=True)]
@@ -119,7 +151,9 @@ class Methodology(_Part):
     earlier: dict[str, _MatrixPart] = Field(default_factory=dict)
     weights: Weights
     sampling: Sampling
-    severity: Severity
+    severity: SeverityRules
+    evidence: EvidenceRules = EvidenceRules()
+    opinion: OpinionRules = OpinionRules()
 
     @cached_property
     def matrix(self) -> Matrix:
@@ -132,6 +166,20 @@ class Methodology(_Part):
 
     def _as_matrix(self, part: _MatrixPart) -> Matrix:
         return Matrix.from_toml({**self.model_dump(include={"likelihood", "impact"}), "matrix": part.model_dump()})
+
+    @property
+    def frequency_bands(self) -> tuple[tuple[Decimal, Decimal | None], ...]:
+        """By rating, the events a year that it stands for, from and to; None where there is no end.
+
+        Where the ratings have anchors only, bands meet halfway between two of them (geometric mean). Empty where
+        nothing is given.
+        """
+        given = [(rating.frequency_from, rating.frequency_to) for rating in self.likelihood]
+        if all(low is not None and high is not None for low, high in given):
+            return tuple((low or Decimal(0), high) for low, high in given)
+        anchors = [rating.frequency_per_year for rating in self.likelihood if rating.frequency_per_year]
+        between = [(low * high).sqrt() for low, high in pairwise(anchors)]
+        return tuple(zip([Decimal(0), *between], [*between, None], strict=True)) if anchors else ()
 
     @property
     def level_names(self) -> tuple[str, ...]:
@@ -233,9 +281,26 @@ def _anchors_out_of_order(methodology: Methodology, problem: Any) -> Iterator[Pr
     rates = [rating.frequency_per_year for rating in methodology.likelihood]
     if not _rises(rates):
         yield problem("likelihood", "frequency_per_year must be given for all ratings or none, and rise with them")
+    yield from _bands_out_of_order(methodology, problem)
     for column in ("loss_low", "loss_mode", "loss_high"):
         if not _rises([getattr(rating, column) for rating in methodology.impact]):
             yield problem("impact", f"{column} must be given for all ratings or none, and rise with them")
+    yield from _losses_out_of_order(methodology, problem)
+
+
+def _bands_out_of_order(methodology: Methodology, problem: Any) -> Iterator[Problem]:
+    rates = [rating.frequency_per_year for rating in methodology.likelihood]
+    edges = [edge for rating in methodology.likelihood for edge in (rating.frequency_from, rating.frequency_to)]
+    met = all(high == low for high, low in zip(edges[1:-1:2], edges[2::2], strict=True))
+    if not (_rises(edges[::2]) and _rises(edges[1::2]) and met):
+        told = "frequency_from and frequency_to must be given for all ratings or none, each band beginning where the "
+        yield problem("likelihood", f"{told}one before ends")
+    for number, (anchor, low, high) in enumerate(zip(rates, edges[::2], edges[1::2], strict=True), 1):
+        if low is not None and high is not None and not low <= (anchor or low) <= high:
+            yield problem(f"likelihood.{number}", f"must be in its band, {low} to {high} a year", anchor or low)
+
+
+def _losses_out_of_order(methodology: Methodology, problem: Any) -> Iterator[Problem]:
     for number, rating in enumerate(methodology.impact, 1):
         losses = [loss for loss in (rating.loss_low, rating.loss_mode, rating.loss_high) if loss is not None]
         if (rating.loss_low is None) != (rating.loss_high is None) or (rating.loss_mode and not rating.loss_low):

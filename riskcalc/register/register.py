@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property, wraps
 from pathlib import Path
@@ -33,7 +33,7 @@ class Register:
 
     Blank cells are missing values; ratings and counts are nullable integers, dates datetimes, amounts Decimals,
     lists tuples. ``source`` is the folder that was read; ``periods`` are those that risks were rated in, earliest
-    first, and a unit's share of the register keeps them all.
+    first, and a unit's share of the register keeps them all. The controls have their unit's report beside them.
     """
 
     source: Path
@@ -153,9 +153,9 @@ def load(path: str | Path = "data") -> Register:
     problems.extend(check_references(tables))
     if problems:
         raise RegisterError(problems, source)
-    rated_in = {row.period for row in tables["ratings"].rows.values()}
-    periods = tuple(sorted(map(Period.parse, rated_in), key=lambda period: period.last_day))
-    return Register(source, methodology, periods, **{name: _frame(table) for name, table in tables.items()})
+    frames = {name: _frame(table) for name, table in tables.items()}
+    frames["controls"] = _with_reports(frames["controls"], frames["business_units"])
+    return Register(source, methodology, _periods(tables), **frames)
 
 
 def read_tables(source: Path) -> tuple[Methodology, dict[str, Table]]:
@@ -224,6 +224,26 @@ def _places(wanted: Path) -> list[Path]:
 def _nowhere(wanted: Path) -> UsageError:
     where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it"
     return UsageError(f"There is no folder {str(wanted)!r}{where}.")
+
+
+def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
+    """The periods that risks were rated in, each with the day of its latest evidence."""
+    until: dict[str, date] = {}
+    dated = [(row.period, row.tested_on) for row in tables["control_tests"].rows.values()]
+    dated += [(row.period, row.rated_on) for row in tables["ratings"].rows.values() if row.rated_on]
+    for name, day in dated:
+        until[name] = max(day, until.get(name, day))
+    rated_in = {row.period for row in tables["ratings"].rows.values()}
+    periods = (replace(Period.parse(name), evidence_until=until.get(name)) for name in rated_in)
+    return tuple(sorted(periods, key=lambda period: period.last_day))
+
+
+def _with_reports(controls: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
+    """The controls with the report of the unit that each belongs to, which says what evidence it needs.
+
+    It goes with a control into the share of another unit that relies on it, and into that share's fingerprint.
+    """
+    return controls.join(units.set_index("unit_id")[["report_type", "report_from", "report_to"]], on="unit_id")
 
 
 def _frame(table: Table) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from register_files import Rows, write_register
 import riskcalc
 from riskcalc import loss
 from riskcalc.assessment import annual_loss
+from riskcalc.assessment.context import Context
 from riskcalc.errors import UsageError
 from riskcalc.register.register import load
 
@@ -19,9 +20,8 @@ Edit = Callable[[Rows], object]
 
 
 def alpha(folder: Path, *edits: Edit) -> annual_loss.Model:
-    return annual_loss.model(
-        load(write_register(folder / "data", lambda rows: [edit(rows) for edit in edits])).only("alpha")
-    )
+    register = load(write_register(folder / "data", lambda rows: [edit(rows) for edit in edits]))
+    return annual_loss.model(Context.of(register).only("alpha"))
 
 
 def amounts(**cells: str) -> Edit:
@@ -32,12 +32,12 @@ OWN = amounts(frequency_per_year="2", loss_low="1000", loss_high="50000")
 
 
 def test_a_year_worked_by_hand(tmp_path: Path) -> None:
-    """A-R1: 2 a year, 1,000 to 50,000. Claimed: likelihood x 0.5 x 0.2 = 0.1, impact x 0.2; earned 0.3 and 0.6."""
+    """A-R1: 2 a year, 1,000 to 50,000. Claimed: likelihood x 0.5 x 0.2 = 0.1, impact x 0.2; earned 0.5 and 1."""
     quantified = alpha(tmp_path, OWN)
     each = loss.lognormal_90(1000, 50000).mean
-    for view, left in (("inherent", 1.0), ("claimed", 0.1 * 0.2), ("earned", 0.3 * 0.6)):
+    for view, left in (("inherent", 1.0), ("claimed", 0.1 * 0.2), ("earned", 0.5)):
         assert annual_loss.year(quantified, view).mean == pytest.approx(2 * each * left)
-    assert annual_loss.year(quantified, "earned").p0 == pytest.approx(np.exp(-2 * 0.3))
+    assert annual_loss.year(quantified, "earned").p0 == pytest.approx(np.exp(-2 * 0.5))
     assert quantified.unquantified == ("A-R2",)
 
 
@@ -54,7 +54,7 @@ def test_blank_columns_take_the_ratings_anchors(tmp_path: Path) -> None:
 def test_earned_lies_between_claimed_and_inherent(sample: riskcalc.Register) -> None:
     """In every unit of the sample, at the mean and at every amount."""
     for unit in sample.business_units["unit_id"]:
-        quantified = annual_loss.model(sample.only(unit))
+        quantified = annual_loss.model(Context.of(sample).only(unit))
         inherent, claimed, earned = (annual_loss.year(quantified, view) for view in ("inherent", "claimed", "earned"))
         assert claimed.mean <= earned.mean <= inherent.mean
         for x in np.geomspace(earned.mean / 20, earned.mean * 20, 25):
@@ -64,7 +64,7 @@ def test_earned_lies_between_claimed_and_inherent(sample: riskcalc.Register) -> 
 
 def test_shares_add_up_and_name_the_right_risk(sample: riskcalc.Register) -> None:
     """Of the expected loss and of the tail; the tail's against a simulation of the same years."""
-    quantified = annual_loss.model(sample.only("payments"))
+    quantified = annual_loss.model(Context.of(sample).only("payments"))
     found = annual_loss.contributions(quantified, "earned", 0.95)
     assert found["expected_share"].sum() == pytest.approx(1)
     assert found["tail_share"].sum() == pytest.approx(1)
@@ -80,7 +80,9 @@ def test_shares_add_up_and_name_the_right_risk(sample: riskcalc.Register) -> Non
     assert found["tail_share"].to_numpy() == pytest.approx(tail / tail.sum(), abs=0.02)
 
 
-def rates_and_severities(quantified: annual_loss.Model) -> tuple[list[float], list[loss.Severity]]:
+def rates_and_severities(
+    quantified: annual_loss.Model,
+) -> tuple[list[float], list[loss.distributions.LossDistribution]]:
     """What is left of each risk on the earned view, by the documented product and nothing else."""
     rates, severities = [], []
     for risk, row in quantified.risks.iterrows():
@@ -115,7 +117,7 @@ def test_a_control_that_fails_or_is_repaired_costs_what_the_register_says_then(t
 
 def test_the_band_is_repeatable_and_ordered(sample: riskcalc.Register) -> None:
     """Seeded; low, median and high never cross; it lies above the curve where tests leave deviations possible."""
-    quantified = annual_loss.model(sample.only("funds"))
+    quantified = annual_loss.model(Context.of(sample).only("funds"))
     year = annual_loss.year(quantified)
     losses = np.array([year.var(q) for q in (0.5, 0.9, 0.99)])
     one, again = (annual_loss.band(quantified, losses, seed=4, draws=12) for _ in range(2))
@@ -127,12 +129,15 @@ def test_the_band_is_repeatable_and_ordered(sample: riskcalc.Register) -> None:
 def test_currencies_are_converted_or_refused(sample: riskcalc.Register, tmp_path: Path) -> None:
     """A pound is 1.17 euros in the sample's methodology; without a rate nothing is added up."""
     with pytest.raises(UsageError, match="EUR, GBP; say which"):
-        annual_loss.model(sample)
-    whole = annual_loss.model(sample, currency="EUR")
-    pounds, euros = annual_loss.model(sample.only("payments")), whole.risks[whole.risks["unit_id"] == "payments"]
+        annual_loss.model(Context.of(sample))
+    whole = annual_loss.model(Context.of(sample), currency="EUR")
+    pounds, euros = (
+        annual_loss.model(Context.of(sample).only("payments")),
+        whole.risks[whole.risks["unit_id"] == "payments"],
+    )
     assert euros["high"].to_numpy() == pytest.approx(pounds.risks["high"].to_numpy() * 1.17)
     parts = sum(
-        annual_loss.year(annual_loss.model(sample.only(unit))).mean * (1.17 if unit == "payments" else 1)
+        annual_loss.year(annual_loss.model(Context.of(sample).only(unit))).mean * (1.17 if unit == "payments" else 1)
         for unit in sample.business_units["unit_id"]
     )
     assert annual_loss.year(whole).mean == pytest.approx(parts)
@@ -140,7 +145,7 @@ def test_currencies_are_converted_or_refused(sample: riskcalc.Register, tmp_path
     text = (folder / "methodology.toml").read_text("utf-8").replace("GBP = 1.17\n", "")
     (folder / "methodology.toml").write_text(text, "utf-8")
     with pytest.raises(UsageError, match="no exchange rate for GBP"):
-        annual_loss.model(load(folder), currency="EUR")
+        annual_loss.model(Context.of(load(folder)), currency="EUR")
 
 
 def test_a_unit_without_risks_costs_nothing(tmp_path: Path) -> None:

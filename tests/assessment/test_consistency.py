@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from register_files import DEFICIENCY, SAMPLE, Rows, write_register
 
 from riskcalc.assessment.checks import CHECKS
-from riskcalc.assessment.consistency import Finding, findings
+from riskcalc.assessment.consistency import Finding, findings, matrix_findings
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.opening import open_unit
 from riskcalc.pages import display, unit
+from riskcalc.register.columns import ReportPart
 from riskcalc.register.register import load
 
 Edit = Callable[[Rows], object]
@@ -20,7 +23,7 @@ ACCEPTED = {"treatment": "accept", "accepted_by": "The board", "accepted_until":
 
 
 def found(folder: Path, edit: Edit | None = None) -> set[tuple[str, str]]:
-    return {(finding.check, finding.row) for finding in findings(load(write_register(folder, edit)))}
+    return {(finding.check, finding.row) for finding in findings(Context.of(load(write_register(folder, edit))))}
 
 
 def control(row: int, **cells: str) -> Edit:
@@ -41,6 +44,16 @@ def add(table: str, **cells: str) -> Edit:
 
 def both(*edits: Edit) -> Edit:
     return lambda rows: [edit(rows) for edit in edits]
+
+
+def described(rows: Rows) -> None:
+    """Say of each test how it was done, and of each part of the reports how it stands."""
+    for test in rows["control_tests"]:
+        test["nature"] = "inspection"
+    for name in ("alpha", "beta"):
+        for part in get_args(ReportPart):
+            item = {"item_id": f"{name}-{part}", "unit_id": name, "item": part, "status": "open", "owner": "O"}
+            rows["report_items"].append(item)
 
 
 RETEST = {
@@ -96,6 +109,16 @@ CASES: list[tuple[str, str, Edit]] = [
     ("cuec-untold", "A-C1", control(0, performed_by="user_entity")),
     ("scope-open", "Pay", lambda rows: rows["scoping"][0].update(auditors_ask="unsure")),
     ("scope-without-objective", "Pay", lambda rows: rows["control_objectives"][0].update(process="Pay runs")),
+    ("inquiry-alone", "T1", a_test(0, nature="inquiry")),
+    ("population-unchecked", "T1", a_test(0, population_checked="no")),
+    ("test-undescribed", "alpha", a_test(0, nature="")),
+    (
+        "evidence-after-as-of",
+        "SUB-1",
+        lambda rows: rows["subservice_organisations"][0].update(reviewed_by="N.", reviewed_on="2026-07-01"),
+    ),
+    ("report-items-missing", "alpha", lambda rows: rows["report_items"].clear()),
+    ("rate-unlike-rating", "B-R1", risk(2, frequency_per_year="100")),
     ("report-unlike-scope", "alpha", lambda rows: rows["scoping"][0].update(auditors_ask="design")),
 ]
 
@@ -104,7 +127,7 @@ CASES: list[tuple[str, str, Edit]] = [
 def test_a_check_fires_on_what_it_names_and_only_then(tmp_path: Path, check: str, row: str, edit: Edit) -> None:
     """The finding appears with the fault, at its row, and isn't there without it."""
     assert (check, row) in found(tmp_path / "faulty", edit)
-    assert (check, row) not in found(tmp_path / "clean")
+    assert (check, row) not in found(tmp_path / "clean", described)
 
 
 def test_every_check_has_a_case() -> None:
@@ -135,7 +158,7 @@ def test_a_check_is_silent_at_its_limit(tmp_path: Path, check: str, row: str, ed
 def test_findings_look_from_the_day_they_are_asked_for() -> None:
     """Later, more is past due; the graver findings come first."""
     register = load(SAMPLE)
-    at_the_end, a_year_on = findings(register), findings(register, as_of=date(2027, 6, 30))
+    at_the_end, a_year_on = findings(Context.of(register)), findings(Context.of(register, as_of=date(2027, 6, 30)))
     overdue = [[each for each in found if each.check == "deficiency-past-due"] for found in (at_the_end, a_year_on)]
     assert len(overdue[0]) < len(overdue[1])
     severities = [finding.severity for finding in at_the_end]
@@ -143,8 +166,8 @@ def test_findings_look_from_the_day_they_are_asked_for() -> None:
 
 
 def test_a_register_without_ratings_still_has_its_matrix_checked(tmp_path: Path) -> None:
-    """Before the first workshop there is no period, and no crash."""
-    assert found(tmp_path, lambda rows: rows["ratings"].clear()) == set()
+    """Before the first workshop there is no period to look at, but a matrix."""
+    assert matrix_findings(load(write_register(tmp_path, lambda rows: rows["ratings"].clear()))) == []
 
 
 def test_a_units_page_lists_its_own_findings_only(tmp_path: Path) -> None:

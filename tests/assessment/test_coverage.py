@@ -11,18 +11,19 @@ import pytest
 from register_files import Rows, write_register
 
 from riskcalc.assessment import coverage
-from riskcalc.assessment.evidence import uncovered_days
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.subservice import uncovered_days
 from riskcalc.register.register import load
 
 
 def test_a_hole_is_a_named_assertion_that_no_key_control_holds(tmp_path: Path) -> None:
     """B-R1 is held by its walkthrough; undocumented, it isn't."""
-    whole = load(write_register(tmp_path / "a"))
-    held = coverage.assertions(whole.only("beta"), whole.period(), "type1")
+    whole = Context.of(load(write_register(tmp_path / "a")))
+    held = coverage.assertions(whole.only("beta"), "type1")
     assert held["assertion"].tolist() == ["accuracy", "completeness"]
     assert held["unguarded"].tolist() == [(), ()]
-    broken = load(write_register(tmp_path / "b", lambda rows: rows["controls"][3].update(documentation="")))
-    holes = coverage.assertions(broken.only("beta"), broken.period(), "type1")
+    broken = Context.of(load(write_register(tmp_path / "b", lambda rows: rows["controls"][3].update(documentation=""))))
+    holes = coverage.assertions(broken.only("beta"), "type1")
     assert holes["unguarded"].tolist() == [("B-R1",), ("B-R1",)]
 
 
@@ -34,13 +35,13 @@ def test_components_count_what_earns(tmp_path: Path) -> None:
         rows["controls"][0]["documentation"] = ""
 
     register = load(write_register(tmp_path / "data", edit))
-    found = coverage.components(register, register.period())
+    found = coverage.components(Context.of(register))
     assert found["controls"].to_dict() == {
         "control_environment": 0, "risk_assessment": 0, "control_activities": 3,
         "information_communication": 0, "monitoring": 1,
     }  # fmt: skip
     assert found["earning"]["monitoring"] == 0
-    assert found["earning"]["control_activities"] == 3
+    assert found["earning"]["control_activities"] == 1  # A-G1 is inconclusive, and A-C2 relies on it
 
 
 @pytest.mark.parametrize(
@@ -79,20 +80,20 @@ def test_training_of_owners(tmp_path: Path, completed: str, due: str, state: str
     register = load(
         write_register(tmp_path / "data", lambda rows: rows["training"][0].update(completed_on=completed, due_on=due))
     )
-    [row] = coverage.training(register, "alpha", date(2026, 6, 30)).to_dict("records")
+    [row] = coverage.training(Context.of(register), "alpha").to_dict("records")
     assert (row["owner"], row["controls"], row["state"]) == ("C. Owner", ("A-C1", "A-C2", "A-G1"), state)
 
 
 def test_an_owner_without_training_is_not_forgotten(tmp_path: Path) -> None:
     """Nothing planned is a state of its own."""
     register = load(write_register(tmp_path / "data", lambda rows: rows["training"].clear()))
-    assert coverage.training(register, "alpha", date(2026, 6, 30))["state"].tolist() == ["none"]
+    assert coverage.training(Context.of(register), "alpha")["state"].tolist() == ["none"]
 
 
 def test_frameworks_say_what_can_be_used_again(tmp_path: Path) -> None:
     """A-G1 serves CC6.1, but with a deviation it doesn't earn in full."""
     register = load(write_register(tmp_path / "data"))
-    [row] = coverage.frameworks(register, register.period()).to_dict("records")
+    [row] = coverage.frameworks(Context.of(register)).to_dict("records")
     assert (row["framework"], row["reference"], row["controls"], row["earning"]) == ("SOC 2", "CC6.1", ("A-G1",), ())
 
 
@@ -110,7 +111,8 @@ def test_frameworks_say_what_can_be_used_again(tmp_path: Path) -> None:
 def test_days_that_a_subservice_report_leaves_uncovered(report_from: str, report_to: str, days: int) -> None:
     """Counted by hand: the half-year has 181 days."""
     report = {
-        "report_type": "type2", "report_from": pd.Timestamp(report_from), "report_to": pd.Timestamp(report_to)
+        "report_type": "type2", "report_from": pd.Timestamp(report_from), "report_to": pd.Timestamp(report_to),
+        "bridge_from": None, "bridge_to": None,
     }  # fmt: skip
     assert uncovered_days(report, date(2026, 1, 1), date(2026, 6, 30)) == days
     assert uncovered_days({**report, "report_type": "type1"}, date(2026, 1, 1), date(2026, 6, 30)) == 181

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from register_files import SAMPLE, write_register
 
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.sample_plans import plan
 from riskcalc.assessment.sample_selection import in_time, read_population, select
 from riskcalc.cli.main import main
@@ -37,15 +38,21 @@ def drawn(*arguments: str) -> tuple[int, list[list[str]], str]:
     ("frequency", "population", "size", "buys"),
     [
         ("annual", "", 1, "all 1: what is found is the rate"),
-        ("quarterly", "", 2, "all 2: what is found is the rate"),
+        (
+            "quarterly",
+            "",
+            1,
+            "1 without deviation: at 90 % confidence at most 50.0 % deviate (hypergeometric, population 2)",
+        ),
+        ("half_yearly", "", 1, "all 1: what is found is the rate"),
         (
             "monthly",
             "",
-            2,
-            "2 without deviation: at 90 % confidence at most 50.0 % deviate (hypergeometric, population 6)",
+            1,
+            "1 without deviation: at 90 % confidence at most 83.3 % deviate (hypergeometric, population 6)",
         ),
-        ("many_a_day", "", 25, "25 without deviation: at 90 % confidence at most 8.8 % deviate (binomial)"),
-        ("daily", "10", 10, "all 10: what is found is the rate"),
+        ("many_a_day", "", 13, "13 without deviation: at 90 % confidence at most 16.2 % deviate (binomial)"),
+        ("daily", "8", 8, "all 8: what is found is the rate"),
         ("ad_hoc", "", 22, "22 without deviation: at 90 % confidence at most 9.9 % deviate (binomial)"),
         (
             "ad_hoc",
@@ -63,13 +70,13 @@ def test_what_a_planned_size_buys(tmp_path: Path, frequency: str, population: st
         rows["controls"][0]["frequency"] = frequency
         rows["control_tests"][0].update(population=population, sample_size="1")
 
-    planned = {each.control_id: each for each in plan(load(write_register(tmp_path, edit)))}["A-C1"]
+    planned = {each.control_id: each for each in plan(Context.of(load(write_register(tmp_path, edit))))}["A-C1"]
     assert (planned.size, planned.buys) == (size, buys)
 
 
 def test_controls_that_others_perform_are_not_planned_for() -> None:
     """User entities' and subservice organisations' controls aren't ours to test."""
-    planned = {each.control_id for each in plan(load(SAMPLE))}
+    planned = {each.control_id for each in plan(Context.of(load(SAMPLE)))}
     controls = load(SAMPLE).controls
     assert planned == set(controls.loc[controls["performed_by"] == "own", "control_id"])
 

@@ -11,11 +11,11 @@ from register_files import SAMPLE, Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.errors import UsageError
-from riskcalc.pages import charts, matrix, wording
+from riskcalc.pages import charts, loss, matrix, wording
 from riskcalc.pages import portfolio as portfolio_page
 from riskcalc.pages import unit as unit_page
 
-View = dict[str, Any]
+Display = dict[str, Any]
 
 
 def opened(
@@ -24,17 +24,22 @@ def opened(
     return open_unit(unit_id, data_dir=str(write_register(folder / "data", edit)), **choice)
 
 
-def column(view: View, name: str) -> list[Any]:
+def column(view: Display, name: str) -> list[Any]:
     place = view["columns"].index(name)
     return [row[place] if isinstance(row[place], str) else row[place]["text"] for row in view["rows"]]
+
+
+def sound(rows: Rows) -> None:
+    """A-G1, which A-C2 relies on, is shown to have operated."""
+    rows["control_tests"][2]["deviations"] = "0"
 
 
 def test_the_verdict_says_whether_the_unit_is_inside_its_appetite(tmp_path: Path) -> None:
     """Outside in words and number; an unrated risk keeps 'inside' from being a clean bill."""
     undocumented = opened(tmp_path / "a", "beta", lambda rows: rows["controls"][3].update(documentation=""))
-    assert unit_page.heading(undocumented).content["verdict"].startswith("Outside appetite: 1 of 1 rated risks")
+    assert unit_page.heading(undocumented).content["verdict"].startswith("Outside appetite: 1 of 1 rated risk is worse")
     assert unit_page.heading(undocumented).content["tone"] == "bad"
-    with_unrated = unit_page.heading(opened(tmp_path / "b")).content
+    with_unrated = unit_page.heading(opened(tmp_path / "b", edit=sound)).content
     assert (with_unrated["tone"], "1 unrated: nothing can be said of it." in with_unrated["verdict"]) == ("open", True)
     assert unit_page.heading(opened(tmp_path / "c", "beta")).content["tone"] == "good"
 
@@ -67,7 +72,7 @@ def test_an_acceptance_says_by_whom_and_until_when(tmp_path: Path, as_of: str, n
 
 
 def test_a_reader_can_recompute_a_residual_from_the_page(tmp_path: Path) -> None:
-    """A-R1: 5 x 4; C1 takes 50 % of likelihood; C2 takes 80 % of both as claimed, 40 % as earned."""
+    """A-R1: 5 x 4; C1 takes 50 % of likelihood; C2 takes 80 % of both as claimed, nothing as earned."""
     rows = unit_page.score_lines(opened(tmp_path)).as_json()["rows"]
     assert rows[0][:7] == [
         "A-R1",
@@ -76,11 +81,11 @@ def test_a_reader_can_recompute_a_residual_from_the_page(tmp_path: Path) -> None
         "5.00 x 4.00 = 20.00",
         "",
         "1.40 x 1.60 = 2.24",
-        "2.20 x 2.80 = 6.16",
+        "3.00 x 4.00 = 12.00",
     ]
     assert [row[1:7] for row in rows[1:]] == [
         ["A-C1", "Control A-C1", "likelihood", "50%", "50%", "50%"],
-        ["A-C2", "Control A-C2", "both", "80%", "80%", "40%"],
+        ["A-C2", "Control A-C2", "both", "80%", "80%", "0%"],
     ]
 
 
@@ -91,7 +96,7 @@ def test_objectives_name_their_risks_and_their_worst_level(tmp_path: Path) -> No
     assert list(
         zip(column(view, "Objective"), column(view, "Risks"), column(view, "Worst earned level"), strict=True)
     ) == [
-        ("A-CO1", "A-R1, A-R2", "Medium"),
+        ("A-CO1", "A-R1, A-R2", "High"),
         ("A-CO2", "", "No risk"),
     ]
 
@@ -145,7 +150,8 @@ def test_a_unit_without_risks_or_without_ratings_has_a_page(tmp_path: Path) -> N
 
     folder = str(write_register(tmp_path, edit))
     for unit in (open_unit("empty", data_dir=folder), open_unit("beta", "2025-H2", folder)):
-        assert unit_page.heading(unit).content["verdict"] == "No risk is rated in this period."
+        empty = "No risk is rated in this period." if len(unit.scores) else "No risk is on record."
+        assert unit_page.heading(unit).content["verdict"] == empty
         shown = (unit_page.figures, unit_page.to_decide, unit_page.risks, unit_page.objectives, unit_page.controls)
         for show in (*shown, unit_page.score_lines, unit_page.findings, unit_page.provenance, unit_page.result):
             assert show(unit)._repr_mimebundle_()
@@ -172,8 +178,7 @@ def test_the_first_figures_say_how_the_report_and_the_year_stand(tmp_path: Path)
     """Leadership sees the outlook and the money before any table; machines get the same."""
     unit = opened(tmp_path, "alpha")
     items = {item["label"]: item["value"] for item in unit_page.figures(unit).content["items"]}
-    assert items["Outlook, SOC 1 Type 2"] == "would be qualified"
-    assert items["Years beyond materiality"] == f"{unit.years['earned'].exceed(1_000_000):.1%}"
+    assert items[loss.BEYOND] == f"{unit.years['earned'].exceed(1_000_000):.1%}"
     values = unit_page.result(unit).values
-    assert values["report_outlook"] == "would be qualified"
+    assert values["report_outlook"] == "adverse"
     assert values["expected_loss"]["claimed"] < values["expected_loss"]["earned"] < values["expected_loss"]["inherent"]

@@ -34,11 +34,11 @@ def text(cell: Any) -> str:
     return cell if isinstance(cell, str) else cell["text"] + " | ".join(["", cell["note"]] if cell.get("note") else "")
 
 
-def rows(view: display.View) -> list[list[str]]:
+def rows(view: display.Display) -> list[list[str]]:
     return [[text(cell) for cell in row] for row in view.as_json()["rows"]]
 
 
-def figure(view: display.View, label: str) -> tuple[str, str]:
+def figure(view: display.Display, label: str) -> tuple[str, str]:
     return next((item["value"], item["note"]) for item in view.content["items"] if item["label"] == label)
 
 
@@ -82,11 +82,12 @@ def test_the_figures_say_how_the_report_stands(tmp_path: Path) -> None:
         rows["controls"][0]["documentation"] = ""
 
     view = readiness.figures(opened(tmp_path, "alpha", edit))
-    assert figure(view, "Outlook, Type 2") == ("would be qualified", "0 of 1 objectives hold")
+    assert figure(view, "Opinion, Type 2")[0] == "adverse"
+    assert figure(view, "Opinion, Type 2")[1].startswith("1 of 1 objectives not achieved")
     assert figure(view, "Report period") == ("181 days", "2026-01-01 to 2026-06-30; six months are expected")
     days, note = figure(view, "To clients' year-end")
     assert days == "184 days"
-    assert "bridge letter to 2026-09-30, 92 days uncovered" in note
+    assert "bridge letter planned, to 2026-09-30, 92 days uncovered" in note
 
 
 def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
@@ -99,8 +100,10 @@ def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
 
     [row] = rows(readiness.deficiencies(opened(tmp_path, "alpha", edit)))
     assert row[0] == "D1"
-    assert row[2] == "significant deficiency"  # impact 4: up to 1.5 x materiality, of which A-C2 leaves 0.6
-    assert row[5] == "A-CO1 would be qualified | 1 of 5 deviated: reported with the tests' results"
+    assert (
+        row[2] == "material weakness"
+    )  # impact 4: up to 1.5 x materiality, and A-C2 can't compensate: A-G1 isn't evidenced
+    assert row[5] == "A-CO1 not achieved | 1 of 5 deviated: to be reported"
     assert row[3] == "121 days | due 2026-09-30"
 
 
@@ -149,7 +152,9 @@ def test_the_chart_of_limits_says_what_is_still_possible(tmp_path: Path) -> None
     """Its sentence and its table hold what the marks show."""
     unit = opened(tmp_path)
     about = charts.deviation_limits(unit.controls, unit.tolerable_rate, unit.confidence).layout.meta["riskcalc"]
-    assert about["summary"].startswith("3 controls tested. More than the tolerable 10% could deviate at 2 of them")
+    assert about["summary"].startswith(
+        "3 controls tested. At 90% confidence, more than the tolerable 10% could deviate at 2 of them"
+    )
     assert [row[:4] for row in about["table"]["rows"]] == [
         ["A-C1", "0 of 5", "0.0%", "36.9%"],
         ["A-G1", "1 of 25", "4.0%", "14.7%"],

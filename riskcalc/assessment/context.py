@@ -1,0 +1,88 @@
+"""What every question of the method is asked about: a register in a period, seen from a day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+import pandas as pd
+
+from riskcalc.register import register as registers
+from riskcalc.register.periods import Period
+from riskcalc.register.register import Register
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Context:
+    """A register, the period that is assessed, and the day it is seen from: nothing dated later counts."""
+
+    register: Register
+    period: Period
+    as_of: date
+
+    @classmethod
+    def of(cls, register: Register, period: str | None = None, as_of: date | None = None) -> Context:
+        """The context of a period, the latest by default, as of a day.
+
+        Where no day is given it is the period's last, or that of its latest evidence if that is later.
+
+        Raises:
+            UsageError: no risk is rated in ``period``.
+
+        >>> from riskcalc.register.register import load
+        >>> context = Context.of(load("data"))
+        >>> context.previous().period.name
+        '2025-H2'
+        """
+        chosen = register.period(period)
+        return cls(register, chosen, as_of or chosen.as_of)
+
+    def previous(self) -> Context | None:
+        """The same register in the period before, as it was seen then, or None if there is none."""
+        before = self.register.previous(self.period)
+        return Context(self.register, before, min(before.as_of, self.as_of)) if before else None
+
+    def only(self, unit_id: str) -> Context:
+        """The part of the register that one unit's assessment needs, in the same period and as of the same day."""
+        return replace(self, register=self.register.only(unit_id))
+
+    @property
+    def ratings(self) -> pd.DataFrame:
+        """The period's ratings, but for those of a later day."""
+        found = self.register.ratings
+        return found[(found["period"] == self.period.name) & ~(found["rated_on"] > pd.Timestamp(self.as_of))]
+
+    @property
+    def tests(self) -> pd.DataFrame:
+        """The period's tests of controls, but for those of a later day."""
+        found = self.register.control_tests
+        return found[(found["period"] == self.period.name) & (found["tested_on"] <= pd.Timestamp(self.as_of))]
+
+    @property
+    def open_deficiencies(self) -> pd.DataFrame:
+        """The deficiencies that were open on the day: identified by then, and not closed by then."""
+        known, day = self.register.deficiencies, pd.Timestamp(self.as_of)
+        return known[(known["identified_on"] <= day) & ~(known["closed_on"] <= day)]
+
+
+def once(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
+    """Remember what ``work`` finds for a context and (hashable) arguments, for as long as its register is used.
+
+    The results are shared: whoever gets one must not change it, nor hand it out of the package.
+    """
+
+    @registers.once
+    def by_register(register: Register, context: tuple[Period, date], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return work(Context(register, *context), *args, **kwargs)
+
+    @wraps(work)
+    def remembered(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return by_register(context.register, (context.period, context.as_of), *args, **kwargs)
+
+    return remembered

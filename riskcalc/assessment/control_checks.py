@@ -1,0 +1,216 @@
+"""Consistency checks of controls, their tests and their deficiencies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment import evidence
+from riskcalc.assessment.checks import Seen, acting, check, control_of, controls, own_controls, tests
+from riskcalc.assessment.context import Context
+from riskcalc.errors import counted
+
+
+@check("control-without-risk", "note", "Link it to the risks it acts on, or drop it.")
+def _control_without_risk(context: Context) -> Seen:
+    used = {control for linked in acting(context).values() for control in linked}
+    used |= {relied for control in controls(context) for relied in control["relies_on"]}
+    for control in controls(context):
+        if control["control_id"] not in used and control["component"] == "control_activities":
+            yield control["unit_id"], control["control_id"], "acts on no risk, and no control relies on it"
+
+
+@check("control-undocumented", "error", "Document it; in a SOC 1 audit it doesn't exist otherwise.")
+def _undocumented(context: Context) -> Seen:
+    for control in own_controls(context):
+        if pd.isna(control["documentation"]):
+            kind = "key control" if control["key"] else "control"
+            yield control["unit_id"], control["control_id"], f"this {kind} is not documented, so it earns nothing"
+
+
+@check("key-control-design", "warning", "Redesign it, or rely on another.")
+def _badly_designed_key(context: Context) -> Seen:
+    for control in own_controls(context):
+        if control["key"] and control["claimed"] < 1:
+            design = control["design"].replace("_", " ")
+            yield control["unit_id"], control["control_id"], f"this key control's design is {design}"
+
+
+@check("key-control-untested", "error", "Test it before the period ends.")
+def _untested_key(context: Context) -> Seen:
+    concluded = evidence.conclude_all(context)  # what it earns may have another reason, such as its design
+    for control in own_controls(context):
+        if control["key"] and control["conclusion"] == "not_tested":
+            why = concluded[control["control_id"]].reason
+            yield control["unit_id"], control["control_id"], f"this key control was {why}"
+
+
+@check(
+    "key-control-failed",
+    "error",
+    "Remediate and retest, so that it counts again; what deviated is reported all the same.",
+)
+def _failed_key(context: Context) -> Seen:
+    for control in own_controls(context):
+        if control["key"] and control["conclusion"] == "not_effective":
+            yield control["unit_id"], control["control_id"], f"this key control failed: {control['reason']}"
+
+
+@check("under-sampled", "warning", "Test more items: too few show too little, and count for nothing by themselves.")
+def _under_sampled(context: Context) -> Seen:
+    for control in own_controls(context):
+        if control["conclusion"] == "insufficient_evidence" and control["report_type"] == "type2":
+            yield control["unit_id"], control["control_id"], control["reason"]
+
+
+@check("automated-without-itgc", "warning", "Name the IT general controls it depends on in relies_on.")
+def _automated_without_itgc(context: Context) -> Seen:
+    for control in own_controls(context):
+        if control["nature"] != "manual" and not control["relies_on"] and not _is_relied_on(context, control):
+            nature = control["nature"].replace("_", "-")
+            yield control["unit_id"], control["control_id"], f"is {nature}, and relies on no IT general control"
+
+
+@check("cuec-thin", "warning", "Say who has to do what, when, and with which report.")
+def _thin_cuec(context: Context) -> Seen:
+    for control in controls(context):
+        if control["performed_by"] == "user_entity" and len(control["description"].split()) < 12:
+            message = "this complementary user entity control says too little for a client to perform it"
+            yield control["unit_id"], control["control_id"], message
+
+
+@check("subservice-unnamed", "error", "Name the subservice organisation in subservice_id.")
+def _subservice_unnamed(context: Context) -> Seen:
+    for control in controls(context):
+        if control["performed_by"] == "subservice" and pd.isna(control["subservice_id"]):
+            yield (
+                control["unit_id"],
+                control["control_id"],
+                "a subservice organisation performs it, but which one isn't said",
+            )
+
+
+@check("subservice-misplaced", "warning", "Clear subservice_id, or set performed_by to subservice.")
+def _subservice_on_own(context: Context) -> Seen:
+    for control in controls(context):
+        if control["performed_by"] != "subservice" and not pd.isna(control["subservice_id"]):
+            yield control["unit_id"], control["control_id"], "names a subservice organisation that doesn't perform it"
+
+
+@check("subservice-report", "warning", "Obtain a report, or a bridge letter, over the days that are missing.")
+def _subservice_report(context: Context) -> Seen:
+    for control in controls(context):
+        if control["performed_by"] == "subservice" and control["earned"] < control["claimed"]:
+            yield control["unit_id"], control["control_id"], f"a subservice organisation's control: {control['reason']}"
+
+
+@check("subservice-unreviewed", "warning", "Review it, and record by whom and when.")
+def _subservice_unreviewed(context: Context) -> Seen:
+    organisations = context.register.subservice_organisations.set_index("subservice_id").to_dict("index")
+    for control in controls(context):
+        organisation = organisations.get(control["subservice_id"])
+        if organisation and not pd.isna(organisation["report_type"]) and pd.isna(organisation["reviewed_by"]):
+            message = f"nobody has reviewed {organisation['name']}'s report, nor the user entity controls it asks of us"
+            yield control["unit_id"], control["control_id"], message
+
+
+@check("self-tested", "error", "Have somebody independent of the control test it again.")
+def _self_tested(context: Context) -> Seen:
+    for test in tests(context):
+        control = control_of(context)[test["control_id"]]
+        if test["tested_by"] == control["owner"]:
+            yield control["unit_id"], test["test_id"], f"{control['control_id']} was tested by its owner"
+
+
+@check("test-without-evidence", "warning", "Say where the evidence is kept.")
+def _tested_without_evidence(context: Context) -> Seen:
+    for test in tests(context):
+        if pd.isna(test["evidence"]):
+            yield control_of(context)[test["control_id"]]["unit_id"], test["test_id"], "no evidence is referred to"
+
+
+@check("test-before-period", "error", "Test the control's operation in the period.")
+def _tested_too_early(context: Context) -> Seen:
+    for test in tests(context):
+        if test["tested_on"].date() < context.period.first_day:
+            unit = control_of(context)[test["control_id"]]["unit_id"]
+            yield (
+                unit,
+                test["test_id"],
+                f"was tested on {test['tested_on']:%Y-%m-%d}, before {context.period.name} began",
+            )
+
+
+@check("deviation-without-deficiency", "warning", "Record the deficiency: every deviation is reported.")
+def _deviation_without_deficiency(context: Context) -> Seen:
+    known = set(context.register.deficiencies["control_id"])
+    for control in own_controls(context):
+        # a control needn't operate without any deviation to be effective (AS 2201.48); the outlook lists them all
+        enough = control["conclusion"] == "operated_effectively"
+        if control["deviations"] and not enough and control["control_id"] not in known:
+            message = f"{control['deviations']} of {control['sample_size']} deviated, but no deficiency is on record"
+            yield control["unit_id"], control["control_id"], message
+
+
+@check("retest-failed", "error", "Remediate again; the first repair didn't work.")
+def _retest_by_same_items(context: Context) -> Seen:
+    for test in tests(context):
+        if not pd.isna(test["retest_of"]) and test["deviations"]:
+            unit = control_of(context)[test["control_id"]]["unit_id"]
+            yield unit, test["test_id"], f"the retest of {test['retest_of']} deviated again"
+
+
+@check("deficiency-past-due", "error", "Close it, or agree a new date with a reason.")
+def _past_due(context: Context) -> Seen:
+    for deficiency in context.open_deficiencies.to_dict("records"):
+        if deficiency["due_on"].date() < context.as_of:
+            days = (context.as_of - deficiency["due_on"].date()).days
+            unit = control_of(context)[deficiency["control_id"]]["unit_id"]
+            yield (
+                unit,
+                deficiency["deficiency_id"],
+                f"is {counted(days, 'day')} past due: {deficiency['remediation_owner']}",
+            )
+
+
+def _is_relied_on(context: Context, control: Any) -> bool:
+    return any(control["control_id"] in other["relies_on"] for other in controls(context))
+
+
+@check("inquiry-alone", "warning", "Observe, inspect or reperform as well: inquiry alone is no evidence of operation.")
+def _inquiry_alone(context: Context) -> Seen:
+    others = {test["control_id"] for test in tests(context) if test["nature"] != "inquiry"}
+    for test in tests(context):
+        if test["nature"] == "inquiry" and test["control_id"] not in others:
+            unit = control_of(context)[test["control_id"]]["unit_id"]
+            yield unit, test["test_id"], f"{test['control_id']} was tested by inquiry alone"
+
+
+@check(
+    "population-unchecked", "warning", "Agree the population to its source, or the sample speaks of an unknown part."
+)
+def _population_unchecked(context: Context) -> Seen:
+    for test in tests(context):
+        if test["population_checked"] is False:
+            unit = control_of(context)[test["control_id"]]["unit_id"]
+            yield unit, test["test_id"], "whether its population was complete wasn't checked"
+
+
+@check("test-undescribed", "note", "Fill covers_from, covers_to and nature: the days default to the whole period.")
+def _test_undescribed(context: Context) -> Seen:
+    for unit in context.register.business_units["unit_id"]:
+        own = [test for test in tests(context) if control_of(context)[test["control_id"]]["unit_id"] == unit]
+        bare = [test for test in own if pd.isna(test["covers_from"]) and pd.isna(test["nature"])]
+        if bare:
+            yield (
+                unit,
+                unit,
+                f"{len(bare)} of {len(own)} tests say neither which days they cover nor how they were done",
+            )
+
+
+@check("evidence-after-as-of", "warning", "It counts when it is looked at from its day on; check the date.")
+def _evidence_after(context: Context) -> Seen:
+    for row in evidence.later(context).to_dict("records"):
+        yield row["unit_id"] or "", row["row"], f"is dated {row['dated']}, after {context.as_of}: it doesn't count"

@@ -1,0 +1,109 @@
+"""Consistency checks of objectives and risks."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment.checks import Seen, acting, check, control_of, risks
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.exposure import exposures
+from riskcalc.assessment.scoring import score_lines
+
+
+@check("objective-without-risk", "warning", "Name the risks, or drop the objective from the report.")
+def _objective_without_risk(context: Context) -> Seen:
+    used = set(context.register.risks["objective_id"])
+    for objective in context.register.control_objectives.to_dict("records"):
+        if objective["objective_id"] not in used:
+            yield objective["unit_id"], objective["objective_id"], "no risk threatens this control objective"
+
+
+@check("risk-unrated", "warning", "Rate it in the next workshop.")
+def _unrated(context: Context) -> Seen:
+    for risk in risks(context):
+        if pd.isna(risk["likelihood"]):
+            yield risk["unit_id"], risk["risk_id"], f"is unrated in {context.period.name}"
+
+
+@check("risk-without-control", "error", "Link the controls that act on it, or decide to accept it.")
+def _risk_without_control(context: Context) -> Seen:
+    for risk in risks(context):
+        if risk["risk_id"] not in acting(context):
+            yield risk["unit_id"], risk["risk_id"], "no control acts on this risk"
+
+
+@check("risk-without-key-control", "warning", "Decide which of its controls the objective depends on.")
+def _risk_without_key_control(context: Context) -> Seen:
+    for risk in risks(context):
+        linked = acting(context).get(risk["risk_id"], [])
+        if linked and not any(control_of(context)[control]["key"] for control in linked):
+            yield risk["unit_id"], risk["risk_id"], "no key control acts on this risk"
+
+
+@check("nothing-prevents", "warning", "Consider a preventive control.")
+def _detective_only(context: Context) -> Seen:
+    for risk in risks(context):
+        kinds = {control_of(context)[control]["kind"] for control in acting(context).get(risk["risk_id"], [])}
+        if (
+            kinds
+            and "preventive" not in kinds
+            and risk["inherent_level"] == context.register.methodology.level_names[-1]
+        ):
+            yield risk["unit_id"], risk["risk_id"], "is at the highest level, and nothing prevents it"
+
+
+@check("breach-untreated", "error", "Record a deficiency with an owner and a date, or accept the risk formally.")
+def _breach_without_treatment(context: Context) -> Seen:
+    for risk in risks(context):
+        worse: bool = not pd.isna(risk["breach"]) and risk["breach"]
+        if worse and risk["treatment"] == "accept" and _expired(risk, context.as_of):
+            yield risk["unit_id"], risk["risk_id"], "is worse than appetite, and its acceptance has run out"
+        elif worse and not _being_mended(context, risk["risk_id"]) and risk["treatment"] != "accept":
+            yield risk["unit_id"], risk["risk_id"], "is worse than appetite, and no open deficiency says who mends it"
+
+
+@check("acceptance-expired", "error", "Renew the acceptance, or treat the risk.")
+def _expired_acceptance(context: Context) -> Seen:
+    for risk in risks(context):
+        if _expired(risk, context.as_of):
+            yield risk["unit_id"], risk["risk_id"], f"its acceptance ended on {risk['accepted_until']:%Y-%m-%d}"
+
+
+@check("accepted-by-owner", "warning", "Have somebody above the owner accept it.")
+def _accepted_by_owner(context: Context) -> Seen:
+    for risk in risks(context):
+        if risk["treatment"] == "accept" and risk["accepted_by"] == risk["owner"]:
+            yield risk["unit_id"], risk["risk_id"], "was accepted by its own owner"
+
+
+@check(
+    "rate-unlike-rating", "note", "Ratings are ordinal: where the two differ, ask whether rating or frequency is wrong."
+)
+def _rate_unlike_rating(context: Context) -> Seen:
+    """Risks whose modelled rate is more than a band away from that of their earned likelihood."""
+    methodology, lines = context.register.methodology, score_lines(context)
+    acting_on = lines[lines["acts_on"] != "impact"]
+    left = (1 - acting_on["earned_effect"].astype(float)).groupby(acting_on["risk_id"]).prod().to_dict()
+    frequencies = exposures(context)["frequency"].to_dict()
+    for risk in risks(context) if methodology.frequency_bands else ():
+        rate = frequencies[risk["risk_id"]] * left.get(risk["risk_id"], 1.0)
+        if not pd.isna(rate) and not pd.isna(risk["likelihood"]):
+            whole = int(methodology.matrix.whole("likelihood", pd.Series([risk["earned_likelihood"]]))[0])
+            bands = methodology.frequency_bands
+            (low, high), near = bands[whole - 1], bands[max(0, whole - 2) : whole + 1]
+            if rate < float(near[0][0]) or (near[-1][1] is not None and rate > float(near[-1][1])):
+                band = f"{low} to {high}" if high is not None else f"more than {low}"
+                rated = f"likelihood {risk['earned_likelihood']:.2f} means {band} a year"
+                yield risk["unit_id"], risk["risk_id"], f"its earned {rated}; modelled are {rate:.3g}"
+
+
+def _expired(risk: Any, as_of: date) -> bool:
+    return bool(risk["treatment"] == "accept" and risk["accepted_until"].date() < as_of)
+
+
+def _being_mended(context: Context, risk_id: str) -> bool:
+    open_for = set(context.open_deficiencies["control_id"])
+    return any(control in open_for for control in acting(context).get(risk_id, []))
