@@ -147,7 +147,9 @@ def _names(cell: str) -> tuple[str, ...]:
 T = TypeVar("T")
 Maybe = Annotated[T | None, BeforeValidator(_blank_to_none)]
 Text = Annotated[str, BeforeValidator(_text)]
-Count = Annotated[int, BeforeValidator(_matching("[0-9]{1,12}", int, "a whole number, 0 or more, 12 digits at most"))]
+Count = Annotated[
+    int, BeforeValidator(_matching("[0-9]{1,12}", int, "a whole number, 0 or more, digits only, at most 12"))
+]
 Money = Annotated[
     Decimal,
     BeforeValidator(

@@ -147,7 +147,7 @@ def test_counts_beyond_any_population_are_refused(small: Path, value: str) -> No
     """What no computer would get done with is not started."""
     text = (small / "control_tests.csv").read_text("utf-8").replace(",25,0,", f",{value},0,", 1)
     (small / "control_tests.csv").write_text(text, "utf-8")
-    with pytest.raises(RegisterError, match=r"'sample_size': .*12 digits at most"):
+    with pytest.raises(RegisterError, match=r"'sample_size': .*digits only, at most 12"):
         riskcalc.load(small)
 
 

@@ -63,8 +63,8 @@ def test_the_sample_is_read_exactly(small: Path) -> None:
         ("y_effective = 0.5", "y_effective = 1.5", "weights.design.partially_effective", "1.5", "less than or equal to 1"),
         ("y_effective = 0.5", "y_effective = -1", "weights.design.partially_effective", "-1", "greater than or equal to 0"),
         ("y_effective = 0.5", 'y_effective = "x"', "weights.design.partially_effective", "x", "a number, without quotes"),
-        ("confidence = 0.90", "confidence = 90", "sampling.confidence", "90", "less than 1"),
-        ("GBP = 1.17", "GBP = 0", "exchange_rates.GBP", "0", "greater than 0"),
+        ("confidence = 0.90", "confidence = 90", "sampling.confidence", "90", "less than or equal to 0.9999"),
+        ("GBP = 1.17", "GBP = 0", "exchange_rates.GBP", "0", "from 0.000000001 to 1000000000"),
         ("weekly = 5", "weekly = 0", "sampling.planned_size.weekly", "0", "greater than 0"),
         ("weekly = 5", "weekly = 2.5", "sampling.planned_size.weekly", "2.5", "a valid integer"),
         # settings that contradict each other
