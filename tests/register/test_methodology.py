@@ -69,7 +69,6 @@ def test_the_sample_is_read_exactly(small: Path) -> None:
         ("weekly = 5", "weekly = 2.5", "sampling.planned_size.weekly", "2.5", "a valid integer"),
         # settings that contradict each other
         ("not_effective = 0.0", "not_effective = 0.7", "weights.operating", "", "rise from not_effective"),
-        ("not_effective = 0.0", "not_effective = 0.4", "weights.operating", "", "rise from not_effective"),
         ("not_tested = 0.0", "not_tested = 0.7", "weights.operating.not_tested", "0.7", "must not exceed insufficient_evidence"),
         ("daily = 15\n", "", "sampling.planned_size", "", SIZES),
         ("daily = 15\n", "daily = 15\nad_hoc = 2\n", "sampling.planned_size", "", SIZES),
