@@ -19,7 +19,8 @@ from pydantic import ValidationError
 from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.tables import TABLES, Row
+from riskcalc.register.row import Row
+from riskcalc.register.tables import TABLES
 
 
 @dataclass

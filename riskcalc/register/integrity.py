@@ -11,7 +11,8 @@ from itertools import islice
 from riskcalc.errors import Problem
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.periods import Period
-from riskcalc.register.tables import TABLES, Ref, Row
+from riskcalc.register.row import Ref, Row
+from riskcalc.register.tables import TABLES
 
 _CYCLES, _TOLD = 200, 20  # cycles of a table that are told, and names of each
 _MEANT = 50  # wrong names of a column for which what was meant is looked for

@@ -19,7 +19,8 @@ from pypdf import PdfReader
 from register_files import Rows, change, write_register
 
 from riskcalc.register.audiences import AUDIENCES
-from riskcalc.register.tables import TABLES, Ref, kind_of
+from riskcalc.register.row import Ref, kind_of
+from riskcalc.register.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
 COUNTS = {"votes": 73910173, "clients": 7391057}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,6 +53,7 @@ def test_the_server_and_its_kernels_end_with_their_command(small: Path, tmp_path
         riskcalc.kill()
         riskcalc.wait()
     assert Path(private).exists() == (by == "SIGKILL"), "nobody is left to clear up after a kill; the token is void"
+    shutil.rmtree(private, ignore_errors=True)
     assert "GET /voila/files/nothing?token=[token]" in (tmp_path / "log").read_text("utf-8")
     assert token not in (tmp_path / "log").read_text("utf-8")
     assert "Traceback" not in (tmp_path / "log").read_text("utf-8")
