@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --build-constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
@@ -43,9 +43,10 @@ $(VENV)/bin/python:
 
 $(VENV)/run: $(VENV)/bin/python $(SOURCES)
 	@echo "Installing riskcalc into $(VENV); the first time takes a minute or two."
-	$(PIP) --editable '.[workshop]'
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --upgrade pip setuptools
+	$(PIP) --editable '.[lab,workshop]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run $(SOURCES)
-	$(PIP) --editable '.[dask,dev,pdf,pptx,workshop]'
+	$(PIP) --editable '.[dask,dev,lab,pdf,pptx,workshop]'
 	@touch $@

@@ -24,7 +24,7 @@ from riskcalc.workshop.store import Store, Vote, beside
 ROOT = Path(__file__).parent.parent
 VOTER = """
 import sys
-from riskcalc.workshop import open_workshop
+from riskcalc.workshop.session import open_workshop
 from riskcalc.workshop.store import Vote
 workshop, number = open_workshop("payroll", data_dir=sys.argv[1]), int(sys.argv[2]) * 10_000
 while True:

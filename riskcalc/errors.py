@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,6 +54,19 @@ def counted(number: int, noun: str) -> str:
 
 def _shortened(value: str, limit: int = 80) -> str:
     return value if len(value) <= limit else value[: limit - 1] + "…"
+
+
+def printable(text: object, most: int = 1000, but: str = "") -> str:
+    """A text as one line of a terminal, a log or a mail: whatever would end the line, move the cursor, or turn the
+    direction of reading is shown as an escape, except what is in ``but``; beyond ``most`` characters it is cut.
+
+    >>> print(printable("alpha\\n[2/2] beta ok\\x1b[2K"))
+    alpha\\n[2/2] beta ok\\x1b[2K
+    """
+    return "".join(
+        each if each.isprintable() or unicodedata.category(each) == "Zs" or each in but else ascii(each)[1:-1]
+        for each in _shortened(str(text), most)
+    )
 
 
 class RiskcalcError(Exception):

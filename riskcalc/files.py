@@ -8,10 +8,11 @@ import hashlib
 import io
 import os
 import re
+import secrets
 import stat
-import tempfile
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from riskcalc.errors import Problem, RegisterError
@@ -35,21 +36,22 @@ _UNBLOCKED = getattr(os, "O_NONBLOCK", 0)  # Windows has neither the flag nor su
 FORMULAS = tuple("=+-@\t\r＝＋－＠")  # how a text begins that a spreadsheet may take for a formula
 
 
-def stem(unit_id: str) -> str:
+def stem(unit_id: str, digits: int = 16) -> str:
     """The file name, without its ending, for a unit's outputs.
 
     A unit id of lower-case letters, digits and hyphens is its own name; any other gets a digest of itself, so
-    that two units never share a file, not even where a file system ignores case.
+    that two units don't share a file, not even where a file system ignores case: with 16 digits, nobody finds two
+    that do. Fewer ``digits`` are enough where a clash does no harm.
 
     >>> stem("payroll"), stem("Zürich / Süd")
-    ('payroll', 'zurich-sud-6f90d942')
+    ('payroll', 'zurich-sud-6f90d94263af1266')
     """
-    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(".*-[0-9a-f]{8}", unit_id)
+    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(f".*-[0-9a-f]{{{digits}}}", unit_id)
     if plain and len(unit_id) <= 60 and unit_id not in _RESERVED:
         return unit_id
     letters = unicodedata.normalize("NFKD", unit_id).encode("ascii", "ignore").decode().lower()
     readable = re.sub("[^a-z0-9]+", "-", letters).strip("-")[:40].strip("-") or "unit"
-    return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:8]}"
+    return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:digits]}"
 
 
 def read(path: Path, inside: Path | None = None, most: int = LARGEST) -> bytes:
@@ -75,29 +77,24 @@ def read(path: Path, inside: Path | None = None, most: int = LARGEST) -> bytes:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that after a crash at any moment the old or the new content is there, whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART}{path.name[:40]}-")
-    temporary = Path(name)
+    # Not tempfile, whose files only their owner may read: to open them up one would have to know the umask, and that
+    # can be read only by setting it, for all threads.
+    temporary = path.with_name(f"{PART}{path.name[:40]}-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise
 
 
 def sha256(content: bytes) -> str:
     """The SHA-256 of a file's content, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 _CSV_ERRORS = {

@@ -249,7 +249,7 @@ def _candidate(
     possible, amount = any(one.possible for one in left), _sum(left)
     material = amount is not None and amount >= Fraction(unit["materiality"])
     large = amount is not None and possible and amount >= Fraction(unit["performance_materiality"])
-    severity = classify(possible, material, large if attention is None else attention, indicator is not None)
+    severity = classify(possible, material, large or bool(attention), indicator is not None)
     if amount is None and severity == "deficiency":
         severity = NOT_ASSESSED
     compensating = tuple(sorted({name for one in left for name in one.compensating}))

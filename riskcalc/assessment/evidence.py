@@ -82,7 +82,8 @@ def _assessed(context: Context, report_type: str | None) -> pd.DataFrame:
                 reason,
             )
         )
-    return pd.DataFrame(rows, columns=list(COLUMNS)).set_index("control_id", drop=False)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).set_index("control_id", drop=False)
+    return frame.astype({"upper_limit": float})
 
 
 def earned_weights(

@@ -230,10 +230,11 @@ def _operating(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
 
 
 def _in_use(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
-    """A walkthrough shows that a control is in use; the latest day's counts, unless tests of its operation failed."""
+    """A walkthrough shows that a control is in use, the latest day's, unless a test of its operation deviated."""
     against = control.operation(_counting(each for each in rounds if each.kind == "operation"))
-    if against and against.name == "not_effective":
-        return replace(against, reason=f"{against.reason}, when its operation was tested")
+    if against and against.deviations:
+        tested = f"{against.deviations} of {against.sample_size} deviated when its operation was tested"
+        return replace(against, name="not_effective", reason=tested)
     walked = [each for each in rounds if each.kind == "walkthrough" and (each.deviations or not each.inquiry)]
     if not walked:
         return None
@@ -261,14 +262,19 @@ def _covered(each: Round) -> Days:
 
 
 def _by_days(rounds: Iterable[Round]) -> dict[Days, list[Round]]:
-    found: dict[Days, list[Round]] = {}
-    for each in rounds:
-        found.setdefault(each.days, []).append(each)
-    return found
+    """Rounds whose days overlap, by the days that they cover together."""
+    groups: list[list[Round]] = []
+    last = date.min
+    for each in sorted(rounds, key=lambda one: one.days):
+        if each.days[0] > last:
+            groups.append([])
+        groups[-1].append(each)
+        last = max(last, each.days[1])
+    return {(group[0].days[0], max(one.days[1] for one in group)): group for group in groups}
 
 
 def _added(rounds: Iterable[Round]) -> tuple[int, int, int | None]:
-    """Items, deviations and population of rounds together: those over the same days share one population.
+    """Items, deviations and population of rounds together: those whose days overlap share one population.
 
     Rounds that together reach a population which none of them covers may have tested the same items twice: its size is
     then of no use.

@@ -218,9 +218,10 @@ def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -
             made.changes.append(Change(old.name, " + ".join(key), "missing", f"{old.name}.csv:{line}"))
     made.same[old.name] = len(before.keys() & after.keys()) - sum(cells is not None for cells in changed.values())
     content = made.seen[f"{old.name}.csv"]
-    if content is None:
+    # an empty sheet of an optional table makes a file in a new folder only: there, all comes back as it was
+    if content is None and (added or made.seen[FILE] is None or not TABLES[old.name].optional):
         made.files[f"{old.name}.csv"] = as_file(new.columns or list(TABLES[old.name].model_fields), added).encode()
-    elif changed or added:
+    elif content is not None and (changed or added):
         given = {name for cells in (*changed.values(), *added) for name, text in (cells or {}).items() if text}
         later = [name for name in new.columns if name in given.difference(old.columns)]
         text = widened(content.decode(), later) if later else content.decode()

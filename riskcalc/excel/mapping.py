@@ -86,15 +86,17 @@ def read_mapped(path: Path, map_path: Path, methodology: Methodology) -> Taken:
 
 def _read_mapping(path: Path) -> MappingFile:
     try:
-        return MappingFile.model_validate(tomllib.loads(path.read_text("utf-8-sig")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path} can't be read as TOML in UTF-8: {error}") from None
+        return MappingFile.model_validate(tomllib.loads(read(path).decode("utf-8-sig")))
     except ValidationError as error:
         told = [
             (".".join(str(each) for each in one["loc"]), one["msg"].removeprefix("Value error, "))
             for one in error.errors()
         ]
         raise RegisterError([Problem(path.name, 0, place, "", message) for place, message in told]) from None
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits is a ValueError of its own
+        raise UsageError(f"{path} can't be read as TOML in UTF-8: {error}.") from None
 
 
 def _csv_lines(path: Path, mapping: MappingFile) -> Lines:

@@ -97,12 +97,12 @@ def level_cell(name: object, matrix: Matrix, note: str = "") -> Cell:
 
 def target(name: str) -> Cell:
     """A table cell that the page's other mentions of a risk or control lead to."""
-    return {"text": name, "anchor": f"at-{stem(name)}"}
+    return {"text": name, "anchor": f"at-{stem(name, 8)}"}
 
 
 def jump(name: str) -> Cell:
     """A table cell that leads to where the page tells all about a risk or control."""
-    return {"text": name, "href": f"#at-{stem(name)}"}
+    return {"text": name, "href": f"#at-{stem(name, 8)}"}
 
 
 def state(text: str, tone: str, note: str = "") -> Cell:

@@ -1,4 +1,4 @@
-"""An executed notebook as a few slides that can be edited: native tables and charts; the extra ``riskcalc[pptx]``.
+"""An executed notebook as a few slides that can be edited: native tables and charts; the extra ``pptx``.
 
 A cell tagged ``slide`` becomes one; what the notebook says first, its heading and its brief, share the first.
 """

@@ -11,7 +11,7 @@ from riskcalc.assessment.scoring import AXES
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.files import csv_rows, read
 from riskcalc.workshop.session import Workshop
-from riskcalc.workshop.store import Vote
+from riskcalc.workshop.store import Vote, one_line
 
 COLUMNS = ("participant", "risk_id", "likelihood", "impact")
 
@@ -68,6 +68,10 @@ def _wrong_place(
     risk, name = risks.get(row["risk_id"]), row["participant"].strip()
     if not name:
         yield "participant", "blank; allowed: a name, or any sign that tells participants apart"
+    try:
+        one_line(name)
+    except ValueError as error:
+        yield "participant", str(error)
     if risk is None:
         yield "risk_id", "is no risk of this workshop"
     elif risk["revealed"]:

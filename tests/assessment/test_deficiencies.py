@@ -56,10 +56,14 @@ def test_the_definitions(possible: bool, material: bool, merits: bool, indicator
 
 
 def test_a_case_worked_by_hand(tmp_path: Path) -> None:
-    """A-R1 is 5 x 4, up to 900,000 an event. Without A-C1, A-C2 counts in full: 0.8 of both.
+    """A-R1 is 5 x 4, up to 900,000 an event. Without A-C1 nothing counts: A-C2 relies on A-G1, which is inconclusive.
 
-    Likelihood 1 + 4 x 0.2 = 1.8: possible. Magnitude 900,000 x 0.2 = 180,000: below performance materiality, 750,000.
+    Likelihood 5: possible. Magnitude 900,000: from performance materiality, 750,000, on, and below 1,000,000. Once
+    A-G1 is proven, A-C2 counts 0.8 of both: likelihood 1 + 4 x 0.2 = 1.8, magnitude 180,000.
     """
+    unproven = lambda rows: rows["control_tests"][2].update(deviations="1")  # noqa: E731
+    [weak] = judged(tmp_path / "a", deficiency(), losses("100000", "900000"), unproven)
+    assert (weak.severity, weak.magnitude, weak.compensating) == ("significant deficiency", 900_000, ())
     [one] = judged(tmp_path, deficiency(), losses("100000", "900000"))
     assert (one.name, one.controls, one.severity, one.possible) == ("D1", ("A-C1",), "deficiency", True)
     assert one.magnitude == pytest.approx(180_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,14 @@ def test_run_refuses_a_register_with_problems_and_writes_nothing(small: Path, tm
     assert code == 2
     assert "mappings.csv:2" in said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [["plan"], ["run", "--unit", "nosuch"]])
+def test_an_id_can_not_move_the_cursor(small: Path, arguments: list[str]) -> None:
+    """What a terminal would obey is printed as an escape: no id forges a line."""
+    for file in small.glob("*.csv"):
+        file.write_text(re.sub("\\balpha\\b", "al\x1b[2Kpha", file.read_text("utf-8")), "utf-8")
+    command, *options = arguments
+    _, output = invoke(command, str(small), *options)
+    assert r"al\x1b[2Kpha" in output
+    assert "\x1b" not in output
