@@ -181,8 +181,8 @@ def test_the_reports_own_parts_stand_by_chapter_with_their_state(tmp_path: Path)
     stands = {row[1]: row[2:5] for row in shown}
     assert stands["System description"] == ["in progress", "A. Owner", "2026-06-01 | past due"]
     assert stands["Subservice CUECs"][0] == "not on record"
-    assert stands["the service auditor's report"][0] == "not issued"
-    assert stands["objectives, controls, tests and their results"][0].startswith("adverse")
+    assert stands["The service auditor's report"][0] == "not issued"
+    assert stands["Objectives, controls, tests and their results"][0].startswith("adverse")
     assert MANAGEMENTS_TESTS in view.content["note"]
 
 
