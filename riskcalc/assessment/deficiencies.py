@@ -7,11 +7,11 @@ does an indicator of a material weakness apply, and what do the deficiencies of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -90,11 +90,12 @@ def aggregated(context: Context) -> list[Candidate]:
     """
     case = _Case(context)
     still = [one for one in _deficient(case) if pd.isna(one.get("closed_on"))]
+    touched = {one["control_id"]: case.touched({one["control_id"]}) for one in still}
     found = []
     for about, column in (("objective", "objective_id"), ("account", "account")):
         for (unit, name), risks in context.register.risks.groupby(["unit_id", column]):
             within = set(risks["risk_id"])
-            members = [one for one in still if case.touched({one["control_id"]}) & within]
+            members = [one for one in still if touched[one["control_id"]] & within]
             controls = {one["control_id"] for one in members}
             if len(controls) > 1:
                 left = case.left(controls, case.touched(controls) & within)
@@ -121,63 +122,66 @@ class _Left:
 
 
 class _Case:
-    """What every judgement in a context needs, read once."""
+    """What every judgement in a context needs, read once, so that each costs what it touches and no more."""
 
     def __init__(self, context: Context) -> None:
         self.context, register = context, context.register
         weights = evidence.assess(context).drop(columns="control_id")
-        self.controls = register.controls.join(weights, on="control_id").set_index("control_id", drop=False)
-        self.conclusions = evidence.conclude_all(context)
+        self.controls = (
+            register.controls.join(weights, on="control_id").set_index("control_id", drop=False).to_dict("index")
+        )
         rated = context.ratings[context.ratings["likelihood"].notna()]
         self.ratings = rated.set_index("risk_id")[list(AXES)].to_dict("index")
         self.losses = largest_losses(context)
         self.unit_of = dict(zip(register.risks["risk_id"], register.risks["unit_id"], strict=True))
         self.units = register.business_units.set_index("unit_id").to_dict("index")
         self.links: dict[str, list[Any]] = {}
+        self.acts_on: dict[str, set[str]] = {}
         for link in register.risk_controls.sort_values("control_id").to_dict("records"):
             self.links.setdefault(link["risk_id"], []).append(link)
-        self.acting = {risk: {link["control_id"] for link in links} for risk, links in self.links.items()}
+            self.acts_on.setdefault(link["control_id"], set()).add(link["risk_id"])
+        self.relying: dict[str, set[str]] = {}
+        for name, control in self.controls.items():
+            for relied in control["relies_on"]:
+                self.relying.setdefault(relied, set()).add(str(name))
         # a control without sufficient evidence never compensates, whatever the weights say
-        self.unproven = {name for name, one in self.conclusions.items() if one.name != "operated_effectively"}
+        conclusions = evidence.conclude_all(context)
+        unproven = [name for name, one in conclusions.items() if one.name != "operated_effectively"]
+        self.proven = evidence.earned_weights(register, conclusions, dict.fromkeys(unproven, 0.0))
 
-    @cached_property
     def failed(self) -> list[str]:
         """The controls that failed: now, or over the days of their unit's report, or by their design."""
-        over = {
-            name
-            for kind, own in self.controls.groupby("report_type")
-            for name, one in evidence.conclude_all(self.context, str(kind)).items()
-            if name in own.index and one.name == "not_effective"
-        }
-        rows = self.controls.to_dict("records")
+        over = {kind: evidence.conclude_all(self.context, kind) for kind in ("type1", "type2")}
         return [
-            one["control_id"]
-            for one in rows
+            str(name)
+            for name, one in self.controls.items()
             if one["performed_by"] != "user_entity"
             and (
-                one["conclusion"] == "not_effective"
-                or one["control_id"] in over
+                "not_effective" in (one["conclusion"], over[one["report_type"]][str(name)].name)
                 or (one["key"] and one["claimed"] == 0)
             )
         ]
 
+    def fallen(self, controls: set[str]) -> set[str]:
+        """The controls, and those that rely on them through any chain."""
+        found, new = set(controls), set(controls)
+        while new:
+            new = {name for one in new for name in self.relying.get(one, ())} - found
+            found |= new
+        return found
+
     def touched(self, controls: set[str]) -> set[str]:
         """The risks that the controls act on, or that controls relying on them, through any chain, act on."""
-        affected, new = set(controls), set(controls)
-        while new:
-            new = {
-                str(name) for name, relied in self.controls["relies_on"].items() if affected & set(relied)
-            } - affected
-            affected |= new
-        return {risk for risk, acting in self.acting.items() if acting & affected}
+        return {risk for name in self.fallen(controls) for risk in self.acts_on.get(name, ())}
 
     def left(self, controls: set[str], risks: Iterable[str]) -> list[_Left]:
         """What is left of each rated risk with the controls taken to fail, and unproven ones not counted either."""
-        failing = dict.fromkeys(controls | self.unproven, 0.0)
-        weights = evidence.earned_weights(self.context.register, self.conclusions, failing)
-        return [self._left(risk, weights) for risk in sorted(risks) if risk in self.ratings]
+        fallen = self.fallen(controls)
+        return [self._left(risk, fallen) for risk in sorted(risks) if risk in self.ratings]
 
-    def _left(self, risk: str, weights: Mapping[str, Any]) -> _Left:
+    def _left(self, risk: str, fallen: set[str]) -> _Left:
+        weights = {link["control_id"]: self.proven[link["control_id"]] for link in self.links[risk]}
+        weights |= dict.fromkeys(fallen & set(weights), Decimal(0))
         remaining = dict.fromkeys(AXES, Fraction(1))
         for link in self.links[risk]:
             for axis in AXES if link["acts_on"] == "both" else (link["acts_on"],):
@@ -202,14 +206,14 @@ def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:
     known, day = case.context.register.deficiencies, case.context.as_of
     on_record = set()
     for deficiency in known[known["identified_on"] <= pd.Timestamp(day)].to_dict("records"):
-        control, closed = case.controls.loc[deficiency["control_id"]], deficiency["closed_on"]
+        control, closed = case.controls[deficiency["control_id"]], deficiency["closed_on"]
         if pd.isna(closed) or closed.date() > day:
             on_record.add(deficiency["control_id"])
             yield {**deficiency, "closed_on": None}
         elif control["report_type"] == "type2" and closed >= control["report_from"]:
             on_record.add(deficiency["control_id"])
             yield deficiency
-    for name in case.failed:
+    for name in case.failed():
         if name not in on_record:
             yield {"deficiency_id": f"{name} {NOT_ON_RECORD}", "control_id": name}
 
@@ -219,9 +223,9 @@ def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
     control = deficiency["control_id"]
     left = case.left({control}, case.touched({control}))
     attention, indicator, closed = (deficiency.get(name) for name in ("merits_attention", "indicator", "closed_on"))
-    for unit in map(str, case.units):
+    for unit in sorted({case.controls[control]["unit_id"], *(one.unit_id for one in left)}):
         own = [one for one in left if one.unit_id == unit]
-        if own or case.controls.loc[control, "unit_id"] == unit:
+        if unit in case.units:
             worst = max(
                 own, key=lambda one: (one.possible, -1 if one.magnitude is None else one.magnitude), default=None
             )

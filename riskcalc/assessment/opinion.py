@@ -16,7 +16,7 @@ import pandas as pd
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.deficiencies import SEVERITIES, candidates
+from riskcalc.assessment.deficiencies import SEVERITIES, Candidate, candidates
 from riskcalc.assessment.scoring import scores
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
@@ -243,7 +243,10 @@ class _Case:
         self.risks = {str(name): list(own) for name, own in risks.groupby("objective_id")["risk_id"]}
         scored = scores(context, report_type).set_index("risk_id")
         self.outside = scored.loc[scored["breach"].fillna(False).astype(bool), "earned_level"].to_dict()
-        self.weak = [one for one in candidates(context) if one.severity == SEVERITIES[-1]]
+        self.weak: dict[str, list[Candidate]] = {}
+        for one in candidates(context):
+            if one.severity == SEVERITIES[-1]:
+                self.weak.setdefault(one.unit_id, []).append(one)
         self.closed = _closed_deviations(context)
 
     def carrying(self, risk: str) -> list[Any]:
@@ -298,8 +301,8 @@ class _Case:
             for risk in risks
             if risk in self.outside
         }
-        for one in self.weak:
-            if one.unit_id == unit and set(one.risks) & set(risks):
+        for one in self.weak.get(unit, ()):
+            if set(one.risks) & set(risks):
                 closed = f", closed on {one.closed_on}" if one.closed_on else ""
                 found[one.controls[0]] = f"{one.name} of {one.controls[0]} is a candidate material weakness{closed}"
         return found
