@@ -59,13 +59,13 @@ def figures(unit: Assessment) -> Display:
 
 
 def per_client(unit: Assessment) -> list[tuple[str, str, str]]:
-    """The chance as one client sees it, if misstatements spread evenly; nothing where their number isn't given."""
+    """The chance that a client's own year is material to it; nothing where their number isn't given."""
     clients = unit.unit["clients"]
     if pd.isna(clients) or unit.quantified.risks.empty:
         return []
-    exceeds = unit.years["earned"].exceed(float(unit.unit["materiality"]) * int(clients))
-    spread = f"of years its part exceeds its materiality, if spread evenly over {counted(int(clients), 'client')}"
-    return [("For one client", f"{exceeds:.1%}", spread)]
+    exceeds = annual_loss.per_client(unit.quantified, int(clients)).exceed(float(unit.unit["materiality"]))
+    assumed = f"of years, if each event hits one of {counted(int(clients), 'client')}, all alike"
+    return [("One client, beyond its materiality", f"{exceeds:.1%}", assumed)]
 
 
 def exceedance(unit: Assessment) -> go.Figure:

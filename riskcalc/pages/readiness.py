@@ -24,11 +24,11 @@ from riskcalc.register.columns import Assertion
 _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficiency": "open"}
 _TYPES = {"type1": "Type 1", "type2": "Type 2"}
 _CHAPTERS = {
-    "I": "the service auditor's report",
-    "II": "management's assertion",
-    "III": "description of the system",
-    "IV": "objectives, controls, tests and their results",
-    "V": "other information, on which there is no opinion",
+    "I": "The service auditor's report",
+    "II": "Management's assertion",
+    "III": "Description of the system",
+    "IV": "Objectives, controls, tests and their results",
+    "V": "Other information, on which there is no opinion",
 }
 _STATUS = {"done": "good", "not on record": "bad", "open": "bad"}
 

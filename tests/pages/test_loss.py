@@ -115,13 +115,14 @@ def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> No
 
 
 def test_the_chance_is_told_for_one_client_where_their_number_is_given(tmp_path: Path) -> None:
-    """Materiality is one client's, losses are all clients': spread evenly, fewer years are material."""
+    """Materiality is one client's, losses are all clients': of the years of one, fewer are material."""
     assert loss.per_client(opened(tmp_path / "a", own)) == []
     unit = opened(tmp_path / "b", own, lambda rows: rows["business_units"][0].update(clients="4"))
     items = {item["label"]: item for item in loss.figures(unit).content["items"]}
-    assert items["For one client"]["value"] == f"{unit.years['earned'].exceed(4e6):.1%}"
-    assert items["For one client"]["note"].endswith("if spread evenly over 4 clients")
-    assert unit.years["earned"].exceed(4e6) < unit.years["earned"].exceed(1e6)
+    found = annual_loss.per_client(unit.quantified, 4).exceed(1e6)
+    assert items["One client, beyond its materiality"]["value"] == f"{found:.1%}"
+    assert items["One client, beyond its materiality"]["note"].endswith("each event hits one of 4 clients, all alike")
+    assert 0 < found < unit.years["earned"].exceed(1e6)
 
 
 def test_where_nothing_is_quantified_no_figure_says_that_all_is_well(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,12 @@ import pytest
 from register_files import SAMPLE, Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.errors import UsageError
 from riskcalc.pages import charts, loss, matrix, wording
 from riskcalc.pages import portfolio as portfolio_page
 from riskcalc.pages import unit as unit_page
+from riskcalc.pages.display import render
 
 Display = dict[str, Any]
 
@@ -182,3 +186,40 @@ def test_the_first_figures_say_how_the_report_and_the_year_stand(tmp_path: Path)
     values = unit_page.result(unit).values
     assert values["report_outlook"] == "adverse"
     assert values["expected_loss"]["claimed"] < values["expected_loss"]["earned"] < values["expected_loss"]["inherent"]
+
+
+def test_both_answers_stand_at_the_top_and_say_which_is_which(tmp_path: Path) -> None:
+    """Risk now, and the opinion over the period or at the date, with whose tests it rests on."""
+    data = str(write_register(tmp_path / "data"))
+    top = unit_page.heading(open_unit("alpha", data_dir=data)).content
+    assert (top["label"], top["second"]["label"]) == ("Risk now", "Opinion over the report's period")
+    assert top["second"]["verdict"].startswith("Adverse: 0 of 1 control objective achieved; 1 not achieved (A-CO1)")
+    assert (top["second"]["tone"], top["second"]["note"]) == ("bad", MANAGEMENTS_TESTS)
+    html = render(top | {"kind": "heading"})
+    assert html.index("Risk now") < html.index("Opinion over the report") < html.index(MANAGEMENTS_TESTS[:20])
+    at_a_date = unit_page.heading(open_unit("beta", data_dir=data)).content["second"]
+    assert at_a_date["label"] == "Opinion at the report's date"
+    assert at_a_date["verdict"] == "Unmodified: 1 of 1 control objective achieved."
+
+
+def test_failures_of_the_other_half_year_are_on_the_page(tmp_path: Path) -> None:
+    """Every test of operation of 2025-H2 deviated in funds: the opinion over the year isn't unmodified any more."""
+    shutil.copytree(SAMPLE, tmp_path / "data")
+    lines = (tmp_path / "data/control_tests.csv").read_text("utf-8").splitlines()
+    rows = list(csv.DictReader(lines))
+    for row in rows:
+        if row["period"] == "2025-H2" and row["kind"] == "operation" and row["control_id"].startswith("FND-"):
+            row.update(deviations=row["sample_size"], systematic="yes")
+    with open(tmp_path / "data/control_tests.csv", "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    told = unit_page.heading(open_unit("funds", data_dir=str(tmp_path / "data"))).content["second"]["verdict"]
+    assert told.startswith(("Adverse", "Qualified"))
+
+
+def test_controls_that_claim_nothing_do_not_earn_all_they_claim(tmp_path: Path) -> None:
+    """0 of 0 is not "in full"."""
+    found = opened(tmp_path, edit=lambda rows: [row.update(documentation="") for row in rows["controls"]])
+    item = next(each for each in unit_page.figures(found).content["items"] if each["label"].startswith("Controls that"))
+    assert (item["value"], item["note"]) == ("0 of 3", "3 earn nothing")
