@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lab bench clean
+.PHONY: help run test lint lab audit bench clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -27,6 +27,10 @@ lint: $(VENV)/dev ## Check style, types and notebooks
 
 lab: $(VENV)/run ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
+
+audit: $(VENV)/dev ## Look for known holes in the installed packages; needs an advisory database
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet pip-audit
+	$(BIN)/pip-audit --local --skip-editable --progress-spinner off
 
 bench: $(VENV)/dev ## Measure speed, as ratios within one run
 	$(BIN)/python -m benchmarks

@@ -9,6 +9,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import Seen, acting, check, control_of, controls, own_controls, tests
 from riskcalc.assessment.context import Context
+from riskcalc.errors import counted
 
 
 @check("control-without-risk", "note", "Link it to the risks it acts on, or drop it.")
@@ -166,7 +167,11 @@ def _past_due(context: Context) -> Seen:
         if deficiency["due_on"].date() < context.as_of:
             days = (context.as_of - deficiency["due_on"].date()).days
             unit = control_of(context)[deficiency["control_id"]]["unit_id"]
-            yield unit, deficiency["deficiency_id"], f"is {days} days past due: {deficiency['remediation_owner']}"
+            yield (
+                unit,
+                deficiency["deficiency_id"],
+                f"is {counted(days, 'day')} past due: {deficiency['remediation_owner']}",
+            )
 
 
 def _is_relied_on(context: Context, control: Any) -> bool:

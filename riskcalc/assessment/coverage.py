@@ -124,7 +124,7 @@ class ReportItem:
     @property
     def name(self) -> str:
         """The part in words."""
-        return self.item.replace("_", " ")
+        return self.item.replace("_", " ").replace("cuecs", "CUECs")
 
 
 def report_items(context: Context, unit_id: str) -> tuple[ReportItem, ...]:

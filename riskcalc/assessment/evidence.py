@@ -262,6 +262,7 @@ def _own_weight(control: Any, conclusion: Conclusion, methodology: Methodology) 
     if design == 0:
         return design, f"design {control['design'].replace('_', ' ')}"
     operating: Decimal = getattr(methodology.weights.operating, conclusion.name)
-    assumed = "" if operating in (0, 1) else f"; counted at {operating.normalize():f}, {ASSUMPTION}"
+    shown = not operating or conclusion.name == "operated_effectively"
+    assumed = "" if shown else f"; counted at {operating.normalize():f}, {ASSUMPTION}"
     by_design = "" if design == 1 else f"design {control['design'].replace('_', ' ')}; "
     return design * operating, by_design + conclusion.reason + assumed

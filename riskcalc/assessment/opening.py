@@ -135,7 +135,7 @@ def open_unit(
     """
     readers = _readers(audience)
     register = audiences.redacted(read_subset(data_dir, business_unit), readers)
-    context = Context.of(register, period, _day(as_of))
+    context = Context.of(register, period, as_day(as_of))
     before = context.previous()
     return Assessment(
         context,
@@ -160,7 +160,7 @@ def open_portfolio(
     """
     readers = _readers(audience)
     register = audiences.redacted(read_whole(data_dir), readers)
-    context = Context.of(register, period, _day(as_of))
+    context = Context.of(register, period, as_day(as_of))
     opinions = {report_type: outlooks(context, report_type) for report_type in NEEDED}
     return Portfolio(context, described_scores(context), opinions, read_runs(manifest), audience=readers)
 
@@ -188,7 +188,8 @@ def _readers(name: str) -> Audience:
     return found
 
 
-def _day(text: str) -> date | None:
+def as_day(text: str) -> date | None:
+    """A day as notebooks are told it, None if blank; raises UsageError for what is none."""
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:

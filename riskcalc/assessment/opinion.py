@@ -18,6 +18,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.deficiencies import SEVERITIES, Candidate, candidates
 from riskcalc.assessment.scoring import scores
+from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.register import Register
 
@@ -125,13 +126,18 @@ def report_opinion(outcomes: list[str], pervasive: Any) -> tuple[str, int, int, 
     failed, total = outcomes.count(NOT_ACHIEVED), len(outcomes)
     achieved, waiting = outcomes.count(ACHIEVED), outcomes.count(NOT_YET) + outcomes.count(JUDGEMENT)
     if failed and failed >= pervasive * total:
-        why = f"{failed} of {total} objectives not achieved; from {float(pervasive):.0%} on it is pervasive"
+        why = f"{failed} of {counted(total, 'objective')} not achieved; from {float(pervasive):.0%} on it is pervasive"
         return ADVERSE, achieved, total, why
     if failed:
-        return QUALIFIED, achieved, total, f"{failed} of {total} objectives not achieved"
+        return QUALIFIED, achieved, total, f"{failed} of {counted(total, 'objective')} not achieved"
     if waiting or not total:
-        return NOT_READY, achieved, total, f"{waiting} of {total} objectives not yet evidenced or to be judged"
-    return UNMODIFIED, achieved, total, f"all {total} objectives achieved"
+        return (
+            NOT_READY,
+            achieved,
+            total,
+            f"{waiting} of {counted(total, 'objective')} not yet evidenced or to be judged",
+        )
+    return UNMODIFIED, achieved, total, f"{total} of {counted(total, 'objective')} achieved"
 
 
 @once
@@ -175,7 +181,7 @@ def missing(control: Any, step: str, report_type: str) -> str:
         return f"{control['conclusion'].replace('_', ' ')} ({control['why']})"
     if step == "evidenced":
         return "has no evidence on record"
-    return f"was not tested on {control['untested_days']} days of the report's period"
+    return f"was not tested on {counted(int(control['untested_days']), 'day')} of the report's period"
 
 
 # --- parts ---

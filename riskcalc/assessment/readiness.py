@@ -10,6 +10,7 @@ from typing import Any
 from riskcalc.assessment import coverage
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.opinion import NEEDED, key_controls, missing, outlooks, reaching, relevant
+from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.register import Register
 
@@ -115,7 +116,7 @@ def _unguarded(register: Register, unit: Any) -> Iterator[Gap]:
 def _too_short(unit: Any) -> Iterator[Gap]:
     if unit["report_type"] == "type2" and (unit["report_to"] - unit["report_from"]).days + 1 < LEAST_DAYS:
         days = (unit["report_to"] - unit["report_from"]).days + 1
-        what = f"the report covers {days} days; six months are expected"
+        what = f"the report covers {counted(days, 'day')}; six months are expected"
         yield Gap(unit["unit_id"], (), unit["unit_id"], "in_period", what, unit["owner"], None, None, True)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.testing import Conclusion, Days, uncovered
+from riskcalc.errors import counted
 
 
 def from_report(report: Mapping[Any, Any], days: Days, as_of: date, type1: bool = False) -> Conclusion:
@@ -53,7 +54,7 @@ def _by_days(report: Mapping[Any, Any], said: str, days: Days, as_of: date, type
     if left >= length:
         return Conclusion("not_tested", f"{said}, not on any day of {days[0]} to {days[1]}", untested_days=length)
     if left:
-        days_left = "1 day" if left == 1 else f"{left} days"
+        days_left = counted(left, "day")
         told = f"{said}: {days_left} of {wanted[0]} to {wanted[1]} not covered"
         return Conclusion("insufficient_evidence", told, untested_days=left, roll_forward=at_end)
     return Conclusion("operated_effectively", f"{said}, without an exception that matters", roll_forward=at_end)

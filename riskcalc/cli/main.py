@@ -15,7 +15,7 @@ import click
 from riskcalc.cli.excel import excel
 from riskcalc.cli.help import Examples
 from riskcalc.cli.workshop import workshop
-from riskcalc.errors import RegisterError, RiskcalcError, printable
+from riskcalc.errors import RegisterError, RiskcalcError, counted, printable
 from riskcalc.version import __version__
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     else:
         for finding in found:
             click.echo(printable(finding))
-        click.echo(f"{register.source}: no problems; {_count(len(found), 'finding')}; {_contents(register)}.")
+        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(register)}.")
     sys.exit(WRONG if strict and found else 0)
 
 
@@ -157,7 +157,7 @@ def plan(
             unit, control = printable(each.unit_id), printable(each.control_id)
             click.echo(f"{unit:<12} {control:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
         source = printable(register.methodology.sampling.source)
-        click.echo(f"{_count(len(plans), 'control')}. Sizes by frequency: {source}")
+        click.echo(f"{counted(len(plans), 'control')}. Sizes by frequency: {source}")
 
 
 def _draw(
@@ -177,7 +177,7 @@ def _draw(
     else:
         click.echo(text, nl=False)
     seed = f"seed {population.sha256[:12]} (the file's SHA-256)"
-    click.echo(f"{printable(planned.control_id)}: {len(drawn)} of {number} items drawn, {seed}.", err=True)
+    click.echo(f"{printable(planned.control_id)}: {len(drawn)} of {counted(number, 'item')} drawn, {seed}.", err=True)
     click.echo(sample_plans.buys(len(drawn), number, sampling), err=True)
 
 
@@ -304,8 +304,4 @@ def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> t
 
 def _contents(register: Any) -> str:
     tables = {"unit": register.business_units, "risk": register.risks, "control": register.controls}
-    return ", ".join(_count(len(table), noun) for noun, table in tables.items())
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return ", ".join(counted(len(table), noun) for noun, table in tables.items())

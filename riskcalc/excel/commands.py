@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 
@@ -18,10 +17,9 @@ from riskcalc.excel.template import write_lines, write_register, write_table
 from riskcalc.excel.writer import Sheets, too_long, unfit
 from riskcalc.register.audiences import FULL, PUBLIC, WITHHELD, Audience, find, redacted
 from riskcalc.register.checked_rows import Table
-from riskcalc.register.columns import Money
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.register import find_register, load, read_tables
-from riskcalc.register.tables import TABLES, Row
+from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import open_workbook
 from riskcalc.register.xlsx_tables import METHODOLOGY, methodology_text
 
@@ -32,6 +30,9 @@ def template(data: str | None = None) -> bytes:
     Raises:
         RegisterError: that methodology can't be used.
         UsageError: there is no such register.
+
+    >>> template()[:2]  # a workbook is a zip file
+    b'PK'
     """
     text = text_of_methodology(find_register(data)) if data else _sample_methodology()
     with Sheets("Risks to financial reporting: a register to fill in") as sheets:
@@ -64,7 +65,7 @@ def export(
     title = f"{methodology.organisation}: risks to financial reporting"
     if readers is not FULL:
         seen = redacted(register.only(unit_id) if unit_id else register, readers)
-        shown = {name: _seen(tables[name], getattr(register, name), getattr(seen, name), readers) for name in TABLES}
+        shown = {name: _seen(tables[name], getattr(register, name), getattr(seen, name)) for name in TABLES}
         context = Context.of(seen, period, as_of) if register.periods or period else None
         return _for_readers(title, readers, methodology, shown, context)
     with Sheets(title) as sheets:
@@ -92,7 +93,7 @@ def _unfit_lines(text: str) -> Iterator[Problem]:
             yield Problem(FILE, number, "", f"{line[:40]}…", "is longer than a cell of a workbook can be; break it up")
 
 
-def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame, readers: Audience) -> Table:
+def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame) -> Table:
     """A table as its readers get it: the rows that are left in ``seen``, and "withheld" for what isn't as it was.
 
     ``seen`` is compared with ``whole`` as both read, not by a list of columns: whatever is redacted, now or later, is
@@ -101,19 +102,10 @@ def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame, readers: Audien
     whole, found = whole.loc[seen.index], Table(table.name, columns=table.columns)
     found.cells = {line: dict(table.cells[line]) for line in seen.index}
     for column in table.columns:
-        if column in seen and (readers.money or not _is_money(TABLES[table.name], column)):
-            kept = whole[column].map(str) == seen[column].map(str)
-        else:
-            kept = pd.Series(False, seen.index)
-        for line in seen.index[~kept]:
-            found.cells[line][column] = WITHHELD if found.cells[line][column] else ""
+        for line, before, after in zip(seen.index, whole[column], seen[column], strict=True):
+            if str(before) != str(after):
+                found.cells[line][column] = WITHHELD
     return found
-
-
-def _is_money(model: type[Row], column: str) -> bool:
-    """Whether a column holds amounts of money."""
-    info = model.model_fields[column]
-    return get_args(Money)[1] in info.metadata or Money in get_args(info.annotation)
 
 
 def _for_readers(
@@ -150,7 +142,11 @@ def _about(readers: Audience, tables: Mapping[str, Table], context: Context | No
 
 
 def text_of_methodology(source: Path) -> str:
-    """The text of a register's methodology.toml; raises RegisterError where it isn't there."""
+    """The text of a register's methodology.toml; raises RegisterError where it isn't there.
+
+    >>> "[[likelihood]]" in text_of_methodology(Path("data"))
+    True
+    """
     if source.is_dir():
         Methodology.read(source / FILE)
         return (source / FILE).read_text("utf-8-sig")

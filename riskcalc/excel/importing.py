@@ -24,7 +24,8 @@ from riskcalc.register.editing import Cells, as_file, held, replace_all, rewritt
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.register import load, read_tables
-from riskcalc.register.tables import TABLES, kind_of
+from riskcalc.register.row import kind_of
+from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_tables import read_sheets
 
 Key = tuple[str, ...]

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from riskcalc.excel.writer import HEADER, PLAIN, ROWS, TEXT, TITLE, Look, Sheet, Sheets, escape
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.tables import TABLES, Ref, Row, kind_of
+from riskcalc.register.row import Ref, Row, kind_of
+from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import letters
 from riskcalc.register.xlsx_tables import METHODOLOGY
 
@@ -89,7 +90,12 @@ def _width(column: str) -> int:
 
 
 def notes(model: type[Row], methodology: Methodology) -> dict[str, str]:
-    """What each column of a table takes, in words: from the rules by which it is checked."""
+    """What each column of a table takes, in words: from the rules by which it is checked.
+
+    >>> from riskcalc.register.register import load
+    >>> notes(TABLES["risk_controls"], load("data").methodology)["coverage"]
+    'coverage: required.\\nAllowed: a number from 0 to 1, such as 0.8.'
+    """
     wanted = _refusals(model, methodology, "")
     allowed = _refusals(model, methodology, _JUNK)
     return {column: _note(model, column, column in wanted, allowed.get(column, "")) for column in model.model_fields}

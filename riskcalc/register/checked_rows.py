@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -18,7 +19,8 @@ from pydantic import ValidationError
 from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.tables import TABLES, Row
+from riskcalc.register.row import Row
+from riskcalc.register.tables import TABLES
 
 
 @dataclass
@@ -139,16 +141,18 @@ def _read_row(table: Table, line: int, methodology: Methodology) -> None:
         return
     table.rows[line] = row
     for column in model.primary_key:
-        if allowed := _shortened_number(cells[column]):
+        if allowed := _spoilt(cells[column]):
             table.tell(line, column, cells[column], allowed)
     for column, allowed in row.contradictions():
         table.tell(line, column, cells.get(column, ""), allowed)
 
 
-def _shortened_number(key: str) -> str:
-    """What to say of a key that a spreadsheet has made a number of, with digits lost; blank for any other."""
+def _spoilt(key: str) -> str:
+    """What to say of a key that isn't what was meant, or isn't what it looks like; blank for any other."""
     if re.fullmatch(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}", key):
         return "is how a spreadsheet shortens a long number; format the column as text, and type the key again"
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in key):
+        return "holds a character that can't be seen, or breaks the line; type the key again"  # it would forge a log's
     return ""
 
 

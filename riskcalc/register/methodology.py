@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from riskcalc.errors import MatrixError, Problem, RegisterError
+from riskcalc.files import read
 from riskcalc.register.columns import Frequency
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.periods import Period
@@ -26,8 +27,17 @@ def _number(value: object) -> object:
     raise ValueError("allowed: a number, without quotes")
 
 
+def _amount(value: object) -> object:
+    """A rate, a share or a number of events: beyond these bounds, no sum of them is a number any more."""
+    number = Decimal(value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else Decimal("nan")
+    if not number.is_nan() and _LEAST <= number <= _MOST:
+        return value
+    raise ValueError("allowed: a number from 0.000000001 to 1000000000, without quotes")
+
+
+_LEAST, _MOST = Decimal("1e-9"), Decimal("1e9")
 Weight = Annotated[Decimal, Field(ge=0, le=1), BeforeValidator(_number)]
-Positive = Annotated[Decimal, Field(gt=0), BeforeValidator(_number)]
+Positive = Annotated[Decimal, BeforeValidator(_amount)]
 Name = Annotated[str, Field(pattern=r"\S")]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 SIZED_FREQUENCIES = tuple(name for name in get_args(Frequency) if name != "ad_hoc")
@@ -85,11 +95,11 @@ class Weights(_Part):
 class Sampling(_Part):
     """How tests of controls are sized and concluded on; planned sizes are those for ``planned_size_months`` months."""
 
-    confidence: Annotated[Decimal, Field(gt=0, lt=1)]
-    tolerable_deviation_rate: Annotated[Decimal, Field(gt=0, lt=1)]
+    confidence: Annotated[Decimal, Field(ge=Decimal("0.5"), le=Decimal("0.9999"))]
+    tolerable_deviation_rate: Annotated[Decimal, Field(ge=Decimal("0.0001"), lt=1)]
     source: Name
-    planned_size_months: Annotated[int, Field(gt=0, strict=True)] = 12
-    planned_size: dict[str, Annotated[int, Field(gt=0, strict=True)]]
+    planned_size_months: Annotated[int, Field(gt=0, le=120, strict=True)] = 12
+    planned_size: dict[str, Annotated[int, Field(gt=0, le=100_000, strict=True)]]
 
 
 class EvidenceRules(_Part):
@@ -115,7 +125,7 @@ class OpinionRules(_Part):
 class SeverityRules(_Part):
     """How candidates for the severity of a deficiency are judged."""
 
-    reasonable_possibility: Annotated[int, Field(gt=0, strict=True)]
+    reasonable_possibility: Annotated[int, Field(gt=0, le=10, strict=True)]
 
 
 class _LevelPart(_Part):
@@ -185,7 +195,7 @@ class Methodology(_Part):
     def read(cls, path: Path) -> Methodology:
         """Read and check methodology.toml; raises RegisterError with every reason why it can't be used."""
         try:
-            text = path.read_text("utf-8-sig")
+            text = read(path, inside=path.parent).decode("utf-8-sig")
         except FileNotFoundError:
             raise RegisterError([Problem(FILE, 0, "", "", "the file is missing")]) from None
         except (OSError, UnicodeDecodeError) as error:
@@ -197,7 +207,7 @@ class Methodology(_Part):
         """As ``read``, from the text itself."""
         try:
             content = tomllib.loads(text, parse_float=Decimal)
-        except (tomllib.TOMLDecodeError, ArithmeticError, RecursionError) as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
             raise RegisterError([Problem(FILE, 0, "", "", f"can't be read as TOML in UTF-8: {error}")]) from None
         try:
             methodology = cls.model_validate(content)
@@ -218,9 +228,16 @@ _TOLD = {
 
 def _as_problem(error: Any) -> Problem:
     place = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in error["loc"])
-    given = "" if error["type"] in ("missing", "extra_forbidden") else str(error["input"])
+    given = "" if error["type"] in ("missing", "extra_forbidden") else _as_text(error["input"])
     allowed = _TOLD.get(error["type"]) or _TOLD.get(error.get("ctx", {}).get("pattern", "")) or error["msg"]
     return Problem(FILE, 0, place, given, allowed.removeprefix("Value error, "))
+
+
+def _as_text(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python writes out no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
 
 
 def _contradictions(methodology: Methodology) -> Iterator[Problem]:

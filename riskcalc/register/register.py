@@ -21,7 +21,8 @@ from riskcalc.register.editing import settle
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period
-from riskcalc.register.tables import TABLES, Row, kind_of, may_be_blank
+from riskcalc.register.row import Row, kind_of, may_be_blank
+from riskcalc.register.tables import TABLES
 
 P = ParamSpec("P")
 T = TypeVar("T")

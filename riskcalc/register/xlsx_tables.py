@@ -18,7 +18,8 @@ from typing import Any
 from riskcalc.errors import Problem, RegisterError
 from riskcalc.register.checked_rows import Table, check_lines
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.tables import TABLES, kind_of
+from riskcalc.register.row import kind_of
+from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import Cell, Grid, Odd, Workbook, letters, open_workbook
 
 METHODOLOGY = "methodology"

@@ -177,7 +177,7 @@ def plan(request: Request) -> Programme:
     _check_names(every)
     common: dict[str, Value] = {"period": period, "data_dir": request.data_dir, "as_of": as_of}
     readers = audiences.find(request.audience)
-    common |= {"audience": readers.name} if readers.name else {}
+    common |= {"audience": readers.name} if readers.name and readers.name not in _BOOKS else {}
     unit_book, whole_book = _BOOKS.get(readers.name, ("assessment.ipynb", "portfolio.ipynb"))
     assessment = _book(unit_book, request, common, {"business_unit"})
     portfolio = _book(whole_book, replace(request, parameters=()), common, {"manifest"})

@@ -25,6 +25,8 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager
 from papermill.log import logger
 from traitlets.config import Config
 
+from riskcalc.pages.display import teach
+
 MOST_TEXT = 20 * 2**20  # characters that a notebook may print, all cells together
 
 
@@ -43,7 +45,9 @@ class InPlace(NBClientEngine):  # type: ignore[misc]
 def new_shell() -> Any:
     """The process's IPython shell, without a history, whose file would need a thread."""
     quiet = Config({"HistoryManager": {"enabled": False}})
-    return ZMQInteractiveShell.instance(config=quiet, compiler_class=XCachingCompiler)
+    shell = ZMQInteractiveShell.instance(config=quiet, compiler_class=XCachingCompiler)
+    teach(shell)
+    return shell
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from riskcalc.errors import printable
+from riskcalc.errors import counted, printable
 from riskcalc.notebook_files import GOOD
 from riskcalc.run.manifest import Entry
 
@@ -78,11 +78,11 @@ def summary(report: Report, place: str) -> str:
     outside = [entry for entry in report.units if entry.breaches]
     risks, units = report.breaches, len(outside)
     lines = [
-        f"{_count(len(report.units), 'unit')} in {_duration(report.seconds)}: "
+        f"{counted(len(report.units), 'unit')} in {_duration(report.seconds)}: "
         + ", ".join(f"{number} {status}" for status, number in counts.items())
         + ".",
-        f"{_count(risks, 'risk')} outside appetite"
-        + (f", in {_count(units, 'unit')}: {_named(entry.unit_id for entry in outside)}." if units else "."),
+        f"{counted(risks, 'risk')} outside appetite"
+        + (f", in {counted(units, 'unit')}: {_named(entry.unit_id for entry in outside)}." if units else "."),
     ]
     if report.wrong:
         lines += ["", "Went wrong:"]
@@ -106,7 +106,3 @@ def _named(unit_ids: Any) -> str:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -25,6 +25,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.engines import papermill_engines
 
 from riskcalc.assessment.annual_loss import warm_losses
+from riskcalc.errors import PageError
 from riskcalc.pages.display import RESULT_MIME
 from riskcalc.pages.html import render_page, warm_pages
 from riskcalc.register.subsets import HANDED
@@ -146,6 +147,8 @@ def _run(job: dict[str, Any], folder: Path, execute: Execute) -> tuple[str, str 
     (folder / "output.json").write_text(json.dumps(results[0], indent=1, sort_keys=True) + "\n", "utf-8")
     try:
         _make(notebook, folder, job["formats"])
+    except PageError as error:
+        return "failed", str(error)[:_MOST]
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this unit's, and is told as its reason
         return "failed", f"its page can't be made: {type(error).__name__}: {str(error)[:_MOST]}"
     return "ok", None

@@ -54,6 +54,8 @@ def serving(
             _wait(server, listen, number)
             yield f"http://{_shown(listen)}:{number}/?token={token}", server
         finally:
+            if server.stdin:
+                server.stdin.close()
             server.terminate()
             try:
                 server.wait(10)
@@ -64,7 +66,7 @@ def serving(
 
 def _settings(token: str, listen: str, port: int) -> dict[str, object]:
     return {
-        "Voila": {"token": token, "ip": listen, "port": port, "open_browser": False},
+        "Voila": {"token": token, "ip": listen, "port": port, "port_retries": 0, "open_browser": False},
         "VoilaConfiguration": {
             "show_tracebacks": False,
             "strip_sources": True,

@@ -104,7 +104,7 @@ def the_map(
     scores: pd.DataFrame | None = None,
     note: str = "",
     marked: bool = True,
-) -> display.View:
+) -> display.Display:
     """The matrix with all risks as they stand in a view (inherent, claimed, earned), the one that is up marked.
 
     Revealed votes are drawn as a box over the cells of their middle half, on the inherent map, instead of a point;
@@ -164,14 +164,14 @@ def moved(before: pd.DataFrame, after: pd.DataFrame, risk_id: str) -> str:
     return f"{text} {number} other {'risk changes its' if number == 1 else 'risks change their'} level."
 
 
-def rendered(shown: display.View) -> str:
+def rendered(shown: display.Display) -> str:
     """A part of a page as HTML."""
     return display.render(shown.as_json())
 
 
 def framed(html: str) -> str:
     """HTML in the project's style, for a widget that shows HTML."""
-    return f"<style>{display.stylesheet('views.css')}</style><div class='riskcalc'>{html}</div>"
+    return f"<style>{display.stylesheet('displays.css')}</style><div class='riskcalc'>{html}</div>"
 
 
 def message(text: str, tone: str = "good") -> str:

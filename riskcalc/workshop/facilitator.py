@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 _WIDE = widgets.Layout(width="auto")
 _WRAP = widgets.Layout(flex_flow="row wrap", align_items="center")
 _MAPS = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
-_MAP = widgets.Layout(flex="1 1 30rem", min_width="20rem")
+_MAP = widgets.Layout(flex="1 1 30rem", min_width="min(20rem, 100%)")
 Act = Callable[[], str | None]
 
 

@@ -35,14 +35,14 @@ def page(workshop: Workshop) -> str:
     return render_page(nbformat.v4.new_notebook(cells=cells))
 
 
-def _cell(part: str | display.View) -> Any:
+def _cell(part: str | display.Display) -> Any:
     if isinstance(part, str):
         return nbformat.v4.new_markdown_cell(part)
-    output = nbformat.v4.new_output("display_data", {display.VIEW_MIME: part.as_json()})
+    output = nbformat.v4.new_output("display_data", {display.DISPLAY_MIME: part.as_json()})
     return nbformat.v4.new_code_cell(outputs=[output])
 
 
-def _parts(workshop: Workshop) -> Iterator[str | display.View]:
+def _parts(workshop: Workshop) -> Iterator[str | display.Display]:
     row, locked = workshop.row, workshop.locked
     decisions = {risk: entry for risk, entry in workshop.decisions.items() if risk in locked}
     ours = [each for each in decision_log.read(workshop.folder) if each.workshop_id == workshop.workshop_id]
@@ -71,7 +71,7 @@ def _parts(workshop: Workshop) -> Iterator[str | display.View]:
     yield _log(ours, broken)
 
 
-def _heading(workshop: Workshop, ours: list[LogEntry], open_risks: list[str], broken: list[str]) -> display.View:
+def _heading(workshop: Workshop, ours: list[LogEntry], open_risks: list[str], broken: list[str]) -> display.Display:
     days = sorted({each.decided_at[:10] for each in ours})
     when = "nothing decided yet" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     verdict, tone = "Every risk is rated and its rating reasoned.", "good"
@@ -85,7 +85,7 @@ def _heading(workshop: Workshop, ours: list[LogEntry], open_risks: list[str], br
     return display.heading(f"Workshop record: {name}", "Risk workshop", verdict, tone, lines)
 
 
-def _decisions(workshop: Workshop, decisions: dict[str, LogEntry]) -> display.View:
+def _decisions(workshop: Workshop, decisions: dict[str, LogEntry]) -> display.Display:
     matrix, titles = (
         workshop.register.methodology.matrix,
         dict(zip(workshop.register.risks["risk_id"], workshop.register.risks["title"], strict=True)),
@@ -126,7 +126,7 @@ def _votes(decision: LogEntry, axis: str) -> display.Cell:
     return {"text": f"median {middle}, {spread}", "note": f"{sum(said.counts)} votes{silent}"}
 
 
-def _open(workshop: Workshop, open_risks: list[str]) -> display.View:
+def _open(workshop: Workshop, open_risks: list[str]) -> display.Display:
     risks = workshop.register.risks
     titles = dict(zip(risks["risk_id"], risks["title"], strict=True))
     points: list[list[display.Cell]] = [
@@ -139,7 +139,7 @@ def _open(workshop: Workshop, open_risks: list[str]) -> display.View:
     )
 
 
-def _log(ours: list[LogEntry], broken: list[str]) -> display.View:
+def _log(ours: list[LogEntry], broken: list[str]) -> display.Display:
     rows = [[each.decided_at, each.risk_id, each.action, each.reason, each.decided_by] for each in ours]
     head = ours[-1].sha256 if ours else "none"
     note = f"From {decision_log.FILE}, whose lines are tied by hashes; riskcalc check verifies them. The last: {head}"

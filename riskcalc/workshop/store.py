@@ -331,12 +331,18 @@ class Store:
 
     def _forget_replaced_rows(self) -> None:
         """Let the database write its files anew: rows that were replaced stay readable in them until then."""
-        with self._reading() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("VACUUM")
-            else:  # FULL, for a plain VACUUM leaves the bytes of dead rows on their pages
-                for table in _ANONYMOUS:
-                    connection.exec_driver_sql(f"VACUUM FULL {table.name}")
+        try:
+            with self._reading() as connection:
+                if connection.dialect.name == "sqlite":
+                    connection.exec_driver_sql("VACUUM")
+                else:  # FULL, for a plain VACUUM leaves the bytes of dead rows on their pages
+                    for table in _ANONYMOUS:
+                        connection.exec_driver_sql(f"VACUUM FULL {table.name}")
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", error)).strip()
+            raise UsageError(
+                f"That is done, but a copy of the votes' database may still pair names: {reason}"
+            ) from None
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

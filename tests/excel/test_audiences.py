@@ -105,7 +105,7 @@ def test_readers_are_told_what_they_do_not_see(folder: Path, tmp_path: Path) -> 
     about = "\n".join(str(row[0].value) for row in book["about"])
     assert "for the service auditor" in about
     assert "2026-H1, as of 2026-06-30. Risks: 3; unrated: 1." in about
-    assert "Withheld in business_units: materiality, performance_materiality." in about
+    assert "Withheld in business_units: materiality, performance_materiality, materiality_basis." in about
     assert "Withheld in scoping: reason, answered_by." in about
     rows = list(book["ratings"].iter_rows(values_only=True))
     votes = rows[0].index("votes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,6 +53,7 @@ def test_the_server_and_its_kernels_end_with_their_command(small: Path, tmp_path
         riskcalc.kill()
         riskcalc.wait()
     assert Path(private).exists() == (by == "SIGKILL"), "nobody is left to clear up after a kill; the token is void"
+    shutil.rmtree(private, ignore_errors=True)
     assert "GET /voila/files/nothing?token=[token]" in (tmp_path / "log").read_text("utf-8")
     assert token not in (tmp_path / "log").read_text("utf-8")
     assert "Traceback" not in (tmp_path / "log").read_text("utf-8")
@@ -59,13 +61,13 @@ def test_the_server_and_its_kernels_end_with_their_command(small: Path, tmp_path
 
 def test_the_kernel_of_a_closed_page_is_ended(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each holds some 70 MB, and pages are opened again and again."""
-    monkeypatch.setattr(ballot_server, "_IDLE", 1)
+    monkeypatch.setattr(ballot_server, "_IDLE", 10)  # long enough for a page to be made
     Store(beside(small)).close()
     with ballot_server.serving(beside(small)) as (address, server):
         urllib.request.urlopen(address, timeout=60).read()
         process = psutil.Process(server.pid)
         assert len(kernels_of(process)) == 1
-        wait_for(lambda: not kernels_of(process))
+        wait_for(lambda: not kernels_of(process), 120)
 
 
 @pytest.mark.parametrize("port", [70_000, -1])
