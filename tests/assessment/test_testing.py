@@ -60,6 +60,16 @@ def test_populations_add_up_over_different_days_only(second: Any, limit: int) ->
     assert round(found.upper_limit * population) == {100: 9, 200: 20}[population], limit
 
 
+def test_rounds_that_share_a_single_day_share_their_population() -> None:
+    """31 December is in both: as if their days were the same, of the larger population."""
+    days = date(2025, 12, 31), date(2026, 6, 30)
+    found = over(a_round("a", 10, 0, H2, population=90), a_round("b", 10, 0, days, population=100))
+    same = over(a_round("a", 10, 0, population=90), a_round("b", 10, 0, population=100))
+    assert found is not None
+    assert same is not None
+    assert found.upper_limit == same.upper_limit
+
+
 def test_a_limit_of_exactly_the_tolerable_rate_is_tolerable() -> None:
     """None of 19 of 100 leaves at most 10 of 100 possible: exactly 10 %, which binary floats make more."""
     found = now(MANY, [a_round("a", 19, 0, population=100)], (), type1=False)
@@ -83,6 +93,21 @@ def test_a_closed_deficiency_lets_later_rounds_count_now() -> None:
     assert name_of(now(MANY, [failed, clean], [date(2026, 1, 26)], type1=False)) == "operated_effectively"
     assert name_of(now(MANY, [failed, clean], [date(2026, 7, 10)], type1=False)) == "not_effective"  # tested before
     assert name_of(over(failed, clean)) == "not_effective"
+
+
+def test_a_late_look_at_the_days_before_a_repair_does_not_show_that_it_works() -> None:
+    """Autumn's items looked at again in February say nothing of the control since its repair in January."""
+    failed, late = a_round("a", 25, 3, H2), a_round("b", 25, 0, H2, tested_on=date(2026, 2, 10))
+    found = now(MANY, [failed, late], [date(2026, 1, 26)], type1=False)
+    assert name_of(found) == "insufficient_evidence"
+
+
+def test_one_deviation_when_its_operation_was_tested_speaks_against_type_1() -> None:
+    """1 of 60 would be tolerable over a period; beside a clean walkthrough it is a failure that was seen."""
+    walked, tested = a_round("a", 1, 0, kind="walkthrough"), a_round("b", 60, 1)
+    found = now(MANY, [walked, tested], (), type1=True)
+    assert found is not None
+    assert (found.name, found.reason) == ("not_effective", "1 of 60 deviated when its operation was tested")
 
 
 def test_a_retest_that_fails_again_repairs_nothing() -> None:
