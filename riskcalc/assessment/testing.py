@@ -133,7 +133,10 @@ class Basis:
         items, deviations, population = _added(rounds)
         if not items:
             return None
-        planned = 1 if self.once else planned_size(self.frequency, population, self.sampling, self.months)
+        # an ad hoc control's planned size is the smallest with a tolerable limit, which is looked at anyway
+        planned = 1 if self.once else items + 1
+        if not self.once and self.frequency != "ad_hoc":
+            planned = planned_size(self.frequency, population, self.sampling, self.months)
         systematic = any(each.systematic for each in rounds)
         found = conclude(items, deviations, systematic, planned, self.sampling, population)
         return replace(found, tests=tuple(each.test_id for each in rounds))
