@@ -13,6 +13,8 @@ from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, Result
 
+_WHEN = {"type2": "over the reports' periods", "type1": "at the reports' dates"}
+
 
 def heading(portfolio: Portfolio) -> Display:
     """The top of the organisation's page."""
@@ -99,7 +101,9 @@ def _opinions(portfolio: Portfolio) -> dict[str, str]:
     told = wording.tally(found, wording.OPINIONS, "report")
     tones = {wording.TONES.get(each, "open") for each in found.values()}
     tone = next((each for each in ("bad", "open") if each in tones), "good" if found else "open")
-    return {**wording.second("Opinions over the reports' periods", "", told), "tone": tone}
+    types = {unit["report_type"] for unit in units}
+    when = [words for name, words in _WHEN.items() if name in types]
+    return {**wording.second(f"Opinions {' or '.join(when)}".strip(), "", told), "tone": tone}
 
 
 def _outlook(unit: Any, portfolio: Portfolio) -> Cell:

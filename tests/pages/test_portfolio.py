@@ -26,7 +26,7 @@ def test_both_answers_stand_at_the_top_and_say_which_is_which(tmp_path: Path) ->
     """Risk now, and what the service auditors would have to report, with whose tests it rests on."""
     top = portfolio.heading(opened(tmp_path)).content
     assert top["label"] == "Risk now"
-    assert top["second"]["label"] == "Opinions over the reports' periods"
+    assert top["second"]["label"] == "Opinions over the reports' periods or at the reports' dates"
     assert top["second"]["verdict"] == "1 of 2 reports unmodified; 1 adverse (Alpha)."
     assert (top["second"]["tone"], top["second"]["note"]) == ("bad", MANAGEMENTS_TESTS)
 
@@ -36,6 +36,12 @@ def test_an_organisation_of_one_unit_reads_in_the_singular(tmp_path: Path) -> No
     top = portfolio.heading(opened(tmp_path, alone)).content
     assert top["lines"] == ["1 of 1 business unit carries a rated risk worse than its appetite."]
     assert top["second"]["verdict"] == "0 of 1 report unmodified; 1 adverse (Alpha)."
+
+
+def test_an_organisation_of_type_1_reports_speaks_of_dates(tmp_path: Path) -> None:
+    """There is no period that an opinion could be over."""
+    to_type1 = lambda rows: rows["business_units"][0].update(report_type="type1", report_from="")  # noqa: E731
+    assert portfolio.heading(opened(tmp_path, to_type1)).content["second"]["label"] == "Opinions at the reports' dates"
 
 
 def test_each_unit_has_its_opinion_with_the_sentence_beside_it(tmp_path: Path) -> None:
