@@ -182,9 +182,11 @@ def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1
 def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: date) -> Conclusion | None:
     """Did it operate throughout the report's period? ``rounds`` are those over any of its days, tested by ``as_of``.
 
-    Rounds add up, but a stretch of days that was not effective by itself isn't made good by another.
+    Rounds add up, but one that was not effective by itself, or with others over exactly its days, or over days that
+    overlap with its own, isn't made good by another.
     """
-    counting = _counting(each for each in rounds if each.kind == "operation")
+    operation = [each for each in rounds if each.kind == "operation"]
+    counting = _counting(operation)
     exempt = control.once or control.frequency == "annual"  # performed, or to be tested, once: no day is left over
 
     def dated(found: Conclusion) -> Conclusion:
@@ -194,7 +196,7 @@ def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: da
         return replace(found, untested_days=0 if exempt else untested, roll_forward=0 if exempt else at_end)
 
     found = control.best(counting, lambda one: (_RANKS[one.name], -dated(one).untested_days))
-    for days, group in _by_days(counting).items():
+    for days, group in (*_alone(operation), *_by_days(counting).items()):
         alone = control.operation(group)
         if found and alone and alone.name == "not_effective" != found.name:
             reason = f"{alone.reason}, in {days[0]} to {days[1]}"
@@ -274,6 +276,15 @@ def _by_days(rounds: Iterable[Round]) -> dict[Days, list[Round]]:
         groups[-1].append(each)
         last = max(last, each.days[1])
     return {(group[0].days[0], max(one.days[1] for one in group)): group for group in groups}
+
+
+def _alone(rounds: Sequence[Round]) -> list[tuple[Days, list[Round]]]:
+    """Rounds over exactly the same days, with all their items; inquiries and retests dilute no other round."""
+    groups: dict[tuple[Days, bool, bool], list[Round]] = {}
+    ids = {each.test_id for each in rounds}
+    for each in sorted(rounds, key=lambda one: one.days):
+        groups.setdefault((each.days, each.inquiry, each.retest_of in ids), []).append(each)
+    return [(days, group) for (days, _, _), group in groups.items()]
 
 
 def _added(rounds: Iterable[Round]) -> tuple[int, int, int | None]:

@@ -86,6 +86,26 @@ def test_a_stretch_that_failed_is_not_made_good_by_another() -> None:
     assert (found.sample_size, found.deviations) == (100, 3)
 
 
+@pytest.mark.parametrize("first", [date(2025, 12, 31), date(2025, 8, 1)], ids=["a day shared", "five months shared"])
+def test_a_quarter_that_failed_is_not_diluted_by_a_round_that_overlaps_it(first: date) -> None:
+    """4 of 15 in one half-year, and none of 60 on days that overlap it: 4 of 75 in all, and yet it failed."""
+    failed, clean = a_round("a", 15, 4, H2), a_round("b", 60, 0, (first, H1[1]))
+    for rounds in ((failed, clean), (clean, failed)):
+        found = over(*rounds)
+        assert found is not None
+        assert found.name == "not_effective"
+        assert found.reason.startswith("4 of 15 deviated")
+        assert (found.sample_size, found.deviations) == (75, 4)
+
+
+def test_a_sample_that_is_extended_over_the_same_days_is_judged_as_one() -> None:
+    """1 of 5 and none of 55 of the same days is a sample of 60; a retest of other items isn't part of it."""
+    first, more = a_round("a", 5, 1, H2), a_round("b", 55, 0, H2)
+    assert name_of(over(first, more)) == "operated_effectively"
+    assert name_of(over(first, replace(more, retest_of="a"))) == "not_effective"
+    assert name_of(over(first, replace(more, inquiry=True))) == "not_effective"
+
+
 def test_a_closed_deficiency_lets_later_rounds_count_now() -> None:
     """All of autumn's items deviated, it was repaired in January, and spring is clean: it works today."""
     failed, clean = a_round("a", 25, 25, H2, systematic=True), a_round("b", 25, 0, H1)
