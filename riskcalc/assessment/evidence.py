@@ -7,7 +7,7 @@ dated after ``as_of`` counts for neither. The rules are those of docs/methodolog
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from graphlib import TopologicalSorter
@@ -108,7 +108,7 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     register = context.register
     units = register.business_units["unit_id"]
     sole = units.iloc[0] if report_type and len(units) == 1 else None
-    rounds, reports = _rounds(register), _carved_out(register)
+    reports = _carved_out(register)
     closed = register.deficiencies[register.deficiencies["closed_on"] <= pd.Timestamp(context.as_of)]
     repairs = {str(name): [day.date() for day in days] for name, days in closed.groupby("control_id")["closed_on"]}
     found: dict[str, Conclusion] = {}
@@ -118,8 +118,25 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
         if control["performed_by"] == "subservice" and control["subservice_id"] in reports:
             found[name] = _by_report(context, control, reports[control["subservice_id"]], asked)
         else:
-            found[name] = _by_tests(context, control, rounds.get(name, ()), repairs.get(name, ()), asked)
+            found[name] = _by_tests(context, control, repairs.get(name, ()), asked)
     return found
+
+
+def window(context: Context, control: Mapping[Any, Any], report_type: str | None) -> tuple[Basis, Days]:
+    """How tests of a control are concluded on, and over which days: now, or for its unit's report as one of a type."""
+    methodology, as_of = context.register.methodology, context.as_of
+    type1 = (report_type or control["report_type"]) == "type1"
+    throughout = report_type is not None and not type1
+    first, last = report_days(control, methodology.evidence) if throughout else _look_back(context, control, type1)
+    once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
+    months = _months((first, min(last, as_of) if first <= as_of else last))  # of a report that hasn't begun: all
+    return Basis(control["frequency"], once, months, methodology.sampling), (first, last)
+
+
+def in_window(context: Context, control: Mapping[Any, Any], days: Days) -> list[Round]:
+    """The rounds over any of the days, tested by the day; what covers later days only belongs to the next period."""
+    by_then = _by_then(context, control)
+    return [each for each in by_then if each.days[1] >= days[0] and each.days[0] <= days[1]]
 
 
 def report_days(control: Mapping[Any, Any], rules: EvidenceRules) -> Days:
@@ -168,6 +185,11 @@ def _rounds(register: Register) -> Mapping[str, list[Round]]:
     return found
 
 
+def _by_then(context: Context, control: Mapping[Any, Any]) -> list[Round]:
+    rounds, last_day = _rounds(context.register).get(control["control_id"], ()), context.period.last_day
+    return [each for each in rounds if each.tested_on <= context.as_of and each.days[0] <= last_day]
+
+
 def _carved_out(register: Register) -> dict[str, Any]:
     """The subservice organisations whose controls are outside our report, so that theirs has to speak for them."""
     organisations = register.subservice_organisations
@@ -186,24 +208,17 @@ def _by_report(context: Context, control: Any, report: Any, report_type: str | N
     return from_report(report, days, context.as_of, type1)
 
 
-def _by_tests(
-    context: Context, control: Any, rounds: Sequence[Round], repaired: Iterable[date], report_type: str | None
-) -> Conclusion:
-    methodology, as_of = context.register.methodology, context.as_of
+def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_type: str | None) -> Conclusion:
+    as_of, (tested, days) = context.as_of, window(context, control, report_type)
     type1 = (report_type or control["report_type"]) == "type1"
     throughout = report_type is not None and not type1
-    days = report_days(control, methodology.evidence) if throughout else _look_back(context, control, type1)
-    once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
-    tested = Basis(control["frequency"], once, _months((days[0], min(days[1], as_of))), methodology.sampling)
-    last_day = context.period.last_day  # what covers later days only belongs to the next period
-    by_then = [each for each in rounds if each.tested_on <= as_of and each.days[0] <= last_day]
-    counting = [each for each in by_then if each.days[1] >= days[0] and each.days[0] <= days[1]]
+    counting = in_window(context, control, days)
     found = over_period(tested, counting, days, as_of) if throughout else now(tested, counting, repaired, type1)
     if found:
         return found
     reason = f"not {'walked through' if type1 else 'tested'} since {days[0]}"
     reason += "; inquiry alone is no evidence of operation" if any(each.inquiry for each in counting) else ""
-    last = max((each.tested_on for each in by_then if each.tested_on < days[0]), default=None)
+    last = max((each.tested_on for each in _by_then(context, control) if each.tested_on < days[0]), default=None)
     untested, left = uncovered((days[0], min(days[1], as_of)), ())[0], uncovered(days, ())[1]
     reason += f"; last tested on {last}" if last else ""
     return Conclusion("not_tested", reason, untested_days=untested, roll_forward=left if throughout else 0)

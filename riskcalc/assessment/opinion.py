@@ -16,7 +16,7 @@ import pandas as pd
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.deficiencies import SEVERITIES, Candidate, candidates
+from riskcalc.assessment.deficiencies import NOT_ON_RECORD, SEVERITIES, Candidate, candidates
 from riskcalc.assessment.scoring import scores
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
@@ -182,7 +182,7 @@ def missing(control: Any, step: str, report_type: str) -> str:
     if step == "operated":
         return f"{control['conclusion'].replace('_', ' ')} ({control['why']})"
     if step == "evidenced":
-        return "has no evidence on record"
+        return f"has no evidence on record of {control['unevidenced']}"
     return f"was not tested on {counted(int(control['untested_days']), 'day')} of the report's period"
 
 
@@ -206,8 +206,12 @@ def _steps(context: Context, report_type: str) -> pd.DataFrame:
     reviewed = (reviews <= pd.Timestamp(context.as_of)).to_dict()
     most = register.methodology.evidence.roll_forward_days
     tested = controls["conclusion"] != "not_tested"
-    on_record = [
-        all(evidenced[test] for test in tests) if tests else bool(reviewed.get(subservice))
+    lacking = [
+        ", ".join(test for test in tests if not evidenced[test])
+        if tests
+        else ""
+        if reviewed.get(subservice)
+        else "a review of its report"
         for tests, subservice in zip(controls["tests"], controls["subservice_id"], strict=True)
     ]
     found = controls.assign(
@@ -215,7 +219,8 @@ def _steps(context: Context, report_type: str) -> pd.DataFrame:
         designed=controls["claimed"] == 1,
         documented=controls["documentation"].notna(),
         operated=(controls["conclusion"] == "operated_effectively") & (controls["limited_by"] == ""),
-        evidenced=tested & pd.Series(on_record, index=controls.index, dtype=bool),
+        unevidenced=lacking,
+        evidenced=tested & (pd.Series(lacking, index=controls.index, dtype=str) == ""),
         in_period=tested & (controls["untested_days"] <= most),
     )
     return found.assign(fault=_faults(found, NEEDED[report_type]))
@@ -312,7 +317,7 @@ class _Case:
         for one in self.weak.get(unit, ()):
             if set(one.risks) & set(risks):
                 closed = f", closed on {one.closed_on}" if one.closed_on else ""
-                found[one.controls[0]] = f"{one.name} of {one.controls[0]} is a candidate material weakness{closed}"
+                found[one.controls[0]] = f"{_named(one)} is a candidate material weakness{closed}"
         return found
 
     def _with_relied_on(self, names: set[str]) -> set[str]:
@@ -330,6 +335,12 @@ class _Case:
             if self.all[name]["deviations"]
         ]
         return (*deviated, *(text for name in sorted(acting) for text in self.closed.get(name, ())))
+
+
+def _named(one: Candidate) -> str:
+    """The deficiency and its control, or a control that has none on record."""
+    control = one.controls[0]
+    return f"{control} (no deficiency on record)" if one.name.endswith(NOT_ON_RECORD) else f"{one.name} of {control}"
 
 
 def _closed_deviations(context: Context) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from riskcalc.assessment import coverage
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.opinion import NEEDED, key_controls, missing, outlooks, reaching, relevant
+from riskcalc.assessment.opinion import NEEDED, STEPS, key_controls, missing, outlooks, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.register import Register
@@ -40,7 +40,7 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     """Everything missing for each unit's own type of report: what blocks an objective first, then by due date.
 
     Owner and due date are those of the control's open deficiency, else the control's owner and no date. ``since``
-    is when that deficiency was identified, else the end of the previous period if the gap was there, else None.
+    is when that deficiency was identified, else the end of the previous period if it lacked the same then, else None.
 
     >>> from riskcalc.register.register import load
     >>> "PAY-C03" in {gap.row for gap in gaps(Context.of(load("data")).only("payroll"))}
@@ -59,7 +59,8 @@ def gaps(context: Context) -> tuple[Gap, ...]:
         blocking = {row for each in outlook for row in each.blocking}
         for (name, step), (what, owner) in now.items():
             mend = mends.get(name)
-            known = before.period.last_day if before and (name, step) in then else None
+            same = then.get((name, step), ("",))[0] == what  # another fault of the same step is a new one
+            known = before.period.last_day if before and same else None
             due = mend["due_on"].date() if mend else None
             since = mend["identified_on"].date() if mend else known
             owner = mend["remediation_owner"] if mend else owner
@@ -68,11 +69,18 @@ def gaps(context: Context) -> tuple[Gap, ...]:
         found.extend(_unguarded(mine.register, unit))
         found.extend(_too_short(unit))
         found.extend(_of_the_report(mine, unit))
-    urgency = sorted(found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, gap.step))
+    urgency = sorted(
+        found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, *_gravity(gap))
+    )
     return tuple(urgency)
 
 
 # --- parts ---
+
+
+def _gravity(gap: Gap) -> tuple[int, str]:
+    """Steps in their order: what failed weighs more than the days that nobody has looked at yet."""
+    return STEPS.index(gap.step) if gap.step in STEPS else len(STEPS), gap.step
 
 
 @registers.once
