@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -50,29 +50,36 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     found: list[Gap] = []
     for unit in units.to_dict("records"):
         report_type, mine = unit["report_type"], context if len(units) == 1 else context.only(unit["unit_id"])
-        served, before = _served(mine.register), mine.previous()
-        now = _lacks(mine, report_type)
-        then = _lacks(before, report_type) if before else {}
-        outlook = outlooks(mine, report_type)
-        mending = mine.open_deficiencies.sort_values("due_on").drop_duplicates("control_id")
-        mends = mending.set_index("control_id").to_dict("index")
-        blocking = {row for each in outlook for row in each.blocking}
-        for (name, step), (what, owner) in now.items():
-            mend = mends.get(name)
-            same = then.get((name, step), ("",))[0] == what  # another fault of the same step is a new one
-            known = before.period.last_day if before and same else None
-            due = mend["due_on"].date() if mend else None
-            since = mend["identified_on"].date() if mend else known
-            owner = mend["remediation_owner"] if mend else owner
-            gap = (unit["unit_id"], served.get(name, ()), name, step, what, owner, due, since, name in blocking)
-            found.append(Gap(*gap))
-        found.extend(_unguarded(mine.register, unit))
+        before = mine.previous()
+        earlier = _lacks(before, report_type) if before else {}
+        then = {(key, what): before.period.last_day for key, (what, _) in earlier.items()} if before else {}
+        blocked = {row for each in outlooks(mine, report_type) for row in each.blocking}
+        found.extend(_at_controls(unit, _lacks(mine, report_type), mine, then, blocked))
+        found.extend(_unguarded(mine.register))
         found.extend(_too_short(unit))
         found.extend(_of_the_report(mine, unit))
-    urgency = sorted(
-        found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, *_gravity(gap))
-    )
-    return tuple(urgency)
+    return _by_urgency(found)
+
+
+@once
+def blocking(context: Context) -> tuple[Gap, ...]:
+    """Those of ``gaps`` that block an objective, of all units at once, which doesn't look at each by itself.
+
+    ``since`` is that of an open deficiency only.
+
+    >>> from riskcalc.register.register import load
+    >>> context = Context.of(load("data"))
+    >>> {gap.row for gap in blocking(context)} == {gap.row for gap in gaps(context) if gap.blocks}
+    True
+    """
+    found = list(_unguarded(context.register))
+    for unit in context.register.business_units.to_dict("records"):
+        report_type, name = unit["report_type"], unit["unit_id"]
+        blocked = {row for each in outlooks(context, report_type) if each.unit_id == name for row in each.blocking}
+        lacks = {key: lack for key, lack in _lacks(context, report_type).items() if key[0] in blocked}
+        found.extend(_at_controls(unit, lacks, context, {}, blocked))
+        found.extend(_too_short(unit))
+    return _by_urgency(found)
 
 
 # --- parts ---
@@ -93,6 +100,7 @@ def _served(register: Register) -> dict[str, tuple[str, ...]]:
     }
 
 
+@once
 def _lacks(context: Context, report_type: str) -> dict[tuple[str, str], tuple[str, str]]:
     """What each key control lacks, by control and step, each said once, with the control's owner."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
@@ -106,19 +114,50 @@ def _lacks(context: Context, report_type: str) -> dict[tuple[str, str], tuple[st
     return found
 
 
-def _unguarded(register: Register, unit: Any) -> Iterator[Gap]:
+def _by_urgency(found: list[Gap]) -> tuple[Gap, ...]:
+    urgency = sorted(
+        found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, *_gravity(gap))
+    )
+    return tuple(urgency)
+
+
+def _at_controls(
+    unit: Any,
+    lacks: Mapping[tuple[str, str], tuple[str, str]],
+    context: Context,
+    then: Mapping[tuple[tuple[str, str], str], date],
+    blocked: Set[str],
+) -> Iterator[Gap]:
+    """What key controls lack, with who mends it by when; ``then`` has the day since when that very fault was known."""
+    served, mends = _served(context.register), _mends(context)
+    for (name, step), (what, owner) in lacks.items():
+        mend = mends.get(name)
+        due = mend["due_on"].date() if mend else None
+        since = mend["identified_on"].date() if mend else then.get(((name, step), what))
+        owner = mend["remediation_owner"] if mend else owner
+        yield Gap(unit["unit_id"], served.get(name, ()), name, step, what, owner, due, since, name in blocked)
+
+
+@once
+def _mends(context: Context) -> Mapping[str, Any]:
+    """The first open deficiency to mend of each control."""
+    mending = context.open_deficiencies.sort_values("due_on").drop_duplicates("control_id")
+    return {str(name): row for name, row in mending.set_index("control_id").to_dict("index").items()}
+
+
+def _unguarded(register: Register) -> Iterator[Gap]:
     """Objectives without a risk, and risks without a key control of ours."""
     keys = set(relevant(register.controls.set_index("control_id", drop=False)))
-    acting = reaching(register)
+    acting, owners = reaching(register), register.business_units.set_index("unit_id")["owner"]
     named = set(register.risks["objective_id"])
     for risk in register.risks.to_dict("records"):
         if not keys.intersection(acting.get(risk["risk_id"], ())):
             what, row = "no key control acts on it", (risk["objective_id"],)
-            yield Gap(unit["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
-    for objective in register.control_objectives["objective_id"]:
+            yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
+    for unit_id, objective in register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False):
         if objective not in named:
             what = "no risk to this objective is named"
-            yield Gap(unit["unit_id"], (objective,), objective, "designed", what, unit["owner"], None, None, True)
+            yield Gap(unit_id, (objective,), objective, "designed", what, owners[unit_id], None, None, True)
 
 
 def _too_short(unit: Any) -> Iterator[Gap]:
