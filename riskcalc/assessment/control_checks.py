@@ -10,6 +10,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import Seen, acting, check, control_of, controls, own_controls, tests
 from riskcalc.assessment.context import Context
 from riskcalc.errors import counted
+from riskcalc.register.periods import Period
 
 
 @check("control-without-risk", "note", "Link it to the risks it acts on, or drop it.")
@@ -132,14 +133,12 @@ def _tested_without_evidence(context: Context) -> Seen:
 
 @check("test-before-period", "error", "Test the control's operation in the period.")
 def _tested_too_early(context: Context) -> Seen:
-    for test in tests(context):
-        if test["tested_on"].date() < context.period.first_day:
+    """Tests of any period: those of another one may speak of days that count."""
+    for test in context.register.control_tests.to_dict("records"):
+        on, period = test["tested_on"].date(), test["period"]
+        if on <= context.as_of and on < Period.parse(period).first_day:
             unit = control_of(context)[test["control_id"]]["unit_id"]
-            yield (
-                unit,
-                test["test_id"],
-                f"was tested on {test['tested_on']:%Y-%m-%d}, before {context.period.name} began",
-            )
+            yield unit, test["test_id"], f"was tested on {on}, before {period} began"
 
 
 @check("deviation-without-deficiency", "warning", "Record the deficiency: every deviation is reported.")

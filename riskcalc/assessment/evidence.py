@@ -8,6 +8,7 @@ dated after ``as_of`` counts for neither. The rules are those of docs/methodolog
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from graphlib import TopologicalSorter
@@ -191,8 +192,8 @@ def _by_tests(
     once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
     tested = Basis(control["frequency"], once, _months((days[0], min(days[1], as_of))), methodology.sampling)
     last_day = context.period.last_day  # what covers later days only belongs to the next period
-    by_then = [each for each in rounds if each.tested_on <= as_of and each.days[0] <= last_day]
-    counting = [each for each in by_then if each.days[1] >= days[0] and each.days[0] <= days[1]]
+    by_then = [each for each in rounds if each.tested_on <= as_of and min(each.days[0], each.tested_on) <= last_day]
+    counting = [one for each in by_then if (one := _within(each, days))]
     found = over_period(tested, counting, days, as_of) if throughout else now(tested, counting, repaired, type1)
     if found:
         return found
@@ -202,6 +203,17 @@ def _by_tests(
     untested, left = uncovered((days[0], min(days[1], as_of)), ())[0], uncovered(days, ())[1]
     reason += f"; last tested on {last}" if last else ""
     return Conclusion("not_tested", reason, untested_days=untested, roll_forward=left if throughout else 0)
+
+
+def _within(each: Round, window: Days) -> Round | None:
+    """A round as it counts in a window: tested before the days it speaks of, it covers none, but what deviated did."""
+    first, last = each.days
+    if first <= window[1] and first <= each.tested_on and min(last, each.tested_on) >= window[0]:
+        return each
+    about = (first <= window[1] and last >= window[0]) or (
+        window[0] <= each.tested_on < first and each.tested_on <= window[1]
+    )
+    return replace(each, items=each.deviations, population=None) if about and each.deviations else None
 
 
 def _look_back(context: Context, control: Any, type1: bool) -> Days:

@@ -1,0 +1,102 @@
+"""Pages must not look better than the evidence: registers that once made them so, one hole each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from register_files import DEFICIENCY, Rows, write_register
+
+from riskcalc.assessment import evidence
+from riskcalc.assessment.consistency import findings
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.opinion import (
+    ACHIEVED,
+    JUDGEMENT,
+    NOT_ACHIEVED,
+    NOT_READY,
+    NOT_YET,
+    UNMODIFIED,
+    Outlook,
+    outlooks,
+    report_outlooks,
+)
+from riskcalc.errors import RegisterError
+from riskcalc.register.register import load
+
+Edit = Callable[[Rows], object]
+DAY = date(2026, 6, 30)
+
+
+def opened(folder: Path, *edits: Edit, as_of: date | None = DAY) -> Context:
+    register = load(write_register(folder / "data", lambda rows: [edit(rows) for edit in edits]))
+    return Context.of(register, "2026-H1", as_of)
+
+
+def sound(rows: Rows) -> None:
+    """Alpha's one objective, A-CO1, is achieved: its one rated risk is within appetite, and A-C2 holds."""
+    rows["risks"] = [risk for risk in rows["risks"] if risk["risk_id"] != "A-R2"]
+    rows["ratings"] = [{**rating, "likelihood": "2", "impact": "2"} for rating in rows["ratings"]]
+    rows["ratings"] = [{**one, "rationale": "r", "rated_by": "W", "rated_on": "2026-06-20"} for one in rows["ratings"]]
+    rows["ratings"] = [one for one in rows["ratings"] if one["risk_id"] != "A-R2"]
+    for test in rows["control_tests"]:
+        test.update(evidence="WP 1", deviations="0")
+
+
+def a_test(**changes: str) -> Edit:
+    """Another round of the test of A-C2."""
+    return lambda rows: rows["control_tests"].append({**rows["control_tests"][1], "test_id": "T9", **changes})
+
+
+def only_test(**changes: str) -> Edit:
+    """The test of A-C2, changed."""
+    return lambda rows: rows["control_tests"][1].update(changes)
+
+
+def outlook(context: Context) -> Outlook:
+    return next(one for one in outlooks(context, "type2") if one.objective_id == "A-CO1")
+
+
+def found(context: Context, code: str) -> list[str]:
+    return [one.row for one in findings(context) if one.check == code]
+
+
+def test_the_small_register_is_sound(tmp_path: Path) -> None:
+    """Before anything is bent, the objective is achieved: what follows is each test's own doing."""
+    assert outlook(opened(tmp_path, sound)).outcome == ACHIEVED
+
+
+def test_a_test_from_before_its_days_shows_nothing(tmp_path: Path) -> None:
+    """A test of 2024 that is labelled with a period of the report doesn't make its control effective."""
+    context = opened(tmp_path, sound, only_test(tested_on="2025-12-31"))
+    assert evidence.conclude_all(context, "type2")["A-C2"].name == "not_tested"
+    assert evidence.conclude_all(context)["A-C2"].name == "not_tested"
+
+
+def test_days_after_a_test_are_not_covered_by_it(tmp_path: Path) -> None:
+    """A test made before the report's period shows nothing of it, whatever days its columns name."""
+    edit = only_test(period="2025-H2", tested_on="2025-12-31", covers_from="2025-07-01", covers_to="2026-06-30")
+    assert evidence.conclude_all(opened(tmp_path, sound, edit), "type2")["A-C2"].name == "not_tested"
+
+
+def test_a_test_of_another_period_from_before_its_days_is_found(tmp_path: Path) -> None:
+    """A test that was labelled with a later period than it was made in is named, whatever period is assessed."""
+    context = opened(tmp_path, sound, a_test(period="2026-H2"))
+    assert found(context, "test-before-period") == ["T9"]
+
+
+@pytest.mark.parametrize("changes", [{"tested_on": "2025-11-01"}, {"period": "2026-H2", "tested_on": "2026-06-01"}])
+def test_what_deviated_counts_whatever_the_days(tmp_path: Path, changes: dict[str, str]) -> None:
+    """A failed test isn't made away with by dates that don't go together."""
+    context = opened(tmp_path, sound, a_test(deviations="20", systematic="yes", **changes))
+    assert evidence.conclude_all(context, "type2")["A-C2"].name == "not_effective"
+    assert evidence.conclude_all(context)["A-C2"].deviations == 20
+
+
+def test_no_test_covers_days_from_after_it_on(tmp_path: Path) -> None:
+    """A first day covered that is after the test is refused, with the field, the value and the day."""
+    edit = only_test(tested_on="2026-03-01", covers_from="2026-03-02", covers_to="2026-06-30")
+    with pytest.raises(RegisterError, match=r"covers_from.*2026-03-02.*must not be after tested_on, 2026-03-01"):
+        opened(tmp_path, edit)
