@@ -9,6 +9,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import Seen, acting, check, control_of, controls, own_controls, tests
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
 from riskcalc.register.periods import Period
 
@@ -213,3 +214,14 @@ def _test_undescribed(context: Context) -> Seen:
 def _evidence_after(context: Context) -> Seen:
     for row in evidence.later(context).to_dict("records"):
         yield row["unit_id"] or "", row["row"], f"is dated {row['dated']}, after {context.as_of}: it doesn't count"
+
+
+@check("deviation-after-period", "warning", "Assess the next period; if it is about this one, correct its days.")
+def _deviation_after(context: Context) -> Seen:
+    """What deviated by the day, in tests that don't count, since they are about days after the period only."""
+    for test in context.register.control_tests.to_dict("records"):
+        on, first = test["tested_on"].date(), Round.of(test).days[0]
+        if test["deviations"] and context.period.last_day < first <= on <= context.as_of:
+            unit = control_of(context)[test["control_id"]]["unit_id"]
+            said = f"{test['deviations']} of {test['sample_size']} deviated from {first} on"
+            yield unit, test["test_id"], f"{said}, after {context.period.name}: it doesn't count"

@@ -128,7 +128,8 @@ def report_days(control: Mapping[Any, Any], rules: EvidenceRules) -> Days:
 def later(context: Context) -> pd.DataFrame:
     """The evidence dated after ``as_of``, which never counts: unit_id, table, row and its date.
 
-    Tests and ratings of the period, and reviews of subservice organisations' reports.
+    Ratings of the period, tests labelled with it or about any day up to its last, deficiencies, and reviews of
+    subservice organisations' reports.
 
     >>> from riskcalc.register.register import load
     >>> later(Context.of(load("data"), "2026-H1", date(2026, 1, 31))).columns.tolist()
@@ -141,15 +142,17 @@ def later(context: Context) -> pd.DataFrame:
     tables = (
         ("control_tests", "test_id", "control_id", "tested_on"),
         ("ratings", "risk_id", "risk_id", "rated_on"),
+        ("deficiencies", "deficiency_id", "control_id", "identified_on"),
         ("subservice_organisations", "subservice_id", "subservice_id", "reviewed_on"),
     )
     found = []
     for table, row, belongs, dated in tables:
         rows = getattr(register, table)
         rows = rows[rows[dated] > day]
-        if "period" in rows:
-            rows = rows[rows["period"] == context.period.name]
-        found += [(units.get(one[belongs]), table, one[row], one[dated].date()) for one in rows.to_dict("records")]
+        for one in rows.to_dict("records"):
+            about = one.get("period", context.period.name) == context.period.name
+            if about or (table == "control_tests" and Round.of(one).days[0] <= context.period.last_day):
+                found.append((units.get(one[belongs]), table, one[row], one[dated].date()))
     return pd.DataFrame(found, columns=["unit_id", "table", "row", "dated"])
 
 

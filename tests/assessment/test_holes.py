@@ -100,3 +100,31 @@ def test_no_test_covers_days_from_after_it_on(tmp_path: Path) -> None:
     edit = only_test(tested_on="2026-03-01", covers_from="2026-03-02", covers_to="2026-06-30")
     with pytest.raises(RegisterError, match=r"covers_from.*2026-03-02.*must not be after tested_on, 2026-03-01"):
         opened(tmp_path, edit)
+
+
+def test_what_counts_later_only_is_listed_whatever_its_period(tmp_path: Path) -> None:
+    """A test and a deficiency of after the day are on the page as not counted, whatever period the test names."""
+
+    def late(rows: Rows) -> None:
+        rows["deficiencies"].append({**DEFICIENCY, "identified_on": "2026-07-01"})
+
+    days = {"covers_from": "2026-01-01", "covers_to": "2026-06-30"}
+    context = opened(tmp_path, sound, late, a_test(period="2026-H2", tested_on="2026-12-20", **days))
+    assert evidence.later(context)[["unit_id", "table", "row"]].to_numpy().tolist() == [
+        ["alpha", "control_tests", "T9"],
+        ["alpha", "deficiencies", "D1"],
+    ]
+    assert found(context, "evidence-after-as-of") == ["D1", "T9"]
+
+
+def test_the_next_periods_tests_are_not_listed_in_this_one(tmp_path: Path) -> None:
+    """Who looks back at a period isn't told of every test of the next one."""
+    context = opened(tmp_path, sound, a_test(period="2026-H2", tested_on="2026-12-20"))
+    assert evidence.later(context).empty
+
+
+def test_what_deviated_after_the_period_by_the_day_is_found(tmp_path: Path) -> None:
+    """A failed test that is about days after the period doesn't count in it, and isn't passed over in silence."""
+    days = {"covers_from": "2026-07-01", "covers_to": "2026-07-15", "tested_on": "2026-07-15"}
+    context = opened(tmp_path, sound, a_test(deviations="20", **days), as_of=date(2026, 7, 31))
+    assert found(context, "deviation-after-period") == ["T9"]
