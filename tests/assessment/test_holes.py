@@ -128,3 +128,66 @@ def test_what_deviated_after_the_period_by_the_day_is_found(tmp_path: Path) -> N
     days = {"covers_from": "2026-07-01", "covers_to": "2026-07-15", "tested_on": "2026-07-15"}
     context = opened(tmp_path, sound, a_test(deviations="20", **days), as_of=date(2026, 7, 31))
     assert found(context, "deviation-after-period") == ["T9"]
+
+
+def test_a_report_that_runs_on_is_not_ready(tmp_path: Path) -> None:
+    """A report whose period has just begun isn't called unmodified, and each control says how long it runs."""
+
+    def begun(rows: Rows) -> None:
+        rows["business_units"][0].update(report_from="2026-06-01", report_to="2027-05-31")
+
+    context = opened(tmp_path, sound, begun)
+    assert outlook(context).outcome == NOT_YET
+    assert "its report's period still runs for 335 days" in outlook(context).faults[0]
+    assert report_outlooks(context, "type2")["alpha"].opinion == NOT_READY
+
+
+@pytest.mark.parametrize(("until", "opinion"), [("2026-09-30", UNMODIFIED), ("2026-10-01", NOT_READY)])
+def test_a_report_may_run_on_for_as_long_as_days_may_be_untested(tmp_path: Path, until: str, opinion: str) -> None:
+    """With 92 days to come the tests roll forward; with 93 they don't."""
+    context = opened(tmp_path, sound, lambda rows: rows["business_units"][0].update(report_to=until))
+    assert report_outlooks(context, "type2")["alpha"].opinion == opinion
+
+
+def unrated(rows: Rows) -> None:
+    rows["ratings"][1].update(likelihood="", impact="", rationale="", rated_by="", rated_on="")
+
+
+@pytest.mark.parametrize("edit", [unrated, lambda rows: rows["ratings"][1].update(rated_on="2026-07-01")])
+def test_an_unrated_risk_takes_judgement(tmp_path: Path, edit: Edit) -> None:
+    """Nobody knows whether an unrated risk is within appetite, so that its objective isn't called achieved."""
+    seen = outlook(opened(tmp_path, sound, edit))
+    assert (seen.outcome, seen.contradictions) == (JUDGEMENT, ("A-R1 is unrated",))
+
+
+@pytest.mark.parametrize(("coverage", "outcome"), [("0.01", ACHIEVED), ("0.009999999", NOT_ACHIEVED)])
+def test_a_control_that_reaches_next_to_nothing_carries_nothing(tmp_path: Path, coverage: str, outcome: str) -> None:
+    """A coverage too small to change any figure doesn't make an objective achieved."""
+
+    def small(rows: Rows) -> None:
+        rows["risk_controls"] = [{**link, "coverage": coverage} for link in rows["risk_controls"]]
+
+    assert outlook(opened(tmp_path, sound, small)).outcome == outcome
+
+
+def test_deficiencies_that_are_material_together_take_judgement(tmp_path: Path) -> None:
+    """Two deficiencies, neither of which is material alone, contradict an objective as a single material one does."""
+
+    def two(rows: Rows) -> None:
+        rows["risks"] = [{**risk, "loss_low": "1", "loss_high": "600000"} for risk in rows["risks"]]
+        rows["risks"].insert(1, {**rows["risks"][0], "risk_id": "A-R2", "title": "Missing hours"})
+        rows["ratings"].append({**rows["ratings"][1], "risk_id": "A-R2"})
+        rows["controls"] += [{**rows["controls"][0], "control_id": name, "key": "no"} for name in ("A-D1", "A-D2")]
+        link = {**rows["risk_controls"][0], "coverage": "0.1"}
+        rows["risk_controls"] = [
+            {**link, "risk_id": risk, "control_id": control}
+            for risk, control in (("A-R1", "A-D1"), ("A-R2", "A-D2"), ("A-R1", "A-C2"), ("A-R2", "A-C2"))
+        ]
+        rows["deficiencies"] += [
+            {**DEFICIENCY, "deficiency_id": f"D{name}", "control_id": name} for name in ("A-D1", "A-D2")
+        ]
+
+    seen = outlook(opened(tmp_path, sound, two))
+    assert seen.outcome == JUDGEMENT
+    together = "deficiencies of A-D1 and A-D2, together, are a candidate material weakness: objective A-CO1"
+    assert seen.contradictions == (together,)
