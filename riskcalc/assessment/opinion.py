@@ -344,8 +344,7 @@ def _material_weaknesses(context: Context) -> tuple[Candidate, ...]:
 
 def _weakness(one: Candidate) -> str:
     if one.about != "deficiency":
-        together = " and ".join(one.controls)
-        return f"deficiencies of {together}, together, are a candidate material weakness: {one.about} {one.name}"
+        return f"deficiencies of {', '.join(one.controls)} together are a candidate material weakness: {one.about} {one.name}"
     closed = f", closed on {one.closed_on}" if one.closed_on else ""
     return f"{one.name} of {one.controls[0]} is a candidate material weakness{closed}"
 

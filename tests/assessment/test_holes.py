@@ -189,5 +189,13 @@ def test_deficiencies_that_are_material_together_take_judgement(tmp_path: Path) 
 
     seen = outlook(opened(tmp_path, sound, two))
     assert seen.outcome == JUDGEMENT
-    together = "deficiencies of A-D1 and A-D2, together, are a candidate material weakness: objective A-CO1"
+    together = "deficiencies of A-D1, A-D2 together are a candidate material weakness: objective A-CO1"
     assert seen.contradictions == (together,)
+
+
+@pytest.mark.parametrize(("day", "seen"), [("2027-06-30", date(2027, 6, 30)), ("2099-12-31", DAY)])
+def test_one_date_typed_wrong_does_not_move_the_day(tmp_path: Path, day: str, seen: date) -> None:
+    """A rating of the far future doesn't take the pages there: it doesn't count, and is listed."""
+    context = opened(tmp_path, sound, lambda rows: rows["ratings"][1].update(rated_on=day), as_of=None)
+    assert context.as_of == seen
+    assert ("A-R1" in found(context, "evidence-after-as-of")) == (seen == DAY)
