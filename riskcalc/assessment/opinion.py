@@ -3,7 +3,8 @@
 Objectives are achieved collectively: every risk to one needs a key control with reach that is well designed, documented
 and, for Type 2, operated over the whole period (AT-C 320, on evidence of design and of operating effectiveness). An
 objective isn't called achieved while a risk to it is unrated or outside appetite on this evidence, or deficiencies of
-its controls are a candidate material weakness: that takes judgement. The outlook is ours; the opinion is the service auditor's.
+its controls are a candidate material weakness: that takes judgement. The outlook is ours; the opinion is
+the service auditor's.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ def steps(context: Context, report_type: str) -> pd.DataFrame:
 
     ``operated`` is shown by a walkthrough for Type 1, by tests of operation, and by those of the IT general controls it
     relies on, for Type 2; ``in_period`` says that no more days of the report's period so far are untested, and that it
-    runs for no more days, than ``evidence.roll_forward_days``. ``fault`` is hard for what can't be shown any more (design, documentation, a failed
-    test), soft for what hasn't been shown yet, else blank.
+    runs for no more days, than ``evidence.roll_forward_days``. ``fault`` is hard for what can't be shown any more
+    (design, documentation, a failed test), soft for what hasn't been shown yet, else blank.
 
     >>> from riskcalc.register.register import load
     >>> bool(steps(Context.of(load("data")), "type2").loc["PAY-C03", "documented"])
@@ -162,7 +163,7 @@ def relevant(controls: pd.DataFrame) -> dict[str, Any]:
 
 
 @registers.once
-def reaching(register: Register, least: Decimal = Decimal(0)) -> dict[str, list[str]]:
+def reaching(register: Register, least: Decimal = LEAST_COVERAGE) -> dict[str, list[str]]:
     """The controls that act on each risk with a coverage above 0, and of ``least`` or more."""
     coverage = register.risk_controls["coverage"]
     links = register.risk_controls[(coverage > 0) & (coverage >= least)].sort_values("control_id")
@@ -251,8 +252,8 @@ class _Case:
         self.register, self.report_type = context.register, report_type
         self.keys = key_controls(context, report_type)
         self.all = {str(name): row for name, row in _steps(context, report_type).to_dict("index").items()}
-        self.reaching = reaching(context.register)
-        self.supporting = reaching(context.register, LEAST_COVERAGE)
+        self.reaching = reaching(context.register, Decimal(0))  # what deviated is reported, however little it reaches
+        self.supporting = reaching(context.register)
         risks = context.register.risks
         self.risks = {str(name): list(own) for name, own in risks.groupby("objective_id")["risk_id"]}
         scored = scores(context, report_type).set_index("risk_id")
@@ -344,7 +345,8 @@ def _material_weaknesses(context: Context) -> tuple[Candidate, ...]:
 
 def _weakness(one: Candidate) -> str:
     if one.about != "deficiency":
-        return f"deficiencies of {', '.join(one.controls)} together are a candidate material weakness: {one.about} {one.name}"
+        together = f"deficiencies of {', '.join(one.controls)} together"
+        return f"{together} are a candidate material weakness: {one.about} {one.name}"
     closed = f", closed on {one.closed_on}" if one.closed_on else ""
     return f"{one.name} of {one.controls[0]} is a candidate material weakness{closed}"
 
