@@ -9,7 +9,9 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import Seen, acting, check, control_of, controls, own_controls, tests
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
+from riskcalc.register.periods import Period
 
 
 @check("control-without-risk", "note", "Link it to the risks it acts on, or drop it.")
@@ -132,14 +134,12 @@ def _tested_without_evidence(context: Context) -> Seen:
 
 @check("test-before-period", "error", "Test the control's operation in the period.")
 def _tested_too_early(context: Context) -> Seen:
-    for test in tests(context):
-        if test["tested_on"].date() < context.period.first_day:
+    """Tests of any period: those of another one may speak of days that count."""
+    for test in context.register.control_tests.to_dict("records"):
+        on, period = test["tested_on"].date(), test["period"]
+        if on <= context.as_of and on < Period.parse(period).first_day:
             unit = control_of(context)[test["control_id"]]["unit_id"]
-            yield (
-                unit,
-                test["test_id"],
-                f"was tested on {test['tested_on']:%Y-%m-%d}, before {context.period.name} began",
-            )
+            yield unit, test["test_id"], f"was tested on {on}, before {period} began"
 
 
 @check("deviation-without-deficiency", "warning", "Record the deficiency: every deviation is reported.")
@@ -214,3 +214,14 @@ def _test_undescribed(context: Context) -> Seen:
 def _evidence_after(context: Context) -> Seen:
     for row in evidence.later(context).to_dict("records"):
         yield row["unit_id"] or "", row["row"], f"is dated {row['dated']}, after {context.as_of}: it doesn't count"
+
+
+@check("deviation-after-period", "warning", "Assess the next period; if it is about this one, correct its days.")
+def _deviation_after(context: Context) -> Seen:
+    """What deviated by the day, in tests that don't count, since they are about days after the period only."""
+    for test in context.register.control_tests.to_dict("records"):
+        on, first = test["tested_on"].date(), Round.of(test).days[0]
+        if test["deviations"] and context.period.last_day < first <= on <= context.as_of:
+            unit = control_of(context)[test["control_id"]]["unit_id"]
+            said = f"{test['deviations']} of {test['sample_size']} deviated from {first} on"
+            yield unit, test["test_id"], f"{said}, after {context.period.name}: it doesn't count"

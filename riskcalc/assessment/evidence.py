@@ -8,6 +8,7 @@ dated after ``as_of`` counts for neither. The rules are those of docs/methodolog
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from graphlib import TopologicalSorter
@@ -135,8 +136,7 @@ def window(context: Context, control: Mapping[Any, Any], report_type: str | None
 
 def in_window(context: Context, control: Mapping[Any, Any], days: Days) -> list[Round]:
     """The rounds over any of the days, tested by the day; what covers later days only belongs to the next period."""
-    by_then = _by_then(context, control)
-    return [each for each in by_then if each.days[1] >= days[0] and each.days[0] <= days[1]]
+    return [one for each in _by_then(context, control) if (one := _within(each, days))]
 
 
 def report_days(control: Mapping[Any, Any], rules: EvidenceRules) -> Days:
@@ -149,7 +149,8 @@ def report_days(control: Mapping[Any, Any], rules: EvidenceRules) -> Days:
 def later(context: Context) -> pd.DataFrame:
     """The evidence dated after ``as_of``, which never counts: unit_id, table, row and its date.
 
-    Tests and ratings of the period, and reviews of subservice organisations' reports.
+    Ratings of the period, tests labelled with it or about any day up to its last, deficiencies, and reviews of
+    subservice organisations' reports.
 
     >>> from riskcalc.register.register import load
     >>> later(Context.of(load("data"), "2026-H1", date(2026, 1, 31))).columns.tolist()
@@ -162,15 +163,17 @@ def later(context: Context) -> pd.DataFrame:
     tables = (
         ("control_tests", "test_id", "control_id", "tested_on"),
         ("ratings", "risk_id", "risk_id", "rated_on"),
+        ("deficiencies", "deficiency_id", "control_id", "identified_on"),
         ("subservice_organisations", "subservice_id", "subservice_id", "reviewed_on"),
     )
     found = []
     for table, row, belongs, dated in tables:
         rows = getattr(register, table)
         rows = rows[rows[dated] > day]
-        if "period" in rows:
-            rows = rows[rows["period"] == context.period.name]
-        found += [(units.get(one[belongs]), table, one[row], one[dated].date()) for one in rows.to_dict("records")]
+        for one in rows.to_dict("records"):
+            about = one.get("period", context.period.name) == context.period.name
+            if about or (table == "control_tests" and Round.of(one).days[0] <= context.period.last_day):
+                found.append((units.get(one[belongs]), table, one[row], one[dated].date()))
     return pd.DataFrame(found, columns=["unit_id", "table", "row", "dated"])
 
 
@@ -187,7 +190,8 @@ def _rounds(register: Register) -> Mapping[str, list[Round]]:
 
 def _by_then(context: Context, control: Mapping[Any, Any]) -> list[Round]:
     rounds, last_day = _rounds(context.register).get(control["control_id"], ()), context.period.last_day
-    return [each for each in rounds if each.tested_on <= context.as_of and each.days[0] <= last_day]
+    tested = [each for each in rounds if each.tested_on <= context.as_of]
+    return [each for each in tested if min(each.days[0], each.tested_on) <= last_day]
 
 
 def _carved_out(register: Register) -> dict[str, Any]:
@@ -222,6 +226,17 @@ def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_t
     untested, left = uncovered((days[0], min(days[1], as_of)), ())[0], uncovered(days, ())[1]
     reason += f"; last tested on {last}" if last else ""
     return Conclusion("not_tested", reason, untested_days=untested, roll_forward=left if throughout else 0)
+
+
+def _within(each: Round, window: Days) -> Round | None:
+    """A round as it counts in a window: tested before the days it speaks of, it covers none, but what deviated did."""
+    first, last = each.days
+    if first <= window[1] and first <= each.tested_on and min(last, each.tested_on) >= window[0]:
+        return each
+    about = (first <= window[1] and last >= window[0]) or (
+        window[0] <= each.tested_on < first and each.tested_on <= window[1]
+    )
+    return replace(each, items=each.deviations, population=None) if about and each.deviations else None
 
 
 def _look_back(context: Context, control: Any, type1: bool) -> Days:

@@ -26,6 +26,7 @@ from riskcalc.register.tables import TABLES
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,11 +229,13 @@ def _nowhere(wanted: Path) -> UsageError:
 
 
 def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
-    """The periods that risks were rated in, each with the day of its latest evidence."""
+    """The periods that risks were rated in, each with the day of its latest evidence, but for stray days."""
     until: dict[str, date] = {}
     dated = [(row.period, row.tested_on) for row in tables["control_tests"].rows.values()]
     dated += [(row.period, row.rated_on) for row in tables["ratings"].rows.values() if row.rated_on]
     for name, day in dated:
+        if (day - Period.parse(name).last_day).days > _STRAY:
+            continue
         until[name] = max(day, until.get(name, day))
     rated_in = {row.period for row in tables["ratings"].rows.values()}
     periods = (replace(Period.parse(name), evidence_until=until.get(name)) for name in rated_in)

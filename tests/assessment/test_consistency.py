@@ -99,6 +99,11 @@ CASES: list[tuple[str, str, Edit]] = [
     ("self-tested", "T1", a_test(0, tested_by="C. Owner")),
     ("test-without-evidence", "T9", add("control_tests", **{**RETEST, "evidence": ""})),
     ("test-before-period", "T1", a_test(0, tested_on="2025-12-31")),
+    (
+        "deviation-after-period",
+        "T1",
+        a_test(0, deviations="1", covers_from="2026-07-01", covers_to="2026-07-15", tested_on="2026-07-15"),
+    ),
     ("deviation-without-deficiency", "A-C2", a_test(1, deviations="1")),
     ("retest-failed", "T9", add("control_tests", **RETEST)),
     ("deficiency-past-due", "D1", add("deficiencies", **{**DEFICIENCY, "due_on": "2026-06-29"})),
