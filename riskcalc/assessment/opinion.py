@@ -186,6 +186,8 @@ def missing(control: Any, step: str, report_type: str) -> str:
     if step == "operated":
         return f"{control['conclusion'].replace('_', ' ')} ({control['why']})"
     if step == "evidenced":
+        if not control["unevidenced"]:
+            return f"relies on {control['rests_on']}, which has no evidence, or none over the report's period"
         return f"has no evidence on record of {control['unevidenced']}"
     if control["to_come"]:
         return f"can't be shown yet: its report's period still runs for {counted(int(control['to_come']), 'day')}"
@@ -231,7 +233,24 @@ def _steps(context: Context, report_type: str) -> pd.DataFrame:
         evidenced=tested & (pd.Series(lacking, index=controls.index, dtype=str) == ""),
         in_period=tested & (controls["untested_days"] <= most) & (pd.Series(to_come, controls.index) == 0),
     )
+    found = found.assign(rests_on=_resting_on(found))
+    shown = found["rests_on"] == ""
+    found = found.assign(evidenced=found["evidenced"] & shown)
     return found.assign(fault=_faults(found, NEEDED[report_type]))
+
+
+def _resting_on(controls: pd.DataFrame) -> list[str]:
+    """By control, one that it relies on, through any chain, without evidence or untested for too long, else blank."""
+    rows = {str(name): row for name, row in controls.to_dict("index").items()}
+
+    def lacking(name: str) -> str:
+        known = [name]
+        for each in known:  # grows as it is read
+            known += [relied for relied in rows[each]["relies_on"] if relied not in known]
+        doubtful = (one for one in known[1:] if not (rows[one]["evidenced"] and rows[one]["in_period"]))
+        return next((one for one in doubtful if rows[one]["operated"]), "")
+
+    return [lacking(name) for name in rows]
 
 
 def _days_to_come(context: Context, control: Any, most: int) -> int:

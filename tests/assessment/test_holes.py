@@ -199,3 +199,13 @@ def test_one_date_typed_wrong_does_not_move_the_day(tmp_path: Path, day: str, se
     context = opened(tmp_path, sound, lambda rows: rows["ratings"][1].update(rated_on=day), as_of=None)
     assert context.as_of == seen
     assert ("A-R1" in found(context, "evidence-after-as-of")) == (seen == DAY)
+
+
+@pytest.mark.parametrize("cells", [{"evidence": ""}, {"covers_from": "2026-06-15", "covers_to": "2026-06-15"}])
+def test_what_a_control_relies_on_is_asked_for_evidence_too(tmp_path: Path, cells: dict[str, str]) -> None:
+    """A control isn't shown by tests of an IT general control that nobody can show, or of one day only."""
+    context = opened(
+        tmp_path, sound, lambda rows: rows["risk_controls"].pop(0), lambda rows: rows["control_tests"][2].update(cells)
+    )
+    assert outlook(context).outcome == NOT_YET
+    assert "A-C2 relies on A-G1, which has no evidence, or none over the report's period" in outlook(context).faults[0]
