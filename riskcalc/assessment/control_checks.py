@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from riskcalc.assessment import evidence
-from riskcalc.assessment.checks import Seen, acting, check, control_of, controls, own_controls, tests
+from riskcalc.assessment.checks import Seen, check, control_of, controls, own_controls, tests
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
@@ -16,17 +14,27 @@ from riskcalc.register.periods import Period
 
 @check("control-without-risk", "note", "Link it to the risks it acts on, or drop it.")
 def _control_without_risk(context: Context) -> Seen:
-    used = {control for linked in acting(context).values() for control in linked}
-    used |= {relied for control in controls(context) for relied in control["relies_on"]}
     for control in controls(context):
-        if control["control_id"] not in used and control["component"] == "control_activities":
+        used = control["relied_on"] or not pd.isna(control["reach"])
+        if not used and control["component"] == "control_activities":
             yield control["unit_id"], control["control_id"], "acts on no risk, and no control relies on it"
+
+
+@check("key-control-without-reach", "warning", "State how much of the risk it covers, or rely on another.")
+def _key_without_reach(context: Context) -> Seen:
+    for control in own_controls(context):
+        if control["key"] and control["reach"] == 0:
+            yield (
+                control["unit_id"],
+                control["control_id"],
+                "this key control covers 0 of each of its risks: it carries nothing",
+            )
 
 
 @check("control-undocumented", "error", "Document it; in a SOC 1 audit it doesn't exist otherwise.")
 def _undocumented(context: Context) -> Seen:
-    for control in own_controls(context):
-        if pd.isna(control["documentation"]):
+    for control in controls(context):
+        if pd.isna(control["documentation"]) and control["performed_by"] != "user_entity":
             kind = "key control" if control["key"] else "control"
             yield control["unit_id"], control["control_id"], f"this {kind} is not documented, so it earns nothing"
 
@@ -69,7 +77,7 @@ def _under_sampled(context: Context) -> Seen:
 @check("automated-without-itgc", "warning", "Name the IT general controls it depends on in relies_on.")
 def _automated_without_itgc(context: Context) -> Seen:
     for control in own_controls(context):
-        if control["nature"] != "manual" and not control["relies_on"] and not _is_relied_on(context, control):
+        if control["nature"] != "manual" and not control["relies_on"] and not control["relied_on"]:
             nature = control["nature"].replace("_", "-")
             yield control["unit_id"], control["control_id"], f"is {nature}, and relies on no IT general control"
 
@@ -102,8 +110,20 @@ def _subservice_on_own(context: Context) -> Seen:
 
 @check("subservice-report", "warning", "Obtain a report, or a bridge letter, over the days that are missing.")
 def _subservice_report(context: Context) -> Seen:
+    yield from _subservice(context, ("not_tested", "insufficient_evidence"))
+
+
+@check(
+    "subservice-fault", "warning", "Find out what it means for your objectives, and which control of yours compensates."
+)
+def _subservice_fault(context: Context) -> Seen:
+    yield from _subservice(context, ("not_effective", "operated_effectively"))
+
+
+def _subservice(context: Context, conclusions: tuple[str, ...]) -> Seen:
     for control in controls(context):
-        if control["performed_by"] == "subservice" and control["earned"] < control["claimed"]:
+        short = control["earned"] < control["claimed"] and not pd.isna(control["documentation"])
+        if control["performed_by"] == "subservice" and short and control["conclusion"] in conclusions:
             yield control["unit_id"], control["control_id"], f"a subservice organisation's control: {control['reason']}"
 
 
@@ -172,10 +192,6 @@ def _past_due(context: Context) -> Seen:
                 deficiency["deficiency_id"],
                 f"is {counted(days, 'day')} past due: {deficiency['remediation_owner']}",
             )
-
-
-def _is_relied_on(context: Context, control: Any) -> bool:
-    return any(control["control_id"] in other["relies_on"] for other in controls(context))
 
 
 @check("inquiry-alone", "warning", "Observe, inspect or reperform as well: inquiry alone is no evidence of operation.")

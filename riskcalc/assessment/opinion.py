@@ -186,9 +186,8 @@ def missing(control: Any, step: str, report_type: str) -> str:
     if step == "operated":
         return f"{control['conclusion'].replace('_', ' ')} ({control['why']})"
     if step == "evidenced":
-        if not control["unevidenced"]:
-            return f"relies on {control['rests_on']}, which has no evidence, or none over the report's period"
-        return f"has no evidence on record of {control['unevidenced']}"
+        relied = f"relies on {control['rests_on']}, which has no evidence, or none over the report's period"
+        return f"has no evidence on record of {control['unevidenced']}" if control["unevidenced"] else relied
     if control["to_come"]:
         return f"can't be shown yet: its report's period still runs for {counted(int(control['to_come']), 'day')}"
     return f"was not tested on {counted(int(control['untested_days']), 'day')} of the report's period"
