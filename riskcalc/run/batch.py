@@ -179,6 +179,10 @@ def plan(request: Request) -> Programme:
     units = asked[request.shard[0] - 1 :: request.shard[1]] if request.shard else asked
     if not every:
         raise UsageError("The register has no business units, so there is nothing to run.")
+    if not units:
+        raise UsageError(
+            "--shard {}/{} is of more shards than there are units: {}.".format(*request.shard or (), len(asked))
+        )
     _check_names(every)
     common: dict[str, Value] = {"period": period, "data_dir": request.data_dir, "as_of": as_of}
     readers = audiences.find(request.audience)
@@ -267,7 +271,7 @@ def _check_names(unit_ids: Sequence[str]) -> None:
 def _book(name: str, request: Request, common: dict[str, Value], set_later: set[str]) -> Book:
     path = notebook_files.find(name, request.notebooks)
     further = notebook_files.from_text(path, request.parameters)
-    for taken in {*set_later, *common} & set(further):
+    for taken in {*set_later, *common, "audience"} & set(further):
         raise UsageError(f"-p {taken} can't be set: riskcalc run sets it for each unit, from its own options.")
     parameters = {**common, **further}
     notebook_files.check(path, {**parameters, **dict.fromkeys(set_later, "")})

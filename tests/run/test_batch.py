@@ -201,6 +201,8 @@ def test_two_runs_do_not_write_into_one_folder(small: Path, tmp_path: Path) -> N
         ({"parameters": ("as_of",)}, "'as_of' is no parameter; write NAME=VALUE"),
         ({"parameters": ("period=2025-H2",)}, "-p period can't be set: riskcalc run sets it"),
         ({"as_of": "30.6.2026"}, "--as-of is '30.6.2026'; allowed: a date as YYYY-MM-DD"),
+        ({"shard": (4, 4)}, "--shard 4/4 is of more shards than there are units: 2"),
+        ({"parameters": ("audience=board",)}, "-p audience can't be set"),
         ({"as_of": "0001-01-01"}, "--as-of is '0001-01-01'; allowed: a date as YYYY-MM-DD, of 1950 to 2200"),
         ({"timeout": float("nan")}, "--timeout is nan; allowed: a number of seconds"),
         ({"memory": float("nan")}, "--memory is nan; allowed: a number of MB"),
