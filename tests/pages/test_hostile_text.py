@@ -122,7 +122,12 @@ def test_hostile_text_is_shown_and_nothing_of_it_runs(browser: Any, pages: list[
         assert (opened.complaints, opened.requests) == ([], [path.as_uri()]), path
         told = " ".join(opened.page.locator("main").text_content().split())
         assert [text for text in STRINGS if " ".join(text.split()) not in told] == [], path
-        assert opened.page.locator("main :is(img, b:not(.brief b, .verdict > b), iframe, svg a, script:not([type]))").count() == 0
+        assert (
+            opened.page.locator(
+                "main :is(img, b:not(.brief b, .verdict > b), iframe, svg a, script:not([type]))"
+            ).count()
+            == 0
+        )
         opened.close()
 
 
