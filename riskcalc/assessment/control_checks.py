@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from riskcalc.assessment import evidence
@@ -149,7 +152,7 @@ def _self_tested(context: Context) -> Seen:
 def _tested_without_evidence(context: Context) -> Seen:
     for test in tests(context):
         if pd.isna(test["evidence"]):
-            yield control_of(context)[test["control_id"]]["unit_id"], test["test_id"], "no evidence is referred to"
+            yield _unit(context, test), test["test_id"], "no evidence is referred to"
 
 
 @check("test-before-period", "error", "Test the control's operation in the period.")
@@ -158,7 +161,7 @@ def _tested_too_early(context: Context) -> Seen:
     for test in context.register.control_tests.to_dict("records"):
         on, period = test["tested_on"].date(), test["period"]
         if on <= context.as_of and on < Period.parse(period).first_day:
-            unit = control_of(context)[test["control_id"]]["unit_id"]
+            unit = _unit(context, test)
             yield unit, test["test_id"], f"was tested on {on}, before {period} began"
 
 
@@ -177,7 +180,7 @@ def _deviation_without_deficiency(context: Context) -> Seen:
 def _retest_by_same_items(context: Context) -> Seen:
     for test in tests(context):
         if not pd.isna(test["retest_of"]) and test["deviations"]:
-            unit = control_of(context)[test["control_id"]]["unit_id"]
+            unit = _unit(context, test)
             yield unit, test["test_id"], f"the retest of {test['retest_of']} deviated again"
 
 
@@ -186,7 +189,7 @@ def _past_due(context: Context) -> Seen:
     for deficiency in context.open_deficiencies.to_dict("records"):
         if deficiency["due_on"].date() < context.as_of:
             days = (context.as_of - deficiency["due_on"].date()).days
-            unit = control_of(context)[deficiency["control_id"]]["unit_id"]
+            unit = _unit(context, deficiency)
             yield (
                 unit,
                 deficiency["deficiency_id"],
@@ -199,7 +202,7 @@ def _inquiry_alone(context: Context) -> Seen:
     others = {test["control_id"] for test in tests(context) if test["nature"] != "inquiry"}
     for test in tests(context):
         if test["nature"] == "inquiry" and test["control_id"] not in others:
-            unit = control_of(context)[test["control_id"]]["unit_id"]
+            unit = _unit(context, test)
             yield unit, test["test_id"], f"{test['control_id']} was tested by inquiry alone"
 
 
@@ -209,14 +212,14 @@ def _inquiry_alone(context: Context) -> Seen:
 def _population_unchecked(context: Context) -> Seen:
     for test in tests(context):
         if test["population_checked"] is False:
-            unit = control_of(context)[test["control_id"]]["unit_id"]
+            unit = _unit(context, test)
             yield unit, test["test_id"], "whether its population was complete wasn't checked"
 
 
 @check("test-undescribed", "note", "Fill covers_from, covers_to and nature: the days default to the whole period.")
 def _test_undescribed(context: Context) -> Seen:
     for unit in context.register.business_units["unit_id"]:
-        own = [test for test in tests(context) if control_of(context)[test["control_id"]]["unit_id"] == unit]
+        own = [test for test in tests(context) if _unit(context, test) == unit]
         bare = [test for test in own if pd.isna(test["covers_from"]) and pd.isna(test["nature"])]
         if bare:
             yield (
@@ -238,6 +241,11 @@ def _deviation_after(context: Context) -> Seen:
     for test in context.register.control_tests.to_dict("records"):
         on, first = test["tested_on"].date(), Round.of(test).days[0]
         if test["deviations"] and context.period.last_day < first <= on <= context.as_of:
-            unit = control_of(context)[test["control_id"]]["unit_id"]
+            unit = _unit(context, test)
             said = f"{test['deviations']} of {test['sample_size']} deviated from {first} on"
             yield unit, test["test_id"], f"{said}, after {context.period.name}: it doesn't count"
+
+
+def _unit(context: Context, row: Mapping[Any, Any]) -> str:
+    """The unit of the control that a test or a deficiency is of."""
+    return str(control_of(context)[row["control_id"]]["unit_id"])

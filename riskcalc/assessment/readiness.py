@@ -183,7 +183,7 @@ def _roll_forward(context: Context, report_type: str) -> _Lacking:
     for name, control in key_controls(context, report_type).items():
         days = control["roll_forward"]
         if report_type == "type2" and days and control["conclusion"] != "not_tested":
-            what = f"roll forward: no test covers the last {days} day{'s' * (days != 1)} of the report's period"
+            what = f"roll forward: no test covers the last {counted(int(days), 'day')} of the report's period"
             yield served.get(name, ()), name, "roll_forward", what, control["owner"], None
 
 
