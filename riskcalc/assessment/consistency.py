@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from riskcalc.assessment import control_checks, report_checks, risk_checks
 from riskcalc.assessment.checks import CHECKS, Gravity
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.next_steps import next_steps, without_controls
 from riskcalc.register.methodology import FILE
 from riskcalc.register.register import Register
 
 # Importing a file of checks lists them.
 MODULES = (risk_checks, control_checks, report_checks)
+_OF_CONTROLS = (
+    "risk-without-control",
+    "breach-untreated",
+)  # can't be told of risks whose controls nobody has looked at
 
 
 @dataclass(frozen=True)
@@ -34,17 +40,27 @@ class Finding:
 
 
 def findings(context: Context) -> list[Finding]:
-    """All findings for a register that reads without a problem, the graver first.
+    """All findings for a register that reads without a problem, the graver first; what to fill in next comes last.
 
     >>> from riskcalc.register.register import load
     >>> {finding.severity for finding in findings(Context.of(load("data")))} <= {"error", "warning", "note"}
     True
     """
     found = matrix_findings(context.register)
+    unknown = _OF_CONTROLS if without_controls(context.register) else ()
     for name, (gravity, advice, check) in CHECKS.items():
+        if name in unknown:
+            continue
         found.extend(Finding(gravity, name, unit, row, message, advice) for unit, row, message in check(context))
     order = {"error": 0, "warning": 1, "note": 2}
-    return sorted(found, key=lambda finding: (order[finding.severity], finding.unit_id, finding.check, finding.row))
+    found.sort(key=lambda finding: (order[finding.severity], finding.unit_id, finding.check, finding.row))
+    return [*found, *_next(context.register)]
+
+
+def _next(register: Register) -> Iterator[Finding]:
+    for step in next_steps(register):
+        message, advice = f"not assessed yet: {step.what}", f"It would bring {step.brings}."
+        yield Finding("note", "next-step", step.unit_id, step.place, message, advice)
 
 
 def matrix_findings(register: Register) -> list[Finding]:

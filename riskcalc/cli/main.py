@@ -14,6 +14,7 @@ import click
 
 from riskcalc.cli.excel import excel
 from riskcalc.cli.help import Examples
+from riskcalc.cli.new import demo, new
 from riskcalc.cli.workshop import workshop
 from riskcalc.errors import RegisterError, RiskcalcError
 from riskcalc.version import __version__
@@ -282,6 +283,8 @@ def run(
     sys.exit(WRONG if report.wrong else BREACH if fail_on_breach and report.breaches else 0)
 
 
+main.add_command(new)
+main.add_command(demo)
 main.add_command(workshop)
 main.add_command(excel)
 

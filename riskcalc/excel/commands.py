@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from importlib import resources
 from pathlib import Path
 
 from riskcalc.assessment.context import Context
@@ -13,18 +12,19 @@ from riskcalc.excel.template import write_register
 from riskcalc.excel.writer import Sheets, unfit
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.register import find_register, load, read_tables
+from riskcalc.register.starter import Starter
 from riskcalc.register.xlsx_cells import open_workbook
 from riskcalc.register.xlsx_tables import METHODOLOGY, methodology_text
 
 
 def template(data: str | None = None) -> bytes:
-    """An empty register as a workbook, with the methodology of the register in ``data``, else the sample's.
+    """An empty register as a workbook, with the methodology of the register in ``data``, else one to begin with.
 
     Raises:
         RegisterError: that methodology can't be used.
         UsageError: there is no such register.
     """
-    text = text_of_methodology(find_register(data)) if data else _sample_methodology()
+    text = text_of_methodology(find_register(data)) if data else Starter("Your organisation", "EUR").methodology()
     sheets = Sheets()
     write_register(sheets, text, Methodology.parse(text))
     return sheets.as_bytes()
@@ -50,6 +50,14 @@ def export(data: str = "data", period: str = "", as_of: date | None = None) -> b
     return sheets.as_bytes()
 
 
+def started(folder: Path) -> bytes:
+    """A register that begins, in a folder, as a workbook to fill in; raises RegisterError where it can't be used."""
+    methodology, tables = read_tables(folder)
+    sheets = Sheets()
+    write_register(sheets, text_of_methodology(folder), methodology, tables)
+    return sheets.as_bytes()
+
+
 def text_of_methodology(source: Path) -> str:
     """The text of a register's methodology.toml; raises RegisterError where it isn't there."""
     if source.is_dir():
@@ -62,11 +70,3 @@ def text_of_methodology(source: Path) -> str:
     if problems:
         raise RegisterError(problems, source)
     return text
-
-
-def _sample_methodology() -> str:
-    package = Path(str(resources.files("riskcalc")))
-    for place in (package / "sample_methodology.toml", package.parent / "data" / FILE):
-        if place.is_file():
-            return place.read_text("utf-8")
-    raise UsageError(f"There is no sample {FILE}; name a register whose methodology to take.")

@@ -9,7 +9,7 @@ from riskcalc.assessment.opening import Portfolio
 from riskcalc.assessment.readiness import UNMODIFIED, report_outlook
 from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.notebook_files import WENT_WRONG
-from riskcalc.pages import display, wording
+from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Result, View, state
 
 
@@ -18,7 +18,11 @@ def heading(portfolio: Portfolio) -> View:
     outside = portfolio.scores[portfolio.scores["breach"].fillna(False).astype(bool)]["unit_id"].nunique()
     verdict, tone = wording.verdict(portfolio.scores, "appetite")
     units = len(portfolio.register.business_units)
-    lines = [f"{outside} of {units} business units carry a risk worse than their appetite.", *_run_lines(portfolio)]
+    lines = [
+        *not_assessed.lines(portfolio),
+        f"{outside} of {units} business units carry a risk worse than their appetite.",
+        *_run_lines(portfolio),
+    ]
     eyebrow = f"{wording.SUBJECT} · {portfolio.period.name}, as of {portfolio.as_of}"
     went_wrong = any(run["status"] in WENT_WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
@@ -35,8 +39,10 @@ def units(portfolio: Portfolio) -> View:
         unit_id, run = unit["unit_id"], portfolio.runs.get(unit["unit_id"])
         levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
         numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
-        outlook = _outlook(unit, portfolio)
-        rows.append([wording.page_link(unit, run), *numbers, unit["appetite"], outlook, *_run_cell(run)])
+        rest = [not_assessed.appetite(portfolio, unit), _outlook(unit, portfolio)]
+        rows.append(
+            [wording.page_link(unit, run), *numbers, *rest, *_run_cell(run)]
+        )
     numeric = [*counts.columns, "Outside appetite"]
     columns = ["Unit", *numeric, "Appetite", "Report", *(["Run"] if portfolio.runs else [])]
     return display.table("Business units, worst first", columns, rows, numeric=numeric)

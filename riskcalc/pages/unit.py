@@ -10,19 +10,21 @@ from riskcalc.assessment.decisions import decisions
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.readiness import UNMODIFIED, outlooks, report_outlook
 from riskcalc.assessment.scoring import CONTROLLED, ranked
-from riskcalc.pages import display, wording
+from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Result, View, level_cell
 from riskcalc.pages.summary import due_cell
+from riskcalc.register.stand_ins import NOT_YET
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
 
 def heading(unit: Assessment) -> View:
     """The top of a unit's page: is it inside its appetite?"""
-    verdict, tone = wording.verdict(unit.scores, f"its appetite, {unit.unit['appetite']}")
+    verdict, tone = wording.verdict(unit.scores, f"its appetite, {not_assessed.appetite(unit, unit.unit)}")
     lines = [
+        *not_assessed.lines(unit),
         f"{unit.unit['service']}. Owner: {unit.unit['owner']}.",
-        f"{_REPORT[unit.unit['report_type']]} {_report_span(unit.unit)}.",
+        f"{_REPORT[unit.unit['report_type']]} {_report_span(unit.unit)}{not_assessed.assumed(unit, 'report_to')}.",
         *_type1_note(unit.unit),
     ]
     eyebrow = f"{unit.register.methodology.organisation} · {wording.SUBJECT} · {unit.period.name}, as of {unit.as_of}"
@@ -35,12 +37,8 @@ def figures(unit: Assessment) -> View:
         "Key figures",
         [
             (f"Outlook, {_REPORT[unit.unit['report_type']]}", *_outlook(unit)),
-            *([("Years beyond materiality", *_beyond_materiality(unit))] if unit.audience.money else []),
-            (
-                "Materiality",
-                f"{unit.unit['materiality']:,} {unit.unit['currency']}",
-                f"performance materiality {unit.unit['performance_materiality']:,}",
-            ),
+            *([("Years beyond materiality", *_beyond_materiality(unit))] if unit.in_money else []),
+            ("Materiality", *_materiality(unit)),
             (
                 "Controls that earn in full",
                 f"{int((unit.controls['earned'] >= unit.controls['claimed']).sum())} of {len(unit.controls)}",
@@ -66,7 +64,7 @@ def to_decide(unit: Assessment) -> View:
         treatment: Cell = {"text": risk["treatment"], "note": _acceptance(details, unit)}
         rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due_cell(each), treatment])
     columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
-    title = f"Worse than appetite ({unit.unit['appetite']}), unrated, or in the report's way"
+    title = f"Worse than appetite ({not_assessed.appetite(unit, unit.unit)}), unrated, or in the report's way"
     return display.table(title, columns, rows)
 
 
@@ -110,7 +108,7 @@ def risks(unit: Assessment) -> View:
         details = described.loc[risk["risk_id"]]
         ratings = "unrated" if pd.isna(risk["likelihood"]) else f"{risk['likelihood']} x {risk['impact']}"
         title: Cell = {"text": risk["title"], "note": details["description"]}
-        about = [", ".join(details["assertions"]).replace("_", " "), ratings]
+        about = [", ".join(details["assertions"]).replace("_", " ") or NOT_YET, ratings]
         reason = rationale.get(risk["risk_id"])
         why = "" if pd.isna(reason) else str(reason)
         before = "–" if unit.previous is None else _level_before(unit, risk["risk_id"])
@@ -195,7 +193,7 @@ def result(unit: Assessment) -> Result:
             "unrated": int(unit.scores["likelihood"].isna().sum()),
             "report_outlook": _outlook(unit)[0],
             "currency": unit.unit["currency"],
-            **(_in_money(unit) if unit.audience.money else {}),
+            **(_in_money(unit) if unit.in_money else {}),
             "risks": [wording.plain_values(row) for row in rated.to_dict("records")],
         }
     )
@@ -223,6 +221,13 @@ def _outlook(unit: Assessment) -> tuple[str, str]:
     return report_outlook(found), f"{holding} of {len(found)} control objectives hold"
 
 
+def _materiality(unit: Assessment) -> tuple[str, str]:
+    if pd.isna(unit.unit["materiality"]):
+        return NOT_YET, "so nothing is said in money"
+    performance = f"performance materiality {unit.unit['performance_materiality']:,}"
+    return f"{unit.unit['materiality']:,} {unit.unit['currency']}", performance
+
+
 def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
     shares = {view: unit.years[view].exceed(float(unit.unit["materiality"])) for view in CONTROLLED}
     return f"{shares['earned']:.1%}", f"losses exceed it by what controls have earned; claimed {shares['claimed']:.1%}"
@@ -233,7 +238,7 @@ def _lost(unit: Assessment, risk_id: str) -> str:
     lines = unit.lines[unit.lines["risk_id"] == risk_id]
     short = lines[lines["earned_weight"] < lines["claimed_weight"]]
     reasons = [f"{line['control_id']}: {line['reason']}" for line in short.to_dict("records")]
-    weak = "its controls take away too little even as claimed" if len(lines) else "no control acts on it"
+    weak = "its controls take away too little even as claimed" if len(lines) else not_assessed.no_control(unit)
     return "; ".join(reasons) or weak
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.readiness import QUALIFIED, UNMODIFIED
+from riskcalc.pages import not_assessed
 from riskcalc.pages.display import Cell, View, facts, level_cell, table
 from riskcalc.version import __version__
 
@@ -44,7 +45,7 @@ def page_link(unit: Any, run: Any) -> Cell:
 
 def appetite_of(opened: Assessment | Portfolio) -> str:
     """What risks are measured against: the unit's appetite by its name, or that of each unit."""
-    return str(opened.unit["appetite"]) if isinstance(opened, Assessment) else "their unit's appetite"
+    return not_assessed.appetite(opened, opened.unit) if isinstance(opened, Assessment) else "their unit's appetite"
 
 
 def breach_count(scores: pd.DataFrame) -> int:

@@ -1,0 +1,41 @@
+"""What a page says of a register that only begins: what isn't assessed yet, where it matters and at the top."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from riskcalc.assessment.next_steps import is_open, next_steps, without_controls
+from riskcalc.assessment.opening import Assessment, Portfolio
+from riskcalc.register.stand_ins import NOT_YET
+
+_CONTROLS = (
+    "Controls are not assessed yet, so every risk is shown as it is before controls, as claimed and as earned; "
+    "no outlook on a report can be given."
+)
+
+
+def lines(opened: Assessment | Portfolio) -> list[str]:
+    """What isn't assessed yet, in sentences; none where the register is more than a beginning."""
+    register = opened.register
+    steps = next_steps(register)
+    named = len(register.business_units) > 1
+    told = dict.fromkeys(f"{step.unit_id}: {step.what}" if named else step.what for step in steps)
+    controls = [_CONTROLS] if without_controls(register) else []
+    return [*controls, *([f"{NOT_YET}: {'; '.join(told)}."] if told else [])]
+
+
+def appetite(opened: Assessment | Portfolio, unit: Mapping[Any, Any]) -> str:
+    """A unit's appetite, and whether it is only assumed."""
+    only_assumed = is_open(opened.register, str(unit["unit_id"]), "appetite")
+    return f"{unit['appetite']}{' (assumed: not set yet)' if only_assumed else ''}"
+
+
+def assumed(unit: Assessment, column: str) -> str:
+    """A remark behind what is assumed of a unit; blank where its register says it."""
+    return " (assumed: not set yet)" if is_open(unit.register, str(unit.unit["unit_id"]), column) else ""
+
+
+def no_control(unit: Assessment) -> str:
+    """What to say of a risk that no control acts on."""
+    return "controls are not assessed yet" if without_controls(unit.register) else "no control acts on it"
