@@ -11,6 +11,7 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.next_steps import next_steps, without_controls
 from riskcalc.register.methodology import FILE
 from riskcalc.register.register import Register
+from riskcalc.register.stand_ins import NOT_YET
 
 # Importing a file of checks lists them.
 MODULES = (risk_checks, control_checks, report_checks)
@@ -49,9 +50,12 @@ def findings(context: Context) -> list[Finding]:
     found = matrix_findings(context.register)
     unknown = _OF_CONTROLS if without_controls(context.register) else ()
     for name, (gravity, advice, check) in CHECKS.items():
-        if name in unknown:
-            continue
-        found.extend(Finding(gravity, name, unit, row, message, advice) for unit, row, message in check(context))
+        seen = () if name in unknown else check(context)
+        found.extend(
+            Finding(gravity, name, unit, row, message, advice)
+            for unit, row, message in seen
+            if not row.startswith(NOT_YET)  # of what only stands in, next_steps tells
+        )
     order = {"error": 0, "warning": 1, "note": 2}
     found.sort(key=lambda finding: (order[finding.severity], finding.unit_id, finding.check, finding.row))
     return [*found, *_next(context.register)]

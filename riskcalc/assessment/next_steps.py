@@ -77,9 +77,4 @@ def _steps(register: Register, unit: Any) -> Iterator[Step]:
         number = sum((table, column, key) in register.assumed for key in keys)
         of_some = f" of {number} of {len(keys)} risks" if 0 < number < len(keys) else ""
         if number:
-            yield Step(
-                name,
-                f"{table}.csv",
-                what + of_some,
-                brings.format(report=f"{report} until {unit['report_to']:%Y-%m-%d}"),
-            )
+            yield Step(name, f"{table}.csv", what + of_some, brings.format(report=report))

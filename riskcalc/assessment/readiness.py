@@ -16,6 +16,7 @@ import pandas as pd
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
+from riskcalc.assessment.next_steps import without_controls
 from riskcalc.register import register as registers
 from riskcalc.register.register import Register
 
@@ -112,7 +113,8 @@ def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
             risk: [controls[control] for control in acting.get(risk, ()) if control in controls]
             for risk in by_objective.get(name, ())
         }
-        found.append(Outlook(unit, name, report_type, *_opinion(risks, report_type)))
+        unknown = (OPEN, ("controls are not assessed yet",), ()) if without_controls(register) else None
+        found.append(Outlook(unit, name, report_type, *(unknown or _opinion(risks, report_type))))
     return tuple(found)
 
 
@@ -266,6 +268,8 @@ def _lacks(context: Context, report_type: str) -> dict[tuple[str, str], tuple[st
 
 def _unguarded(register: Register, unit: Any) -> Iterator[Gap]:
     """Objectives without a risk, and risks without a key control of ours."""
+    if without_controls(register):
+        return
     keys = set(_relevant(register.controls.set_index("control_id", drop=False)))
     acting = _acting(register)
     named = set(register.risks["objective_id"])

@@ -44,9 +44,7 @@ def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
     from riskcalc.register.starter import Starter, sample_files
 
     if sample and (xlsx or any(given.values())):
-        raise click.UsageError(
-            "--sample copies the sample register into a folder; no other option goes with it."
-        )
+        raise click.UsageError("--sample copies the sample register into a folder; no other option goes with it.")
     place = place.with_suffix(".xlsx") if xlsx else place
     _check_free(place)
     if sample:

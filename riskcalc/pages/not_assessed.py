@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,22 +19,29 @@ _CONTROLS = (
 def lines(opened: Assessment | Portfolio) -> list[str]:
     """What isn't assessed yet, in sentences; none where the register is more than a beginning."""
     register = opened.register
-    steps = next_steps(register)
-    named = len(register.business_units) > 1
-    told = dict.fromkeys(f"{step.unit_id}: {step.what}" if named else step.what for step in steps)
+    units = len(register.business_units)
+    counts = Counter(step.what for step in next_steps(register))
+    told = [f"{what} ({number} of {units} units)" if units > 1 else what for what, number in counts.items()]
     controls = [_CONTROLS] if without_controls(register) else []
     return [*controls, *([f"{NOT_YET}: {'; '.join(told)}."] if told else [])]
 
 
 def appetite(opened: Assessment | Portfolio, unit: Mapping[Any, Any]) -> str:
     """A unit's appetite, and whether it is only assumed."""
-    only_assumed = is_open(opened.register, str(unit["unit_id"]), "appetite")
-    return f"{unit['appetite']}{' (assumed: not set yet)' if only_assumed else ''}"
+    mark = " (assumed)" if is_open(opened.register, str(unit["unit_id"]), "appetite") else ""
+    return f"{unit['appetite']}{mark}"
 
 
 def assumed(unit: Assessment, column: str) -> str:
     """A remark behind what is assumed of a unit; blank where its register says it."""
-    return " (assumed: not set yet)" if is_open(unit.register, str(unit.unit["unit_id"]), column) else ""
+    return " (assumed)" if is_open(unit.register, str(unit.unit["unit_id"]), column) else ""
+
+
+def whose(unit: Assessment) -> list[str]:
+    """What the unit does, and who owns it, as far as its register says so."""
+    told = {"service": f"{unit.unit['service']}.", "owner": f"Owner: {unit.unit['owner']}."}
+    known = [text for column, text in told.items() if not assumed(unit, column)]
+    return [" ".join(known)] if known else []
 
 
 def no_control(unit: Assessment) -> str:

@@ -40,9 +40,7 @@ def units(portfolio: Portfolio) -> View:
         levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
         numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
         rest = [not_assessed.appetite(portfolio, unit), _outlook(unit, portfolio)]
-        rows.append(
-            [wording.page_link(unit, run), *numbers, *rest, *_run_cell(run)]
-        )
+        rows.append([wording.page_link(unit, run), *numbers, *rest, *_run_cell(run)])
     numeric = [*counts.columns, "Outside appetite"]
     columns = ["Unit", *numeric, "Appetite", "Report", *(["Run"] if portfolio.runs else [])]
     return display.table("Business units, worst first", columns, rows, numeric=numeric)

@@ -23,7 +23,7 @@ def heading(unit: Assessment) -> View:
     verdict, tone = wording.verdict(unit.scores, f"its appetite, {not_assessed.appetite(unit, unit.unit)}")
     lines = [
         *not_assessed.lines(unit),
-        f"{unit.unit['service']}. Owner: {unit.unit['owner']}.",
+        *not_assessed.whose(unit),
         f"{_REPORT[unit.unit['report_type']]} {_report_span(unit.unit)}{not_assessed.assumed(unit, 'report_to')}.",
         *_type1_note(unit.unit),
     ]
@@ -64,7 +64,7 @@ def to_decide(unit: Assessment) -> View:
         treatment: Cell = {"text": risk["treatment"], "note": _acceptance(details, unit)}
         rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due_cell(each), treatment])
     columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
-    title = f"Worse than appetite ({not_assessed.appetite(unit, unit.unit)}), unrated, or in the report's way"
+    title = f"Worse than appetite ({unit.unit['appetite']}), unrated, or in the report's way"
     return display.table(title, columns, rows)
 
 

@@ -9,7 +9,7 @@ from riskcalc.errors import Problem
 from riskcalc.register.checked_rows import Table, check_lines
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.stand_ins import NOT_YET
-from riskcalc.register.tables import ControlObjective
+from riskcalc.register.tables import TABLES, ControlObjective
 
 Tables = dict[str, Table]
 
@@ -22,6 +22,8 @@ def settled(methodology: Methodology, tables: Tables) -> tuple[Methodology, Tabl
     """
     if methodology.first_period is None:
         return methodology, tables
+    for table in tables.values():
+        table.columns = table.columns or list(TABLES[table.name].model_fields)
     risks = tables["risks"]
     if risks.carried is not None:
         tables["ratings"] = _ratings(risks, methodology)

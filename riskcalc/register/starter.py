@@ -133,7 +133,7 @@ class Starter:
         return {FILE: self.methodology(), "business_units.csv": unit, "risks.csv": as_line(_RISKS)}
 
     def _head(self) -> Iterator[str]:
-        yield "# How risks are rated and banded here. Change what doesn't fit; riskcalc check says whether it still holds."
+        yield "# How risks are rated and banded here. Change what doesn't fit: riskcalc check says if it still holds."
         yield ""
         yield f"organisation = {_quoted(self.organisation)}"
         yield f"currency = {_quoted(self.currency)}"
