@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from riskcalc.assessment.sample_plans import Planned
     from riskcalc.register.methodology import Sampling
 
+_EXTRAS = {"sqlalchemy": "workshop", "anywidget": "workshop", "voila": "workshop", "psycopg": "workshop"}
 WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
 
 
@@ -35,6 +36,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except RiskcalcError as error:
             click.echo(str(error), err=True)
+            sys.exit(BAD_INPUT)
+        except ModuleNotFoundError as error:
+            if not (extra := _EXTRAS.get(str(error.name).partition(".")[0])):
+                raise
+            click.echo(f"This needs the extra 'riskcalc[{extra}]': pip install 'riskcalc[{extra}]'.", err=True)
             sys.exit(BAD_INPUT)
         except OSError as error:
             click.echo(f"{error.filename or 'A file'}: {error.strerror}", err=True)

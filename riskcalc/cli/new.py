@@ -101,7 +101,7 @@ def _check_free(place: Path) -> None:
 def _answers(given: dict[str, str | None]) -> dict[str, str]:
     """What was given as options; the rest is asked for, where somebody is there to answer."""
     defaults = {"matrix": "5x5"}
-    if sys.stdin.isatty():
+    if _is_terminal():
         return {
             name: given[name] or click.prompt(question, default=defaults.get(name)) for name, question in _ASKED.items()
         }
@@ -109,6 +109,10 @@ def _answers(given: dict[str, str | None]) -> dict[str, str]:
     if missing := [f"--{name}" for name, text in found.items() if not text.strip()]:
         raise UsageError(f"Not given, and nobody to ask without a terminal: {', '.join(missing)}.")
     return found
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

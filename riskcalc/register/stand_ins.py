@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.periods import Period
-from riskcalc.register.tables import TABLES, Risk, Row, may_be_blank
+from riskcalc.register.tables import TABLES, Risk, Row, kind_of, may_be_blank
 
 if TYPE_CHECKING:
     from riskcalc.register.checked_rows import Table
@@ -68,8 +68,13 @@ def columns(table: Table, header: list[str], methodology: Methodology) -> list[s
     return own + [
         column
         for column, info in model.model_fields.items()
-        if column not in own and info.is_required() and (column in waiting or may_be_blank(model, column))
+        if column not in own and info.is_required() and (column in waiting or _takes_blank(model, column))
     ]
+
+
+def _takes_blank(model: type[Row], column: str) -> bool:
+    """Whether a cell may be blank in any register: a missing value, or a list of nothing."""
+    return may_be_blank(model, column) or get_origin(kind_of(model, column)) is tuple
 
 
 def sorted_out(table: Table, line: int, cells: dict[str, str]) -> dict[str, str]:
