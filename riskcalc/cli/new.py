@@ -45,7 +45,8 @@ def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
 
     if sample and (xlsx or any(given.values())):
         raise click.UsageError("--sample copies the sample register into a folder; no other option goes with it.")
-    place = place.with_suffix(".xlsx") if xlsx else place
+    xlsx = xlsx or (place.suffix == ".xlsx" and not sample)
+    place = place.with_name(f"{place.name.removesuffix('.xlsx')}.xlsx") if xlsx else place
     _check_free(place)
     if sample:
         _write(place, sample_files())

@@ -26,6 +26,12 @@ def lines(opened: Assessment | Portfolio) -> list[str]:
     return [*controls, *([f"{NOT_YET}: {'; '.join(told)}."] if told else [])]
 
 
+def listed(unit: Assessment) -> dict[str, list[str]]:
+    """What isn't assessed yet, for machines; nothing where the register is more than a beginning."""
+    steps = [step.what for step in next_steps(unit.register)]
+    return {"not_assessed": steps} if steps else {}
+
+
 def appetite(opened: Assessment | Portfolio, unit: Mapping[Any, Any]) -> str:
     """A unit's appetite, and whether it is only assumed."""
     mark = " (assumed)" if is_open(opened.register, str(unit["unit_id"]), "appetite") else ""

@@ -194,6 +194,7 @@ def result(unit: Assessment) -> Result:
             "report_outlook": _outlook(unit)[0],
             "currency": unit.unit["currency"],
             **(_in_money(unit) if unit.in_money else {}),
+            **not_assessed.listed(unit),
             "risks": [wording.plain_values(row) for row in rated.to_dict("records")],
         }
     )

@@ -193,7 +193,7 @@ def _from_file(name: str) -> list[str]:
     axes = {}
     for axis, names in (("likelihood", matrix.likelihood), ("impact", matrix.impact)):
         found = [{**given, "name": name} for name, given in zip(names, ratings[axis], strict=True)]
-        axes[axis] = [{key: str(rating[key]) for key in _AXES[axis] if key in rating} for rating in found]
+        axes[axis] = [{key: str(value) for key, value in rating.items()} for rating in found]
     levels = [(level.name, level.colour) for level in matrix.levels]
     return _as_toml(axes, levels, [[matrix.level_names[index] for index in row] for row in matrix.grid])
 

@@ -150,6 +150,7 @@ def test_a_page_of_a_beginning_claims_nothing(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "out" / "2026-H2" / "funds.json").read_text("utf-8"))
     assert result["report_outlook"] in ("open", "not ready")
     assert "expected_loss" not in result
+    assert result["not_assessed"][:2] == ["the appetite (Medium is assumed)", "controls"]
     for page in ("funds.html", "index.html"):
         text = (tmp_path / "out" / "2026-H2" / page).read_text("utf-8")
         assert "Controls are not assessed yet" in text

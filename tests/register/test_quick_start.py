@@ -12,7 +12,8 @@ import riskcalc
 from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.next_steps import next_steps
-from riskcalc.errors import RegisterError
+from riskcalc.errors import RegisterError, UsageError
+from riskcalc.register.audiences import PUBLIC, redacted
 from riskcalc.register.starter import Starter
 
 RISKS = "impact,title,risk_id,owner,likelihood\n3,Late feed,R1,Ops,2\n,Stale price,R2,Ops,\n5,Lost file,R3,Ops,4\n"
@@ -119,6 +120,12 @@ def test_an_amount_needs_a_materiality(begun: Path) -> None:
     )
     [problem] = _problems(begun)
     assert "needs the materiality of funds in business_units.csv, which is blank" in problem
+
+
+def test_the_public_is_told_nothing_that_only_stands_in(begun: Path) -> None:
+    """No trust centre's page speaks of a report or an objective that nobody has set."""
+    with pytest.raises(UsageError, match=r"objective_id in risks.csv, report_to in business_units.csv, service in"):
+        redacted(riskcalc.load(begun), PUBLIC)
 
 
 def test_with_several_units_each_risk_names_its_own(begun: Path) -> None:
