@@ -2,11 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --build-constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lab bench clean
+.PHONY: help run test lint lab audit bench clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -28,6 +28,10 @@ lint: $(VENV)/dev ## Check style, types and notebooks
 lab: $(VENV)/run ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
+audit: $(VENV)/dev ## Look for known holes in the installed packages; needs an advisory database
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet pip-audit
+	$(BIN)/pip-audit --local --skip-editable --progress-spinner off
+
 bench: $(VENV)/dev ## Measure speed, as ratios within one run
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.workshop
@@ -43,9 +47,10 @@ $(VENV)/bin/python:
 
 $(VENV)/run: $(VENV)/bin/python $(SOURCES)
 	@echo "Installing riskcalc into $(VENV); the first time takes a minute or two."
-	$(PIP) --editable '.[workshop]'
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --upgrade pip setuptools
+	$(PIP) --editable '.[lab,workshop]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run $(SOURCES)
-	$(PIP) --editable '.[dask,dev,pdf,pptx,workshop]'
+	$(PIP) --editable '.[dask,dev,lab,pdf,pptx,workshop]'
 	@touch $@

@@ -67,9 +67,9 @@ def write(folder: Path, rows: int) -> None:
     (data / "ratings.csv").write_text(as_file(list(lines[0]), many), "utf-8", newline="")
     methodology, tables = read_tables(data)
     tables["ratings"] = read_table(data, "ratings", methodology)
-    sheets = Sheets()
-    write_register(sheets, (data / "methodology.toml").read_text("utf-8"), methodology, tables)
-    (folder / "big.xlsx").write_bytes(sheets.as_bytes())
+    with Sheets() as sheets:
+        write_register(sheets, (data / "methodology.toml").read_text("utf-8"), methodology, tables)
+        (folder / "big.xlsx").write_bytes(sheets.as_bytes())
 
 
 def measured(name: str, folder: Path) -> tuple[float, float, int]:

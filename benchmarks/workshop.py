@@ -97,6 +97,7 @@ def kills(data: Path, times: int = 100) -> tuple[int, int, int]:
             confirmed += [line.strip() for line in one.stdout if line.endswith("\n")]
     workshop = open_workshop("payroll", data_dir=str(data))
     assert workshop is not None
+    workshop.on_file.complete()
     known = {f"vote {name[1:]}" for name in workshop.store.voted(workshop.workshop_id, "PAY-R01", 1)}
     known |= {each.reason.replace("reason", "lock") for each in decision_log.read(data)}
     broken = len(decision_log.broken(data)) + len(decision_log.findings(riskcalc.load(data)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,15 +32,41 @@ class Problem:
             place = f"{self.file}: sheet {self.sheet}{where}"
         column = f" column {self.column!r}:" if self.column else ""
         seen = f" {_shortened(self.value)!r}:" if self.value else ""
-        return f"{place}:{column}{seen} {self.allowed}"
+        return f"{place}:{column}{seen} {_shortened(self.allowed, 2_000)}"
 
     def as_dict(self) -> dict[str, str | int]:
         """The problem as plain values, for ``riskcalc check --json``."""
         return {name: value for name, value in asdict(self).items() if value or name not in ("sheet", "cell")}
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the singular or the plural: every sentence that counts comes here.
+
+    >>> counted(1, "day"), counted(0, "process"), counted(1200, "deficiency")
+    ('1 day', '0 processes', '1,200 deficiencies')
+    """
+    if number == 1:
+        return f"1 {noun}"
+    if re.search("[^aeiou]y$", noun):
+        return f"{number:,} {noun[:-1]}ies"
+    return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
 def _shortened(value: str, limit: int = 80) -> str:
     return value if len(value) <= limit else value[: limit - 1] + "…"
+
+
+def printable(text: object, most: int = 1000, but: str = "") -> str:
+    """A text as one line of a terminal, a log or a mail: whatever would end the line, move the cursor, or turn the
+    direction of reading is shown as an escape, except what is in ``but``; beyond ``most`` characters it is cut.
+
+    >>> print(printable("alpha\\n[2/2] beta ok\\x1b[2K"))
+    alpha\\n[2/2] beta ok\\x1b[2K
+    """
+    return "".join(
+        each if each.isprintable() or unicodedata.category(each) == "Zs" or each in but else ascii(each)[1:-1]
+        for each in _shortened(str(text), most)
+    )
 
 
 class RiskcalcError(Exception):
@@ -54,13 +82,16 @@ class RegisterError(RiskcalcError):
 
     def __init__(self, problems: Sequence[Problem], folder: Path | None = None) -> None:
         self.problems = sorted(problems, key=lambda each: (each.file, each.sheet, each))
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         where = f"the register {folder}" if folder else "the register"
-        super().__init__("\n".join([f"{count} in {where}:", *map(str, self.problems)]))
+        super().__init__("\n".join([f"{counted(len(self.problems), 'problem')} in {where}:", *map(str, self.problems)]))
 
 
 class MatrixError(RiskcalcError):
     """A matrix file can't be read as a risk matrix."""
+
+
+class PageError(RiskcalcError):
+    """A notebook shows what a page can't hold; the message names the cell and says what is allowed."""
 
 
 class PrintError(RiskcalcError):

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import os
 import re
-import tempfile
+import secrets
+import stat
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from riskcalc.errors import Problem, RegisterError
+
+SAVE_AS = "in a spreadsheet, save as CSV in UTF-8 with commas"
+_WIDEST = 16_384  # columns; as many as a spreadsheet has
+LARGEST = 500_000_000  # bytes of a file; far above any register
 PART = ".part-"  # how the name of a file begins that isn't whole yet
 
 # Names that the run itself uses, or that Windows keeps for devices.
@@ -24,39 +32,63 @@ _RESERVED = {
     "nul",
     *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)),
 }
+_UNBLOCKED = getattr(os, "O_NONBLOCK", 0)  # Windows has neither the flag nor such pipes
 FORMULAS = tuple("=+-@\t\r＝＋－＠")  # how a text begins that a spreadsheet may take for a formula
 
 
-def stem(unit_id: str) -> str:
+def stem(unit_id: str, digits: int = 16) -> str:
     """The file name, without its ending, for a unit's outputs.
 
     A unit id of lower-case letters, digits and hyphens is its own name; any other gets a digest of itself, so
-    that two units never share a file, not even where a file system ignores case.
+    that two units don't share a file, not even where a file system ignores case: with 16 digits, nobody finds two
+    that do. Fewer ``digits`` are enough where a clash does no harm.
 
     >>> stem("payroll"), stem("Zürich / Süd")
-    ('payroll', 'zurich-sud-6f90d942')
+    ('payroll', 'zurich-sud-6f90d94263af1266')
     """
-    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(".*-[0-9a-f]{8}", unit_id)
+    plain = re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", unit_id) and not re.fullmatch(f".*-[0-9a-f]{{{digits}}}", unit_id)
     if plain and len(unit_id) <= 60 and unit_id not in _RESERVED:
         return unit_id
     letters = unicodedata.normalize("NFKD", unit_id).encode("ascii", "ignore").decode().lower()
     readable = re.sub("[^a-z0-9]+", "-", letters).strip("-")[:40].strip("-") or "unit"
-    return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:8]}"
+    return f"{readable}-{hashlib.sha256(unit_id.encode()).hexdigest()[:digits]}"
+
+
+def read(path: Path, inside: Path | None = None, most: int = LARGEST) -> bytes:
+    """The content of a file that came from somebody else.
+
+    ``inside`` is a folder that links must not lead out of: a register that was sent in is to show nothing but itself.
+
+    Raises:
+        OSError: there is no such file, or it is a folder, a pipe or a device, leads out of ``inside``, or holds more
+            than ``most`` bytes; ``strerror`` says so.
+    """
+    if inside and path.is_symlink() and not path.resolve().is_relative_to(inside.resolve()):
+        raise OSError(errno.EPERM, f"is a link that leads out of {inside}; put the file itself there")
+    # A pipe that nobody writes into would block the opening, and a device might never end.
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _UNBLOCKED)) as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "is a pipe or a device; allowed: a file")
+        if state.st_size > most:
+            raise OSError(errno.EFBIG, f"holds more than {most // 1_000_000:,} MB; not a register")
+        return file.read()
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that after a crash at any moment the old or the new content is there, whole."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PART}{path.name[:40]}-")
-    temporary = Path(name)
+    # Not tempfile, whose files only their owner may read: to open them up one would have to know the umask, and that
+    # can be read only by setting it, for all threads.
+    temporary = path.with_name(f"{PART}{path.name[:40]}-{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise
 
 
@@ -65,10 +97,50 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+_CSV_ERRORS = {
+    "unexpected end of data": "a quote that is opened in this row is never closed",
+    "expected after": "a quoted cell goes on after its closing quote; inside a cell, quotes are doubled",
+    "field larger than field limit": "a cell is longer than 131,072 characters, or a quote before it is never closed",
+}
+
+
+def csv_rows(
+    content: bytes, file: str, encoding: str = "utf-8", separator: str = ","
+) -> Iterator[tuple[int, list[str]]]:
+    """The records of a CSV file, each with the line that it starts at; wholly blank ones are passed over.
+
+    Raises:
+        RegisterError: while records are taken, at the first that can't be: not in this encoding, not CSV as every
+            reader has it, or of more than 16,384 cells. ``.problems`` holds one, with ``file`` and line.
+
+    >>> list(csv_rows(b'a,b\\n"1\\n2",3\\n\\n4,5\\n', "small.csv"))
+    [(1, ['a', 'b']), (2, ['1\\n2', '3']), (5, ['4', '5'])]
+    """
+
+    def refused(line: int, value: str, allowed: str) -> RegisterError:
+        return RegisterError([Problem(file, line, "", value, allowed)])
+
+    try:
+        text = content.decode(encoding).removeprefix("\ufeff")
+    except UnicodeError as error:
+        at = error.start if isinstance(error, UnicodeDecodeError) else 0
+        line, name = len(content[: at + 1].splitlines()), encoding.upper()
+        raise refused(line, f"byte 0x{content[at]:02x}", f"is not {name}; {SAVE_AS}") from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise refused(line, "", "holds a NUL character; save the file as CSV again")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+    start = 1
+    try:
+        for cells in reader:
+            if len(cells) > _WIDEST:
+                raise refused(start, "", f"{len(cells):,} cells; allowed: {_WIDEST:,}")
+            if any(cells):
+                yield start, cells
+            start = reader.line_num + 1
+    except csv.Error as error:
+        told = next((told for known, told in _CSV_ERRORS.items() if known in str(error)), "")
+        raise refused(start, "", told or f"can't be read as CSV: {error}") from None
 
 
 def as_line(cells: Iterable[object], ending: str = "\n") -> str:

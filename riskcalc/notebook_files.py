@@ -13,7 +13,8 @@ import nbformat
 from riskcalc.errors import UsageError
 
 Value = str | int | float | bool
-WENT_WRONG = ("failed", "timeout", "died")  # what may be told of a notebook's run, beside ok and unchanged
+GOOD = ("ok", "unchanged")  # what may be told of a notebook's run when it is over
+WENT_WRONG = ("failed", "timeout", "died")
 
 
 def find(name: str, folder: str | Path | None = None) -> Path:

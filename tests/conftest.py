@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 from chromium import launched
+from hypothesis import settings
 from register_files import SAMPLE, write_register
 
 import riskcalc
+
+# Machines that run tests are busy: a property isn't broken because it took long.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ def test_conda_and_pip_install_the_same_direct_dependencies() -> None:
     pip = {
         *project["dependencies"],
         *extras["dev"],
+        *extras["lab"],
         *extras["workshop"],
         *extras["dask"],
         *extras["pdf"],
@@ -50,7 +51,7 @@ def test_every_constraint_is_a_version_and_no_address() -> None:
 def test_help_loads_no_pandas() -> None:
     """`riskcalc --help` answers at once."""
     code = "from riskcalc.cli.main import main\nmain(['--help'], standalone_mode=False)"
-    assert not loaded_by(code) & {"pandas", "numpy", "plotly", "papermill", "nbconvert", "openpyxl"}
+    assert not loaded_by(code) & {"pandas", "numpy", "plotly", "papermill", "nbconvert", "xlsxwriter"}
 
 
 def test_importing_riskcalc_loads_nothing_that_only_leaves_need() -> None:
@@ -64,8 +65,14 @@ def test_importing_riskcalc_loads_nothing_that_only_leaves_need() -> None:
         "plotly",
         "IPython",
         "jinja2",
-        "openpyxl",
+        "xlsxwriter",
     }
+
+
+def test_a_unit_needs_neither_jupyterlab_nor_widgets() -> None:
+    """Scheduled runs are installed without the extra for people."""
+    code = "from riskcalc.run import worker\nworker.warm_up()"
+    assert not loaded_by(code) & {"ipywidgets", "jupyterlab", "jupyter_server", "anywidget"}
 
 
 def test_files_stay_small() -> None:

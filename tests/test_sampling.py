@@ -7,11 +7,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, hypergeom
 
-from riskcalc.sampling import sample_size, upper_limit
+from riskcalc.sampling import limit_is_at_most, sample_size, upper_limit
 
 # AICPA Audit Sampling Guide (2017), Appendix A, Tables A-3 (5 % risk) and A-4 (10 %): upper limit in percent,
 # rounded up to a tenth, as transcribed in jfa, tests/testthat/test-aicpa-appendix-a.R (f3723cc, 2024-10).
@@ -69,6 +69,86 @@ def test_the_hypergeometric_limit_is_the_last_plausible_count(items: int, data: 
     assert hypergeom.cdf(deviations, population, count, items) > 0.1 - 1e-9
     if count < population - (items - deviations):
         assert hypergeom.cdf(deviations, population, count + 1, items) <= 0.1 + 1e-9
+
+
+def last_plausible(items: int, deviations: int, risk: Fraction, population: int) -> int:
+    """The limit as its definition reads: every number of deviating items counted out in whole numbers."""
+    ways = math.comb(population, items)
+    return max(
+        count
+        for count in range(deviations, population - items + deviations + 1)
+        if sum(math.comb(count, x) * math.comb(population - count, items - x) for x in range(deviations + 1))
+        > risk * ways
+    )
+
+
+@pytest.mark.parametrize("confidence", ["0.5", "0.75", "0.9"])
+def test_every_small_case_is_the_one_that_is_counted_out(confidence: str) -> None:
+    """All samples from all populations of up to 16 items, exact ties included; compared with rates as fractions."""
+    for population in range(1, 17):
+        for items in range(1, population + 1):
+            for deviations in range(items + 1):
+                count = last_plausible(items, deviations, 1 - Fraction(confidence), population)
+                case = items, deviations, confidence, population
+                assert upper_limit(*case) == count / population, case
+                for rate in (Fraction(count, population), Fraction(count, population) - Fraction(1, 10**9), "0.1", "1"):
+                    fits = Fraction(count, population) <= Fraction(rate)
+                    assert limit_is_at_most(items, deviations, rate, confidence, population) == fits, (case, rate)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(1, 400), st.data())
+def test_larger_cases_are_the_ones_that_are_counted_out(items: int, data: st.DataObject) -> None:
+    """Where floats decide, they decide as whole numbers do: at the limit, and one item beyond it."""
+    population = data.draw(st.integers(items, 100_000))
+    deviations = data.draw(st.integers(0, min(items, 40)))
+    risk = Fraction(data.draw(st.integers(1, 99)), 100)
+    count = round(upper_limit(items, deviations, 1 - risk, population) * population)
+    allowed = risk * math.comb(population, items)
+
+    def ways(deviating: int) -> int:
+        return sum(
+            math.comb(deviating, x) * math.comb(population - deviating, items - x) for x in range(deviations + 1)
+        )
+
+    assert ways(count) > allowed
+    assert count == population - items + deviations or ways(count + 1) <= allowed
+
+
+@pytest.mark.parametrize(
+    ("items", "deviations", "confidence", "population", "count"),
+    [
+        (10_000, 30, "0.95", 10**6, 4061),
+        (10**6 - 1, 0, "0.9", 10**6, 0),
+        (10**12 - 1, 3, "0.9", 10**12, 3),
+        (1, 0, "0.9", 10**12, 899_999_999_999),
+    ],
+)
+def test_large_populations_have_a_limit_too(
+    items: int, deviations: int, confidence: str, population: int, count: int
+) -> None:
+    """Of a million items, and of as many as a register can say; the first by whole numbers, the others by hand."""
+    assert upper_limit(items, deviations, confidence, population) == count / population
+    assert limit_is_at_most(items, deviations, Fraction(count, population), confidence, population)
+    assert not limit_is_at_most(items, deviations, Fraction(count * 2 - 1, population * 2), confidence, population)
+
+
+def test_a_limit_that_is_just_the_rate_is_at_most_the_rate() -> None:
+    """0 of 19 from 100: at most 10 of 100 deviate, which is 10 %, though 0.1 is a little more than that in floats."""
+    assert limit_is_at_most(19, 0, Decimal("0.10"), Decimal("0.90"), 100)
+    assert limit_is_at_most(19, 0, 0.1, 0.9, 100)
+    assert not limit_is_at_most(19, 0, "0.0999", "0.90", 100)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 300), st.data())
+def test_binomial_limits_are_compared_as_they_are(items: int, data: st.DataObject) -> None:
+    """Just above the limit the rate is tolerable, just below it isn't; with everything deviating, only 100 % is."""
+    deviations = data.draw(st.integers(0, items))
+    limit = upper_limit(items, deviations, 0.9)
+    assert limit_is_at_most(items, deviations, min(limit * (1 + 1e-6), 1.0), 0.9)
+    assert not limit_is_at_most(items, deviations, limit * (1 - 1e-6), 0.9)
+    assert limit_is_at_most(1, 0, "0.9", "0.9"), "P(0 of 1 | 9 of 10) is 1/10, the risk itself"
 
 
 @given(st.integers(2, 60), st.data())

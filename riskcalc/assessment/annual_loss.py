@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +21,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.scoring import AXES, score_lines
+from riskcalc.assessment.testing import Conclusion
 from riskcalc.errors import UsageError
 from riskcalc.loss.compound import POINTS
 from riskcalc.loss.distributions import Constant, Floats, Lognormal, LossDistribution, Pert
@@ -44,7 +46,7 @@ class Model:
     risks: pd.DataFrame
     unquantified: tuple[str, ...]
     links: pd.DataFrame
-    conclusions: Mapping[str, evidence.Conclusion]
+    conclusions: Mapping[str, Conclusion]
 
     @cached_property
     def acting(self) -> dict[str, tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]]:
@@ -103,6 +105,20 @@ def year(quantified: Model, view: str = "earned", points: int = POINTS) -> loss.
     True
     """
     return _aggregate(quantified, _left(quantified, _effects(quantified, view)), points)
+
+
+def per_client(quantified: Model, clients: int, view: str = "earned") -> loss.AnnualLoss:
+    """The yearly misstatement of one of so many clients, if each event hits one of them and all are alike.
+
+    The materiality is that of one client's statements: this is the reading that compares like with like.
+
+    >>> from riskcalc.register.register import load
+    >>> quantified = model(Context.of(load("data")).only("payroll"))
+    >>> per_client(quantified, 200).exceed(1e6) < year(quantified).exceed(1e6)
+    True
+    """
+    left = _left(quantified, _effects(quantified, view))
+    return _aggregate(quantified, {**left, "likelihood": left["likelihood"] / clients}, POINTS)
 
 
 def contributions(quantified: Model, view: str = "earned", tail: float = TAIL, points: int = POINTS) -> pd.DataFrame:
@@ -248,7 +264,7 @@ def _left(quantified: Model, effects: Floats) -> dict[str, Floats]:
     return left
 
 
-def _with_weights(quantified: Model, weights: Mapping[str, float]) -> loss.AnnualLoss:
+def _with_weights(quantified: Model, weights: Mapping[str, Decimal]) -> loss.AnnualLoss:
     controls, coverage = quantified.covering
     effects = coverage * np.array([weights[name] for name in controls], float)
     return _aggregate(quantified, _left(quantified, effects), _FEWER)

@@ -28,7 +28,9 @@ class Context:
 
     @classmethod
     def of(cls, register: Register, period: str | None = None, as_of: date | None = None) -> Context:
-        """The context of a period, the latest by default, as of a day, by default the period's last.
+        """The context of a period, the latest by default, as of a day.
+
+        Where no day is given it is the period's last, or that of its latest evidence if that is later.
 
         Raises:
             UsageError: no risk is rated in ``period``.
@@ -39,12 +41,12 @@ class Context:
         '2025-H2'
         """
         chosen = register.period(period)
-        return cls(register, chosen, as_of or chosen.last_day)
+        return cls(register, chosen, as_of or chosen.as_of)
 
     def previous(self) -> Context | None:
-        """The same register in the period before, as of its end, or None if there is none."""
+        """The same register in the period before, as it was seen then, or None if there is none."""
         before = self.register.previous(self.period)
-        return Context.of(self.register, before.name) if before else None
+        return Context(self.register, before, min(before.as_of, self.as_of)) if before else None
 
     def only(self, unit_id: str) -> Context:
         """The part of the register that one unit's assessment needs, in the same period and as of the same day."""
@@ -52,13 +54,15 @@ class Context:
 
     @property
     def ratings(self) -> pd.DataFrame:
-        """The period's ratings."""
-        return self.register.ratings[self.register.ratings["period"] == self.period.name]
+        """The period's ratings, but for those of a later day."""
+        found = self.register.ratings
+        return found[(found["period"] == self.period.name) & ~(found["rated_on"] > pd.Timestamp(self.as_of))]
 
     @property
     def tests(self) -> pd.DataFrame:
-        """The period's tests of controls."""
-        return self.register.control_tests[self.register.control_tests["period"] == self.period.name]
+        """The period's tests of controls, but for those of a later day."""
+        found = self.register.control_tests
+        return found[(found["period"] == self.period.name) & (found["tested_on"] <= pd.Timestamp(self.as_of))]
 
     @property
     def open_deficiencies(self) -> pd.DataFrame:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import Seen, acting, check, control_of, controls, own_controls, tests
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.sample_plans import planned_size
+from riskcalc.errors import counted
 
 
 @check("control-without-risk", "note", "Link it to the risks it acts on, or drop it.")
@@ -38,28 +39,29 @@ def _badly_designed_key(context: Context) -> Seen:
 
 @check("key-control-untested", "error", "Test it before the period ends.")
 def _untested_key(context: Context) -> Seen:
+    concluded = evidence.conclude_all(context)  # what it earns may have another reason, such as its design
     for control in own_controls(context):
         if control["key"] and control["conclusion"] == "not_tested":
-            yield control["unit_id"], control["control_id"], f"this key control was not tested in {context.period.name}"
+            why = concluded[control["control_id"]].reason
+            yield control["unit_id"], control["control_id"], f"this key control was {why}"
 
 
-@check("key-control-failed", "error", "Remediate and retest; assess the deficiency.")
+@check(
+    "key-control-failed",
+    "error",
+    "Remediate and retest, so that it counts again; what deviated is reported all the same.",
+)
 def _failed_key(context: Context) -> Seen:
     for control in own_controls(context):
         if control["key"] and control["conclusion"] == "not_effective":
             yield control["unit_id"], control["control_id"], f"this key control failed: {control['reason']}"
 
 
-@check("under-sampled", "warning", "Test the missing items.")
+@check("under-sampled", "warning", "Test more items: too few show too little, and count for nothing by themselves.")
 def _under_sampled(context: Context) -> Seen:
-    sampling = context.register.methodology.sampling
-    type1 = context.register.business_units.query("report_type == 'type1'")["unit_id"].tolist()
     for control in own_controls(context):
-        planned, tested = planned_size(control["frequency"], None, sampling), control["sample_size"]
-        inconclusive = control["conclusion"] == "insufficient_evidence" and control["unit_id"] not in type1
-        if inconclusive and tested < planned:
-            message = f"{tested} items were tested; {planned} are planned for its frequency"
-            yield control["unit_id"], control["control_id"], message
+        if control["conclusion"] == "insufficient_evidence" and control["report_type"] == "type2":
+            yield control["unit_id"], control["control_id"], control["reason"]
 
 
 @check("automated-without-itgc", "warning", "Name the IT general controls it depends on in relies_on.")
@@ -96,7 +98,7 @@ def _subservice_on_own(context: Context) -> Seen:
             yield control["unit_id"], control["control_id"], "names a subservice organisation that doesn't perform it"
 
 
-@check("subservice-report", "warning", "Obtain a report or a bridge letter, or test the control yourselves.")
+@check("subservice-report", "warning", "Obtain a report, or a bridge letter, over the days that are missing.")
 def _subservice_report(context: Context) -> Seen:
     for control in controls(context):
         if control["performed_by"] == "subservice" and control["earned"] < control["claimed"]:
@@ -144,7 +146,9 @@ def _tested_too_early(context: Context) -> Seen:
 def _deviation_without_deficiency(context: Context) -> Seen:
     known = set(context.register.deficiencies["control_id"])
     for control in own_controls(context):
-        if control["deviations"] and control["control_id"] not in known:
+        # a control needn't operate without any deviation to be effective (AS 2201.48); the outlook lists them all
+        enough = control["conclusion"] == "operated_effectively"
+        if control["deviations"] and not enough and control["control_id"] not in known:
             message = f"{control['deviations']} of {control['sample_size']} deviated, but no deficiency is on record"
             yield control["unit_id"], control["control_id"], message
 
@@ -163,8 +167,50 @@ def _past_due(context: Context) -> Seen:
         if deficiency["due_on"].date() < context.as_of:
             days = (context.as_of - deficiency["due_on"].date()).days
             unit = control_of(context)[deficiency["control_id"]]["unit_id"]
-            yield unit, deficiency["deficiency_id"], f"is {days} days past due: {deficiency['remediation_owner']}"
+            yield (
+                unit,
+                deficiency["deficiency_id"],
+                f"is {counted(days, 'day')} past due: {deficiency['remediation_owner']}",
+            )
 
 
 def _is_relied_on(context: Context, control: Any) -> bool:
     return any(control["control_id"] in other["relies_on"] for other in controls(context))
+
+
+@check("inquiry-alone", "warning", "Observe, inspect or reperform as well: inquiry alone is no evidence of operation.")
+def _inquiry_alone(context: Context) -> Seen:
+    others = {test["control_id"] for test in tests(context) if test["nature"] != "inquiry"}
+    for test in tests(context):
+        if test["nature"] == "inquiry" and test["control_id"] not in others:
+            unit = control_of(context)[test["control_id"]]["unit_id"]
+            yield unit, test["test_id"], f"{test['control_id']} was tested by inquiry alone"
+
+
+@check(
+    "population-unchecked", "warning", "Agree the population to its source, or the sample speaks of an unknown part."
+)
+def _population_unchecked(context: Context) -> Seen:
+    for test in tests(context):
+        if test["population_checked"] is False:
+            unit = control_of(context)[test["control_id"]]["unit_id"]
+            yield unit, test["test_id"], "whether its population was complete wasn't checked"
+
+
+@check("test-undescribed", "note", "Fill covers_from, covers_to and nature: the days default to the whole period.")
+def _test_undescribed(context: Context) -> Seen:
+    for unit in context.register.business_units["unit_id"]:
+        own = [test for test in tests(context) if control_of(context)[test["control_id"]]["unit_id"] == unit]
+        bare = [test for test in own if pd.isna(test["covers_from"]) and pd.isna(test["nature"])]
+        if bare:
+            yield (
+                unit,
+                unit,
+                f"{len(bare)} of {len(own)} tests say neither which days they cover nor how they were done",
+            )
+
+
+@check("evidence-after-as-of", "warning", "It counts when it is looked at from its day on; check the date.")
+def _evidence_after(context: Context) -> Seen:
+    for row in evidence.later(context).to_dict("records"):
+        yield row["unit_id"] or "", row["row"], f"is dated {row['dated']}, after {context.as_of}: it doesn't count"

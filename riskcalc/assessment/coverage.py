@@ -15,8 +15,8 @@ import pandas as pd
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.readiness import unguarded_risks
-from riskcalc.register.columns import Component
+from riskcalc.assessment.opinion import unguarded_risks
+from riskcalc.register.columns import Component, ReportPart
 
 LONGEST_BRIDGE = 92  # days; practice accepts a bridge letter for about three months, and seldom for more
 
@@ -40,9 +40,12 @@ def assertions(context: Context, report_type: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["objective_id", "assertion", "risks", "unguarded"])
 
 
-def components(context: Context) -> pd.DataFrame:
-    """A row per component of internal control (COSO 2013): own controls, and those that have earned something."""
-    weights = evidence.assess(context)["earned"]
+def components(context: Context, report_type: str | None = None) -> pd.DataFrame:
+    """A row per component of internal control (COSO 2013): own controls, and those that have earned something.
+
+    Now; with ``report_type`` over the report's period.
+    """
+    weights = evidence.assess(context, report_type)["earned"]
     own = context.register.controls[context.register.controls["performed_by"] != "user_entity"]
     earning = own[own["control_id"].map(weights) > 0]
     names = list(get_args(Component))
@@ -84,6 +87,71 @@ def training(context: Context, unit_id: str) -> pd.DataFrame:
             state = "overdue"
         rows.append((owner, tuple(owned), state, due, last if state == "completed" else pd.NaT))
     return pd.DataFrame(rows, columns=["owner", "controls", "state", "due_on", "completed_on"])
+
+
+SETTLED = ("done", "not_applicable")
+NOT_ON_RECORD = "not on record"
+# Where a SOC 1 report has each of its parts: I the auditor's report, II management's assertion, III the description,
+# IV control objectives, controls and tests, V other information.
+CHAPTERS = {
+    "management_assertion": "II",
+    "assertion_basis": "II",
+    "system_description": "III",
+    "changes_in_period": "III",
+    "complementary_subservice_controls": "III",
+    "subservice_cuecs": "III",
+    "subsequent_events": "II",
+    "representation_letter": "I",
+}
+
+
+@dataclass(frozen=True)
+class ReportItem:
+    """A part of a unit's report beside its controls, and how it stands; ``chapter`` is I to V.
+
+    ``status`` is open, in_progress, done, not_applicable, or not on record, where ``report_items`` has no row for it.
+    """
+
+    item_id: str
+    item: str
+    chapter: str
+    status: str
+    owner: str = ""
+    due_on: date | None = None
+    reference: str = ""
+    late: bool = False
+
+    @property
+    def name(self) -> str:
+        """The part in words."""
+        return self.item.replace("_", " ").replace("cuecs", "CUECs")
+
+
+def report_items(context: Context, unit_id: str) -> tuple[ReportItem, ...]:
+    """The parts of a unit's report, in the order of the report's chapters; those without a row included.
+
+    >>> from riskcalc.register.register import load
+    >>> len(report_items(Context.of(load("data")), "payroll")) >= len(CHAPTERS)
+    True
+    """
+    found = [
+        ReportItem(
+            row["item_id"],
+            row["item"],
+            CHAPTERS[row["item"]],
+            row["status"],
+            row["owner"],
+            _day(row["due_on"]),
+            "" if pd.isna(row["reference"]) else row["reference"],
+            row["status"] not in SETTLED and not pd.isna(row["due_on"]) and row["due_on"].date() < context.as_of,
+        )
+        for row in context.register.report_items.to_dict("records")
+        if row["unit_id"] == unit_id
+    ]
+    told = {one.item for one in found}
+    unknown = (item for item in get_args(ReportPart) if item not in told)
+    found += [ReportItem(item, item, CHAPTERS[item], NOT_ON_RECORD) for item in unknown]
+    return tuple(sorted(found, key=lambda one: (one.chapter, list(CHAPTERS).index(one.item))))
 
 
 @dataclass(frozen=True)

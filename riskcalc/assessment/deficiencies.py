@@ -7,17 +7,20 @@ does an indicator of a material weakness apply, and what do the deficiencies of 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pandas as pd
 
 from riskcalc.assessment import evidence
-from riskcalc.assessment.context import Context
-from riskcalc.assessment.exposure import exposures
-from riskcalc.assessment.scoring import AXES, score_lines
+from riskcalc.assessment.context import Context, once
+from riskcalc.assessment.exposure import largest_losses
+from riskcalc.assessment.scoring import AXES
+from riskcalc.register.audiences import in_money
 
 SEVERITIES = ("deficiency", "significant deficiency", "material weakness")
 NOT_ASSESSED = "not assessed"
@@ -29,7 +32,8 @@ class Candidate:
     """A candidate severity: of one deficiency, or of those of an objective or account together.
 
     ``about`` is deficiency, objective or account, and ``name`` its id; ``magnitude`` the misstatement that one event
-    could cause, in the unit's currency; ``compensating`` the other controls that were tested and count.
+    could cause, in the unit's currency; ``compensating`` the other controls that were tested and count. ``closed_on``
+    is None while it is open: a closed one of the report's period is judged as it was.
     """
 
     unit_id: str
@@ -42,6 +46,7 @@ class Candidate:
     risks: tuple[str, ...]
     compensating: tuple[str, ...]
     reasons: tuple[str, ...]
+    closed_on: date | None = None
 
 
 def classify(possible: bool, material: bool, merits_attention: bool, indicator: bool = False) -> str:
@@ -59,160 +64,239 @@ def classify(possible: bool, material: bool, merits_attention: bool, indicator: 
 
 
 def candidates(context: Context) -> list[Candidate]:
-    """A candidate for every deficiency open on the day, and for every failed control without one; gravest first.
+    """A candidate for every deficiency that counts, in each unit whose risks it touches; gravest first.
+
+    Those open on the day, those closed in a Type 2 report's period, and failed controls that have none on record.
 
     >>> from riskcalc.register.register import load
     >>> found = candidates(Context.of(load("data"), "2026-H1").only("claims"))
     >>> found[0].severity in SEVERITIES
     True
     """
+    return list(_candidates(context))
+
+
+@once
+def _candidates(context: Context) -> tuple[Candidate, ...]:
     case = _Case(context)
-    found = [_single(case, one) for one in _deficient(case)]
-    return sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.name))
+    found = [one for deficiency in _deficient(case) for one in _singles(case, deficiency)]
+    return tuple(sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.name)))
 
 
 def aggregated(context: Context) -> list[Candidate]:
-    """What several deficient controls make together, for each objective and account they share (AS 2201.65)."""
+    """What several deficient controls make together, for each objective and account they share (AS 2201.65).
+
+    Only what is open on the day is taken together. An indicator of one, or that one merits attention, is the group's.
+    """
     case = _Case(context)
-    touched = {one["control_id"]: case.touched({one["control_id"]}) for one in _deficient(case)}
+    still = [one for one in _deficient(case) if pd.isna(one.get("closed_on"))]
+    touched = {one["control_id"]: case.touched({one["control_id"]}) for one in still}
     found = []
     for about, column in (("objective", "objective_id"), ("account", "account")):
         for (unit, name), risks in context.register.risks.groupby(["unit_id", column]):
             within = set(risks["risk_id"])
-            controls = {control for control, its_risks in touched.items() if its_risks & within}
+            members = [one for one in still if touched[one["control_id"]] & within]
+            controls = {one["control_id"] for one in members}
             if len(controls) > 1:
                 left = case.left(controls, case.touched(controls) & within)
-                possible = left[left["possible"]] if left["possible"].any() else left
-                found.append(_candidate(case, (str(unit), about, str(name)), controls, possible))
+                possible = [one for one in left if one.possible] or left
+                attention = any(one.get("merits_attention") is True for one in members) or None
+                indicator = next((one["indicator"] for one in members if not pd.isna(one.get("indicator"))), None)
+                found.append(_candidate(case, (str(unit), about, str(name)), controls, possible, attention, indicator))
     return sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.about != "objective", one.name))
 
 
 # --- parts ---
 
 
+@dataclass(frozen=True)
+class _Left:
+    """What is left of a rated risk while some controls fail; ``magnitude`` is exact, None where no amount is known."""
+
+    risk: str
+    unit_id: str
+    likelihood: float
+    possible: bool
+    magnitude: Fraction | None
+    compensating: tuple[str, ...]
+
+
 class _Case:
-    """What every judgement in a context needs, read once."""
+    """What every judgement in a context needs, read once, so that each costs what it touches and no more."""
 
     def __init__(self, context: Context) -> None:
         self.context, register = context, context.register
         weights = evidence.assess(context).drop(columns="control_id")
-        self.controls = register.controls.join(weights, on="control_id").set_index("control_id", drop=False)
+        self.controls = (
+            register.controls.join(weights, on="control_id").set_index("control_id", drop=False).to_dict("index")
+        )
         rated = context.ratings[context.ratings["likelihood"].notna()]
-        ratings = rated.set_index("risk_id")[list(AXES)].astype(float)
-        self.risks = ratings.join(exposures(context), how="inner")
+        self.ratings = rated.set_index("risk_id")[list(AXES)].to_dict("index")
+        self.losses = largest_losses(context)
+        self.unit_of = dict(zip(register.risks["risk_id"], register.risks["unit_id"], strict=True))
         self.units = register.business_units.set_index("unit_id").to_dict("index")
-        links = register.risk_controls.groupby("risk_id")["control_id"]
-        self.acting = {str(risk): set(controls) for risk, controls in links}
-        self.untested = set(self.controls.index[self.controls["conclusion"] == "not_tested"])
+        self.links: dict[str, list[Any]] = {}
+        self.acts_on: dict[str, set[str]] = {}
+        for link in register.risk_controls.sort_values("control_id").to_dict("records"):
+            self.links.setdefault(link["risk_id"], []).append(link)
+            self.acts_on.setdefault(link["control_id"], set()).add(link["risk_id"])
+        self.relying: dict[str, set[str]] = {}
+        for name, control in self.controls.items():
+            for relied in control["relies_on"]:
+                self.relying.setdefault(relied, set()).add(str(name))
+        # a control without sufficient evidence never compensates, whatever the weights say
+        conclusions = evidence.conclude_all(context)
+        unproven = [name for name, one in conclusions.items() if one.name != "operated_effectively"]
+        self.proven = evidence.earned_weights(register, conclusions, dict.fromkeys(unproven, 0.0))
+
+    def failed(self) -> list[str]:
+        """The controls that failed: now, or over the days of their unit's report, or by their design."""
+        over = {kind: evidence.conclude_all(self.context, kind) for kind in ("type1", "type2")}
+        return [
+            str(name)
+            for name, one in self.controls.items()
+            if one["performed_by"] != "user_entity"
+            and (
+                "not_effective" in (one["conclusion"], over[one["report_type"]][str(name)].name)
+                or (one["key"] and one["claimed"] == 0)
+            )
+        ]
+
+    def fallen(self, controls: set[str]) -> set[str]:
+        """The controls, and those that rely on them through any chain."""
+        found, new = set(controls), set(controls)
+        while new:
+            new = {name for one in new for name in self.relying.get(one, ())} - found
+            found |= new
+        return found
 
     def touched(self, controls: set[str]) -> set[str]:
         """The risks that the controls act on, or that controls relying on them, through any chain, act on."""
-        affected, new = set(controls), set(controls)
-        while new:
-            new = {
-                str(name) for name, relied in self.controls["relies_on"].items() if affected & set(relied)
-            } - affected
-            affected |= new
-        return {risk for risk, acting in self.acting.items() if acting & affected}
+        return {risk for name in self.fallen(controls) for risk in self.acts_on.get(name, ())}
 
-    def left(self, controls: set[str], risks: set[str]) -> pd.DataFrame:
-        """What is left of each rated risk with the controls taken to fail, and untested ones not counted either."""
-        lines = score_lines(self.context, failing=controls | self.untested)
-        left = self.risks[self.risks.index.isin(risks)].copy()
-        for axis in AXES:
-            acting = lines[lines["acts_on"].isin([axis, "both"])]
-            remaining = (1 - acting["earned_effect"]).groupby(acting["risk_id"]).prod()
-            left[f"{axis}_left"] = remaining.reindex(left.index, fill_value=1.0).astype(float)
-        counting = lines[lines["earned_effect"] > 0].groupby("risk_id")["control_id"].agg(tuple)
-        likelihood = 1 + (left["likelihood"] - 1) * left["likelihood_left"]
-        threshold = self.context.register.methodology.severity.reasonable_possibility
-        return left.assign(
-            likelihood=likelihood,
-            possible=self.context.register.methodology.matrix.whole("likelihood", likelihood) >= threshold,
-            magnitude=left["high"] * left["impact_left"],
-            compensating=[counting.get(risk, ()) for risk in left.index],
+    def left(self, controls: set[str], risks: Iterable[str]) -> list[_Left]:
+        """What is left of each rated risk with the controls taken to fail, and unproven ones not counted either."""
+        fallen = self.fallen(controls)
+        return [self._left(risk, fallen) for risk in sorted(risks) if risk in self.ratings]
+
+    def _left(self, risk: str, fallen: set[str]) -> _Left:
+        weights = {link["control_id"]: self.proven[link["control_id"]] for link in self.links[risk]}
+        weights |= dict.fromkeys(fallen & set(weights), Decimal(0))
+        remaining = dict.fromkeys(AXES, Fraction(1))
+        for link in self.links[risk]:
+            for axis in AXES if link["acts_on"] == "both" else (link["acts_on"],):
+                remaining[axis] *= 1 - Fraction(link["coverage"]) * Fraction(weights[link["control_id"]])
+        likelihood = float(1 + (int(self.ratings[risk]["likelihood"]) - 1) * remaining["likelihood"])
+        methodology, high = self.context.register.methodology, self.losses.get(risk)
+        whole = int(methodology.matrix.whole("likelihood", pd.Series([likelihood]))[0])
+        return _Left(
+            risk,
+            self.unit_of[risk],
+            likelihood,
+            whole >= methodology.severity.reasonable_possibility,
+            None if high is None else Fraction(high) * remaining["impact"],
+            tuple(
+                link["control_id"] for link in self.links[risk] if weights[link["control_id"]] * link["coverage"] > 0
+            ),
         )
 
 
 def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:
-    """The deficiencies open on the day, and the failed controls that have none on record."""
-    known = case.context.open_deficiencies
-    yield from known.to_dict("records")
-    on_record = set(known["control_id"])
-    for control in case.controls.to_dict("records"):
-        failed = control["conclusion"] == "not_effective" or (control["key"] and control["claimed"] == 0)
-        if failed and control["performed_by"] != "user_entity" and control["control_id"] not in on_record:
-            name = f"{control['control_id']} {NOT_ON_RECORD}"
-            yield {"deficiency_id": name, "control_id": control["control_id"]}
+    """The deficiencies open on the day or in their unit's report, and the failed controls that have none on record."""
+    known, day = case.context.register.deficiencies, case.context.as_of
+    on_record = set()
+    for deficiency in known[known["identified_on"] <= pd.Timestamp(day)].to_dict("records"):
+        control, closed = case.controls[deficiency["control_id"]], deficiency["closed_on"]
+        if pd.isna(closed) or closed.date() > day:
+            on_record.add(deficiency["control_id"])
+            yield {**deficiency, "closed_on": None}
+        elif control["report_type"] == "type2" and closed >= control["report_from"]:
+            on_record.add(deficiency["control_id"])
+            yield deficiency
+    for name in case.failed():
+        if name not in on_record:
+            yield {"deficiency_id": f"{name} {NOT_ON_RECORD}", "control_id": name}
 
 
-def _single(case: _Case, deficiency: Any) -> Candidate:
-    """One deficiency, judged by the risk that matters most: a reasonably possible one, with the largest magnitude."""
+def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
+    """One deficiency in each unit, judged there by the risk that matters most: a possible one, of the most."""
     control = deficiency["control_id"]
-    left = case.left({control}, case.touched({control})).sort_values(["possible", "magnitude"], na_position="first")
-    unit = str(left["unit_id"].iloc[-1] if len(left) else case.controls["unit_id"][control])
-    attention, indicator = deficiency.get("merits_attention"), deficiency.get("indicator")
-    return _candidate(
-        case,
-        (unit, "deficiency", deficiency["deficiency_id"]),
-        {control},
-        left.iloc[-1:],
-        None if pd.isna(attention) else bool(attention),
-        None if pd.isna(indicator) else str(indicator),
-    )
+    left = case.left({control}, case.touched({control}))
+    attention, indicator, closed = (deficiency.get(name) for name in ("merits_attention", "indicator", "closed_on"))
+    for unit in sorted({case.controls[control]["unit_id"], *(one.unit_id for one in left)}):
+        own = [one for one in left if one.unit_id == unit]
+        if unit in case.units:
+            worst = max(
+                own, key=lambda one: (one.possible, -1 if one.magnitude is None else one.magnitude), default=None
+            )
+            yield _candidate(
+                case,
+                (unit, "deficiency", deficiency["deficiency_id"]),
+                {control},
+                [worst] if worst else [],
+                None if pd.isna(attention) else bool(attention),
+                None if pd.isna(indicator) else str(indicator),
+                None if pd.isna(closed) else closed.date(),
+            )
 
 
 def _candidate(
     case: _Case,
     about: tuple[str, str, str],
     controls: set[str],
-    left: pd.DataFrame,
+    left: list[_Left],
     attention: bool | None = None,
     indicator: str | None = None,
+    closed_on: date | None = None,
 ) -> Candidate:
-    unit = case.units.get(about[0], {})
-    possible, amount = bool(left["possible"].any()), float(left["magnitude"].sum(skipna=False))
-    known = len(left) > 0 and not math.isnan(amount)
-    material = known and amount >= unit["materiality"]
-    large = known and possible and amount >= unit["performance_materiality"]
-    severity = classify(possible, material, large if attention is None else attention, indicator is not None)
-    if not known and severity == "deficiency":
+    unit = case.units[about[0]]
+    possible, amount = any(one.possible for one in left), _sum(left)
+    material = amount is not None and amount >= Fraction(unit["materiality"])
+    large = amount is not None and possible and amount >= Fraction(unit["performance_materiality"])
+    severity = classify(possible, material, large or bool(attention), indicator is not None)
+    if amount is None and severity == "deficiency":
         severity = NOT_ASSESSED
-    compensating = tuple(sorted({name for names in left["compensating"] for name in names}))
-    reasons = (
-        [*_reasons(case, left, amount, unit), _compensation(compensating)]
-        if known
-        else ["its risks have no amounts" if len(left) else "it acts on no rated risk"]
-    )
+    compensating = tuple(sorted({name for one in left for name in one.compensating}))
+    reasons = ["its risks have no amounts" if left else "it acts on no rated risk"]
+    if amount is not None:
+        reasons = [*_reasons(case, left, amount, unit), _compensation(compensating)]
     if attention is not None:
         reasons.append(f"judged {'to merit' if attention else 'not to merit'} the attention of those who oversee")
     if indicator:
         reasons.append(f"an indicator of a material weakness: {indicator.replace('_', ' ')} (AS 2201.69)")
+    if closed_on:
+        reasons.append(f"closed on {closed_on}, but in the report's period")
     return Candidate(
         *about,
         tuple(sorted(controls)),
         severity,
         possible,
-        amount if known else None,
-        tuple(left.index),
+        None if amount is None else float(amount),
+        tuple(one.risk for one in left),
         compensating,
         tuple(reasons),
+        closed_on,
     )
 
 
-def _reasons(case: _Case, left: pd.DataFrame, amount: float, unit: Any) -> list[str]:
+def _sum(left: list[_Left]) -> Fraction | None:
+    amounts = [one.magnitude for one in left if one.magnitude is not None]
+    return sum(amounts, Fraction()) if left and len(amounts) == len(left) else None
+
+
+def _reasons(case: _Case, left: list[_Left], amount: Fraction, unit: Any) -> list[str]:
     threshold = case.context.register.methodology.severity.reasonable_possibility
-    likely = ", ".join(f"{risk} {likelihood:.2f}" for risk, likelihood in left["likelihood"].items())
-    verdict = "reasonably possible" if left["possible"].any() else "only remotely possible"
+    likely = ", ".join(f"{one.risk} {one.likelihood:.2f}" for one in left)
+    verdict = "reasonably possible" if any(one.possible for one in left) else "only remotely possible"
     size = "less than material, but not below performance materiality"
-    if amount >= unit["materiality"]:
+    if amount >= Fraction(unit["materiality"]):
         size = "material"
-    elif amount < unit["performance_materiality"]:
+    elif amount < Fraction(unit["performance_materiality"]):
         size = "below performance materiality"
     events = "one event" if len(left) == 1 else "one event of each"
     return [
         f"likelihood without it: {likely}; {threshold} or more counts: {verdict}",
-        f"{events} could misstate up to {amount:,.0f} {unit['currency']}: {size}",
+        f"{events} could misstate up to {in_money(float(amount), unit)}: {size}",
     ]
 
 

@@ -1,29 +1,26 @@
-"""What each control counts for in a period: as claimed, and as its documentation and tests have earned.
+"""What each control counts for: as claimed, and as its documentation and tests have earned.
 
-Nothing here is a matter of opinion: the conclusion follows from the tests on record, the weight from the
-conclusion and the methodology. The rules are those of docs/methodology.md.
+Two questions are never mixed. *Risk now*: the latest evidence of the look-back counts, which for a Type 2 report is its
+period up to ``as_of``. *Opinion*: the evidence over the report's period counts, or for Type 1 as of its date. What is
+dated after ``as_of`` counts for neither. The rules are those of docs/methodology.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
-from fractions import Fraction
-from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
 
 import pandas as pd
 
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.sample_plans import planned_size
+from riskcalc.assessment.subservice import from_report
+from riskcalc.assessment.testing import Basis, Conclusion, Days, Round, now, over_period, uncovered
 from riskcalc.register import register as registers
-from riskcalc.register.methodology import Methodology, Sampling
-from riskcalc.register.periods import Period
+from riskcalc.register.methodology import EvidenceRules, Methodology
 from riskcalc.register.register import Register
-from riskcalc.sampling import upper_limit
 
 COLUMNS = (
     "control_id",
@@ -31,6 +28,9 @@ COLUMNS = (
     "sample_size",
     "deviations",
     "upper_limit",
+    "tests",
+    "untested_days",
+    "roll_forward",
     "claimed",
     "earned",
     "limited_by",
@@ -38,36 +38,30 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Conclusion:
-    """What a period's tests say about a control: one of the words in ``weights.operating``, and why."""
-
-    name: str
-    reason: str
-    sample_size: int = 0
-    deviations: int = 0
-    upper_limit: float | None = None
+ASSUMPTION = "management's assumption"
+_YEAR = 12  # months
 
 
-def assess(context: Context, failing: Collection[str] = (), report_type: str | None = None) -> pd.DataFrame:
-    """A row per control, indexed by ``control_id``: its conclusion in the period and its weight in each view.
+def assess(context: Context, report_type: str | None = None) -> pd.DataFrame:
+    """A row per control, indexed by ``control_id``: its conclusion and its weight in each view.
+
+    On the risk now; with ``report_type`` (type1, type2), on the opinion over the period, or at the date, of a report.
 
     ``claimed`` and ``earned`` are what the control counts for before coverage, 0 to 1: the design weight, and
     for the earned view times documentation and operation. ``limited_by`` is the IT general control that it relies on
     and that has earned less than itself, or blank; ``reason`` says in words why earned is what it is.
 
-    ``failing`` are controls taken to earn nothing, whatever their tests say, and with them what relies on them;
-    ``report_type`` (type1, type2) asks for that type's evidence in every unit instead of the unit's own.
+    ``tests``, ``untested_days`` and ``roll_forward`` are those of ``testing.Conclusion``.
     """
-    return _assessed(context, tuple(failing), report_type).copy()
+    return _assessed(context, report_type).copy()
 
 
 @once
-def _assessed(context: Context, failing: tuple[str, ...], report_type: str | None) -> pd.DataFrame:
+def _assessed(context: Context, report_type: str | None) -> pd.DataFrame:
     register = context.register
     conclusions = conclude_all(context, report_type)
     design = register.methodology.weights.design
-    earned = _earned(register, conclusions, dict.fromkeys(failing, 0.0))
+    earned = _earned(register, conclusions, {})
     rows = []
     for control_id, control in zip(register.controls["control_id"], register.controls.to_dict("records"), strict=True):
         found = conclusions[control_id]
@@ -79,94 +73,93 @@ def _assessed(context: Context, failing: tuple[str, ...], report_type: str | Non
                 found.sample_size,
                 found.deviations,
                 found.upper_limit,
+                found.tests,
+                found.untested_days,
+                found.roll_forward,
                 float(design[control["design"]]),
                 float(credit),
                 limited_by,
                 reason,
             )
         )
-    return pd.DataFrame(rows, columns=list(COLUMNS)).set_index("control_id", drop=False)
-
-
-def conclude(
-    sample_size: int,
-    deviations: int,
-    systematic: bool,
-    planned: int,
-    sampling: Sampling,
-    population: int | None = None,
-) -> Conclusion:
-    """Conclude on a test of operation: operated effectively, not effective, or insufficient evidence.
-
-    ``planned`` is the sample size that the control's frequency asks for (``planning.planned_size``).
-    """
-    tolerable, confidence = sampling.tolerable_deviation_rate, sampling.confidence
-    limit = _limit(sample_size, deviations, confidence, population)
-
-    def concluded(name: str, reason: str) -> Conclusion:
-        return Conclusion(name, reason, sample_size, deviations, limit)
-
-    tested = f"{deviations} of {sample_size} deviated"
-    if systematic:
-        return concluded("not_effective", f"{tested}, systematically")
-    if Fraction(deviations, sample_size) > Fraction(tolerable):
-        return concluded("not_effective", f"{tested}, more than the tolerable {_percent(tolerable)}")
-    if sample_size == population:
-        name = "operated_effectively"  # not more than tolerable, and nothing is left that could deviate
-        return concluded(name, f"all {sample_size} tested, {deviations} deviated")
-    if limit <= tolerable:
-        at_most = f"at {_percent(confidence)} confidence at most {_percent(limit)} deviate"
-        return concluded("operated_effectively", f"{tested}: {at_most}")
-    if deviations == 0 and sample_size >= planned:
-        return concluded("operated_effectively", f"{tested}; the planned size for its frequency is {planned}")
-    return concluded("insufficient_evidence", f"{tested}; too little to conclude")
-
-
-_limit = cache(upper_limit)
-
-
-def _percent(rate: Decimal | float) -> str:
-    return f"{float(rate) * 100:.3g} %"
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).set_index("control_id", drop=False)
+    return frame.astype({"upper_limit": float})
 
 
 def earned_weights(
     register: Register, conclusions: Mapping[str, Conclusion], assumed: Mapping[str, float]
-) -> dict[str, float]:
+) -> dict[str, Decimal]:
     """What each control earns if some are taken to weigh something else by themselves: 0 fails, 1 is repaired.
 
     The same rules without the words: what a control relies on still limits it.
     """
     earned = _earned(register, conclusions, assumed)
-    return {name: float(weight) for name, (weight, _, _) in earned.items()}
+    return {name: weight for name, (weight, _, _) in earned.items()}
 
 
 @once
 def conclude_all(context: Context, report_type: str | None = None) -> Mapping[str, Conclusion]:
-    """A conclusion per control: Type 1 units from walkthroughs, Type 2 units from tests of operation."""
-    register, period, tests = context.register, context.period, context.tests
-    by_control: dict[str, list[Any]] = {}
-    for test in tests.to_dict("records"):
-        by_control.setdefault(str(test["control_id"]), []).append(test)
-    units = register.business_units
-    types = zip(units["unit_id"], units["report_type"], strict=True)
-    type1 = {unit for unit, own in types if (report_type or own) == "type1"}
-    sampling = register.methodology.sampling
-    reports = _carved_out(register)
-    others = register.control_tests[register.control_tests["period"] != period.name]
-    earlier = others[others["tested_on"] <= pd.Timestamp(period.last_day)]
-    before = earlier.groupby("control_id")["tested_on"].max().to_dict()
+    """A conclusion per control: on its operation now, or over the report's period where ``report_type`` is given.
+
+    Each control is concluded on by its own unit's report, whichever unit asks: one control, one conclusion.
+    """
+    register = context.register
+    rounds, reports = _rounds(register), _carved_out(register)
+    closed = register.deficiencies[register.deficiencies["closed_on"] <= pd.Timestamp(context.as_of)]
+    repairs = {str(name): [day.date() for day in days] for name, days in closed.groupby("control_id")["closed_on"]}
     found: dict[str, Conclusion] = {}
     for control in register.controls.to_dict("records"):
-        rounds = by_control.get(control["control_id"], [])
+        name = control["control_id"]
         if control["performed_by"] == "subservice" and control["subservice_id"] in reports:
-            found[control["control_id"]] = from_report(reports[control["subservice_id"]], period)
-        elif control["unit_id"] in type1:
-            found[control["control_id"]] = _from_walkthroughs(rounds)
+            found[name] = _by_report(context, control, reports[control["subservice_id"]], report_type)
         else:
-            found[control["control_id"]] = _from_operation(rounds, control["frequency"], sampling)
-        if found[control["control_id"]].name == "not_tested" and control["control_id"] in before:
-            reason = f"{found[control['control_id']].reason}; last tested on {before[control['control_id']]:%Y-%m-%d}"
-            found[control["control_id"]] = replace(found[control["control_id"]], reason=reason)
+            found[name] = _by_tests(context, control, rounds.get(name, ()), repairs.get(name, ()), report_type)
+    return found
+
+
+def report_days(control: Mapping[Any, Any], rules: EvidenceRules) -> Days:
+    """The days of a Type 2 report of the control's unit: as planned, else the look-back to the Type 1 report's date."""
+    last = control["report_to"].date()
+    given = control["report_from"]
+    return (_months_before(last, rules.look_back_months or _YEAR) if pd.isna(given) else given.date()), last
+
+
+def later(context: Context) -> pd.DataFrame:
+    """The evidence dated after ``as_of``, which never counts: unit_id, table, row and its date.
+
+    Tests and ratings of the period, and reviews of subservice organisations' reports.
+
+    >>> from riskcalc.register.register import load
+    >>> later(Context.of(load("data"), "2026-H1", date(2026, 1, 31))).columns.tolist()
+    ['unit_id', 'table', 'row', 'dated']
+    """
+    register, day = context.register, pd.Timestamp(context.as_of)
+    units = register.controls.set_index("control_id")["unit_id"].to_dict()
+    units |= register.risks.set_index("risk_id")["unit_id"].to_dict()
+    units |= register.controls.dropna(subset="subservice_id").set_index("subservice_id")["unit_id"].to_dict()
+    tables = (
+        ("control_tests", "test_id", "control_id", "tested_on"),
+        ("ratings", "risk_id", "risk_id", "rated_on"),
+        ("subservice_organisations", "subservice_id", "subservice_id", "reviewed_on"),
+    )
+    found = []
+    for table, row, belongs, dated in tables:
+        rows = getattr(register, table)
+        rows = rows[rows[dated] > day]
+        if "period" in rows:
+            rows = rows[rows["period"] == context.period.name]
+        found += [(units.get(one[belongs]), table, one[row], one[dated].date()) for one in rows.to_dict("records")]
+    return pd.DataFrame(found, columns=["unit_id", "table", "row", "dated"])
+
+
+# --- parts ---
+
+
+@registers.once
+def _rounds(register: Register) -> Mapping[str, list[Round]]:
+    found: dict[str, list[Round]] = {}
+    for row in register.control_tests.to_dict("records"):
+        found.setdefault(str(row["control_id"]), []).append(Round.of(row))
     return found
 
 
@@ -177,70 +170,58 @@ def _carved_out(register: Register) -> dict[str, Any]:
     return {record["subservice_id"]: record for record in carved.to_dict("records")}
 
 
-def from_report(report: Mapping[Any, Any], period: Period) -> Conclusion:
-    """Conclude on a carved-out control from the subservice organisation's own report.
-
-    Only a Type 2 report says that controls operated, and only for its own period: a day of ours that it doesn't cover
-    leaves insufficient evidence; a modified opinion or an exception that matters is as good as a failed test.
-    """
-    if pd.isna(report["report_type"]):
-        return Conclusion("not_tested", f"no report of {report['name']} is on record")
-    if report["report_type"] == "type1":
-        return Conclusion("insufficient_evidence", f"{report['name']} reports on design only (Type 1)")
-    first, last = report["report_from"].date(), report["report_to"].date()
-    said = f"{report['name']} reports on {first} to {last}"
-    faults = [f"opinion {report['opinion']}"] if report["opinion"] != "unmodified" else []
-    faults += ["an exception that matters"] if report["exception"] == "matters" else []
-    if faults:
-        return Conclusion("not_effective", f"{said}: {' and '.join(faults)}")
-    uncovered = uncovered_days(report, period.first_day, period.last_day)
-    if uncovered > (period.last_day - period.first_day).days:
-        return Conclusion("not_tested", f"{said}, not on any day of {period.name}")
-    if uncovered:
-        return Conclusion("insufficient_evidence", f"{said}: {uncovered} days of {period.name} are not covered")
-    return Conclusion("operated_effectively", f"{said}, without an exception that matters")
+def _by_report(context: Context, control: Any, report: Any, report_type: str | None) -> Conclusion:
+    """Now: over the days of the period; for the opinion: over those of our report, or the look-back to its date."""
+    type1 = (report_type or control["report_type"]) == "type1"
+    days = context.period.first_day, context.period.last_day
+    if type1:
+        days = _look_back(context, control, type1)
+    elif report_type:
+        days = report_days(control, context.register.methodology.evidence)
+    return from_report(report, days, context.as_of, type1)
 
 
-def uncovered_days(report: Mapping[Any, Any], first: date, last: date) -> int:
-    """Days from ``first`` to ``last`` that a subservice organisation's report doesn't cover; all, unless it is Type 2.
-
-    >>> report = {"report_type": "type2", "report_from": pd.Timestamp("2026-01-01"),
-    ...           "report_to": pd.Timestamp("2026-06-30")}
-    >>> uncovered_days(report, date(2026, 1, 1), date(2026, 7, 2))
-    2
-    """
-    length = (last - first).days + 1
-    if report["report_type"] != "type2":
-        return length
-    overlap: timedelta = min(last, report["report_to"].date()) - max(first, report["report_from"].date())
-    return length - max(0, overlap.days + 1)
-
-
-def _from_walkthroughs(tests: list[Any]) -> Conclusion:
-    """A walkthrough shows that a control is in use; where there is none, so does a test of its operation."""
-    rounds = [test for test in tests if test["kind"] == "walkthrough"]
-    if not rounds:
-        items, deviations = sum(test["sample_size"] for test in tests), sum(test["deviations"] for test in tests)
-        if deviations < items and not any(test["systematic"] for test in tests):
-            return Conclusion("operated_effectively", "in use, as the test of its operation shows", items, deviations)
-        return Conclusion("not_tested", "no walkthrough in the period")
-    items, deviations = sum(test["sample_size"] for test in rounds), sum(test["deviations"] for test in rounds)
-    if deviations:
-        return Conclusion("not_effective", f"{deviations} of {items} walked through deviated", items, deviations)
-    return Conclusion("operated_effectively", "walked through: it exists and is in use", items, 0)
+def _by_tests(
+    context: Context, control: Any, rounds: Sequence[Round], repaired: Iterable[date], report_type: str | None
+) -> Conclusion:
+    methodology, as_of = context.register.methodology, context.as_of
+    type1 = (report_type or control["report_type"]) == "type1"
+    throughout = report_type is not None and not type1
+    days = report_days(control, methodology.evidence) if throughout else _look_back(context, control, type1)
+    once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
+    tested = Basis(control["frequency"], once, _months((days[0], min(days[1], as_of))), methodology.sampling)
+    last_day = context.period.last_day  # what covers later days only belongs to the next period
+    by_then = [each for each in rounds if each.tested_on <= as_of and each.days[0] <= last_day]
+    counting = [each for each in by_then if each.days[1] >= days[0] and each.days[0] <= days[1]]
+    found = over_period(tested, counting, days, as_of) if throughout else now(tested, counting, repaired, type1)
+    if found:
+        return found
+    reason = f"not {'walked through' if type1 else 'tested'} since {days[0]}"
+    reason += "; inquiry alone is no evidence of operation" if any(each.inquiry for each in counting) else ""
+    last = max((each.tested_on for each in by_then if each.tested_on < days[0]), default=None)
+    untested, left = uncovered((days[0], min(days[1], as_of)), ())[0], uncovered(days, ())[1]
+    reason += f"; last tested on {last}" if last else ""
+    return Conclusion("not_tested", reason, untested_days=untested, roll_forward=left if throughout else 0)
 
 
-def _from_operation(rounds: list[Any], frequency: str, sampling: Sampling) -> Conclusion:
-    """Rounds add up; a retest after remediation stays apart, for a repair never erases a deviation."""
-    tests = [test for test in rounds if test["kind"] == "operation" and pd.isna(test["retest_of"])]
-    if not tests:
-        return Conclusion("not_tested", "not tested in the period")
-    populations = {test["population"] for test in tests}
-    population = populations.pop() if len(populations) == 1 else None
-    items = sum(test["sample_size"] for test in tests)
-    whole = None if population is None or pd.isna(population) or population < items else int(population)
-    deviations, systematic = sum(test["deviations"] for test in tests), any(test["systematic"] for test in tests)
-    return conclude(items, deviations, systematic, planned_size(frequency, whole, sampling), sampling, whole)
+def _look_back(context: Context, control: Any, type1: bool) -> Days:
+    """From when on evidence counts for today: over the report's period, if it is a Type 2 report's and runs."""
+    rules, as_of = context.register.methodology.evidence, context.as_of
+    if not (rules.look_back_months or type1 or pd.isna(control["report_from"])):
+        first, last = report_days(control, rules)
+        if first <= as_of and context.period.first_day <= last:
+            return first, as_of
+    return _months_before(as_of, rules.look_back_months or _YEAR), as_of
+
+
+def _months_before(day: date, months: int) -> date:
+    """The day after the same day of the month, so many months earlier."""
+    back: pd.Timestamp = pd.Timestamp(day) + pd.Timedelta(days=1) - pd.DateOffset(months=months)
+    return back.date()
+
+
+def _months(days: Days) -> int:
+    return max(1, round(((days[1] - days[0]).days + 1) * 12 / 365.25))
 
 
 @registers.once
@@ -281,5 +262,7 @@ def _own_weight(control: Any, conclusion: Conclusion, methodology: Methodology) 
     if design == 0:
         return design, f"design {control['design'].replace('_', ' ')}"
     operating: Decimal = getattr(methodology.weights.operating, conclusion.name)
+    shown = not operating or conclusion.name == "operated_effectively"
+    assumed = "" if shown else f"; counted at {operating.normalize():f}, {ASSUMPTION}"
     by_design = "" if design == 1 else f"design {control['design'].replace('_', ' ')}; "
-    return design * operating, by_design + conclusion.reason
+    return design * operating, by_design + conclusion.reason + assumed

@@ -6,9 +6,9 @@ them: the likelihood's frequency, and the impact's losses as a share of the unit
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from riskcalc.assessment.context import Context
@@ -28,6 +28,26 @@ def exposures(context: Context) -> pd.DataFrame:
     >>> exposures(Context.of(load("data"))).loc["PAY-R04", ["frequency_from", "loss_from"]].tolist()
     ['anchor', 'anchor']
     """
+    index = pd.Index(context.register.risks["risk_id"].to_numpy(), name="risk_id")
+    found = pd.DataFrame(_figures(context), columns=COLUMNS, index=index)
+    figures = ["frequency", *_LOSSES]
+    return found.assign(**found[figures].astype(float))
+
+
+def largest_losses(context: Context) -> dict[str, Decimal]:
+    """The high loss per event of each risk that has one, as written, so that it can be held against a materiality."""
+    risks = context.register.risks["risk_id"]
+    return {
+        risk: high for risk, figures in zip(risks, _figures(context), strict=True) if (high := figures[4]) is not None
+    }
+
+
+# --- parts ---
+
+_Losses = list[Decimal | None]
+
+
+def _figures(context: Context) -> list[tuple[Any, ...]]:
     register = context.register
     ratings = context.ratings.set_index("risk_id")[["likelihood", "impact"]].to_dict("index")
     materiality = dict(zip(register.business_units["unit_id"], register.business_units["materiality"], strict=True))
@@ -35,25 +55,25 @@ def exposures(context: Context) -> pd.DataFrame:
     for risk in register.risks.to_dict("records"):
         rating = ratings.get(risk["risk_id"], {})
         frequency = _frequency(risk, rating.get("likelihood"), register.methodology)
-        loss = _loss(risk, rating.get("impact"), float(materiality[risk["unit_id"]]), register.methodology)
+        loss = _loss(risk, rating.get("impact"), materiality[risk["unit_id"]], register.methodology)
         rows.append((risk["unit_id"], frequency[0], *loss[0], frequency[1], loss[1]))
-    return pd.DataFrame(rows, columns=COLUMNS, index=pd.Index(register.risks["risk_id"].to_numpy(), name="risk_id"))
+    return rows
 
 
-def _frequency(risk: Any, likelihood: Any, methodology: Methodology) -> tuple[float, str]:
+def _frequency(risk: Any, likelihood: Any, methodology: Methodology) -> tuple[Decimal | None, str]:
     if not pd.isna(risk["frequency_per_year"]):
-        return float(risk["frequency_per_year"]), "register"
+        return risk["frequency_per_year"], "register"
     anchor = None if pd.isna(likelihood) else methodology.likelihood[likelihood - 1].frequency_per_year
-    return (np.nan, "") if anchor is None else (float(anchor), "anchor")
+    return (None, "") if anchor is None else (anchor, "anchor")
 
 
-def _loss(risk: Any, impact: Any, materiality: float, methodology: Methodology) -> tuple[list[float], str]:
+def _loss(risk: Any, impact: Any, materiality: Decimal, methodology: Methodology) -> tuple[_Losses, str]:
     if not pd.isna(risk["loss_high"]):
         own = [risk[f"loss_{name}"] for name in _LOSSES]
-        return [np.nan if pd.isna(loss) else float(loss) for loss in own], "register"
+        return [None if pd.isna(loss) else loss for loss in own], "register"
     if not pd.isna(impact):
         rating = methodology.impact[impact - 1]
         shares = [getattr(rating, f"loss_{name}") for name in _LOSSES]
         if shares[2] is not None:
-            return [np.nan if share is None else float(share) * materiality for share in shares], "anchor"
-    return [np.nan] * 3, ""
+            return [None if share is None else share * materiality for share in shares], "anchor"
+    return [None] * 3, ""

@@ -15,7 +15,7 @@ import pandas as pd
 from riskcalc.assessment import annual_loss, evidence
 from riskcalc.assessment.consistency import Finding, findings
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.readiness import NEEDED, Outlook, outlooks
+from riskcalc.assessment.opinion import NEEDED, Outlook, outlooks
 from riskcalc.assessment.scoring import VIEWS, score_lines, scores
 from riskcalc.errors import UsageError
 from riskcalc.loss.compound import AnnualLoss
@@ -143,7 +143,7 @@ def open_unit(
     """
     readers = _readers(audience)
     register = audiences.redacted(read_subset(data_dir, business_unit), readers)
-    context = Context.of(register, period, _day(as_of))
+    context = Context.of(register, period, as_day(as_of))
     before = context.previous()
     return Assessment(
         context,
@@ -168,7 +168,7 @@ def open_portfolio(
     """
     readers = _readers(audience)
     register = audiences.redacted(read_whole(data_dir), readers)
-    context = Context.of(register, period, _day(as_of))
+    context = Context.of(register, period, as_day(as_of))
     opinions = {report_type: outlooks(context, report_type) for report_type in NEEDED}
     return Portfolio(context, described_scores(context), opinions, read_runs(manifest), audience=readers)
 
@@ -196,7 +196,8 @@ def _readers(name: str) -> Audience:
     return found
 
 
-def _day(text: str) -> date | None:
+def as_day(text: str) -> date | None:
+    """A day as notebooks are told it, None if blank; raises UsageError for what is none."""
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:

@@ -6,8 +6,9 @@ import pandas as pd
 
 from riskcalc.assessment.checks import Seen, check
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.coverage import training, year_end
+from riskcalc.assessment.coverage import NOT_ON_RECORD, report_items, training, year_end
 from riskcalc.assessment.scoping import process_scopes, unit_scope
+from riskcalc.errors import counted
 
 
 @check("year-end-unbridged", "warning", "Plan a bridge letter, or move the report's period.")
@@ -17,10 +18,10 @@ def _year_end_unbridged(context: Context) -> Seen:
     for unit in units[units["report_type"] == "type2"].to_dict("records"):
         found = year_end(unit)
         if found and found.unbridged:
-            message = f"{found.unbridged} days to the clients' year-end, {found.year_end}, are not covered"
+            message = f"{counted(found.unbridged, 'day')} to the clients' year-end, {found.year_end}, not covered"
             yield unit["unit_id"], unit["unit_id"], message
         elif found and found.too_long:
-            message = f"a bridge letter over {found.gap} days is longer than practice accepts"
+            message = f"a bridge letter over {counted(found.gap, 'day')} is longer than practice accepts"
             yield unit["unit_id"], unit["unit_id"], message
 
 
@@ -89,5 +90,21 @@ def _short_type2(context: Context) -> Seen:
                 yield (
                     unit["unit_id"],
                     unit["unit_id"],
-                    f"its Type 2 report covers {days} days; clients' auditors expect six months",
+                    f"its Type 2 report covers {counted(days, 'day')}; clients' auditors expect six months",
                 )
+
+
+@check(
+    "report-items-missing",
+    "note",
+    "Keep report_items.csv: a report isn't its controls alone, and each part has an owner.",
+)
+def _report_items_missing(context: Context) -> Seen:
+    for unit in context.register.business_units["unit_id"]:
+        unknown = [one for one in report_items(context, unit) if one.status == NOT_ON_RECORD]
+        if unknown:
+            yield (
+                unit,
+                unit,
+                f"{len(unknown)} parts of its report, such as the {unknown[0].name}, have no state on record",
+            )

@@ -9,6 +9,8 @@ import pandas as pd
 
 from riskcalc.assessment.checks import Seen, acting, check, control_of, risks
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.exposure import exposures
+from riskcalc.assessment.scoring import score_lines
 
 
 @check("objective-without-risk", "warning", "Name the risks, or drop the objective from the report.")
@@ -75,6 +77,27 @@ def _accepted_by_owner(context: Context) -> Seen:
     for risk in risks(context):
         if risk["treatment"] == "accept" and risk["accepted_by"] == risk["owner"]:
             yield risk["unit_id"], risk["risk_id"], "was accepted by its own owner"
+
+
+@check(
+    "rate-unlike-rating", "note", "Ratings are ordinal: where the two differ, ask whether rating or frequency is wrong."
+)
+def _rate_unlike_rating(context: Context) -> Seen:
+    """Risks whose modelled rate is more than a band away from that of their earned likelihood."""
+    methodology, lines = context.register.methodology, score_lines(context)
+    acting_on = lines[lines["acts_on"] != "impact"]
+    left = (1 - acting_on["earned_effect"].astype(float)).groupby(acting_on["risk_id"]).prod().to_dict()
+    frequencies = exposures(context)["frequency"].to_dict()
+    for risk in risks(context) if methodology.frequency_bands else ():
+        rate = frequencies[risk["risk_id"]] * left.get(risk["risk_id"], 1.0)
+        if not pd.isna(rate) and not pd.isna(risk["likelihood"]):
+            whole = int(methodology.matrix.whole("likelihood", pd.Series([risk["earned_likelihood"]]))[0])
+            bands = methodology.frequency_bands
+            (low, high), near = bands[whole - 1], bands[max(0, whole - 2) : whole + 1]
+            if rate < float(near[0][0]) or (near[-1][1] is not None and rate > float(near[-1][1])):
+                band = f"{low} to {high}" if high is not None else f"more than {low}"
+                rated = f"likelihood {risk['earned_likelihood']:.2f} means {band} a year"
+                yield risk["unit_id"], risk["risk_id"], f"its earned {rated}; modelled are {rate:.3g}"
 
 
 def _expired(risk: Any, as_of: date) -> bool:

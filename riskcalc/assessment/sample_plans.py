@@ -19,7 +19,7 @@ _MONTHS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
 
 @dataclass(frozen=True)
 class Planned:
-    """A control's planned sample: its size, the population if its number is known, and what the size buys."""
+    """A control's planned sample: its size, the population if its number is known, what that buys, and its source."""
 
     unit_id: str
     control_id: str
@@ -28,6 +28,7 @@ class Planned:
     size: int
     population: int | None
     buys: str
+    source: str
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain values, for ``riskcalc plan --json``."""
@@ -66,9 +67,12 @@ def _plans(context: Context, units: tuple[str, ...]) -> Iterator[Planned]:
         if control["performed_by"] != "own" or (units and control["unit_id"] not in units):
             continue
         population = _performed(control["frequency"], context.period) or known.get(control["control_id"])
-        size = planned_size(control["frequency"], population, sampling)
+        rules, nature = context.register.methodology.evidence, control["nature"]
+        once = rules.automated_once and nature == "automated" and bool(control["relies_on"])
+        size = 1 if once else planned_size(control["frequency"], population, sampling, _MONTHS[context.period.kind])
+        source = "automated: once, while its IT general controls hold" if once else _source(control, sampling)
         identity = (control["unit_id"], control["control_id"], control["title"], control["frequency"])
-        yield Planned(*identity, size, population, buys(size, population, sampling))
+        yield Planned(*identity, size, population, buys(size, population, sampling), source)
 
 
 def _performed(frequency: str, period: Period) -> int | None:
@@ -77,10 +81,24 @@ def _performed(frequency: str, period: Period) -> int | None:
     return None if a_year is None else max(1, a_year * _MONTHS[period.kind] // 12)
 
 
-def planned_size(frequency: str, population: int | None, sampling: Sampling) -> int:
-    """The sample size for a frequency, at most the population; by the statistics where the frequency isn't fixed."""
-    fixed = sampling.planned_size.get(frequency)
-    if fixed is not None:
+def _source(control: Any, sampling: Sampling) -> str:
+    return "smallest sample that can show a tolerable rate" if control["frequency"] == "ad_hoc" else sampling.source
+
+
+def planned_size(frequency: str, population: int | None, sampling: Sampling, months: int | None = None) -> int:
+    """The sample size for a frequency, at most the population; by the statistics where the frequency isn't fixed.
+
+    Sizes are those for ``planned_size_months``; for another number of ``months`` they are scaled, and rounded up.
+
+    >>> from riskcalc.register.register import load
+    >>> sampling = load("data").methodology.sampling
+    >>> planned_size("daily", None, sampling), planned_size("daily", None, sampling, months=6)
+    (15, 8)
+    """
+    sizes = {"half_yearly": 2, **sampling.planned_size}
+    if frequency in sizes:
+        base = sampling.planned_size_months
+        fixed = -(-sizes[frequency] * (months or base) // base)  # rounded up
         return fixed if population is None else min(fixed, population)
     if population == 1:
         return 1

@@ -6,9 +6,7 @@ file gets the same items, on any machine and with any version of anything.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,12 +14,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from riskcalc.errors import Problem, RegisterError
-from riskcalc.files import as_line, for_people
+from riskcalc.files import as_line, csv_rows, for_people, read
 
 
 @dataclass(frozen=True)
 class Population:
-    """The items that a control was performed on: the file's columns, its rows, the line each ends at, its hash."""
+    """The items that a control was performed on: the file's columns, its rows, the line each starts at, its hash."""
 
     columns: tuple[str, ...]
     items: tuple[tuple[str, ...], ...]
@@ -38,13 +36,10 @@ def read_population(path: str | Path) -> Population:
     """
     file = Path(path)
     try:
-        content = file.read_bytes()
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        rows = [(reader.line_num, row) for row in reader if row]
+        content = read(file)
     except OSError as error:
         raise RegisterError([Problem(str(file), 0, "", "", f"can't be read: {error.strerror}")]) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RegisterError([Problem(str(file), 0, "", "", f"can't be read as CSV in UTF-8: {error}")]) from None
+    rows = list(csv_rows(content, str(file)))
     if len(rows) < 2:
         raise RegisterError([Problem(str(file), 0, "", "", "has no items; allowed: a header line and a line per item")])
     (_, header), *items = rows
@@ -97,7 +92,7 @@ def select(order: Sequence[int], size: int, seed: str) -> list[int]:
 
 
 def as_csv(population: Population, positions: Sequence[int]) -> str:
-    """The drawn items as CSV, with the line of the population file that each ends at.
+    """The drawn items as CSV, with the line of the population file that each starts at.
 
     Testers open it in a spreadsheet: a text that would be a formula there begins with an apostrophe.
     """

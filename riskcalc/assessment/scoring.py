@@ -8,8 +8,6 @@ view at what it is documented and tested to do (riskcalc.evidence). Levels are l
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -43,19 +41,19 @@ def score(register: Register, period: str | None = None) -> pd.DataFrame:
     return scores(Context.of(register, period))
 
 
-def scores(context: Context) -> pd.DataFrame:
-    """As ``score``, in a context.
+def scores(context: Context, report_type: str | None = None) -> pd.DataFrame:
+    """As ``score``, in a context: the risk now, or with ``report_type`` by the evidence over the report's period.
 
     >>> from riskcalc.register.register import load
     >>> scores(Context.of(load("data"), "2025-H2")).shape == score(load("data")).shape
     True
     """
-    return _scored(context).copy()
+    return _scored(context, report_type).copy()
 
 
 @once
-def _scored(context: Context) -> pd.DataFrame:
-    return score_from(context, _lines(context, ()))
+def _scored(context: Context, report_type: str | None) -> pd.DataFrame:
+    return score_from(context, _lines(context, report_type))
 
 
 def score_from(context: Context, lines: pd.DataFrame) -> pd.DataFrame:
@@ -78,23 +76,23 @@ def score_from(context: Context, lines: pd.DataFrame) -> pd.DataFrame:
     return _with_breaches(frame, codes["earned"], register)
 
 
-def score_lines(context: Context, failing: Collection[str] = ()) -> pd.DataFrame:
+def score_lines(context: Context, report_type: str | None = None) -> pd.DataFrame:
     """A row per control acting on a risk: what it takes away, claimed and earned, and why.
 
     Columns: risk_id, control_id, acts_on, coverage, and for each view the control's weight and its effect, coverage x
     weight; ``reason`` says why the earned weight is what it is. With the ratings, a reader can recompute every residual
-    from these rows. Ordered by risk and control; ``failing`` are controls taken to earn nothing.
+    from these rows. Ordered by risk and control; ``report_type`` as for ``scores``.
 
     >>> from riskcalc.register.register import load
     >>> score_lines(Context.of(load("data"))).columns[:3].tolist()
     ['risk_id', 'control_id', 'acts_on']
     """
-    return _lines(context, tuple(sorted(failing))).copy()
+    return _lines(context, report_type).copy()
 
 
 @once
-def _lines(context: Context, failing: tuple[str, ...]) -> pd.DataFrame:
-    weights = evidence.assess(context, failing)
+def _lines(context: Context, report_type: str | None) -> pd.DataFrame:
+    weights = evidence.assess(context, report_type)
     links = context.register.risk_controls.sort_values(["risk_id", "control_id"]).reset_index(drop=True)
     coverage = links["coverage"].astype(float)
     of_control = weights.loc[links["control_id"]].reset_index(drop=True)

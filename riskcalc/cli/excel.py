@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from riskcalc.cli.help import Examples
-from riskcalc.errors import RegisterError, UsageError
+from riskcalc.errors import RegisterError, UsageError, printable
 
 _OUT = click.argument("out", type=click.Path(path_type=Path))
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace OUT if it is there.")
@@ -40,8 +40,9 @@ def template(out: Path, data: str | None, overwrite: bool) -> None:
 @excel.command(
     cls=Examples,
     epilog="""
-    riskcalc excel export board.xlsx  # the register in ./data and its results
-    riskcalc excel export board.xlsx clients/2026 --period 2026-H1  # another one
+    riskcalc excel export register.xlsx  # the register in ./data and its results, for those who may see all of it
+    riskcalc excel export board.xlsx --audience board  # without what isn't for the board: rationales, votes, testers
+    riskcalc excel export payroll.xlsx clients/2026 --audience unit --unit payroll  # a unit's part of another one
     """,
 )
 @_OUT
@@ -53,13 +54,25 @@ def template(out: Path, data: str | None, overwrite: bool) -> None:
     metavar="DATE",
     help="The day from which dues are seen; default: the period's last.",
 )
+@click.option(
+    "--audience",
+    default="",
+    metavar="NAME",
+    help="board, auditor or unit: for these readers only; what isn't for them is withheld.",
+)
+@click.option("--unit", "unit_id", default="", metavar="ID", help="With --audience: this unit's rows only.")
 @_OVERWRITE
-def export(out: Path, data: str, period: str, as_of: datetime | None, overwrite: bool) -> None:
-    """Write the register in DATA and its results to OUT, an .xlsx for auditors and the board."""
+def export(
+    out: Path, data: str, period: str, as_of: datetime | None, audience: str, unit_id: str, overwrite: bool
+) -> None:
+    """Write the register in DATA and its results to OUT, an .xlsx.
+
+    It holds all there is, unless --audience says who gets it: then, what isn't for them is in no part of it.
+    """
     from riskcalc.excel import commands
 
     _check_out(out, overwrite)
-    _write(out, commands.export(data, period, as_of.date() if as_of else None))
+    _write(out, commands.export(data, period, as_of.date() if as_of else None, audience, unit_id))
 
 
 @excel.command(
@@ -96,10 +109,16 @@ def take_over(file: Path, into: Path, apply_: bool, mapping: Path | None, delete
     With --map, FILE may be any .xlsx or .csv whose rows are risks, ratings, controls and the like.
     """
     from riskcalc.excel import importing
+    from riskcalc.register.editing import interrupted, unfinished
 
+    if left := unfinished(into):
+        click.echo(f"An import into {into} was interrupted: {', '.join(left)}.")
+        if not click.confirm("Finish it now?"):
+            raise UsageError(interrupted(into))
+        importing.finish(into, left)
     made = importing.plan(file, into, mapping, delete_missing)
     for line in importing.told(made):
-        click.echo(line)
+        click.echo(printable(line, most=100_000))
     if made.problems:
         raise RegisterError(made.problems, file)
     if not made.files:

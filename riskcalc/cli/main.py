@@ -16,7 +16,7 @@ from riskcalc.cli.excel import excel
 from riskcalc.cli.help import Examples
 from riskcalc.cli.new import demo, new
 from riskcalc.cli.workshop import workshop
-from riskcalc.errors import RegisterError, RiskcalcError
+from riskcalc.errors import RegisterError, RiskcalcError, counted, printable
 from riskcalc.version import __version__
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except RiskcalcError as error:
-            click.echo(str(error), err=True)
+            click.echo(printable(error, most=1_000_000, but="\n"), err=True)
             sys.exit(BAD_INPUT)
         except ModuleNotFoundError as error:
             if not (extra := _EXTRAS.get(str(error.name).partition(".")[0])):
@@ -43,7 +43,7 @@ class Commands(click.Group):
             click.echo(f"This needs the extra 'riskcalc[{extra}]': pip install 'riskcalc[{extra}]'.", err=True)
             sys.exit(BAD_INPUT)
         except OSError as error:
-            click.echo(f"{error.filename or 'A file'}: {error.strerror}", err=True)
+            click.echo(printable(f"{error.filename or 'A file'}: {error.strerror or error}"), err=True)
             sys.exit(WRONG)
         except KeyboardInterrupt:
             click.echo("Interrupted; what was done is kept.", err=True)
@@ -88,6 +88,7 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     """
     from riskcalc.assessment.consistency import findings, matrix_findings
     from riskcalc.assessment.context import Context
+    from riskcalc.register.editing import interrupted, unfinished
     from riskcalc.register.register import load
     from riskcalc.workshop.decision_log import findings as decision_findings
 
@@ -99,16 +100,18 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
                 json.dumps({"problems": [problem.as_dict() for problem in error.problems], "findings": []}, indent=1)
             )
         else:
-            click.echo(str(error))
+            click.echo(printable(error, most=1_000_000, but="\n"))
         sys.exit(BAD_INPUT)
+    if unfinished(register.source):
+        click.echo(interrupted(register.source), err=True)
     seen = findings(Context.of(register, period)) if register.periods or period else matrix_findings(register)
     found = [*decision_findings(register), *seen]
     if as_json:
         click.echo(json.dumps({"problems": [], "findings": [finding.as_dict() for finding in found]}, indent=1))
     else:
         for finding in found:
-            click.echo(str(finding))
-        click.echo(f"{register.source}: no problems; {_count(len(found), 'finding')}; {_contents(register)}.")
+            click.echo(printable(finding))
+        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(register)}.")
     sys.exit(WRONG if strict and found else 0)
 
 
@@ -158,8 +161,10 @@ def plan(
         click.echo(json.dumps([each.as_dict() for each in plans], indent=1, ensure_ascii=False))
     else:
         for each in plans:
-            click.echo(f"{each.unit_id:<12} {each.control_id:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
-        click.echo(f"{_count(len(plans), 'control')}. Sizes by frequency: {register.methodology.sampling.source}")
+            unit, control = printable(each.unit_id), printable(each.control_id)
+            click.echo(f"{unit:<12} {control:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
+        source = printable(register.methodology.sampling.source)
+        click.echo(f"{counted(len(plans), 'control')}. Sizes by frequency: {source}")
 
 
 def _draw(
@@ -179,7 +184,7 @@ def _draw(
     else:
         click.echo(text, nl=False)
     seed = f"seed {population.sha256[:12]} (the file's SHA-256)"
-    click.echo(f"{planned.control_id}: {len(drawn)} of {number} items drawn, {seed}.", err=True)
+    click.echo(f"{printable(planned.control_id)}: {len(drawn)} of {counted(number, 'item')} drawn, {seed}.", err=True)
     click.echo(sample_plans.buys(len(drawn), number, sampling), err=True)
 
 
@@ -224,9 +229,9 @@ def _draw(
     help="Pages for these readers only, in OUT/PERIOD/AUDIENCE; what isn't for them is redacted.",
 )
 @click.option("--static", is_flag=True, help="For mail: also UNIT.static.html, without scripts.")
-@click.option("--pdf", is_flag=True, help="Also UNIT.pdf; needs riskcalc[pdf] and Chromium.")
-@click.option("--png", is_flag=True, help="Also UNIT.png, the heatmaps; needs riskcalc[pdf] and Chromium.")
-@click.option("--pptx", is_flag=True, help="Also UNIT.pptx, slides to edit; needs riskcalc[pptx].")
+@click.option("--pdf", is_flag=True, help="Also UNIT.pdf; needs riskcalc-workbook[pdf] and Chromium.")
+@click.option("--png", is_flag=True, help="Also UNIT.png, the heatmaps; needs riskcalc-workbook[pdf] and Chromium.")
+@click.option("--pptx", is_flag=True, help="Also UNIT.pptx, slides to edit; needs riskcalc-workbook[pptx].")
 @click.option("--force", is_flag=True, help="Run units whose inputs haven't changed, too.")
 @click.option("--fail-on-breach", is_flag=True, help="Exit with 3 if a residual risk is worse than appetite.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per unit; the summary goes to stderr.")
@@ -269,24 +274,25 @@ def run(
         from riskcalc.run import batch
         from riskcalc.run.progress import Progress, summary
 
-        plan = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
+        programme = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
         ways.ready(must_fork=engine_name == "fork")
         prints = stack.enter_context(printer()) if pdf or png else None
         if ways.note:
             click.echo(ways.note, err=True)
-        with Progress(plan.jobs, ways.label, as_json) as progress:
+        with Progress(programme.jobs, ways.label, as_json) as progress:
             try:
-                report = batch.run(plan, ways.executor, ways.engine, progress.seen, ways.own, prints)
+                report = batch.run(programme, ways.executor, ways.engine, progress.seen, ways.own, prints)
             except KeyboardInterrupt:
                 click.echo(f"Interrupted; {progress.said()}", err=True)
                 sys.exit(INTERRUPTED)
     if report.organisation is None:
         rest = "; a run without --shard makes the organisation's page of all shards." if options["shard"] else "."
-        place = f"The pages are in {plan.pages}{rest}"
+        place = f"The pages are in {programme.pages}{rest}"
     else:
-        place = f"Open {plan.pages}/index.html" if report.organisation.outputs else f"See {plan.folder}/{plan.manifest}"
+        made = report.organisation.outputs
+        place = f"Open {programme.pages}/index.html" if made else f"See {programme.folder}/{programme.manifest}"
     click.echo(summary(report, place), err=as_json)
-    sys.exit(WRONG if report.wrong else BREACH if fail_on_breach and report.breaches else 0)
+    sys.exit(WRONG if report.wrong or report.left else BREACH if fail_on_breach and report.breaches else 0)
 
 
 main.add_command(new)
@@ -300,15 +306,11 @@ def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> t
     if png and audience == "public":
         raise click.UsageError("--png is a picture of the heatmaps; the public's pages have none.")
     if pptx and not find_spec("pptx"):
-        raise click.UsageError("--pptx needs the extra 'riskcalc[pptx]': pip install 'riskcalc[pptx]'.")
+        raise click.UsageError("--pptx needs an extra: pip install 'riskcalc-workbook[pptx]'.")
     wanted = {".static.html": static, ".pdf": pdf, ".png": png, ".pptx": pptx}
     return tuple(ending for ending, asked in wanted.items() if asked)
 
 
 def _contents(register: Any) -> str:
     tables = {"unit": register.business_units, "risk": register.risks, "control": register.controls}
-    return ", ".join(_count(len(table), noun) for noun, table in tables.items())
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return ", ".join(counted(len(table), noun) for noun, table in tables.items())

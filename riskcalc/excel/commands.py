@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
+
 from riskcalc.assessment.context import Context
-from riskcalc.errors import RegisterError, UsageError
+from riskcalc.assessment.scoring import scores
+from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.excel.results import write_results
-from riskcalc.excel.template import write_register
-from riskcalc.excel.writer import Sheets, unfit
+from riskcalc.excel.template import write_lines, write_register, write_table
+from riskcalc.excel.writer import Sheets, too_long, unfit
+from riskcalc.register.audiences import FULL, PUBLIC, WITHHELD, Audience, find, redacted
+from riskcalc.register.checked_rows import Table
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.register import find_register, load, read_tables
 from riskcalc.register.starter import Starter
+from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import open_workbook
 from riskcalc.register.xlsx_tables import METHODOLOGY, methodology_text
 
@@ -23,31 +30,115 @@ def template(data: str | None = None) -> bytes:
     Raises:
         RegisterError: that methodology can't be used.
         UsageError: there is no such register.
+
+    >>> template()[:2]  # a workbook is a zip file
+    b'PK'
     """
     text = text_of_methodology(find_register(data)) if data else Starter("Your organisation", "EUR").methodology()
-    sheets = Sheets()
-    write_register(sheets, text, Methodology.parse(text))
-    return sheets.as_bytes()
+    with Sheets("Risks to financial reporting: a register to fill in") as sheets:
+        write_register(sheets, text, Methodology.parse(text))
+        return sheets.as_bytes()
 
 
-def export(data: str = "data", period: str = "", as_of: date | None = None) -> bytes:
+def export(
+    data: str = "data", period: str = "", as_of: date | None = None, audience: str = "", unit_id: str = ""
+) -> bytes:
     """The register in ``data`` as a workbook, with its results for a period (default: the latest).
 
-    A register without ratings gets no results. What was read from the workbook is the same register again.
+    A register without ratings gets no results. For an ``audience``, what isn't for its eyes is in no part of the
+    workbook; with ``unit_id``, only that unit's rows are. What is read from a workbook for nobody in particular is the
+    same register again; one for an audience is no register, and is refused as one.
 
     Raises:
         RegisterError: the register can't be used, or holds what no cell of a workbook can.
-        UsageError: there is no such register, or no such period.
+        UsageError: there is no such register, period, audience or unit, or nothing of a register is for the audience.
+
+    >>> export("data", audience="board")[:2]
+    b'PK'
     """
+    readers = _readers(audience, unit_id)
     register = load(data)
     methodology, tables = read_tables(register.source)
-    if problems := [problem for table in tables.values() for problem in unfit(table)]:
+    text = text_of_methodology(register.source)
+    if problems := [*_unfit_lines(text), *(problem for table in tables.values() for problem in unfit(table))]:
         raise RegisterError(problems, register.source)
-    sheets = Sheets()
-    write_register(sheets, text_of_methodology(register.source), methodology, tables)
-    if register.periods or period:
-        write_results(sheets, Context.of(register, period, as_of))
-    return sheets.as_bytes()
+    title = f"{methodology.organisation}: risks to financial reporting"
+    if readers is not FULL:
+        seen = redacted(register.only(unit_id) if unit_id else register, readers)
+        shown = {name: _seen(tables[name], getattr(register, name), getattr(seen, name)) for name in TABLES}
+        context = Context.of(seen, period, as_of) if register.periods or period else None
+        return _for_readers(title, readers, methodology, shown, context)
+    with Sheets(title) as sheets:
+        write_register(sheets, text, methodology, tables)
+        if register.periods or period:
+            write_results(sheets, Context.of(register, period, as_of))
+        return sheets.as_bytes()
+
+
+def _readers(name: str, unit_id: str) -> Audience:
+    found = find(name)
+    if found is PUBLIC:
+        raise UsageError("Nothing of a register's workbook is for the public; trust_centre.ipynb makes its page.")
+    if found is FULL and unit_id:
+        raise UsageError("A unit's part is no register; --unit goes with --audience.")
+    if not (found.whole or unit_id):
+        raise UsageError(f"The audience {name!r} sees one unit: name it with --unit.")
+    return found
+
+
+def _unfit_lines(text: str) -> Iterator[Problem]:
+    """The lines of methodology.toml that no workbook can hold."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if too_long(line):
+            yield Problem(FILE, number, "", f"{line[:40]}…", "is longer than a cell of a workbook can be; break it up")
+
+
+def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame) -> Table:
+    """A table as its readers get it: the rows that are left in ``seen``, and "withheld" for what isn't as it was.
+
+    ``seen`` is compared with ``whole`` as both read, not by a list of columns: whatever is redacted, now or later, is
+    withheld here; an amount that counts, but reads as withheld, too.
+    """
+    whole, found = whole.loc[seen.index], Table(table.name, columns=table.columns)
+    found.cells = {line: dict(table.cells[line]) for line in seen.index}
+    for column in table.columns:
+        for line, before, after in zip(seen.index, whole[column], seen[column], strict=True):
+            if str(before) != str(after):
+                found.cells[line][column] = WITHHELD
+    return found
+
+
+def _for_readers(
+    title: str, readers: Audience, methodology: Methodology, tables: Mapping[str, Table], context: Context | None
+) -> bytes:
+    """A workbook to be read: what it is, the results, and the tables without their drop-downs.
+
+    The methodology's text stays away: its anchors and comments may hold what isn't for these readers, and without it
+    nobody imports "withheld" over what it stands for.
+    """
+    with Sheets(title, readers.label) as sheets:
+        write_lines(sheets, "about", [f"{title}, {readers.label}", *_about(readers, tables, context)])
+        if context:
+            write_results(sheets, context)
+        for name in TABLES:
+            if tables[name].columns:
+                write_table(sheets, name, methodology, tables[name])
+        return sheets.as_bytes()
+
+
+def _about(readers: Audience, tables: Mapping[str, Table], context: Context | None) -> Iterator[str]:
+    if context:
+        found = scores(context)
+        rated, outside = int(found["likelihood"].notna().sum()), int(found["breach"].fillna(False).sum())
+        yield f"{context.period.name}, as of {context.as_of}. Risks: {len(found)}; unrated: {len(found) - rated}."
+        yield f"Outside appetite, as far as controls have earned it: {outside} of the {rated} rated."
+    yield "Sheets that begin with 'results' come first, then the register's tables, with what they were made from."
+    for name, table in tables.items():
+        if columns := [
+            column for column in table.columns if any(cells[column] == WITHHELD for cells in table.cells.values())
+        ]:
+            yield f"Withheld in {name}: {', '.join(columns)}."
+    yield f"This workbook was made {readers.label}. It is no register, and can't be imported as one."
 
 
 def started(folder: Path) -> bytes:
@@ -59,7 +150,11 @@ def started(folder: Path) -> bytes:
 
 
 def text_of_methodology(source: Path) -> str:
-    """The text of a register's methodology.toml; raises RegisterError where it isn't there."""
+    """The text of a register's methodology.toml; raises RegisterError where it isn't there.
+
+    >>> "[[likelihood]]" in text_of_methodology(Path("data"))
+    True
+    """
     if source.is_dir():
         Methodology.read(source / FILE)
         return (source / FILE).read_text("utf-8-sig")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from difflib import unified_diff
@@ -17,15 +18,18 @@ from pathlib import Path
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.excel.commands import text_of_methodology
 from riskcalc.excel.mapping import Taken, read_mapped
+from riskcalc.register import editing
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import Cells, as_file, held, replace_all, rewritten, settle, widened
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
-from riskcalc.register.register import read_tables
-from riskcalc.register.tables import TABLES, kind_of
+from riskcalc.register.register import load, read_tables
+from riskcalc.register.row import kind_of
+from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_tables import read_sheets
 
 Key = tuple[str, ...]
+_FILES = (FILE, *(f"{name}.csv" for name in TABLES))
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,7 @@ def plan(path: Path, into: Path, mapping: Path | None = None, delete_missing: bo
     if into.exists() and not into.is_dir():
         raise UsageError(f"{into} is no folder; an import goes into the folder of a register's CSV files.")
     settle(into)
-    names = [FILE, *(f"{name}.csv" for name in TABLES)]
-    made = Plan(into, seen={name: _content(into / name) for name in names}, delete_missing=delete_missing)
+    made = Plan(into, seen={name: _content(into / name) for name in _FILES}, delete_missing=delete_missing)
     if mapping:
         methodology = Methodology.read(into / FILE)
         taken = read_mapped(path, mapping, methodology)
@@ -89,6 +92,22 @@ def plan(path: Path, into: Path, mapping: Path | None = None, delete_missing: bo
             _compare(made, olds[name], table, taken.silent.get(name, set()))
     made.problems = sorted(dict.fromkeys([*made.problems, *_problems_after(made, taken.tables)]), key=_order)
     return made
+
+
+def finish(folder: Path, left: Mapping[str, bytes | None]) -> None:
+    """Finish an import that was interrupted, and left these files (``editing.unfinished``), if it gives a register.
+
+    Raises:
+        RegisterError: it wouldn't; nothing was written.
+        UsageError: the folder has changed since, or somebody else is changing it; nothing was written.
+    """
+    staged = {name: content for name, content in left.items() if content is not None}
+    with _written({**{name: _content(folder / name) for name in _FILES}, **staged}) as written:
+        try:
+            load(written)
+        except RegisterError as error:
+            raise RegisterError(error.problems, folder) from None
+    editing.finish(folder, left)
 
 
 def apply(made: Plan) -> None:
@@ -200,7 +219,8 @@ def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -
             made.changes.append(Change(old.name, " + ".join(key), "missing", f"{old.name}.csv:{line}"))
     made.same[old.name] = len(before.keys() & after.keys()) - sum(cells is not None for cells in changed.values())
     content = made.seen[f"{old.name}.csv"]
-    if content is None and (added or not TABLES[old.name].optional):
+    # an empty sheet of an optional table makes a file in a new folder only: there, all comes back as it was
+    if content is None and (added or made.seen[FILE] is None or not TABLES[old.name].optional):
         made.files[f"{old.name}.csv"] = as_file(new.columns or list(TABLES[old.name].model_fields), added).encode()
     elif content is not None and (changed or added):
         given = {name for cells in (*changed.values(), *added) for name, text in (cells or {}).items() if text}
@@ -234,13 +254,19 @@ def _same_number(one: str, other: str) -> bool:
         return False
 
 
+@contextmanager
+def _written(files: Mapping[str, bytes | None]) -> Iterator[Path]:
+    """A folder of these files, to be read as a register."""
+    with tempfile.TemporaryDirectory(prefix="riskcalc-") as name:
+        for file, content in files.items():
+            if content is not None:
+                (Path(name) / file).write_bytes(content)
+        yield Path(name)
+
+
 def _problems_after(made: Plan, tables: Mapping[str, Table]) -> Iterator[Problem]:
     """What would be wrong with the register afterwards, each at the cell of the workbook that it comes from."""
-    with tempfile.TemporaryDirectory(prefix="riskcalc-") as name:
-        folder = Path(name)
-        for file, content in {**made.seen, **made.files}.items():
-            if content is not None:
-                (folder / file).write_bytes(content)
+    with _written({**made.seen, **made.files}) as folder:
         try:
             _, merged = read_tables(folder)
         except RegisterError as error:

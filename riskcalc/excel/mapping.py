@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from riskcalc.errors import Problem, RegisterError, UsageError
+from riskcalc.files import csv_rows, read
 from riskcalc.register.checked_rows import Table, check_lines
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.tables import TABLES
@@ -87,33 +86,27 @@ def read_mapped(path: Path, map_path: Path, methodology: Methodology) -> Taken:
 
 def _read_mapping(path: Path) -> MappingFile:
     try:
-        return MappingFile.model_validate(tomllib.loads(path.read_text("utf-8-sig")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path} can't be read as TOML in UTF-8: {error}") from None
+        return MappingFile.model_validate(tomllib.loads(read(path).decode("utf-8-sig")))
     except ValidationError as error:
         told = [
             (".".join(str(each) for each in one["loc"]), one["msg"].removeprefix("Value error, "))
             for one in error.errors()
         ]
         raise RegisterError([Problem(path.name, 0, place, "", message) for place, message in told]) from None
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits is a ValueError of its own
+        raise UsageError(f"{path} can't be read as TOML in UTF-8: {error}.") from None
 
 
 def _csv_lines(path: Path, mapping: MappingFile) -> Lines:
-    encoding = "utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding
     try:
-        text = path.read_bytes().decode(encoding)
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mapping.separator)
-        lines, start = list[tuple[int, list[Cell]]](), 1
-        for cells in reader:
-            if any(cells):
-                lines.append((start, list(cells)))
-            start = reader.line_num + 1
+        rows = csv_rows(read(path), str(path), mapping.encoding, mapping.separator)
+        return [(line, list(cells)) for line, cells in rows]
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}.") from None
-    except (UnicodeError, csv.Error) as error:
-        advice = "give its encoding and separator in the mapping file"
-        raise UsageError(f"{path} can't be read as CSV in {mapping.encoding}: {error}; {advice}.") from None
-    return lines
+    except RegisterError as error:
+        raise UsageError(f"{error.problems[0]}; or give its encoding and separator in the mapping file.") from None
 
 
 def _sheet_lines(path: Path, part: TableMap, table: Table) -> Lines:

@@ -1,4 +1,4 @@
-"""The results in a workbook, for auditors and the board: what stands on the pages, with live formulas for the scores.
+"""The results in a workbook: what stands on the pages, with live formulas for the scores.
 
 The formulas are those of docs/methodology.md: change a rating or a weight in the workbook, and the scores follow. The
 sheets' names begin with ``results``; nobody reads them back.
@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskcalc.assessment import evidence, readiness, sample_plans, scoring
 from riskcalc.assessment.context import Context
-from riskcalc.excel.writer import HEADER, NUMBER, PLAIN, RUNNING, TITLE, Formula, Look, Sheets
+from riskcalc.excel.writer import COUNT, HEADER, NUMBER, PERCENT, PLAIN, RUNNING, TITLE, Formula, Look, Sheet, Sheets
 from riskcalc.register.matrix import Matrix, ink_on
 from riskcalc.register.register import Register
 from riskcalc.register.xlsx_cells import letters
@@ -49,18 +49,18 @@ def _method(sheets: Sheets, context: Context) -> None:
     register = context.register
     matrix, methodology = register.methodology.matrix, register.methodology
     sheet = sheets.sheet(f"{RESULTS}method", [30, *[16] * 10], tab="#26323d")
-    sheets.row(sheet, [f"{methodology.organisation}: risks to financial reporting, {context.period.name}"], TITLE)
-    sheets.row(sheet, [f"As of {context.as_of}. Content of the register (SHA-256): {register.fingerprint()}"], RUNNING)
-    sheets.row(sheet, ["The level of a risk: its likelihood (rows), its impact (columns)"], _LABEL)
-    sheets.row(sheet, ["", *matrix.impact], HEADER)
+    sheet.row([f"{methodology.organisation}: risks to financial reporting, {context.period.name}"], TITLE)
+    sheet.row([f"As of {context.as_of}. Content of the register (SHA-256): {register.fingerprint()}"], RUNNING)
+    sheet.row(["The level of a risk: its likelihood (rows), its impact (columns)"], _LABEL)
+    sheet.row(["", *matrix.impact], HEADER)
     for name, row in zip(matrix.likelihood, matrix.grid, strict=True):
-        sheets.row(sheet, [name, *(matrix.level_names[level] for level in row)], [HEADER, *_colours(matrix, row)])
-    sheets.row(sheet, [])
-    sheets.row(sheet, ["Levels, lowest first"], _LABEL)
+        sheet.row([name, *(matrix.level_names[level] for level in row)], [HEADER, *_colours(matrix, row)])
+    sheet.row([])
+    sheet.row(["Levels, lowest first"], _LABEL)
     for place, level in enumerate(matrix.levels):
-        sheets.row(sheet, [level.name], _colours(matrix, [place]))
+        sheet.row([level.name], _colours(matrix, [place]))
     for line in _legend(register):
-        sheets.row(sheet, line, [_LABEL, RUNNING])
+        sheet.row(line, [_LABEL, RUNNING])
 
 
 def _legend(register: Register) -> Iterator[list[str]]:
@@ -98,17 +98,18 @@ def _level_look(matrix: Matrix, level: object) -> Look:
 
 def _matrices(sheets: Sheets, scores: pd.DataFrame, matrix: Matrix) -> None:
     sheet = sheets.sheet(f"{RESULTS}matrices", [22, *[24] * len(matrix.impact)])
+    sheet.grid.fit_to_pages(1, 1)  # the three are compared with each other
     rated = int(scores["likelihood"].notna().sum())
-    sheets.row(sheet, [f"{rated} rated risks; {len(scores) - rated} unrated, in no cell"], TITLE)
+    sheet.row([f"{rated} rated risks; {len(scores) - rated} unrated, in no cell"], TITLE)
     for view, words in _VIEWS.items():
         held = scoring.by_cell(scores, view, matrix)
-        sheets.row(sheet, [])
-        sheets.row(sheet, [f"{view.capitalize()}: {words}"], _LABEL)
+        sheet.row([])
+        sheet.row([f"{view.capitalize()}: {words}"], _LABEL)
         for likelihood in range(len(matrix.likelihood), 0, -1):
             cells = [", ".join(held.get((likelihood, impact), [])) for impact in range(1, len(matrix.impact) + 1)]
             name = f"{likelihood} {matrix.likelihood[likelihood - 1]}"
-            sheets.row(sheet, [name, *cells], [HEADER, *_colours(matrix, matrix.grid[likelihood - 1])])
-        sheets.row(sheet, ["", *(f"{number} {name}" for number, name in enumerate(matrix.impact, 1))], HEADER)
+            sheet.row([name, *cells], [HEADER, *_colours(matrix, matrix.grid[likelihood - 1])])
+        sheet.row(["", *(f"{number} {name}" for number, name in enumerate(matrix.impact, 1))], HEADER)
 
 
 # --- the risks, with live formulas ---
@@ -119,7 +120,7 @@ def _score_lines(sheets: Sheets, lines: pd.DataFrame) -> dict[str, tuple[int, in
     head = ["risk_id", "control_id", "acts_on", "coverage", "claimed weight", "earned weight", "why"]
     head += [f"{view}: what is left of {axis}" for view in scoring.CONTROLLED for axis in scoring.AXES]
     sheet = sheets.sheet(f"{RESULTS}score lines", [14, 14, 12, 10, 10, 10, 60, *[16] * 4], "C2")
-    sheets.row(sheet, head, HEADER)
+    sheet.row(head, HEADER)
     places: dict[str, tuple[int, int]] = {}
     for row, line in enumerate(lines.to_dict("records"), 2):
         left = [
@@ -129,7 +130,7 @@ def _score_lines(sheets: Sheets, lines: pd.DataFrame) -> dict[str, tuple[int, in
         ]
         numbers = [line[name] for name in ("coverage", "claimed_weight", "earned_weight")]
         values = [line["risk_id"], line["control_id"], line["acts_on"], *numbers, line["reason"], *left]
-        sheets.row(sheet, values, [PLAIN] * 3 + [NUMBER] * 3 + [PLAIN] + [NUMBER] * 4)
+        sheet.row(values, [PLAIN] * 3 + [NUMBER] * 3 + [PLAIN] + [NUMBER] * 4)
         places[line["risk_id"]] = (places.get(line["risk_id"], (row, row))[0], row)
     return places
 
@@ -146,7 +147,7 @@ _SCORES = ["inherent score", "inherent level"] + [
 
 def _risks(sheets: Sheets, register: Register, scores: pd.DataFrame, places: dict[str, tuple[int, int]]) -> None:
     sheet = sheets.sheet(f"{RESULTS}risks", [12, 12, 40, 12, 28, 10, 10, *[10] * 14], "D2")
-    sheets.row(sheet, [*_RISKS, *_SCORES, "outside appetite"], HEADER)
+    sheet.row([*_RISKS, *_SCORES, "outside appetite"], HEADER)
     matrix = register.methodology.matrix
     told = register.risks.set_index("risk_id")[["title", "objective_id", "owner", "treatment"]]
     for row, risk in enumerate(scores.merge(told, left_on="risk_id", right_index=True).to_dict("records"), 2):
@@ -155,9 +156,9 @@ def _risks(sheets: Sheets, register: Register, scores: pd.DataFrame, places: dic
         formulas = list(_formulas(row, risk, places.get(risk["risk_id"]), matrix)) if rated else ["unrated"]
         levels = [_level_look(matrix, risk[f"{view}_level"]) for view in scoring.VIEWS]
         looks = [NUMBER, levels[0], NUMBER, NUMBER, NUMBER, levels[1], NUMBER, NUMBER, NUMBER, levels[2], PLAIN]
-        sheets.row(sheet, [*given, *formulas], [PLAIN] * len(_RISKS) + looks)
-    _colour_levels(sheet, matrix, len(scores) + 1)
-    sheet.auto_filter.ref = f"A1:{letters(len(_RISKS) + len(_SCORES))}{len(scores) + 1}"
+        sheet.row([*given, *formulas], [PLAIN] * len(_RISKS) + looks)
+    _colour_levels(sheets, sheet, matrix, len(scores) + 1)
+    sheet.filtered(len(_RISKS) + len(_SCORES) + 1)
 
 
 def _formulas(row: int, risk: Any, lines: tuple[int, int] | None, matrix: Matrix) -> Iterator[Formula]:
@@ -183,18 +184,14 @@ def _level(likelihood: str, impact: str, matrix: Matrix) -> str:
     return f"INDEX({grid},ROUND(ROUND({likelihood},9),0),ROUND(ROUND({impact},9),0))"
 
 
-def _colour_levels(sheet: Any, matrix: Matrix, last: int) -> None:
+def _colour_levels(sheets: Sheets, sheet: Sheet, matrix: Matrix, last: int) -> None:
     """Let the colours follow where a score is worked out anew."""
-    from openpyxl.formatting.rule import CellIsRule
-    from openpyxl.styles import Font, PatternFill
-
-    for column in "KOS":
-        for level in matrix.levels:
-            fill = PatternFill("solid", bgColor=level.colour.removeprefix("#"))
-            ink = Font(color=ink_on(level.colour).removeprefix("#"))
-            quoted = level.name.replace('"', '""')
-            rule = CellIsRule(operator="equal", formula=[f'"{quoted}"'], fill=fill, font=ink)
-            sheet.conditional_formatting.add(f"{column}2:{column}{last}", rule)
+    for level in matrix.levels:
+        quoted = level.name.replace('"', '""')
+        look = sheets.book.add_format({"bg_color": level.colour, "font_color": ink_on(level.colour)})
+        rule = {"type": "cell", "criteria": "==", "value": f'"{quoted}"', "format": look}
+        for column in "KOS":
+            sheet.grid.conditional_format(f"{column}2:{column}{last}", rule)
 
 
 # --- from objective to deficiency ---
@@ -226,11 +223,11 @@ _CHAIN = {  # the columns from objective to deficiency, and their widths
 def _control_matrix(sheets: Sheets, context: Context) -> None:
     head = list(_CHAIN)
     sheet = sheets.sheet(f"{RESULTS}control matrix", list(_CHAIN.values()), "A2")
-    sheets.row(sheet, head, HEADER)
+    sheet.row(head, HEADER)
     found = _chains(context)
     for row in found.to_dict("records"):
-        sheets.row(sheet, [_shown(row[name]) for name in head])
-    sheet.auto_filter.ref = f"A1:{letters(len(head) - 1)}{len(found) + 1}"
+        sheet.row([_shown(row[name]) for name in head])
+    sheet.filtered(len(head))
 
 
 def _chains(context: Context) -> pd.DataFrame:
@@ -266,20 +263,20 @@ def _sampling(sheets: Sheets, context: Context) -> None:
     head = ["unit_id", "control_id", "title", "frequency", "planned items", "what that shows", "tested items",
             "deviations", "upper limit", "conclusion", "why"]  # fmt: skip
     sheet = sheets.sheet(f"{RESULTS}sampling", [12, 12, 40, 12, 10, 50, 10, 10, 10, 20, 50], "A2")
-    sheets.row(sheet, head, HEADER)
+    sheet.row(head, HEADER)
     weights = evidence.assess(context)
     for planned in sample_plans.plan(context):
         found = weights.loc[planned.control_id]
         tested = [_shown(found[name]) for name in ("sample_size", "deviations", "upper_limit", "conclusion", "reason")]
         given = [planned.unit_id, planned.control_id, planned.title, planned.frequency, planned.size, planned.buys]
-        sheets.row(sheet, [*given, *tested], [PLAIN] * 8 + [Look(number_format="0.0%"), PLAIN, PLAIN])
+        sheet.row([*given, *tested], [*[PLAIN] * 4, COUNT, PLAIN, COUNT, COUNT, PERCENT, PLAIN, PLAIN])
 
 
 def _gaps(sheets: Sheets, context: Context) -> None:
     head = ["unit_id", "objectives", "row", "step", "what is missing", "owner", "due_on", "known since", "blocks"]
     sheet = sheets.sheet(f"{RESULTS}gaps", [12, 24, 14, 14, 50, 36, 12, 12, 8], "A2")
-    sheets.row(sheet, head, HEADER)
+    sheet.row(head, HEADER)
     for gap in readiness.gaps(context):
         days = [day.isoformat() if day else None for day in (gap.due_on, gap.since)]
         given = [gap.unit_id, ", ".join(gap.objectives), gap.row, gap.step, gap.what, gap.owner]
-        sheets.row(sheet, [*given, *days, "yes" if gap.blocks else "no"])
+        sheet.row([*given, *days, "yes" if gap.blocks else "no"])

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
-from riskcalc.excel.writer import HEADER, PLAIN, TEXT, TITLE, Look, Sheets
+from riskcalc.excel.writer import HEADER, PLAIN, ROWS, TEXT, TITLE, Look, Sheet, Sheets, escape
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.tables import TABLES, Ref, Row, kind_of
+from riskcalc.register.row import Ref, Row, kind_of
+from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import letters
 from riskcalc.register.xlsx_tables import METHODOLOGY
 
-_LAST = 1_048_576
+_VERBATIM = Look(number_format="@")  # a line of methodology.toml: wrapped, it would be hard to tell from two
 _WIDE = {"description", "statement", "title", "rationale", "procedure", "reason", "materiality_basis", "service"}
 _FROM_METHODOLOGY = {"appetite": "level_names", "design": "design_names"}
 _JUNK = "\x00"
@@ -49,40 +50,39 @@ def write_register(
 ) -> None:
     """Write the sheets that a register is read from: instructions, methodology, a sheet per table, lists."""
     choices = {choice.name: choice for name in TABLES for choice in _choices(name, methodology)}
-    _instructions(sheets)
-    sheet = sheets.sheet(METHODOLOGY, [120])
+    write_lines(sheets, "instructions", _STEPS)
+    sheet = sheets.sheet(METHODOLOGY, [120], columns=_VERBATIM)
     for line in methodology_text.removesuffix("\n").split("\n"):
-        sheets.row(sheet, [line], Look(number_format="@"))
+        sheet.row([line], _VERBATIM)
     for name in TABLES:
-        _table(sheets, name, methodology, choices, tables)
+        if not tables or tables[name].columns:  # an optional table that the register hasn't would come back as a file
+            sheet = write_table(sheets, name, methodology, (tables or {}).get(name))
+            _validate(sheet, name, choices, tables or {})
     _lists(sheets, list(choices.values()))
 
 
-def _instructions(sheets: Sheets) -> None:
-    sheet = sheets.sheet("instructions", [110], tab="#26323d")
-    sheets.row(sheet, _STEPS[:1], TITLE)
-    for step in _STEPS[1:]:
-        sheets.row(sheet, [step], PLAIN)
+def write_lines(sheets: Sheets, name: str, lines: Sequence[str]) -> None:
+    """Write a sheet for people to read: a title, and sentences below it."""
+    sheet = sheets.sheet(name, [110], tab="#26323d")
+    for line, look in zip(lines, [TITLE, *[PLAIN] * len(lines)], strict=False):
+        sheet.row([line], look)
 
 
-def _table(
-    sheets: Sheets,
-    name: str,
-    methodology: Methodology,
-    choices: Mapping[str, Choice],
-    tables: Mapping[str, Table] | None,
-) -> None:
-    model, table = TABLES[name], tables[name] if tables else None
-    columns = (table and table.columns) or list(model.model_fields)
-    sheet = sheets.sheet(name, [_width(column) for column in columns], "B2")
-    told = notes(model, methodology)
-    _validate(sheet, name, columns, choices, tables or {})
-    for place in range(len(columns)):
-        sheet.column_dimensions[letters(place)].number_format = "@"
-    sheets.put(sheet, [sheets.cell(sheet, column, HEADER, told[column]) for column in columns])
+def write_table(sheets: Sheets, name: str, methodology: Methodology, table: Table | None = None) -> Sheet:
+    """Write a table's sheet: each column's name with a note on what it takes, and the rows as texts."""
+    columns = columns_of(name, table)
+    sheet = sheets.sheet(name, [_width(column) for column in columns], "B2", columns=TEXT)
+    told = notes(TABLES[name], methodology)
+    sheet.row(columns, HEADER, [told[column] for column in columns])
     for cells in table.cells.values() if table else ():
-        sheets.row(sheet, [cells[column] for column in columns], TEXT)
-    sheet.auto_filter.ref = f"A1:{letters(len(columns) - 1)}{len(table.cells) + 1 if table else 1}"
+        sheet.row([cells[column] for column in columns], TEXT)
+    sheet.filtered(len(columns))
+    return sheet
+
+
+def columns_of(name: str, table: Table | None) -> list[str]:
+    """The columns of a table in the order of its file, or where there is none, in our own."""
+    return (table and table.columns) or list(TABLES[name].model_fields)
 
 
 def _width(column: str) -> int:
@@ -90,7 +90,12 @@ def _width(column: str) -> int:
 
 
 def notes(model: type[Row], methodology: Methodology) -> dict[str, str]:
-    """What each column of a table takes, in words: from the rules by which it is checked."""
+    """What each column of a table takes, in words: from the rules by which it is checked.
+
+    >>> from riskcalc.register.register import load
+    >>> notes(TABLES["risk_controls"], load("data").methodology)["coverage"]
+    'coverage: required.\\nAllowed: a number from 0 to 1, such as 0.8.'
+    """
     wanted = _refusals(model, methodology, "")
     allowed = _refusals(model, methodology, _JUNK)
     return {column: _note(model, column, column in wanted, allowed.get(column, "")) for column in model.model_fields}
@@ -160,34 +165,32 @@ def _list_name(table: str, column: str) -> str:
     return _axis(table, column) or f"{table}.{column}"
 
 
-def _validate(
-    sheet: Any, name: str, columns: Sequence[str], choices: Mapping[str, Choice], tables: Mapping[str, Table]
-) -> None:
+def _validate(sheet: Sheet, name: str, choices: Mapping[str, Choice], tables: Mapping[str, Table]) -> None:
     """Let the cells of a table's columns be chosen from lists, and from the ids on other sheets."""
-    from openpyxl.worksheet.datavalidation import DataValidation
-
     places = {choice: letters(2 * number) for number, choice in enumerate(choices)}
-    for place, column in enumerate(columns):
+    for place, column in enumerate(columns_of(name, tables.get(name))):
         target = _points_at(TABLES[name], column)
         if choice := choices.get(_list_name(name, column)):
-            source = f"lists!${places[choice.name]}$3:${places[choice.name]}${len(choice.values) + 2}"
-            rule = DataValidation("list", source, allow_blank=True, showErrorMessage=True, showInputMessage=True)
-            rule.error = f"Allowed: {', '.join(choice.values)}"[:225]
+            at = places[choice.name]
+            rule = _rule(f"lists!${at}$3:${at}${len(choice.values) + 2}", f"Allowed: {', '.join(choice.values)}")
             if any(choice.meanings):
-                rule.promptTitle, rule.prompt = column[:32], _prompt(choice)
+                rule |= {"input_title": escape(column[:32]), "input_message": escape(_prompt(choice))}
         elif target and not _is_list(TABLES[name], column):
-            key = TABLES[target].primary_key[0]
-            at = letters(tables[target].columns.index(key)) if target in tables else "A"
-            rule = DataValidation("list", f"{target}!${at}$2:${at}$5000", allow_blank=True, showErrorMessage=True)
-            rule.errorStyle, rule.error = "warning", f"Not among the rows of the sheet {target}."
+            at = letters(columns_of(target, tables.get(target)).index(TABLES[target].primary_key[0]))
+            # a warning only: a row may be filled in before the row that it points at
+            rule = _rule(f"{target}!${at}$2:${at}$5000", f"Not among the rows of the sheet {target}.", "warning")
         else:
             continue
-        rule.add(f"{letters(place)}2:{letters(place)}{_LAST}")
-        sheet.data_validations.append(rule)
+        sheet.grid.data_validation(1, place, ROWS - 1, place, rule)
+
+
+def _rule(source: str, error: str, kind: str = "stop") -> dict[str, str]:
+    """A drop-down; a spreadsheet has room for 255 characters of what it says."""
+    return {"validate": "list", "source": f"={source}", "error_type": kind, "error_message": escape(error[:225])}
 
 
 def _prompt(choice: Choice) -> str:
-    """The ratings by name, as they are shown beside the cell; a spreadsheet has room for 255 characters there."""
+    """The ratings by name, as they are shown beside the cell."""
     names = [said.partition(":")[0] for said in choice.meanings]
     meant = "; ".join(f"{value} {name}" for value, name in zip(choice.values, names, strict=True))
     return f"{meant[:225]}. Definitions: sheet lists."
@@ -196,10 +199,10 @@ def _prompt(choice: Choice) -> str:
 def _lists(sheets: Sheets, choices: Sequence[Choice]) -> None:
     """The values to choose from, two columns each: the value, and what it means."""
     sheet = sheets.sheet("lists", [width for _ in choices for width in (22, 30)], "A3")
-    sheets.row(sheet, ["What cells are chosen from; change the methodology to change what it sets."], TITLE)
-    sheets.row(sheet, [text for choice in choices for text in (choice.name, "")], HEADER)
+    sheet.row(["What cells are chosen from; change the methodology to change what it sets."], TITLE)
+    sheet.row([text for choice in choices for text in (choice.name, "")], HEADER)
     for row in range(max(len(choice.values) for choice in choices)):
-        sheets.row(sheet, [text for choice in choices for text in _pair(choice, row)], TEXT)
+        sheet.row([text for choice in choices for text in _pair(choice, row)], TEXT)
 
 
 def _pair(choice: Choice, row: int) -> tuple[str, str]:

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape as xml_escape
+from datetime import UTC, datetime
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any
 
-from riskcalc.errors import Problem
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
 
-if TYPE_CHECKING:
-    from openpyxl import Workbook
-    from openpyxl.cell import WriteOnlyCell
+from riskcalc.errors import Problem, UsageError
+from riskcalc.register.checked_rows import Table
+from riskcalc.register.xlsx_cells import letters
 
 LONGEST = 32_767  # characters that a cell can hold, counted as Excel counts them: in UTF-16
+ROWS = 1_048_576  # that a sheet can hold
 _ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)|[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 _QUOTED = tuple("=+-@\t\r\n|%'\"＝＋－＠")
 _LINE, _MOST = 13.5, 30  # the height of a line in points, and how many lines a row shows at most
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-_DAY = b"1980-01-01T00:00:00Z"
+_WIDE = 200  # from here on, in characters, a sheet would be too small to read on A4
+_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)  # when every workbook was made: two exports differ in their content only
+_CUT = " … (more than a cell can hold)"
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Formula:
     """A live formula, and the value it has as the workbook is written: not every viewer works formulas out."""
 
     text: str
-    value: str | float | None
+    value: str | float
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,9 @@ HEADER = Look(fill="#26323d", ink="#ffffff", bold=True, number_format="@", wrap=
 PLAIN = Look(wrap=True)
 RUNNING = Look()
 TITLE = Look(bold=True, size=14)
-NUMBER = Look(number_format="0.00")
+NUMBER = Look(number_format="0.00_)")  # a little room after the digits: texts follow on the right
+COUNT = Look(number_format="0_)")
+PERCENT = Look(number_format="0.0%_)")
 
 
 def escape(text: str) -> str:
@@ -68,11 +73,15 @@ def escape(text: str) -> str:
 
 
 def too_long(text: str) -> bool:
-    """Whether a text is longer than a cell can hold."""
+    """Whether a text is longer than a cell can hold.
+
+    >>> too_long("x" * 32_767), too_long("😀" * 16_384)
+    (False, True)
+    """
     return len(text) * 2 > LONGEST and len(text.encode("utf-16-le")) // 2 > LONGEST
 
 
-def unfit(table: Any) -> list[Problem]:
+def unfit(table: Table) -> list[Problem]:
     """The cells of a table that no workbook can hold."""
     allowed = f"has more than the {LONGEST:,} characters that a cell of a workbook can hold; shorten it"
     return [
@@ -83,127 +92,133 @@ def unfit(table: Any) -> list[Problem]:
     ]
 
 
-def _lines(text: object, widths: Sequence[float], column: int) -> int:
-    """How many lines a text takes in its column, about."""
-    width = widths[column] if column < len(widths) else 10
-    return sum(1 + int(len(line) / (width * 1.05)) for line in text.split("\n")) if isinstance(text, str) else 1
+class _Verbatim(Worksheet):  # type: ignore[misc]  # XlsxWriter is untyped
+    """A sheet that stores every text as it is.
+
+    XlsxWriter itself leaves half of ``_x000D_x000D_`` unescaped, and stores a text that begins with ``<r>`` and ends
+    with ``</r>`` as markup: whoever may write into a register could break the workbook, or hide what it says.
+    """
+
+    @staticmethod
+    def _escape_control_characters(data: Any) -> Any:
+        return escape(data) if isinstance(data, str) else data
+
+    def _xml_rich_inline_string(self, string: str, attributes: Any = ()) -> None:
+        self._xml_inline_string(string, False, attributes)
+
+
+class Sheet:
+    """A sheet being written, row by row; ``grid`` is XlsxWriter's, for what isn't a row."""
+
+    def __init__(self, book: Sheets, name: str, widths: Sequence[float]) -> None:
+        self.grid = book.book.add_worksheet(name, worksheet_class=_Verbatim)
+        self._book, self._name, self._widths, self._next = book, name, widths, 0
+
+    def row(self, values: Iterable[object], look: Look | Sequence[Look] = PLAIN, notes: Sequence[str] = ()) -> None:
+        """Add a row, high enough for its texts: not every spreadsheet sees to that when it opens a file.
+
+        Raises:
+            UsageError: no sheet can hold so many rows.
+        """
+        if self._next >= ROWS:
+            raise UsageError(f"{self._name} has more rows than the {ROWS:,} that a sheet of a workbook can hold.")
+        looks, lines = [look] if isinstance(look, Look) else look, 1.0
+        for column, value in enumerate(values):
+            chosen = looks[column % len(looks)]
+            self._put(column, value, chosen)
+            lines = max(lines, (self._lines(value, column) if chosen.wrap else 1) * chosen.size / TEXT.size)
+        for column, note in enumerate(notes):
+            self.grid.write_comment(self._next, column, note, {"author": "riskcalc", "x_scale": 2.5, "y_scale": 1.6})
+        if lines > 1:
+            self.grid.set_row(self._next, _LINE * min(lines, _MOST))
+        self._next += 1
+
+    def filtered(self, columns: int) -> None:
+        """Let people filter the table whose first row was the sheet's first."""
+        self.grid.autofilter(0, 0, max(self._next - 1, 0), columns - 1)
+
+    def _put(self, column: int, value: object, look: Look) -> None:
+        if isinstance(value, Formula):
+            shown = escape(value.value) if isinstance(value.value, str) else value.value
+            self.grid.write_formula(self._next, column, f"={value.text}", self._book.format(look), shown)
+        elif value is None or value == "":
+            self.grid.write_blank(self._next, column, None, self._book.format(look))
+        elif isinstance(value, str):
+            # only texts about the register get here too long (risks in a cell of the matrix); unfit refuses its own
+            text = value[: LONGEST // 2 - len(_CUT)] + _CUT if too_long(value) else value
+            self.grid.write_string(self._next, column, text, self._book.format(look, text.startswith(_QUOTED)))
+        else:
+            self.grid.write_number(self._next, column, value, self._book.format(look))
+
+    def _lines(self, value: object, column: int) -> int:
+        """How many lines a text takes in its column, about."""
+        width = self._widths[column] if column < len(self._widths) else 10
+        return sum(1 + int(len(line) / (width * 1.1)) for line in value.split("\n")) if isinstance(value, str) else 1
 
 
 class Sheets:
-    """A workbook being written, sheet by sheet, row by row; nothing of what is written is kept in memory."""
+    """A workbook being written, sheet by sheet; of what is written, rows aren't kept in memory.
 
-    def __init__(self) -> None:
-        from openpyxl import Workbook as New
+    >>> with Sheets("One cell") as sheets:
+    ...     sheets.sheet("first").row(["=1+1"])
+    ...     sheets.as_bytes()[:2]
+    b'PK'
+    """
 
-        self.book: Workbook = New(write_only=True)
-        self._rows: dict[str, int] = {}
-        self._widths: dict[str, Sequence[float]] = {}
-        self._values: dict[str, list[str | float | None]] = {}
-        self._styles: dict[tuple[Look, bool], Any] = {}
+    def __init__(self, title: str = "", label: str = "") -> None:
+        self._folder = TemporaryDirectory(prefix="riskcalc-")
+        self._out = io.BytesIO()
+        self.book = Workbook(self._out, {"constant_memory": True, "tmpdir": self._folder.name})
+        self.book.set_properties({"title": title, "created": _EPOCH})
+        self._footer = f"&L&A&C{label}&R&P / &N"
+        self._formats: dict[tuple[Look, bool], Any] = {}
 
-    def sheet(self, name: str, widths: Sequence[float] = (), frozen: str = "", tab: str = "") -> Any:
-        """A new sheet."""
-        from openpyxl.utils import get_column_letter
+    def __enter__(self) -> Sheets:
+        return self
 
-        made = self.book.create_sheet(name)
-        self._widths[name] = widths
-        for place, width in enumerate(widths, 1):
-            made.column_dimensions[get_column_letter(place)].width = width
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if not self.book.fileclosed:
+            self.book.close()  # or the files of its rows stay open
+        self._folder.cleanup()
+
+    def sheet(
+        self, name: str, widths: Sequence[float] = (), frozen: str = "", tab: str = "", columns: Look = PLAIN
+    ) -> Sheet:
+        """A new sheet; ``columns`` is how cells look in which nothing is written."""
+        made = Sheet(self, name, widths)
+        for place, width in enumerate(widths):
+            made.grid.set_column(place, place, width, self.format(columns) if columns != PLAIN else None)
         if frozen:
-            made.freeze_panes = frozen
+            made.grid.freeze_panes(frozen)
+            made.grid.repeat_rows(0)
         if tab:
-            made.sheet_properties.tabColor = tab.removeprefix("#")
-        made.page_setup.orientation, made.page_setup.fitToHeight = "landscape", 0
-        made.sheet_properties.pageSetUpPr.fitToPage = True
+            made.grid.set_tab_color(tab)
+        made.grid.set_landscape()
+        made.grid.set_paper(8 if sum(widths) > _WIDE else 9)  # A3, or A4
+        made.grid.fit_to_pages(1, 0)
+        made.grid.set_footer(self._footer)
+        made.grid.ignore_errors({"number_stored_as_text": f"A1:{letters(max(len(widths), 1) - 1)}{ROWS}"})
         return made
 
-    def row(self, sheet: Any, values: Iterable[object], look: Look | Sequence[Look] = PLAIN) -> None:
-        """Add a row; texts are texts, whatever they begin with."""
-        looks = [look] if isinstance(look, Look) else look
-        self.put(sheet, [self.cell(sheet, value, looks[at % len(looks)]) for at, value in enumerate(values)])
-
-    def put(self, sheet: Any, cells: Sequence[Any]) -> None:
-        """Add a row of cells, high enough for its texts: not every spreadsheet sees to that when it opens a file."""
-        row = self._rows[sheet.title] = self._rows.get(sheet.title, 0) + 1
-        lines = [
-            _lines(cell.value, self._widths[sheet.title], at)
-            for at, cell in enumerate(cells)
-            if cell.alignment.wrap_text
-        ]
-        if (most := max(lines, default=1)) > 1:
-            sheet.row_dimensions[row].height = _LINE * min(most, _MOST)
-        sheet.append(cells)
-
-    def cell(self, sheet: Any, value: object, look: Look, note: str = "") -> WriteOnlyCell:
-        """A cell."""
-        from openpyxl.cell import WriteOnlyCell
-        from openpyxl.comments import Comment
-
-        made = WriteOnlyCell(sheet)
-        if isinstance(value, Formula):
-            made.value = f"={value.text}"
-            self._values.setdefault(sheet.title, []).append(value.value)
-        elif isinstance(value, str):
-            made.value = "text"  # openpyxl looks at what it is given: never at this text
-            made._value, made.data_type = escape(value) or None, "s"
-        else:
-            made.value = value
-        self._dress(made, look, isinstance(value, str) and value.startswith(_QUOTED))
-        if note:
-            made.comment = Comment(note, "riskcalc", height=120, width=320)
-        return made
-
-    def _dress(self, cell: Any, look: Look, quoted: bool) -> None:
-        """Style a cell as the first one that looked the same: making styles anew would take most of the time."""
-        key = (look, quoted)
-        if known := self._styles.get(key):
-            cell._style = known
-            return
-        from openpyxl.styles import Alignment, Font, PatternFill
-
-        cell.font = Font(name="Calibri", size=look.size, bold=look.bold, color=look.ink.removeprefix("#") or None)
-        cell.alignment = Alignment(vertical="top", wrap_text=look.wrap, horizontal="center" if look.centre else None)
-        cell.number_format = look.number_format
-        if look.fill:
-            cell.fill = PatternFill("solid", fgColor=look.fill.removeprefix("#"))
-        cell.quotePrefix = quoted
-        self._styles[key] = cell._style
+    def format(self, look: Look, quoted: bool = False) -> Any:
+        """XlsxWriter's format for a look, made once."""
+        if (look, quoted) not in self._formats:
+            wanted: Mapping[str, object] = {
+                "font_name": "Calibri",
+                "font_size": look.size,
+                "bold": look.bold,
+                "font_color": look.ink,
+                "bg_color": look.fill,
+                "num_format": look.number_format,
+                "text_wrap": look.wrap,
+                "valign": "top",
+                "align": "center" if look.centre else "",
+                "quote_prefix": quoted,
+            }
+            self._formats[look, quoted] = self.book.add_format({name: value for name, value in wanted.items() if value})
+        return self._formats[look, quoted]
 
     def as_bytes(self) -> bytes:
-        """The workbook's file; the same for the same content."""
-        out = io.BytesIO()
-        parts = {f"xl/worksheets/sheet{at}.xml": title for at, title in enumerate(self.book.sheetnames, 1)}
-        self.book.save(out)
-        return _finished(out.getvalue(), {part: self._values.get(title, []) for part, title in parts.items()})
-
-
-def _finished(content: bytes, values: Mapping[str, Sequence[str | float | None]]) -> bytes:
-    """A workbook without the time at which it was written, and with the values of its formulas."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
-        for entry in old.infolist():
-            part = zipfile.ZipInfo(entry.filename, _EPOCH)
-            part.compress_type = zipfile.ZIP_DEFLATED
-            with old.open(entry) as source, new.open(part, "w") as target:
-                if entry.filename == "docProps/core.xml":
-                    target.write(re.sub(rb"(?<=>)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z(?=<)", _DAY, source.read()))
-                elif values.get(entry.filename):
-                    target.write(_with_values(source.read().decode(), values[entry.filename]).encode())
-                else:
-                    shutil.copyfileobj(source, target, 1 << 20)
-    return out.getvalue()
-
-
-def _with_values(sheet: str, values: Sequence[str | float | None]) -> str:
-    """A sheet whose formulas have their values beside them, in the order in which they were written."""
-    waiting = iter(values)
-
-    def valued(found: re.Match[str]) -> str:
-        value = next(waiting)
-        if value is None:
-            return f'{found[1]} t="str">{found[2]}<v></v></c>'
-        if isinstance(value, str):
-            return f'{found[1]} t="str">{found[2]}<v>{xml_escape(escape(value))}</v></c>'
-        return f"{found[1]}>{found[2]}<v>{value!r}</v></c>"
-
-    return re.sub(r"(<c [^>]*)>(<f>[^<]*</f>)<v ?/?>(?:</v>)?</c>", valued, sheet)
+        """The workbook's file; the same for the same content. Nothing can be written afterwards."""
+        self.book.close()
+        return self._out.getvalue()

@@ -13,7 +13,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from riskcalc.assessment.scoring import VIEWS, level_counts, ranked
-from riskcalc.pages import display
+from riskcalc.errors import counted
+from riskcalc.pages import display, wording
 from riskcalc.register.matrix import INK, Matrix
 
 FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
@@ -117,10 +118,8 @@ def levels_by_unit(scores: pd.DataFrame, matrix: Matrix) -> go.Figure:
     figure.update_layout(barmode="stack", legend={"traceorder": "normal"})
     figure.update_xaxes(title="Number of risks")
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    outside = count(int(scores["breach"].sum()), "rated risk")
-    summary = (
-        f"{outside} of {int(scores['likelihood'].notna().sum())} worse than the unit's appetite. {unrated(scores)}"
-    )
+    told = wording.worse_than(wording.breach_count(scores), wording.rated_count(scores), "their unit's appetite")
+    summary = f"{told}. {unrated(scores)}"
     rows = [
         [unit, *(str(int(count)) for count in row)] for unit, row in zip(counts.index, counts.to_numpy(), strict=True)
     ]
@@ -153,8 +152,9 @@ def deviation_limits(controls: pd.DataFrame, tolerable: float, confidence: float
     figure.update_layout(legend={"y": 1.06}, barmode="overlay")
     beyond = int((tested["upper_limit"] > tolerable).sum())
     summary = (
-        f"{count(len(tested), 'control')} tested. More than the tolerable {tolerable:.0%} could deviate at {beyond} of "
-        f"them, at {confidence:.0%} confidence; where the planned size held without deviation, that is accepted."
+        f"{counted(len(tested), 'control')} tested. At {confidence:.0%} confidence, more than the tolerable "
+        f"{tolerable:.0%} could deviate at {beyond} of them; where the planned size held without deviation, "
+        "that is accepted."
     )
     rows: list[list[display.Cell]] = [
         [
@@ -208,7 +208,7 @@ def _limits(figure: go.Figure, tested: pd.DataFrame, conclusion: str) -> None:
     )
 
 
-def scores_table(rated: pd.DataFrame, matrix: Matrix) -> display.View:
+def scores_table(rated: pd.DataFrame, matrix: Matrix) -> display.Display:
     """The scores of every view as a table, each as the product that it is."""
     rows: list[list[display.Cell]] = [
         [
@@ -241,11 +241,6 @@ def hover(risks: pd.DataFrame, view: str) -> list[str]:
     ]
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun, in the singular or the plural."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def unrated(scores: pd.DataFrame) -> str:
     """The sentence that keeps unrated risks visible; blank where there are none."""
     missing = scores.loc[scores["likelihood"].isna(), "risk_id"]
@@ -259,7 +254,7 @@ def unrated(scores: pd.DataFrame) -> str:
 
 
 def finish(
-    figure: go.Figure, title: str, summary: str, table: display.View, height: int, least_width: int = 640
+    figure: go.Figure, title: str, summary: str, table: display.Display, height: int, least_width: int = 640
 ) -> go.Figure:
     """One look for all charts, and what a page needs: the words, the data, the pixels below which it won't shrink."""
     about = {"title": title, "summary": summary.strip(), "table": table.as_json(), "least_width": least_width}

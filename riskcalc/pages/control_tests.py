@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import pandas as pd
 
+from riskcalc.assessment import evidence
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.sample_plans import plan
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, View, state
+from riskcalc.pages.display import Cell, Display, state
 
 _TONES = {"operated_effectively": "good", "insufficient_evidence": "open", "not_effective": "bad", "not_tested": "bad"}
 
 
-def conclusions(unit: Assessment) -> View:
+def conclusions(unit: Assessment) -> Display:
     """Every control we perform, or a subservice organisation does: what its tests found and what follows."""
     planned = {each.control_id: each for each in plan(unit.context)}
     found = unit.controls.to_dict("index")
+    over = evidence.assess(unit.context, str(unit.unit["report_type"])).to_dict("index")
     rows: list[list[Cell]] = []
     for control in unit.register.controls.to_dict("records"):
         if control["performed_by"] == "user_entity":
@@ -29,7 +31,12 @@ def conclusions(unit: Assessment) -> View:
         title: Cell = {"text": control["title"], "note": "key" if control["key"] else ""}
         size = str(planned[name].size) if name in planned else "–"
         frequency = control["frequency"].replace("_", " ")
-        rows.append([name, title, frequency, size, tested, deviated, limit, concluded, weights["reason"]])
+        whole = over[name]
+        ahead = str(whole["roll_forward"]) if whole["roll_forward"] else "–"
+        reported = state(whole["conclusion"].replace("_", " "), _TONES[whole["conclusion"]])
+        rows.append(
+            [name, title, frequency, size, tested, deviated, limit, concluded, reported, ahead, weights["reason"]]
+        )
     columns = [
         "Control",
         "Title",
@@ -38,34 +45,47 @@ def conclusions(unit: Assessment) -> View:
         "Tested",
         "Deviated",
         "At most",
-        "Conclusion",
-        "What it earns, and why",
+        "Now",
+        "For the report",
+        "Roll forward",
+        "What it earns now, and why",
     ]
     sampling = unit.register.methodology.sampling
     note = (
-        f"At most: the exact upper deviation limit at {float(sampling.confidence):.0%} confidence; tolerable are "
-        f"{float(sampling.tolerable_deviation_rate):.0%}. Planned sizes: {sampling.source}"
+        "Now, with what was tested, deviated and may deviate at most: by the latest evidence. For the report: by all "
+        f"tests of its period, or at its date. At most: the exact upper limit at {float(sampling.confidence):.0%} "
+        f"confidence; tolerable are {float(sampling.tolerable_deviation_rate):.0%}. Roll forward: days at the end of "
+        f"the report's period that no test covers. Planned sizes: {sampling.source}"
     )
-    return display.table("Tests of controls: conclusions", columns, rows, numeric=columns[3:7], note=note)
+    return display.table(
+        "Tests of controls: conclusions", columns, rows, numeric=[*columns[3:7], "Roll forward"], note=note
+    )
 
 
-def rounds(unit: Assessment) -> View:
-    """Every test of the period: what was done, by whom and when, and where the evidence is."""
-    tests = unit.register.control_tests
+def rounds(unit: Assessment) -> Display:
+    """Every test that an answer rests on: what was done, on which days' items, by whom, when, with what evidence."""
+    now = {test for tests in unit.controls["tests"] for test in tests}
+    over = evidence.assess(unit.context, str(unit.unit["report_type"]))["tests"]
+    whole = {test for tests in over for test in tests}
     rows: list[list[Cell]] = []
-    for test in tests[tests["period"] == unit.period.name].to_dict("records"):
+    for test in unit.register.control_tests.to_dict("records"):
+        counts = [name for name, ids in (("now", now), ("the report", whole)) if test["test_id"] in ids]
+        if not counts:
+            continue
         population = "" if pd.isna(test["population"]) else f" of {test['population']:,}"
         found = f"{test['deviations']} of {test['sample_size']}{population}"
-        again = "" if pd.isna(test["retest_of"]) else f"retest of {test['retest_of']}"
-        procedure: Cell = {"text": test["procedure"], "note": again}
+        days = test["period"] if pd.isna(test["covers_from"]) else f"{test['covers_from']:%F} to {test['covers_to']:%F}"
+        how = [str(test[name]) for name in ("kind", "nature", "selection") if not pd.isna(test[name])]
+        again = [] if pd.isna(test["retest_of"]) else [f"retest of {test['retest_of']}"]
+        procedure: Cell = {"text": test["procedure"], "note": ", ".join([*how, *again])}
         by: Cell = {"text": test["tested_by"], "note": f"{test['tested_on']:%F}"}
-        evidence = state("none", "bad") if pd.isna(test["evidence"]) else test["evidence"]
-        rows.append([test["test_id"], test["control_id"], procedure, test["kind"], found, by, evidence])
-    columns = ["Test", "Control", "Procedure", "Kind", "Deviated", "By", "Evidence"]
-    return display.table("Tests of the period", columns, rows)
+        shown = state("none", "bad") if pd.isna(test["evidence"]) else test["evidence"]
+        rows.append([test["test_id"], test["control_id"], procedure, days, found, by, shown, " and ".join(counts)])
+    columns = ["Test", "Control", "Procedure", "Items of", "Deviated", "By", "Evidence", "Counts for"]
+    return display.table("Tests that the answers rest on", columns, rows)
 
 
-def sizes(unit: Assessment) -> View:
+def sizes(unit: Assessment) -> Display:
     """How many items of each control to test, and what that many show."""
     rows: list[list[Cell]] = [
         [each.control_id, each.title, each.frequency.replace("_", " "), str(each.size), each.buys]

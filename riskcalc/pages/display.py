@@ -1,42 +1,46 @@
 """What a notebook displays beside charts: a heading, key figures, tables, and the results for machines.
 
-A view is plain data. JupyterLab shows its HTML; a page is rendered from its data, never from stored HTML, so
-register text is escaped exactly once, wherever it comes from.
+A display is plain data. JupyterLab shows its HTML; a page is rendered from its data, never from stored HTML, so
+register text is escaped exactly once, wherever it comes from. Data frames that a notebook displays become tables, too:
+importing this module teaches the notebook's shell to.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import pandas as pd
 from markupsafe import Markup
 
 from riskcalc.files import stem
 from riskcalc.register.matrix import INK, Matrix, ink_on
 
-VIEW_MIME = "application/vnd.riskcalc.view+json"
+DISPLAY_MIME = "application/vnd.riskcalc.display+json"
 RESULT_MIME = "application/vnd.riskcalc.result+json"
+ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")  # of an object in memory, in its text: another one each time
 
 
 @dataclass(frozen=True)
-class View:
+class Display:
     """Something to display: ``kind`` names its template, ``content`` holds what the template shows."""
 
     kind: str
     content: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """The view as plain values, as it is stored in a notebook."""
+        """The display as plain values, as it is stored in a notebook."""
         return {"kind": self.kind, **self.content}
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        style = f"<style>{stylesheet('views.css')}</style>"
+        style = f"<style>{stylesheet('displays.css')}</style>"
         html = f'<div class="riskcalc">{style}{render(self.as_json())}</div>'
         return {
-            VIEW_MIME: self.as_json(),
+            DISPLAY_MIME: self.as_json(),
             "text/html": html,
             "text/plain": f"<{self.kind}: {self.content.get('title', '')}>",
         }
@@ -64,12 +68,12 @@ def table(
     numeric: Sequence[str] = (),
     note: str = "",
     grouped: bool = False,
-) -> View:
+) -> Display:
     """A table; a cell is text, or text with a ``fill`` and ``ink`` colour, a ``tone``, an ``href``, or a ``note``.
 
     The rows of a ``grouped`` one belong together as they stand, so nobody can sort them.
     """
-    return View(
+    return Display(
         "table",
         {
             "title": title,
@@ -93,12 +97,12 @@ def level_cell(name: object, matrix: Matrix, note: str = "") -> Cell:
 
 def target(name: str) -> Cell:
     """A table cell that the page's other mentions of a risk or control lead to."""
-    return {"text": name, "anchor": f"at-{stem(name)}"}
+    return {"text": name, "anchor": f"at-{stem(name, 8)}"}
 
 
 def jump(name: str) -> Cell:
     """A table cell that leads to where the page tells all about a risk or control."""
-    return {"text": name, "href": f"#at-{stem(name)}"}
+    return {"text": name, "href": f"#at-{stem(name, 8)}"}
 
 
 def state(text: str, tone: str, note: str = "") -> Cell:
@@ -118,7 +122,7 @@ def matrix_table(
     box: Box | None = None,
     note: str = "",
     names: Mapping[str, str] | None = None,
-) -> View:
+) -> Display:
     """The matrix as a table: cells in their levels' colours, with their names, and the risks they hold.
 
     ``held`` has the ids of each cell (likelihood, impact), 1-based; the risk ``current`` is marked, and ``box``, from
@@ -135,12 +139,12 @@ def matrix_table(
         for likelihood in range(matrix.shape[0], 0, -1)
     ]
     columns = [f"{number} {name}" for number, name in enumerate(matrix.impact, 1)]
-    return View("matrix", {"title": title, "columns": columns, "rows": rows, "note": note})
+    return Display("matrix", {"title": title, "columns": columns, "rows": rows, "note": note})
 
 
-def matrices(title: str, summary: str, maps: Sequence[View]) -> View:
+def matrices(title: str, summary: str, maps: Sequence[Display]) -> Display:
     """Several matrices side by side, under a sentence that says what to see."""
-    return View("matrices", {"title": title, "summary": summary, "maps": [each.as_json() for each in maps]})
+    return Display("matrices", {"title": title, "summary": summary, "maps": [each.as_json() for each in maps]})
 
 
 def _matrix_cell(
@@ -176,15 +180,15 @@ def _edges(place: Place, box: Box) -> str:
     return " ".join(["in-box", *(f"box-{side}" for side, on in sides.items() if on)])
 
 
-def remark(text: str) -> View:
+def remark(text: str) -> Display:
     """A sentence by itself, where there is nothing to show."""
-    return View("remark", {"text": text})
+    return Display("remark", {"text": text})
 
 
-def facts(title: str, items: Sequence[tuple[str, str, str]]) -> View:
+def facts(title: str, items: Sequence[tuple[str, str, str]]) -> Display:
     """Key figures: label, value and a note that says what the value means."""
     keys = ("label", "value", "note")
-    return View("facts", {"title": title, "items": [dict(zip(keys, item, strict=True)) for item in items]})
+    return Display("facts", {"title": title, "items": [dict(zip(keys, item, strict=True)) for item in items]})
 
 
 def panel(title: str, figure: str, says: str, tone: str = "open", **rest: Any) -> dict[str, Any]:
@@ -208,23 +212,33 @@ def bar(label: str, counts: Mapping[str, int], matrix: Matrix) -> dict[str, Any]
     return {"label": label, "parts": parts}
 
 
-def brief(title: str, panels: Sequence[Mapping[str, Any]]) -> View:
+def brief(title: str, panels: Sequence[Mapping[str, Any]]) -> Display:
     """What a page has to say on its first screen, in a few panels side by side."""
-    return View("brief", {"title": title, "panels": [dict(each) for each in panels]})
+    return Display("brief", {"title": title, "panels": [dict(each) for each in panels]})
 
 
-def heading(title: str, eyebrow: str, verdict: str, tone: str, lines: Sequence[str], classification: str = "") -> View:
+def heading(
+    title: str,
+    eyebrow: str,
+    verdict: str,
+    tone: str,
+    lines: Sequence[str],
+    classification: str = "",
+    label: str = "",
+    second: Mapping[str, str] | None = None,
+) -> Display:
     """The top of a page: what it is about, and the verdict in one sentence; ``tone`` is good, bad or open.
 
-    ``classification`` stands there as well, and in the margin of every printed page.
+    ``classification`` stands there as well, and in the margin of every printed page. A page with two verdicts says by
+    ``label`` what the first is about; the ``second`` has label, verdict, tone and a note.
     """
-    said = {"eyebrow": eyebrow, "verdict": verdict, "tone": tone, "classification": classification}
-    return View("heading", {"title": title, **said, "lines": list(lines)})
+    said = {"eyebrow": eyebrow, "label": label, "verdict": verdict, "tone": tone, "classification": classification}
+    return Display("heading", {"title": title, **said, "second": dict(second or {}), "lines": list(lines)})
 
 
-def render(view: Mapping[str, Any]) -> str:
-    """A view's HTML, with everything that came from a register escaped."""
-    html: str = environment().get_template("views.html").render(view=view)
+def render(shown: Mapping[str, Any]) -> str:
+    """A display's HTML, with everything that came from a register escaped."""
+    html: str = environment().get_template("displays.html").render(shown=shown)
     return html
 
 
@@ -275,3 +289,19 @@ def _attributes(value: Cell, numeric: bool) -> Markup:
 def _css_text(text: str) -> Markup:
     """Text as a quoted CSS string, in which nothing can end the string or the style sheet."""
     return Markup('"' + "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text) + '"')  # noqa: S704
+
+
+def teach(shell: Any) -> None:
+    """Let an IPython shell display data frames and series as tables that a page can show, beside pandas' own HTML."""
+
+    def bundle(frame: Any) -> dict[str, Any]:
+        from riskcalc.pages.frames import frame_table
+
+        return {DISPLAY_MIME: frame_table(frame).as_json()}
+
+    for kind in (pd.DataFrame, pd.Series):
+        shell.display_formatter.mimebundle_formatter.for_type(kind, bundle)
+
+
+if "IPython" in sys.modules and (_shell := sys.modules["IPython"].get_ipython()):
+    teach(_shell)

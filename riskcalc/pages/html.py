@@ -2,6 +2,7 @@
 
 Registered with nbconvert as ``riskcalc``, so ``jupyter nbconvert --to riskcalc out.ipynb`` works too. Only the
 output types named here reach a page, and each is rendered from its data: HTML stored in a notebook is not used.
+Anything else is refused: what it means would be missing, or be an object's address, which is another one each time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from traitlets import default
 
-from riskcalc.pages.display import VIEW_MIME, environment, render, stylesheet
+from riskcalc.errors import PageError
+from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, RESULT_MIME, environment, render, stylesheet
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 _IMAGES = ("image/png", "image/jpeg")
@@ -58,7 +60,7 @@ def render_page(notebook: NotebookNode, static: bool = False) -> str:
             blocks=blocks,
             headings=[block for block in blocks if block["kind"] == "section"],
             scripts=None if static else _scripts(any(block["kind"] == "chart" for block in blocks)),
-            css=Markup(stylesheet("views.css") + stylesheet("page.css")),
+            css=Markup(stylesheet("displays.css") + stylesheet("page.css")),
         )
     )
     return page
@@ -76,20 +78,23 @@ def warm_pages() -> None:
     """Read and compress what every page carries, for whoever renders many."""
     _scripts(charts=True)
     environment().get_template("page.html")
-    environment().get_template("views.html")
+    environment().get_template("displays.html")
 
 
 def _blocks(notebook: NotebookNode) -> Iterator[dict[str, Any]]:
     """The page's blocks in order; a markdown cell that starts with a heading opens a section."""
-    number = 0
-    for cell in notebook.cells:
-        if _HIDDEN in cell.metadata.get("tags", []):
+    number = inserted = 0
+    for place, cell in enumerate(notebook.cells, 1):
+        tags = cell.metadata.get("tags", [])
+        inserted += "injected-parameters" in tags  # papermill's cell, which isn't in the notebook that people know
+        if _HIDDEN in tags:
             continue
         if cell.cell_type == "markdown":
             yield from _markdown(cell.source)
         for output in cell.get("outputs", []) if cell.cell_type == "code" else []:
             number += 1
-            yield from _output(output, number)
+            where = f"cell {place - inserted} ({(cell.source.strip().splitlines() or [''])[0]})"
+            yield from _output(output, number, where)
 
 
 def _markdown(source: str) -> Iterator[dict[str, Any]]:
@@ -102,33 +107,50 @@ def _markdown(source: str) -> Iterator[dict[str, Any]]:
         yield {"kind": "html", "html": Markup(create_markdown(escape=True)(source))}
 
 
-def _output(output: NotebookNode, number: int) -> Iterator[dict[str, Any]]:
+def _output(output: NotebookNode, number: int, where: str) -> Iterator[dict[str, Any]]:
     if output.output_type == "stream":
-        yield {"kind": "text", "text": output.text}
+        if output.name == "stdout":  # warnings name files of the run, and are for whoever runs the notebook
+            yield _text(output.text, where)
     elif output.output_type == "error":
-        yield {"kind": "text", "text": f"{output.ename}: {output.evalue}"}
+        yield _text(f"{output.ename}: {output.evalue}", where)
     else:
-        yield from _display(output.data, number)
+        yield from _display(output.data, number, where)
 
 
-def _display(data: NotebookNode, number: int) -> Iterator[dict[str, Any]]:
+def _display(data: NotebookNode, number: int, where: str) -> Iterator[dict[str, Any]]:
     """A displayed output, by the first type here that it has; results for machines show nothing."""
-    if VIEW_MIME in data:
-        view = data[VIEW_MIME]
+    if DISPLAY_MIME in data:
+        shown = data[DISPLAY_MIME]
         yield {
-            "kind": "heading" if view["kind"] == "heading" else "html",
-            "title": view.get("title", ""),
-            "classification": view.get("classification", ""),
-            "html": Markup(render(view)),
+            "kind": "heading" if shown["kind"] == "heading" else "html",
+            "title": shown.get("title", ""),
+            "classification": shown.get("classification", ""),
+            "html": Markup(render(shown)),
         }
     elif PLOTLY_MIME in data:
         yield _chart(data[PLOTLY_MIME], number)
     elif images := [mime for mime in _IMAGES if mime in data]:
         yield {"kind": "image", "mime": images[0], "data": "".join(data[images[0]].split())}
     elif set(data) == {"text/plain"}:
-        yield {"kind": "text", "text": data["text/plain"]}
-    elif not any(mime.startswith("application/vnd.riskcalc") for mime in data):
-        yield {"kind": "text", "text": data.get("text/plain", "")}
+        yield _text(data["text/plain"], where)
+    elif RESULT_MIME not in data:
+        frame = ", a data frame displayed before riskcalc.pages was imported"
+        said = frame if 'class="dataframe"' in data.get("text/html", "") else ""
+        raise _refused(where, data.get("text/plain") or ", ".join(data), said)
+
+
+def _text(text: str, where: str) -> dict[str, Any]:
+    if ADDRESS.search(text):
+        raise _refused(where, text)
+    return {"kind": "text", "text": text}
+
+
+def _refused(where: str, seen: str, said: str = "") -> PageError:
+    first = ADDRESS.sub("at an address", seen.strip().partition("\n")[0])[:60]
+    return PageError(
+        f"{where}: a page can't show {first!r}{said}; allowed: what riskcalc.pages makes, data frames, plotly figures, "
+        f"PNG and JPEG pictures, and plain text without addresses of objects. Or tag the cell {_HIDDEN}."
+    )
 
 
 def _chart(figure: Any, number: int) -> dict[str, Any]:

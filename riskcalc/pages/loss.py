@@ -13,21 +13,22 @@ import plotly.graph_objects as go
 from riskcalc.assessment import annual_loss
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import VIEWS
-from riskcalc.errors import UsageError
+from riskcalc.errors import UsageError, counted
 from riskcalc.pages import display, loss_charts
-from riskcalc.pages.display import Cell, View, state
+from riskcalc.pages.display import Cell, Display, state
 
 _SEED = 2026  # of the band; fixed, so that the same register gives the same page
+BEYOND = "All clients together, beyond one client's materiality"  # materiality is a client's; losses are added up
 _QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 T = TypeVar("T")
 
 
-def _against_materiality(shown: Callable[[Assessment], T]) -> Callable[[Assessment], T | View | None]:
+def _against_materiality(shown: Callable[[Assessment], T]) -> Callable[[Assessment], T | Display | None]:
     """Show one remark only of a unit whose materiality isn't set: there is nothing to hold amounts against."""
 
     @wraps(shown)
-    def guarded(unit: Assessment) -> T | View | None:
+    def guarded(unit: Assessment) -> T | Display | None:
         if not pd.isna(unit.unit["materiality"]):
             return shown(unit)
         told = "Not assessed yet: the unit's materiality, so nothing is said in money."
@@ -37,9 +38,11 @@ def _against_materiality(shown: Callable[[Assessment], T]) -> Callable[[Assessme
 
 
 @_against_materiality
-def figures(unit: Assessment) -> View:
+def figures(unit: Assessment) -> Display:
     """The unit's year in money: expected, against materiality, and what untested controls cost."""
-    years, currency = unit.years, unit.unit["currency"]
+    years, currency, missing = unit.years, unit.unit["currency"], unit.quantified.unquantified
+    if unit.quantified.risks.empty:
+        return display.remark("No risk is quantified, so nothing can be said of a year in money.")
     claimed, earned = years["claimed"], years["earned"]
     gap = earned.mean - claimed.mean
     materiality, performance = (float(unit.unit[name]) for name in ("materiality", "performance_materiality"))
@@ -49,15 +52,17 @@ def figures(unit: Assessment) -> View:
             (
                 "Expected loss a year",
                 _money(earned.mean, currency),
-                f"earned; claimed {_money(claimed.mean, currency)}",
+                f"earned; claimed {_money(claimed.mean, currency)}"
+                + (f"; without {counted(len(missing), 'risk')} that nobody quantified" if missing else ""),
             ),
             (
-                "Exceeds materiality",
+                BEYOND,
                 f"{earned.exceed(materiality):.1%}",
                 f"of years; claimed {claimed.exceed(materiality):.1%}",
             ),
+            *per_client(unit),
             (
-                "Exceeds performance materiality",
+                "The same, performance materiality",
                 f"{earned.exceed(performance):.1%}",
                 f"of years; claimed {claimed.exceed(performance):.1%}",
             ),
@@ -69,6 +74,16 @@ def figures(unit: Assessment) -> View:
             ("Price of claims not earned", _money(gap, currency), "expected loss a year, earned less claimed"),
         ],
     )
+
+
+def per_client(unit: Assessment) -> list[tuple[str, str, str]]:
+    """The chance that a client's own year is material to it; nothing where their number isn't given."""
+    clients = unit.unit["clients"]
+    if pd.isna(clients) or unit.quantified.risks.empty:
+        return []
+    exceeds = annual_loss.per_client(unit.quantified, int(clients)).exceed(float(unit.unit["materiality"]))
+    assumed = f"of years, if each event hits one of {counted(int(clients), 'client')}, all alike"
+    return [("One client, beyond its materiality", f"{exceeds:.1%}", assumed)]
 
 
 @_against_materiality
@@ -96,7 +111,7 @@ def tornado(unit: Assessment) -> go.Figure:
 
 
 @_against_materiality
-def quantiles(unit: Assessment) -> View:
+def quantiles(unit: Assessment) -> Display:
     """The year's loss in figures, in each view, with what to be wary of."""
     currency, years = unit.unit["currency"], unit.years
     rows: list[list[Cell]] = [["Expected", *(f"{years[view].mean:,.0f}" for view in VIEWS)]]
@@ -107,7 +122,7 @@ def quantiles(unit: Assessment) -> View:
     rows.append(["Mean of the worst 1 % of years", *(f"{years[view].tvar(0.99):,.0f}" for view in VIEWS)])
     rows.append(["No event at all", *(f"{years[view].p0:.1%} of years" for view in VIEWS)])
     for name in ("performance_materiality", "materiality"):
-        label = f"Exceeds {name.replace('_', ' ')}, {unit.unit[name]:,}"
+        label = f"All clients together exceed {name.replace('_', ' ')}, {unit.unit[name]:,}"
         rows.append([label, *(f"{years[view].exceed(float(unit.unit[name])):.2%} of years" for view in VIEWS)])
     columns = [f"A year's loss, {currency}", *(view.capitalize() for view in VIEWS)]
     note = _sources(unit)
@@ -115,19 +130,19 @@ def quantiles(unit: Assessment) -> View:
 
 
 @_against_materiality
-def sensitivity(unit: Assessment) -> View:
+def sensitivity(unit: Assessment) -> Display:
     """How the headline moves with the anchors."""
     materiality = float(unit.unit["materiality"])
     now = unit.years["earned"]
     rows: list[list[Cell]] = [["as they are", f"{now.mean:,.0f}", f"{now.exceed(materiality):.1%}"]]
     for what, row in annual_loss.sensitivity(unit.quantified, materiality).to_dict("index").items():
         rows.append([str(what), f"{row['mean']:,.0f}", f"{row['exceed']:.1%}"])
-    columns = ["Anchors", f"Expected loss, {unit.unit['currency']} a year", "Exceeds materiality"]
+    columns = ["Anchors", f"Expected loss, {unit.unit['currency']} a year", "All clients beyond materiality"]
     note = "Only figures taken from the ratings' anchors in methodology.toml move; those the register gives stay."
     return display.table("How much hangs on the anchors", columns, rows, numeric=columns[1:], note=note, grouped=True)
 
 
-def organisation(portfolio: Portfolio) -> go.Figure | View:
+def organisation(portfolio: Portfolio) -> go.Figure | Display:
     """The organisation's exceedance curves in its currency; or why nothing is added up."""
     try:
         quantified = portfolio.quantified
@@ -137,8 +152,8 @@ def organisation(portfolio: Portfolio) -> go.Figure | View:
     return loss_charts.organisation(years, quantified.currency)
 
 
-def by_unit(portfolio: Portfolio) -> go.Figure | View:
-    """Each unit's share of the organisation's yearly loss, in its currency; or why nothing is added up."""
+def by_unit(portfolio: Portfolio) -> go.Figure | Display:
+    """Each unit's part of the organisation's yearly loss, in its currency; or why nothing is added up."""
     try:
         quantified = portfolio.quantified
     except UsageError as error:
@@ -163,7 +178,7 @@ def _sources(unit: Assessment) -> str:
     """Where the figures come from, which risks are missing, and the warnings of the calculation."""
     risks, missing = unit.quantified.risks, unit.quantified.unquantified
     own = int((risks["loss_from"] == "register").sum())
-    told = [f"Losses of {own} risks as given for them, of {len(risks) - own} by the anchors of their ratings."]
+    told = [f"Losses of {counted(own, 'risk')} as given, of {len(risks) - own} by the anchors of their ratings."]
     own = int((risks["frequency_from"] == "register").sum())
     told.append(f"Frequencies of {own} as given, of {len(risks) - own} by anchors.")
     if missing:

@@ -72,6 +72,8 @@ def organisation(years: Mapping[str, AnnualLoss], currency: str) -> go.Figure:
     told = (
         f"1 year in 20 costs more than {earned:,.0f} {currency}; it would be {claimed:,.0f} if every control "
         "operated as claimed."
+        if years["inherent"].mean
+        else "No risk is quantified, so nothing can be said."
     )
     return finish(figure, "What a year may cost", told, _exceedance_table(years, losses, currency), 430)
 
@@ -94,16 +96,18 @@ def _curves(figure: go.Figure, years: Mapping[str, AnnualLoss], losses: Any, cur
 
 def sentence(years: Mapping[str, AnnualLoss], materiality: float) -> str:
     """What leadership should see in the curve."""
+    if not years["inherent"].mean:
+        return "No risk is quantified, so nothing can be said."
     now, then = (in_years(years[view].exceed(materiality)) for view in ("earned", "claimed"))
-    told = f"{now[:1].upper()}{now[1:]}, losses exceed materiality"
+    told = f"{now[:1].upper()}{now[1:]}, the misstatements of all clients together exceed one client's materiality"
     if now == then:
         return f"{told}, by what controls have earned as by what they claim."
     return f"{told}; it would be {then} if every control operated as claimed."
 
 
-def contributions(shares: pd.DataFrame, titles: Mapping[str, str], currency: str, most: int = 12) -> go.Figure:
+def contributions(parts: pd.DataFrame, titles: Mapping[str, str], currency: str, most: int = 12) -> go.Figure:
     """Which risks the expected loss and the loss of the worst years come from."""
-    order = shares.sort_values(["tail_share", "expected_share"], ascending=False)
+    order = parts.sort_values(["tail_share", "expected_share"], ascending=False)
     shown = order.head(most).iloc[::-1]
     labels = [f"{plain(name, 14)}  {plain(titles.get(str(name), ''), 38)}" for name in shown.index]
     figure = go.Figure()
@@ -116,14 +120,14 @@ def contributions(shares: pd.DataFrame, titles: Mapping[str, str], currency: str
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",
         )  # fmt: skip
     figure.update_layout(barmode="group", bargap=0.25, legend={"traceorder": "reversed"})
-    figure.update_xaxes(title="Share", tickformat=".0%", rangemode="tozero")
+    figure.update_xaxes(title="Part of the loss", tickformat=".0%", rangemode="tozero")
     figure.update_yaxes(showgrid=False)
     rows: list[list[Cell]] = [
         [
             str(name),
             titles.get(str(name), ""),
             f"{row['expected']:,.0f}",
-            *(f"{row[part]:.1%}" for part in shares.columns[-2:]),
+            *(f"{row[part]:.1%}" for part in parts.columns[-2:]),
         ]
         for name, row in order.to_dict("index").items()
     ]
@@ -155,7 +159,7 @@ def tornado(controls: pd.DataFrame, titles: Mapping[str, str], most: int = 12) -
     if len(shown):
         figure.add_vline(x=float(shown["exceed_now"].iloc[0]), line={"color": INK, "width": 2})
     figure.update_layout(barmode="overlay")
-    figure.update_xaxes(title="Probability that a year exceeds materiality", tickformat=".0%")
+    figure.update_xaxes(title="Probability that all clients' year exceeds materiality", tickformat=".0%")
     figure.update_yaxes(showgrid=False)
     rows: list[list[Cell]] = [
         [
@@ -186,7 +190,7 @@ def _leading(moving: pd.DataFrame) -> str:
     return told
 
 
-def _exceedance_table(years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> display.View:
+def _exceedance_table(years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> display.Display:
     rows: list[list[Cell]] = [
         [f"{amount:,.0f}", *(f"{years[view].exceed(float(amount)):.2%}" for view in _LINES)] for amount in losses[::4]
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from riskcalc.assessment.movement import (
     KINDS,
     NEW_OUTSIDE,
     NEWLY_OUTSIDE,
+    Move,
     Place,
     Rescored,
     moves,
@@ -18,16 +19,17 @@ from riskcalc.assessment.movement import (
 )
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.scoring import VIEWS, by_cell
+from riskcalc.errors import counted
 from riskcalc.pages import display
-from riskcalc.pages.charts import count, unrated
-from riskcalc.pages.display import Cell, View, level_cell, state
+from riskcalc.pages.charts import unrated
+from riskcalc.pages.display import Cell, Display, level_cell, state
 from riskcalc.register.matrix import Matrix
 
 _WORDS = {"inherent": "before controls", "claimed": "controls at their word", "earned": "documented and tested"}
 TONES = dict.fromkeys(KINDS, "open") | {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
 
 
-def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> View:
+def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> Display:
     """The matrix three times, inherent, claimed and earned, with the risks in their cells.
 
     ``scores`` has a row per risk, as from ``riskcalc.score``. Unrated risks are in no cell; the sentence counts them.
@@ -35,7 +37,7 @@ def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> View:
     rated = scores[scores["likelihood"].notna()]
     lower = int((rated["inherent_level"].cat.codes > rated["earned_level"].cat.codes).sum())
     summary = (
-        f"Of {count(len(rated), 'rated risk')}, controls bring {lower} to a lower level on the earned view. "
+        f"Of {counted(len(rated), 'rated risk')}, controls bring {lower} to a lower level on the earned view. "
         f"{unrated(scores)}"
     )
     names = dict(zip(scores["risk_id"], scores["title"], strict=True)) if "title" in scores else {}
@@ -46,7 +48,7 @@ def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> View:
     return display.matrices("Risks on the matrix", summary, maps)
 
 
-def movement(unit: Assessment) -> View:
+def movement(unit: Assessment) -> Display:
     """What moved since the period before: new and closed risks, and those in another cell, or past the appetite.
 
     Both periods are read on the same matrix, so that nothing moves because the matrix did.
@@ -66,16 +68,21 @@ def movement(unit: Assessment) -> View:
         ]
         for move in moved
     ]
-    same = len(unit.scores) - len(moved)
+    same = unmoved(unit.scores, moved)
     note = (
-        f"{count(same, 'risk')} {'stands' if same == 1 else 'stand'} where {'it' if same == 1 else 'they'} stood. "
+        f"{counted(same, 'rated risk')} {'stands where it' if same == 1 else 'stand where they'} stood. "
         "Cells: likelihood x impact. Both periods are read on today's matrix: nothing moved because the matrix did."
     )
     columns = ["Risk", "Title", "What", "Inherent cell", "Earned cell", "Earned before", "Earned now"]
     return display.table(f"What moved since {before.name}", columns, rows, note=note)
 
 
-def rescored(unit: Assessment) -> View:
+def unmoved(scores: pd.DataFrame, moved: Sequence[Move]) -> int:
+    """How many rated risks didn't move; of one that isn't rated nobody can say."""
+    return int((scores["likelihood"].notna() & ~scores["risk_id"].isin([move.risk_id for move in moved])).sum())
+
+
+def rescored(unit: Assessment) -> Display:
     """The risks of the period before whose level is another only because the matrix is."""
     title, before = "Rescored because the matrix changed", unit.register.previous(unit.period)
     then = unit.register.methodology.matrix_in(before.name) if before else None
@@ -95,7 +102,7 @@ def rescored(unit: Assessment) -> View:
         f"These risks of {before.name} didn't move: their cell bears another level on today's matrix. "
         "What moved is told above, on today's matrix for both periods."
     )
-    columns = ["Risk", "Title", "View", "Cell", f"Level by the matrix of {before.name}", "Level by today's"]
+    columns = ["Risk", "Title", "Display", "Cell", f"Level by the matrix of {before.name}", "Level by today's"]
     return display.table(title, columns, rows, note=note)
 
 

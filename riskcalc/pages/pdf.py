@@ -1,4 +1,4 @@
-"""Pages as PDF, and their heatmaps as pictures, made by a Chromium of this machine; the extra ``riskcalc[pdf]``.
+"""Pages as PDF, and their heatmaps as pictures, made by a Chromium of this machine; the extra ``pdf``.
 
 Chromium, because it draws the charts of a page as people see them there; it has no network while it does.
 """
@@ -58,7 +58,7 @@ class Printer:
         try:
             from playwright.sync_api import Error, sync_playwright
         except ImportError:
-            raise UsageError("PDF and PNG need the extra 'riskcalc[pdf]': pip install 'riskcalc[pdf]'.") from None
+            raise UsageError("PDF and PNG need an extra: pip install 'riskcalc-workbook[pdf]'.") from None
         installed = next(filter(None, map(shutil.which, _NAMES)), None)
         self._driver = sync_playwright().start()
         try:

@@ -1,4 +1,4 @@
-"""The words and tables of the organisation's page: each function takes an opened portfolio and returns a View."""
+"""The words and tables of the organisation's page: each function takes an opened portfolio and returns a Display."""
 
 from __future__ import annotations
 
@@ -6,31 +6,36 @@ from collections.abc import Iterable
 from typing import Any
 
 from riskcalc.assessment.opening import Portfolio
-from riskcalc.assessment.readiness import UNMODIFIED, report_outlook
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.assessment.scoring import level_counts, ranked
+from riskcalc.errors import counted
 from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, not_assessed, wording
-from riskcalc.pages.display import Cell, Result, View, state
+from riskcalc.pages.display import Cell, Display, Result
+
+_WHEN = {"type2": "over the reports' periods", "type1": "at the reports' dates"}
 
 
-def heading(portfolio: Portfolio) -> View:
+def heading(portfolio: Portfolio) -> Display:
     """The top of the organisation's page."""
     outside = portfolio.scores[portfolio.scores["breach"].fillna(False).astype(bool)]["unit_id"].nunique()
-    verdict, tone = wording.verdict(portfolio.scores, "appetite")
-    units = len(portfolio.register.business_units)
+    verdict, tone = wording.verdict(portfolio.scores, wording.appetite_of(portfolio))
+    units = counted(len(portfolio.register.business_units), "business unit")
+    carry = "carries a rated risk worse than its" if outside == 1 else "carry a rated risk worse than their"
     lines = [
         *not_assessed.lines(portfolio),
-        f"{outside} of {units} business units carry a risk worse than their appetite.",
+        f"{outside} of {units} {carry} appetite.",
         *_run_lines(portfolio),
     ]
     eyebrow = f"{wording.SUBJECT} · {portfolio.period.name}, as of {portfolio.as_of}"
     went_wrong = any(run["status"] in WENT_WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
     name = portfolio.register.methodology.organisation
-    return display.heading(name, eyebrow, verdict, tone, lines, wording.classification(portfolio))
+    marked, second = wording.classification(portfolio), _opinions(portfolio)
+    return display.heading(name, eyebrow, verdict, tone, lines, marked, wording.RISK_NOW, second)
 
 
-def units(portfolio: Portfolio) -> View:
+def units(portfolio: Portfolio) -> Display:
     """Every unit, worst first, with its level counts, breaches, the state of its run and a link to its page."""
     counts = level_counts(portfolio.scores, portfolio.matrix)
     breaches = portfolio.scores.groupby("unit_id")["breach"].sum().to_dict()
@@ -42,11 +47,12 @@ def units(portfolio: Portfolio) -> View:
         rest = [not_assessed.appetite(portfolio, unit), _outlook(unit, portfolio)]
         rows.append([wording.page_link(unit, run), *numbers, *rest, *_run_cell(run)])
     numeric = [*counts.columns, "Outside appetite"]
-    columns = ["Unit", *numeric, "Appetite", "Report", *(["Run"] if portfolio.runs else [])]
-    return display.table("Business units, worst first", columns, rows, numeric=numeric)
+    columns = ["Unit", *numeric, "Appetite", "Opinion", *(["Run"] if portfolio.runs else [])]
+    note = f"Levels: risk now. Opinion: an outlook over the report's period, or at its date. {MANAGEMENTS_TESTS}"
+    return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note)
 
 
-def top_risks(portfolio: Portfolio, most: int = 15) -> View:
+def top_risks(portfolio: Portfolio, most: int = 15) -> Display:
     """The organisation's worst risks on the earned view."""
     names = portfolio.register.business_units.set_index("unit_id")["name"]
     rows = [
@@ -54,10 +60,10 @@ def top_risks(portfolio: Portfolio, most: int = 15) -> View:
         for risk in ranked(portfolio.scores).head(most).to_dict("records")
     ]
     columns = ["Risk", "Title", "Unit", "Inherent", "Claimed", "Earned", "Owner"]
-    return display.table(f"The {len(rows)} worst risks on the earned view", columns, rows)
+    return display.table(wording.worst(portfolio.scores, most), columns, rows)
 
 
-def provenance(portfolio: Portfolio) -> View:
+def provenance(portfolio: Portfolio) -> Display:
     """What the page was computed from, so that it can be computed again."""
     return wording.provenance(
         portfolio, f"riskcalc run DATA --period {portfolio.period.name} --as-of {portfolio.as_of}"
@@ -92,18 +98,28 @@ def _badness(unit: Any, breaches: Any) -> tuple[int, str]:
     return -breaches.get(unit["unit_id"], 0), unit["unit_id"]
 
 
+def _opinions(portfolio: Portfolio) -> dict[str, str]:
+    """What service auditors would have to report on the units, by our own tests."""
+    units = portfolio.register.business_units.to_dict("records")
+    found = {str(unit["name"]): wording.report(portfolio.context, unit).opinion for unit in units}
+    told = wording.tally(found, wording.OPINIONS, "report")
+    tones = {wording.TONES.get(each, "open") for each in found.values()}
+    tone = next((each for each in ("bad", "open") if each in tones), "good" if found else "open")
+    types = {unit["report_type"] for unit in units}
+    when = [words for name, words in _WHEN.items() if name in types]
+    return {**wording.second(f"Opinions {' or '.join(when)}".strip(), "", told), "tone": tone}
+
+
 def _outlook(unit: Any, portfolio: Portfolio) -> Cell:
-    """The outlook for the unit's own type of report, and how many of its objectives hold."""
-    found = [one for one in portfolio.outlooks[unit["report_type"]] if one.unit_id == unit["unit_id"]]
-    opinion, holding = report_outlook(found), sum(one.opinion == UNMODIFIED for one in found)
-    note = f"Type {unit['report_type'][-1]}: {holding} of {len(found)} objectives hold"
-    return state(opinion, wording.OPINION_TONES.get(opinion, "open"), note)
+    """The outlook for the unit's own type of report, and how many of its objectives are achieved."""
+    found = wording.report(portfolio.context, unit)
+    return wording.outcome(found.opinion, [f"Type {unit['report_type'][-1]}: {wording.achieved(found)}"])
 
 
 def _run_lines(portfolio: Portfolio) -> Iterable[str]:
     wrong = [unit for unit, run in portfolio.runs.items() if run["status"] in WENT_WRONG]
     if wrong:
-        units = f"{len(wrong)} of {len(portfolio.runs)} units: {', '.join(wrong)}"
+        units = f"{len(wrong)} of {counted(len(portfolio.runs), 'unit')}: {', '.join(wrong)}"
         yield f"The run went wrong for {units}. The figures here are computed from the register all the same."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, get_args
 
@@ -9,43 +10,50 @@ import pandas as pd
 
 from riskcalc.assessment import coverage
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
-from riskcalc.assessment.evidence import uncovered_days
+from riskcalc.assessment.evidence import assess, later
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.readiness import STEPS, UNMODIFIED, Outlook, gaps, outlooks, report_outlook, steps
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS, STEPS, Outlook, outlooks, steps
+from riskcalc.assessment.readiness import gaps
+from riskcalc.assessment.subservice import uncovered_days
+from riskcalc.errors import counted
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, View, state
-from riskcalc.pages.wording import OPINION_TONES
+from riskcalc.pages.display import Cell, Display, state
+from riskcalc.pages.wording import achieved, outcome, report, sentence_case
 from riskcalc.register.columns import Assertion
 
 _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficiency": "open"}
 _TYPES = {"type1": "Type 1", "type2": "Type 2"}
+_CHAPTERS = {
+    "I": "The service auditor's report",
+    "II": "Management's assertion",
+    "III": "Description of the system",
+    "IV": "Objectives, controls, tests and their results",
+    "V": "Other information, on which there is no opinion",
+}
+_STATUS = {"done": "good", "not on record": "bad", "open": "bad"}
 
 
-def figures(unit: Assessment) -> View:
+def figures(unit: Assessment) -> Display:
     """How the report stands: its outlook, gaps, length, and how far it is from the clients' year-end."""
     own_type = unit.unit["report_type"]
-    found = outlooks(unit.context, own_type)
     missing = gaps(unit.context)
-    holding = sum(outlook.opinion == UNMODIFIED for outlook in found)
     blocking, overdue = sum(gap.blocks for gap in missing), sum(_overdue(gap.due_on, unit) for gap in missing)
     other = next(name for name in _TYPES if name != own_type)
+    now, instead = (report(unit.context, unit.unit, name) for name in (own_type, other))
+    decide = "decides" if blocking == 1 else "decide"
     return display.facts(
         "Readiness",
         [
-            (f"Outlook, {_TYPES[own_type]}", report_outlook(found), f"{holding} of {len(found)} objectives hold"),
-            (
-                f"If it were {_TYPES[other]}",
-                report_outlook(outlooks(unit.context, other)),
-                "by the same register",
-            ),
-            ("Gaps", str(len(missing)), f"{blocking} decide on an objective; {overdue} past due"),
+            (f"Opinion, {_TYPES[own_type]}", now.opinion, now.because),
+            (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}, by the same register"),
+            ("Gaps", str(len(missing)), f"{blocking} {decide} on an objective; {overdue} past due"),
             _length(unit.unit),
-            _to_year_end(unit.unit),
+            _to_year_end(unit),
         ],
     )
 
 
-def objectives(unit: Assessment) -> View:
+def objectives(unit: Assessment) -> Display:
     """Each objective's key controls by step, the outlook for both types of report, and why."""
     own_type = unit.unit["report_type"]
     by_type = {name: {each.objective_id: each for each in outlooks(unit.context, name)} for name in _TYPES}
@@ -59,24 +67,25 @@ def objectives(unit: Assessment) -> View:
         serving = keys[keys.index.isin(acting)]
         counts = [_of(int(serving[step].sum()), len(serving)) for step in STEPS]
         process: Cell = {"text": name, "note": objective["process"]}
-        why = "\n".join(by_type[own_type][name].because)
-        rows.append([process, *counts, *(_opinion(by_type[each][name]) for each in _TYPES), {"text": "", "note": why}])
-    columns = ["Objective", "Designed", "Documented", "Operated", "Evidenced", "In period", "Type 1", "Type 2", "Why"]
+        outcomes = [outcome(by_type[each][name].outcome) for each in _TYPES]
+        rows.append([process, *counts, *outcomes, {"text": "", "note": "\n".join(by_type[own_type][name].because)}])
+    passed = [step.replace("_", " ").capitalize() for step in STEPS]
+    columns = ["Objective", *passed, *_TYPES.values(), "Why"]
     note = (
-        f"Key controls that pass each step, for {_TYPES[own_type]}. An objective holds if each of its risks has a key "
-        "control that passes every step. This outlook is ours; the opinion is the service auditor's."
+        f"An outlook. {MANAGEMENTS_TESTS} Counts: key controls that pass each step, for {_TYPES[own_type]}. "
+        "An objective is achieved by its controls together, and only while nothing contradicts it."
     )
-    return display.table("Control objectives: the outlook", columns, rows, note=note)
+    return display.table("Control objectives: outcome and why", columns, rows, note=note)
 
 
-def gap_list(unit: Assessment) -> View:
+def gap_list(unit: Assessment) -> Display:
     """What is missing for the unit's report, with owner, due date and age; what decides on an objective first."""
     rows: list[list[Cell]] = []
     for gap in gaps(unit.context):
         late = gap.due_on is not None and gap.due_on < unit.as_of
         due = "no date agreed" if gap.due_on is None else gap.due_on.isoformat()
-        age = "new" if gap.since is None else _days((unit.as_of - gap.since).days)
-        decides = state("decides", "bad") if gap.blocks else "beside one that holds"
+        age = "new" if gap.since is None else counted((unit.as_of - gap.since).days, "day")
+        decides = state("decides", "bad") if gap.blocks else "doesn't decide"
         rows.append(
             [
                 gap.row,
@@ -93,27 +102,26 @@ def gap_list(unit: Assessment) -> View:
     return display.table("Gaps on the way to the report", columns, rows, note=note)
 
 
-def deficiencies(unit: Assessment) -> View:
+def deficiencies(unit: Assessment) -> Display:
     """A candidate severity for every deficiency, with reasons, and what it means for the SOC 1 report."""
     found = candidates(unit.context)
     described = unit.register.deficiencies.set_index("deficiency_id").to_dict("index")
-    blocking = _blocking(unit)
+    hanging, over = _hanging(unit), assess(unit.context, str(unit.unit["report_type"])).to_dict("index")
     rows: list[list[Cell]] = []
     for one in found:
         known = described.get(one.name, {"description": "a control that failed, without a deficiency on record"})
         control: Cell = {"text": one.controls[0], "note": str(known["description"])}
-        soc1 = _soc1(unit, one, blocking)
-        rows.append([one.name, control, _severity(one), _age(known, unit), _why(one), soc1])
+        rows.append([one.name, control, _severity(one), _age(known, unit), _why(one), _soc1(one, hanging, over)])
     columns = ["Deficiency", "Control", "Candidate", "Open for", "Why", "For the SOC 1 report"]
     note = (
         "Candidates, for people to decide on. The severity is that of an entity's own reporting (AS 2201 .62-.70, "
-        "AU-C 265). A SOC 1 report asks another question: each deviation is reported, and enough of them mean that an "
-        "objective was not achieved."
+        "AU-C 265). A SOC 1 report (AT-C 320, ISAE 3402) asks another question: each deviation of its period is "
+        "reported, closed deficiencies' too, and enough of them mean that an objective was not achieved."
     )
     return display.table("Deficiencies: candidate severity", columns, rows, note=note)
 
 
-def together(unit: Assessment) -> View:
+def together(unit: Assessment) -> Display:
     """What the deficiencies that share an objective or an account make together."""
     rows: list[list[Cell]] = [
         [one.about.capitalize(), one.name, ", ".join(one.controls), _severity(one), _why(one)]
@@ -123,7 +131,7 @@ def together(unit: Assessment) -> View:
     return display.table("Deficiencies taken together", columns, rows)
 
 
-def assertions(unit: Assessment) -> View:
+def assertions(unit: Assessment) -> Display:
     """Objectives by assertion: which risks name it, and where no key control holds."""
     found = coverage.assertions(unit.context, unit.unit["report_type"])
     cells = {(row["objective_id"], row["assertion"]): row for row in found.to_dict("records")}
@@ -138,7 +146,7 @@ def assertions(unit: Assessment) -> View:
     return display.table("Assertions: which risks name them, and whether a key control holds", columns, rows, note=note)
 
 
-def components(unit: Assessment) -> View:
+def components(unit: Assessment) -> Display:
     """The five components of internal control, and the controls that stand for each."""
     found = coverage.components(unit.context)
     rows: list[list[Cell]] = []
@@ -151,7 +159,7 @@ def components(unit: Assessment) -> View:
     return display.table("The five components (COSO 2013)", columns, rows, numeric=columns[1:3])
 
 
-def user_entities(unit: Assessment) -> View:
+def user_entities(unit: Assessment) -> Display:
     """What clients have to do themselves: complementary user entity controls, and whether they were told."""
     controls = unit.register.controls
     acting = unit.register.risk_controls.merge(unit.register.risks[["risk_id", "objective_id"]], on="risk_id")
@@ -170,7 +178,7 @@ def user_entities(unit: Assessment) -> View:
     return display.table("Complementary user entity controls", columns, rows)
 
 
-def subservice(unit: Assessment) -> View:
+def subservice(unit: Assessment) -> Display:
     """The subservice organisations, their reports, and the days of our report that theirs don't cover."""
     first, last = _report_days(unit.unit)
     used = unit.register.controls.groupby("subservice_id")["control_id"].agg(", ".join).to_dict()
@@ -178,7 +186,7 @@ def subservice(unit: Assessment) -> View:
     for one in unit.register.subservice_organisations.to_dict("records"):
         inclusive = one["method"] == "inclusive"
         days = 0 if inclusive else uncovered_days(one, first, last)
-        gap = "tested here" if inclusive else state(_days(days), "bad") if days else state("none", "good")
+        gap = "tested here" if inclusive else state(counted(days, "day"), "bad") if days else state("none", "good")
         opinion = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
         exception = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
@@ -193,7 +201,35 @@ def subservice(unit: Assessment) -> View:
     return display.table("Subservice organisations", columns, rows, note=note)
 
 
-def training(unit: Assessment) -> View:
+def report_parts(unit: Assessment) -> Display:
+    """The report's own parts, by its chapters: how far each is, and who owes it by when."""
+    found = report(unit.context, unit.unit)
+    whole: dict[str, list[Cell]] = {
+        "I": [_issued(unit), "the service auditor", "", ""],
+        "IV": [outcome(found.opinion, [achieved(found)]), str(unit.unit["owner"]), "", ""],
+        "V": ["not kept here", "", "", ""],
+    }
+    rows: list[list[Cell]] = []
+    parts = coverage.report_items(unit.context, str(unit.unit["unit_id"]))
+    for chapter, name in _CHAPTERS.items():
+        rows.append([chapter, name, *whole.get(chapter, ["", "", "", ""])])
+        rows += [["", sentence_case(one.name), *_part(one)] for one in parts if one.chapter == chapter]
+    note = f"As reports under AT-C 320 or ISAE 3402 commonly number them. IV is an outlook. {MANAGEMENTS_TESTS}"
+    columns = ["Chapter", "What", "State", "Owner", "Due", "Reference"]
+    return display.table("The report itself, chapters I to V", columns, rows, note=note, grouped=True)
+
+
+def dated_later(unit: Assessment) -> Display:
+    """Evidence from after the day that the page is seen from: it is there, and doesn't count."""
+    found = later(unit.context).to_dict("records")
+    rows: list[list[Cell]] = [[one["table"].replace("_", " "), one["row"], str(one["dated"])] for one in found]
+    if not rows:
+        return display.remark(f"No evidence in the register is dated after {unit.as_of}.")
+    note = f"The page is seen from {unit.as_of}: what is dated later counts for nothing on it."
+    return display.table("Dated later: not counted", ["Table", "Row", "Dated"], rows, note=note)
+
+
+def training(unit: Assessment) -> Display:
     """The owners of key controls, and whether they have been trained for them."""
     words = {"completed": "completed", "overdue": "overdue since", "due": "due on"}
     tones = {"completed": "good", "overdue": "bad", "none": "bad", "due": "open"}
@@ -205,18 +241,36 @@ def training(unit: Assessment) -> View:
     return display.table("Training of the owners of key controls", ["Owner", "Key controls", "Training"], rows)
 
 
-def frameworks(unit: Assessment) -> View:
-    """Which other frameworks' requirements the same controls already serve."""
+def frameworks(unit: Assessment) -> Display:
+    """Which other frameworks' requirements the controls are mapped to."""
     rows: list[list[Cell]] = [
         [one["framework"], one["reference"], ", ".join(one["controls"]), _of(len(one["earning"]), len(one["controls"]))]
         for one in coverage.frameworks(unit.context).to_dict("records")
     ]
     columns = ["Framework", "Reference", "Controls", "Earn in full"]
-    note = "A control that earns in full here can be shown to the other framework's auditor with the same evidence."
-    return display.table("Used again: other frameworks", columns, rows, note=note)
+    note = (
+        "A mapping says that a control bears on a requirement, not that it meets it. Whether the evidence fits another "
+        "framework's scope, period and criteria is for that framework's auditor to decide."
+    )
+    return display.table("Other frameworks that controls are mapped to", columns, rows, note=note)
 
 
 # --- parts ---
+
+
+def _part(one: coverage.ReportItem) -> list[Cell]:
+    due = "" if one.due_on is None else str(one.due_on)
+    stands = state(one.status.replace("_", " "), _STATUS.get(one.status, "open"))
+    return [stands, one.owner, state(due, "bad", "past due") if one.late else due, one.reference]
+
+
+def _issued(unit: Assessment) -> Cell:
+    issued = unit.unit["issued_on"]
+    if pd.isna(issued) or issued > pd.Timestamp(unit.as_of):
+        return state("not issued", "open")
+    return state(
+        str(unit.unit["opinion"]), "good" if unit.unit["opinion"] == "unmodified" else "bad", f"issued on {issued:%F}"
+    )
 
 
 def _of(part: int, whole: int) -> Cell:
@@ -224,16 +278,8 @@ def _of(part: int, whole: int) -> Cell:
     return state(text, "good" if part == whole and whole else "bad" if not part else "open")
 
 
-def _opinion(outlook: Outlook) -> Cell:
-    return state(outlook.opinion, OPINION_TONES.get(outlook.opinion, "open"))
-
-
 def _overdue(due: date | None, unit: Assessment) -> bool:
     return due is not None and due < unit.as_of
-
-
-def _days(count: int) -> str:
-    return f"{count} day{'' if count == 1 else 's'}"
 
 
 def _report_days(unit: Any) -> tuple[date, date]:
@@ -245,25 +291,26 @@ def _length(unit: Any) -> tuple[str, str, str]:
     first, last = _report_days(unit)
     if unit["report_type"] == "type1":
         return ("Report", "at a date", f"{last}: design and implementation only")
-    return ("Report period", _days((last - first).days + 1), f"{first} to {last}; six months are expected")
+    return ("Report period", counted((last - first).days + 1, "day"), f"{first} to {last}; six months are expected")
 
 
-def _to_year_end(unit: Any) -> tuple[str, str, str]:
-    found = coverage.year_end(unit)
+def _to_year_end(unit: Assessment) -> tuple[str, str, str]:
+    found = coverage.year_end(unit.unit)
     if found is None:
         return ("To clients' year-end", "–", "user_year_end is blank in business_units.csv")
     if not found.gap:
         return ("To clients' year-end", "0 days", f"{found.year_end} is the report's last day")
-    bridge = f"bridge letter to {found.bridged_until}" if found.bridged_until else "no bridge letter"
-    rest = f", {_days(found.unbridged)} uncovered" if found.unbridged else ""
+    until = found.bridged_until
+    written = "" if until is None or until <= unit.as_of else "planned, "
+    bridge = f"bridge letter {written}to {until}" if until else "no bridge letter"
+    rest = f", {counted(found.unbridged, 'day')} uncovered" if found.unbridged else ""
     long = "; longer than the three months that practice accepts" if found.too_long else ""
-    return ("To clients' year-end", _days(found.gap), f"to {found.year_end}; {bridge}{rest}{long}")
+    return ("To clients' year-end", counted(found.gap, "day"), f"to {found.year_end}; {bridge}{rest}{long}")
 
 
-def _blocking(unit: Assessment) -> dict[str, str]:
-    """For each control at fault, the objective that it decides on."""
-    found = outlooks(unit.context, unit.unit["report_type"])
-    return {row: outlook.objective_id for outlook in found for row in outlook.blocking}
+def _hanging(unit: Assessment) -> dict[str, Outlook]:
+    """For each control at fault, the outlook of an objective that hangs on it."""
+    return {row: outlook for outlook in outlooks(unit.context, unit.unit["report_type"]) for row in outlook.blocking}
 
 
 def _severity(one: Candidate) -> Cell:
@@ -274,8 +321,10 @@ def _age(known: Any, unit: Assessment) -> Cell:
     """For how long a deficiency has been known, and by when it is to be mended."""
     if "identified_on" not in known:
         return "not on record"
+    if known["closed_on"] <= pd.Timestamp(unit.as_of):
+        return f"closed on {known['closed_on']:%F}"
     late = known["due_on"].date() < unit.as_of
-    age = _days((unit.as_of - known["identified_on"].date()).days)
+    age = counted((unit.as_of - known["identified_on"].date()).days, "day")
     return state(age, "bad" if late else "open", f"{'was due' if late else 'due'} {known['due_on']:%Y-%m-%d}")
 
 
@@ -283,15 +332,13 @@ def _why(one: Candidate) -> Cell:
     return {"text": "", "note": "\n".join(one.reasons)}
 
 
-def _soc1(unit: Assessment, one: Candidate, blocking: dict[str, str]) -> Cell:
-    control = one.controls[0]
-    weights = unit.controls.loc[control] if control in unit.controls.index else None
-    reported = ""
-    if weights is not None and weights["deviations"]:
-        reported = f"{weights['deviations']} of {weights['sample_size']} deviated: reported with the tests' results"
-    if control in blocking:
-        return state(f"{blocking[control]} would be qualified", "bad", reported)
-    return state("its objectives hold", "good", reported)
+def _soc1(one: Candidate, hanging: dict[str, Outlook], over: Mapping[Any, Any]) -> Cell:
+    """The outcome of the objective that hangs on the control, and what has to be reported whatever the outcome."""
+    outlook, tests = hanging.get(one.controls[0]), over.get(one.controls[0], {"deviations": 0})
+    told = f"{tests['deviations']} of {tests['sample_size']} deviated: to be reported" if tests["deviations"] else ""
+    if outlook is None:
+        return {"text": "decides on no objective", "note": told}
+    return outcome(f"{outlook.objective_id} {outlook.outcome}", [told])
 
 
 def _assertion(cell: Any) -> Cell:

@@ -7,12 +7,12 @@ import pandas as pd
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.scoping import QUESTIONS, process_scopes, unit_scope
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, View, state
+from riskcalc.pages.display import Cell, Display, state
 
 _REPORTS = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
 
-def proposal(unit: Assessment) -> View:
+def proposal(unit: Assessment) -> Display:
     """The report proposed for the unit, against the one in its row of business_units."""
     scopes = process_scopes(unit.register)
     found = unit_scope(scopes, unit.unit["unit_id"])
@@ -25,7 +25,7 @@ def proposal(unit: Assessment) -> View:
     return display.facts("Which report?", items)
 
 
-def processes(unit: Assessment) -> View:
+def processes(unit: Assessment) -> Display:
     """Each process with the report it belongs into, and the reasons."""
     objectives = unit.register.control_objectives.groupby("process")["objective_id"].agg(", ".join).to_dict()
     rows: list[list[Cell]] = []
@@ -41,7 +41,7 @@ def processes(unit: Assessment) -> View:
     return display.table("Processes and their reports", columns, rows, note=note)
 
 
-def answers(unit: Assessment) -> View:
+def answers(unit: Assessment) -> Display:
     """The answers on record, by whom and when."""
     rows: list[list[Cell]] = []
     for row in unit.register.scoping.to_dict("records"):

@@ -1,4 +1,4 @@
-"""An executed notebook as a few slides that can be edited: native tables and charts; the extra ``riskcalc[pptx]``.
+"""An executed notebook as a few slides that can be edited: native tables and charts; the extra ``pptx``.
 
 A cell tagged ``slide`` becomes one; what the notebook says first, its heading and its brief, share the first.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from nbformat import NotebookNode
 
-from riskcalc.pages.display import VIEW_MIME
+from riskcalc.pages.display import DISPLAY_MIME
 from riskcalc.pages.html import PLOTLY_MIME
 
 _TAG = "slide"
@@ -38,7 +38,7 @@ def render_slides(notebook: NotebookNode) -> bytes:
 
     deck = Presentation()
     deck.slide_width, deck.slide_height = Inches(_WIDE), Inches(_HIGH)
-    views, figures = _tagged(notebook, VIEW_MIME), _tagged(notebook, PLOTLY_MIME)
+    views, figures = _tagged(notebook, DISPLAY_MIME), _tagged(notebook, PLOTLY_MIME)
     top = next((view for view in views if view["kind"] == "heading"), None)
     brief = next((view for view in views if view["kind"] == "brief"), None)
     footer = " · ".join(filter(None, [top["title"], top["eyebrow"], top["classification"]])) if top else ""
@@ -119,7 +119,7 @@ def _rgb(colour: str) -> Any:
 
 
 def _title_slide(slide: Any, top: Said, panels: Sequence[Said]) -> None:
-    _title(slide, top["title"], top["verdict"])
+    _title(slide, top["title"], _verdicts(top))
     width = (_WIDE - 2 * _EDGE) / max(len(panels), 1)
     for number, panel in enumerate(panels):
         left, room = _EDGE + number * width, width - 0.3
@@ -129,11 +129,21 @@ def _title_slide(slide: Any, top: Said, panels: Sequence[Said]) -> None:
         _write(slide, "\n".join([panel["says"], "", *items]), (left, 3.4, room, 3.2), size=13, ink=_INK)
 
 
+def _verdicts(top: Said) -> str:
+    """The page's answers, each with what it is about."""
+    said = [
+        (top["label"], top["verdict"], ""),
+        *((each["label"], each["verdict"], each["note"]) for each in [top["second"]] if each),
+    ]
+    return "\n".join(f"{label}: {verdict} {note}" if label else verdict for label, verdict, note in said)
+
+
 def _table_slide(slide: Any, view: Said) -> None:
     """A table with its first rows; the page has the others."""
     rows, columns = view["rows"][:_MOST_ROWS], view["columns"]
     left = len(view["rows"]) - len(rows)
-    _title(slide, view["title"], f"The first {len(rows)} of {len(view['rows'])}." if left else "")
+    cut = f"The first {len(rows)} of {len(view['rows'])}. " if left else ""
+    _title(slide, view["title"], cut + view["note"])
     widths = [
         max([len(column) + 2, *(min(len(_text(row[n])), 40) for row in rows)]) + 3 for n, column in enumerate(columns)
     ]
@@ -174,8 +184,8 @@ def _grid(
     shape = slide.shapes.add_table(rows, columns, Inches(left), Inches(top), Inches(width), Inches(high * rows))
     table = shape.table
     table.horz_banding = False
-    for column, share in zip(table.columns, widths, strict=True):
-        column.width = Inches(width * share / sum(widths))
+    for column, part in zip(table.columns, widths, strict=True):
+        column.width = Inches(width * part / sum(widths))
     return table
 
 

@@ -1,6 +1,6 @@
 """The first screen of a page: how we stand against the appetite, what changed, what is to be decided by whom and when.
 
-Each function takes an opened unit or portfolio and returns a View.
+Each function takes an opened unit or portfolio and returns a Display.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from riskcalc.assessment.decisions import Decision, decisions, on_risks
 from riskcalc.assessment.movement import BACK_INSIDE, KINDS, NEW_OUTSIDE, NEWLY_OUTSIDE, Move, moves
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import level_counts, ranked
+from riskcalc.errors import counted
 from riskcalc.pages import display, wording
-from riskcalc.pages.charts import count
-from riskcalc.pages.display import Cell, View, level_cell, state
+from riskcalc.pages.display import Cell, Display, level_cell, state
+from riskcalc.pages.matrix import unmoved
 
 _MOST = 4  # decisions, and risks that moved, that fit on a screen
 _CROSSED = {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
 
 
-def unit(opened: Assessment) -> View:
+def unit(opened: Assessment) -> Display:
     """A unit's first screen."""
     found = decisions(opened.context)
-    return display.brief(
-        "In brief", [_standing(opened), _unit_changes(opened), _to_decide(found, opened, lambda each: each.owner)]
-    )
+    told = _to_decide(found, opened, lambda each: each.owner)
+    return display.brief("In brief", [_standing(opened), _unit_changes(opened), told])
 
 
-def organisation(opened: Portfolio) -> View:
+def organisation(opened: Portfolio) -> Display:
     """The organisation's first screen."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
     told = _to_decide(_by_urgency(opened), opened, lambda each: f"{names[each.unit_id]}, {each.owner}", linked=False)
     return display.brief("In brief", [_standing(opened), _unit_counts(opened, names), told])
 
 
-def to_decide(opened: Portfolio) -> View:
+def to_decide(opened: Portfolio) -> Display:
     """Every decision on a risk in the organisation, what is late first, then the worst."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
     rows: list[list[Cell]] = [
@@ -73,15 +73,25 @@ def _standing(opened: Assessment | Portfolio) -> dict[str, Any]:
     bars = [_levels(opened.period.name, scores, opened)]
     if before is not None and opened.previous is not None:
         bars.append(_levels(before.name, opened.previous, opened))
-    worst = ranked(scores[scores["breach"].fillna(False).astype(bool)]).head(1).to_dict("records")
-    says = f"rated risks are worse than {wording.appetite_of(opened)} once controls count as far as they earned it."
-    if worst:
-        names = opened.matrix.level_names
-        steps = names.index(worst[0]["earned_level"]) - names.index(worst[0]["appetite"])
-        says += f" Furthest out: {worst[0]['risk_id']}, {worst[0]['earned_level']}, by {count(steps, 'level')}."
-    more = _only_claimed(scores)
-    tone = "bad" if outside else "good" if rated == len(scores) and rated else "open"
-    return display.panel("Against appetite", f"{outside} of {rated}", says, tone, bars=bars, more=more)
+    if not rated:
+        return display.panel("Risk now, against appetite", "–", "No risk is rated, so nothing can be said.", bars=bars)
+    whole = "risk" if rated == 1 else "risks"
+    says = f"rated {whole} {'is' if outside == 1 else 'are'} worse than {wording.appetite_of(opened)}"
+    says += f" once controls count as far as they earned it.{_furthest(opened)}"
+    unrated = len(scores) - rated
+    more = " ".join(filter(None, [_only_claimed(scores), f"{unrated} unrated." if unrated else ""]))
+    tone = "bad" if outside else "open" if unrated else "good"
+    return display.panel("Risk now, against appetite", f"{outside} of {rated}", says, tone, bars=bars, more=more)
+
+
+def _furthest(opened: Assessment | Portfolio) -> str:
+    """The risk that is the most levels worse than its own unit's appetite; blank where none is worse."""
+    out = ranked(opened.scores[opened.scores["breach"].fillna(False).astype(bool)])
+    if out.empty:
+        return ""
+    steps = out["earned_level"].cat.codes.astype(int) - out["appetite"].cat.codes
+    risk = out.iloc[int(steps.to_numpy().argmax())]
+    return f" Furthest out: {risk['risk_id']}, {risk['earned_level']}, by {counted(int(steps.max()), 'level')}."
 
 
 def _only_claimed(scores: pd.DataFrame) -> str:
@@ -106,9 +116,8 @@ def _unit_changes(opened: Assessment) -> dict[str, Any]:
     items = [_moved(move) for move in crossed[:_MOST]]
     counts = Counter(move.what for move in found if move.what not in _CROSSED)
     rest = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]]
-    same = len(opened.scores) - len(found)
-    more = "; ".join([*_and_more(len(crossed)), *rest, f"{same} unchanged"])
-    return _changed(before.name, [move.what for move in found], items, f"{more[:1].upper()}{more[1:]}.")
+    more = "; ".join([*_and_more(len(crossed)), *rest, f"{unmoved(opened.scores, found)} unchanged"])
+    return _changed(before.name, [move.what for move in found], items, _sentence(more))
 
 
 def _moved(move: Move) -> dict[str, Any]:
@@ -134,7 +143,7 @@ def _unit_counts(opened: Portfolio, names: Mapping[Any, Any]) -> dict[str, Any]:
         {"cell": name, "text": "", "note": ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))}
         for name, counts in worst[:_MOST]
     ]
-    more = f"{count(len(opened.scores) - len(found), 'risk')} unchanged."
+    more = f"{counted(unmoved(opened.scores, found), 'risk')} unchanged."
     listed = [*_and_more(len(worst), "unit"), more]
     return _changed(before.name, [move.what for move in found], items, "; ".join(listed))
 
@@ -142,7 +151,7 @@ def _unit_counts(opened: Portfolio, names: Mapping[Any, Any]) -> dict[str, Any]:
 def _changed(before: str, kinds: Sequence[str], items: Sequence[Any], more: str) -> dict[str, Any]:
     out = sum(kind in (NEWLY_OUTSIDE, NEW_OUTSIDE) for kind in kinds)
     back = kinds.count(BACK_INSIDE)
-    says = f"{'risk has' if out == 1 else 'risks have'} left the appetite, {back} came back inside."
+    says = f"{'risk is' if out == 1 else 'risks are'} newly outside appetite; {back} came back inside."
     tone = "bad" if out else "good" if back else "open"
     return display.panel(f"What changed since {before}", str(out), says, tone, items=list(items), more=more)
 
@@ -154,7 +163,7 @@ def _to_decide(found: Sequence[Decision], opened: Any, whose: Any, linked: bool 
     state_of = [f"{late} past due"] * bool(late) + [f"{undated} without a date"] * bool(undated)
     says = "; ".join([f"{'decision' if len(found) == 1 else 'decisions'} to take", *state_of]) + "."
     items = [_decision(each, opened, whose(each), linked) for each in found[:_MOST]]
-    more = "".join(f"{text[:1].upper()}{text[1:]}." for text in _and_more(len(found), "decision"))
+    more = "".join(map(_sentence, _and_more(len(found), "decision")))
     tone = "bad" if late else "open" if found else "good"
     return display.panel("To be decided", str(len(found)), says if found else "Nothing.", tone, items=items, more=more)
 
@@ -167,7 +176,11 @@ def _decision(each: Decision, opened: Any, whose: str, linked: bool) -> dict[str
 
 
 def _and_more(number: int, noun: str = "risk") -> list[str]:
-    return [f"and {count(number - _MOST, noun)} more below"] if number > _MOST else []
+    return [f"and {counted(number - _MOST, noun)} more below"] if number > _MOST else []
+
+
+def _sentence(text: str) -> str:
+    return f"{wording.sentence_case(text)}."
 
 
 def _by_urgency(opened: Portfolio) -> list[Decision]:

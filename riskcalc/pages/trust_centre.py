@@ -1,85 +1,98 @@
 """The page for the public, a trust centre's: report status, control objectives, and what clients have to do themselves.
 
-It is made from what ``audience.redacted`` leaves for the public; nothing is computed from a rating or a test.
+It is made from what ``audiences.redacted`` leaves for the public; nothing is computed from a rating or a test. It tells
+what is, not what is planned: a report once it is issued, a bridge letter for the past days that it speaks of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment.opening import read_runs
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.opening import as_day, read_runs
+from riskcalc.errors import counted
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, Result, View
+from riskcalc.pages.display import Cell, Display, Result
 from riskcalc.pages.wording import page_link
 from riskcalc.register import audiences
-from riskcalc.register.periods import Period
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_subset, read_whole
 
 _TYPES = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
+# AT-C 320 and ISAE 3402 on restricting the use of the report: by whom it may be relied on.
+RESTRICTED = (
+    "A SOC 1 report is restricted in use: to us, to clients who used the service on the days that it covers, and to "
+    "their auditors. They ask their contact here for a copy; it is not for others, such as future clients."
+)
 
 
 @dataclass(frozen=True)
 class Statement:
     """What may be said in public of one unit, or of the whole organisation where ``unit`` is None."""
 
-    register: Register
-    period: Period
+    context: Context
     unit: Mapping[str, Any] | None
     runs: Mapping[str, Mapping[str, Any]]
 
+    @property
+    def register(self) -> Register:
+        """What is for the public."""
+        return self.context.register
 
-def open_statement(business_unit: str = "", period: str = "", data_dir: str = "data", manifest: str = "") -> Statement:
+
+def open_statement(
+    business_unit: str = "", period: str = "", data_dir: str = "data", as_of: str = "", manifest: str = ""
+) -> Statement:
     """Read of the register what is for the public: of one unit, or of all if ``business_unit`` is blank.
 
     Raises:
         RegisterError: the register can't be used.
-        UsageError: no such folder, unit, period or manifest.
+        UsageError: no such folder, unit, period, date or manifest.
 
     >>> open_statement("payroll").register.ratings.empty
     True
     """
     register = read_subset(data_dir, business_unit) if business_unit else read_whole(data_dir)
-    chosen, shown = register.period(period), audiences.redacted(register, audiences.PUBLIC)
-    unit = shown.unit(business_unit) if business_unit else None
-    return Statement(shown, chosen, unit, read_runs(manifest))
+    shown = audiences.redacted(register, audiences.PUBLIC)
+    context = replace(Context.of(register, period, as_day(as_of)), register=shown)
+    return Statement(context, shown.unit(business_unit) if business_unit else None, read_runs(manifest))
 
 
-def heading(statement: Statement) -> View:
+def heading(statement: Statement) -> Display:
     """The top of the page: which report there is, or of which units."""
     organisation = statement.register.methodology.organisation
+    seen = f"Trust centre · as of {statement.context.as_of}"
     if statement.unit is None:
-        number = len(statement.register.business_units)
-        told = f"SOC 1 reports cover {number} of our services." if number != 1 else "A SOC 1 report covers our service."
-        return display.heading(organisation, "Trust centre", told, "open", [], "Public")
-    told = f"{_TYPES[statement.unit['report_type']]} report {_span(statement.unit)}."
-    lines = [f"{statement.unit['service']}.", *_bridge(statement.unit)]
-    return display.heading(statement.unit["name"], f"{organisation} · Trust centre", told, "open", lines, "Public")
+        units = statement.register.business_units.to_dict("records")
+        issued = sum(_issued(unit, statement) for unit in units)
+        told = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}"
+        rest = "; the others are in preparation." if issued < len(units) else "."
+        return display.heading(organisation, seen, told + rest, "open", [RESTRICTED], "Public")
+    told = f"{_TYPES[statement.unit['report_type']]} report: {_status(statement.unit, statement)}."
+    lines = [f"{statement.unit['service']}.", *_bridge(statement.unit, statement), RESTRICTED]
+    return display.heading(statement.unit["name"], f"{organisation} · {seen}", told, "open", lines, "Public")
 
 
-def reports(statement: Statement) -> View:
-    """The report of each unit: its type, its period or date, and how far a bridge letter reaches."""
+def reports(statement: Statement) -> Display:
+    """The report of each unit: its type, and if it is issued, its days and those that a bridge letter speaks of."""
     rows: list[list[Cell]] = [
         [
             page_link(unit, statement.runs.get(unit["unit_id"])) if statement.unit is None else unit["name"],
             unit["service"],
             _TYPES[unit["report_type"]],
-            _span(unit),
-            " ".join(_bridge(unit)) or "–",
+            _status(unit, statement),
+            " ".join(_bridge(unit, statement)) or "–",
         ]
         for unit in statement.register.business_units.to_dict("records")
     ]
-    note = "Reports are for clients and their auditors; ask your contact for a copy."
-    return display.table(
-        "SOC 1 reports", ["Service", "What it is", "Report", "Period or date", "Bridge letter"], rows, note=note
-    )
+    return display.table("SOC 1 reports", ["Service", "What it is", "Report", "State", "Bridge letter"], rows)
 
 
-def objectives(statement: Statement) -> View:
+def objectives(statement: Statement) -> Display:
     """The control objectives, as the report states them."""
     rows: list[list[Cell]] = [
         [objective["process"], objective["statement"]]
@@ -88,7 +101,7 @@ def objectives(statement: Statement) -> View:
     return display.table("Objectives by process", ["Process", "Objective"], rows)
 
 
-def user_entities(statement: Statement) -> View:
+def user_entities(statement: Statement) -> Display:
     """The complementary user entity controls: what our objectives take for granted that clients do."""
     register = statement.register
     acting = register.risk_controls.merge(register.risks, on="risk_id").merge(
@@ -104,23 +117,34 @@ def user_entities(statement: Statement) -> View:
         for control in register.controls.to_dict("records")
     ]
     note = "Our controls alone don't reach these objectives: they take for granted that clients do this."
-    return display.table("Complementary user entity controls", ["What the client does", "For", "See"], rows, note=note)
+    columns = ["What the client does", "For", "See"]
+    return display.table("Complementary user entity controls", columns, rows, note=note if rows else "")
 
 
 def result(statement: Statement) -> Result:
     """For machines, and the run: which unit and period this is."""
     named = {"unit_id": statement.unit["unit_id"]} if statement.unit else {}
-    return Result({**named, "period": statement.period.name})
+    return Result({**named, "period": statement.context.period.name})
 
 
 # --- parts ---
 
 
-def _span(unit: Any) -> str:
-    until = f"{unit['report_to']:%Y-%m-%d}"
-    return f"at {until}" if unit["report_type"] == "type1" else f"for {unit['report_from']:%Y-%m-%d} to {until}"
+def _issued(unit: Any, statement: Statement) -> bool:
+    return bool(unit["issued_on"] <= pd.Timestamp(statement.context.as_of))
 
 
-def _bridge(unit: Any) -> list[str]:
+def _status(unit: Any, statement: Statement) -> str:
+    if not _issued(unit, statement):
+        return "in preparation"
+    since = "at" if unit["report_type"] == "type1" else f"{unit['report_from']:%F} to"
+    return f"{since} {unit['report_to']:%F}, issued on {unit['issued_on']:%F}"
+
+
+def _bridge(unit: Any, statement: Statement) -> list[str]:
+    """The days that a bridge letter speaks of, once the report is issued and those days are past."""
     until = unit["bridge_letter_until"]
-    return [] if pd.isna(until) else [f"A bridge letter speaks for the time until {until:%Y-%m-%d}."]
+    if not _issued(unit, statement) or not until <= pd.Timestamp(statement.context.as_of):
+        return []
+    since = unit["report_to"] + pd.Timedelta(days=1) if pd.isna(unit["bridge_from"]) else unit["bridge_from"]
+    return [f"A bridge letter, our own word and not the service auditor's, speaks of {since:%F} to {until:%F}."]

@@ -1,4 +1,4 @@
-"""The words and tables of a unit's page: each function takes an opened unit and returns a View."""
+"""The words and tables of a unit's page: each function takes an opened unit and returns a Display."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.decisions import decisions
+from riskcalc.assessment.evidence import assess
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.readiness import UNMODIFIED, outlooks, report_outlook
+from riskcalc.assessment.opinion import outlooks
 from riskcalc.assessment.scoring import CONTROLLED, ranked
+from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
-from riskcalc.pages.display import Cell, Result, View, level_cell
+from riskcalc.pages.display import Cell, Display, Result, level_cell
+from riskcalc.pages.loss import BEYOND, per_client
 from riskcalc.pages.summary import due_cell
 from riskcalc.register.stand_ins import NOT_YET
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
 
-def heading(unit: Assessment) -> View:
+def heading(unit: Assessment) -> Display:
     """The top of a unit's page: is it inside its appetite?"""
-    verdict, tone = wording.verdict(unit.scores, f"its appetite, {not_assessed.appetite(unit, unit.unit)}")
+    verdict, tone = wording.verdict(unit.scores, f"the appetite, {wording.appetite_of(unit)}")
     lines = [
         *not_assessed.lines(unit),
         *not_assessed.whose(unit),
@@ -28,28 +31,28 @@ def heading(unit: Assessment) -> View:
         *_type1_note(unit.unit),
     ]
     eyebrow = f"{unit.register.methodology.organisation} · {wording.SUBJECT} · {unit.period.name}, as of {unit.as_of}"
-    return display.heading(unit.unit["name"], eyebrow, verdict, tone, lines, wording.classification(unit))
+    marked, second = wording.classification(unit), _opinion(unit)
+    return display.heading(unit.unit["name"], eyebrow, verdict, tone, lines, marked, wording.RISK_NOW, second)
 
 
-def figures(unit: Assessment) -> View:
+def figures(unit: Assessment) -> Display:
     """The unit's key figures: levels, what is claimed only, what changed, what it is measured against."""
+    earning = unit.controls["earned"] > 0
     return display.facts(
         "Key figures",
         [
-            (f"Outlook, {_REPORT[unit.unit['report_type']]}", *_outlook(unit)),
-            *([("Years beyond materiality", *_beyond_materiality(unit))] if unit.in_money else []),
-            ("Materiality", *_materiality(unit)),
+            *(_against_materiality(unit) if unit.in_money else []),
             (
-                "Controls that earn in full",
-                f"{int((unit.controls['earned'] >= unit.controls['claimed']).sum())} of {len(unit.controls)}",
-                f"{int((unit.controls['earned'] == 0).sum())} earn nothing",
+                "Controls that earn all they claim",
+                f"{int((earning & (unit.controls['earned'] >= unit.controls['claimed'])).sum())} of {len(earning)}",
+                f"{int((~earning).sum())} {'earns' if (~earning).sum() == 1 else 'earn'} nothing",
             ),
             ("Unrated", str(int(unit.scores["likelihood"].isna().sum())), f"of {len(unit.scores)} risks"),
         ],
     )
 
 
-def to_decide(unit: Assessment) -> View:
+def to_decide(unit: Assessment) -> Display:
     """What has to be decided, by whom and when: risks worse than the appetite, unrated ones, what else blocks."""
     scored = {risk["risk_id"]: risk for risk in unit.scores.to_dict("records")}
     described = unit.register.risks.set_index("risk_id")
@@ -68,7 +71,7 @@ def to_decide(unit: Assessment) -> View:
     return display.table(title, columns, rows)
 
 
-def objectives(unit: Assessment) -> View:
+def objectives(unit: Assessment) -> Display:
     """The control objectives as the SOC 1 report will state them, the risks to each, and the worst earned level."""
     rows = []
     for objective in unit.register.control_objectives.to_dict("records"):
@@ -80,7 +83,7 @@ def objectives(unit: Assessment) -> View:
     return display.table("Control objectives", ["Objective", "Statement", "Risks", "Worst earned level"], rows)
 
 
-def top_risks(unit: Assessment, most: int = 5) -> View:
+def top_risks(unit: Assessment, most: int = 5) -> Display:
     """The worst risks on the earned view, and how each comes to its level, in a sentence for each view."""
     by_risk = dict(list(unit.lines.groupby("risk_id")))
     rows: list[list[Cell]] = []
@@ -90,16 +93,16 @@ def top_risks(unit: Assessment, most: int = 5) -> View:
         how: Cell = {"text": "", "note": "\n".join(told)}
         rows.append([display.jump(risk["risk_id"]), risk["title"], *wording.level_cells(risk, unit), how])
     columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "How it comes about: likelihood x impact = score"]
-    return display.table(f"The {len(rows)} worst risks", columns, rows)
+    return display.table(wording.worst(unit.scores, most), columns, rows)
 
 
-def findings(unit: Assessment) -> View:
+def findings(unit: Assessment) -> Display:
     """What in the unit's register deserves a second look, the graver first, and what to do about it."""
     rows = [[found.row, found.severity, found.message, found.advice] for found in unit.findings]
     return display.table("Open points", ["Row", "Severity", "What", "What to do"], rows)
 
 
-def risks(unit: Assessment) -> View:
+def risks(unit: Assessment) -> Display:
     """Every risk of the unit with its ratings, levels and the reason given for the rating; unrated ones too."""
     rationale = unit.register.ratings.query("period == @unit.period.name").set_index("risk_id")["rationale"]
     described = unit.register.risks.set_index("risk_id")
@@ -131,7 +134,7 @@ def risks(unit: Assessment) -> View:
     return display.table("All risks", columns, rows, note=note)
 
 
-def score_lines(unit: Assessment) -> View:
+def score_lines(unit: Assessment) -> Display:
     """How each residual comes about: what every control takes away, and the products, for a reader to recompute."""
     titles = unit.register.controls.set_index("control_id")["title"]
     by_risk = dict(list(unit.lines.groupby("risk_id")))
@@ -151,7 +154,7 @@ def score_lines(unit: Assessment) -> View:
     return display.table("How each residual comes about", columns, rows, numeric=columns[4:7], note=note, grouped=True)
 
 
-def controls(unit: Assessment) -> View:
+def controls(unit: Assessment) -> Display:
     """Every control the unit counts on: what it claims, what it has earned, and why."""
     earned = unit.controls.to_dict("index")
     rows = []
@@ -174,7 +177,7 @@ def controls(unit: Assessment) -> View:
     return display.table("Controls: claimed and earned", columns, rows, numeric=["Claimed", "Earned"])
 
 
-def provenance(unit: Assessment) -> View:
+def provenance(unit: Assessment) -> Display:
     """What the page was computed from, so that it can be computed again."""
     return wording.provenance(
         unit, f"riskcalc run DATA --unit {unit.unit['unit_id']} --period {unit.period.name} --as-of {unit.as_of}"
@@ -191,7 +194,7 @@ def result(unit: Assessment) -> Result:
             "as_of": unit.as_of.isoformat(),
             "breaches": wording.breach_count(unit.scores),
             "unrated": int(unit.scores["likelihood"].isna().sum()),
-            "report_outlook": _outlook(unit)[0],
+            "report_outlook": wording.report(unit.context, unit.unit).opinion,
             "currency": unit.unit["currency"],
             **(_in_money(unit) if unit.in_money else {}),
             **not_assessed.listed(unit),
@@ -208,6 +211,17 @@ def _report_span(unit: Any) -> str:
     return f"at {until}" if unit["report_type"] == "type1" else f"from {unit['report_from']:%Y-%m-%d} to {until}"
 
 
+def _opinion(unit: Assessment) -> dict[str, str]:
+    """The second of a page's two answers: what the service auditor would have to report, by our own tests."""
+    report_type = str(unit.unit["report_type"])
+    outcomes = {one.objective_id: one.outcome for one in outlooks(unit.context, report_type)}
+    told = wording.tally(outcomes, wording.OUTCOMES, "control objective")
+    own = unit.register.controls.loc[unit.register.controls["unit_id"] == unit.unit["unit_id"], "control_id"]
+    deviated = int((assess(unit.context, report_type).loc[own, "deviations"] > 0).sum())
+    told += f"; {counted(deviated, 'control')} deviated, to be reported" if deviated else ""
+    return wording.second(wording.opinion_title(report_type), wording.report(unit.context, unit.unit).opinion, told)
+
+
 def _type1_note(unit: Any) -> list[str]:
     if unit["report_type"] != "type1":
         return []
@@ -216,22 +230,18 @@ def _type1_note(unit: Any) -> list[str]:
     ]
 
 
-def _outlook(unit: Assessment) -> tuple[str, str]:
-    found = outlooks(unit.context, str(unit.unit["report_type"]))
-    holding = sum(outlook.opinion == UNMODIFIED for outlook in found)
-    return report_outlook(found), f"{holding} of {len(found)} control objectives hold"
-
-
-def _materiality(unit: Assessment) -> tuple[str, str]:
-    if pd.isna(unit.unit["materiality"]):
-        return NOT_YET, "so nothing is said in money"
-    performance = f"performance materiality {unit.unit['performance_materiality']:,}"
-    return f"{unit.unit['materiality']:,} {unit.unit['currency']}", performance
+def _against_materiality(unit: Assessment) -> list[tuple[str, str, str]]:
+    about = unit.unit
+    basis = f"performance materiality {about['performance_materiality']:,}; {about['materiality_basis']}"
+    materiality = ("Materiality, of one client", f"{about['materiality']:,} {about['currency']}", basis)
+    return [(BEYOND, *_beyond_materiality(unit)), *per_client(unit), materiality]
 
 
 def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
-    shares = {view: unit.years[view].exceed(float(unit.unit["materiality"])) for view in CONTROLLED}
-    return f"{shares['earned']:.1%}", f"losses exceed it by what controls have earned; claimed {shares['claimed']:.1%}"
+    if unit.quantified.risks.empty:
+        return "–", "no risk is quantified"
+    chances = {view: unit.years[view].exceed(float(unit.unit["materiality"])) for view in CONTROLLED}
+    return f"{chances['earned']:.1%}", f"of years, by what controls have earned; claimed {chances['claimed']:.1%}"
 
 
 def _lost(unit: Assessment, risk_id: str) -> str:

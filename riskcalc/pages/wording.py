@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.evidence import ASSUMPTION
 from riskcalc.assessment.opening import Assessment, Portfolio
-from riskcalc.assessment.readiness import QUALIFIED, UNMODIFIED
+from riskcalc.assessment.opinion import (
+    ACHIEVED,
+    ADVERSE,
+    JUDGEMENT,
+    MANAGEMENTS_TESTS,
+    NOT_ACHIEVED,
+    NOT_READY,
+    NOT_YET,
+    QUALIFIED,
+    UNMODIFIED,
+    ReportOutlook,
+    report_outlooks,
+)
+from riskcalc.errors import counted
 from riskcalc.pages import not_assessed
-from riskcalc.pages.display import Cell, View, facts, level_cell, table
+from riskcalc.pages.display import Cell, Display, facts, level_cell, state, table
 from riskcalc.version import __version__
 
 SUBJECT = "Risk to financial reporting"
-OPINION_TONES = {UNMODIFIED: "good", QUALIFIED: "bad"}
+RISK_NOW = "Risk now"
+OUTCOMES = (ACHIEVED, NOT_ACHIEVED, JUDGEMENT, NOT_YET)
+OPINIONS = (UNMODIFIED, ADVERSE, QUALIFIED, NOT_READY)
+TONES = dict.fromkeys((ACHIEVED, UNMODIFIED), "good") | dict.fromkeys((NOT_ACHIEVED, QUALIFIED, ADVERSE), "bad")
 
 
 def verdict(scores: pd.DataFrame, appetite: str) -> tuple[str, str]:
@@ -23,18 +42,84 @@ def verdict(scores: pd.DataFrame, appetite: str) -> tuple[str, str]:
     unrated = len(scores) - rated
     rest = f" {unrated} unrated: nothing can be said of {'it' if unrated == 1 else 'them'}." if unrated else ""
     if worse:
-        return f"Outside appetite: {worse} of {rated} rated risks are worse than {appetite}.{rest}", "bad"
+        return f"Outside appetite: {worse_than(worse, rated, appetite)}.{rest}", "bad"
     if not rated:
-        return "No risk is rated in this period.", "open"
-    return (
-        f"Inside appetite: none of {rated} rated risks is worse than {appetite}.{rest}",
-        "open" if unrated else "good",
-    )
+        return "No risk is rated in this period." if unrated else "No risk is on record.", "open"
+    told = f"none of {counted(rated, 'rated risk')} is worse than {appetite}."
+    return f"Inside appetite: {told}{rest}", "open" if unrated else "good"
+
+
+def worse_than(worse: int, rated: int, appetite: str) -> str:
+    """How many of how many risks are worse than the appetite.
+
+    >>> worse_than(1, 1, "High"), worse_than(2, 5, "High")
+    ('1 of 1 rated risk is worse than High', '2 of 5 rated risks are worse than High')
+    """
+    return f"{worse} of {counted(rated, 'rated risk')} {'is' if worse == 1 else 'are'} worse than {appetite}"
+
+
+def worst(scores: pd.DataFrame, most: int) -> str:
+    """The title of a list of the worst risks; it says so where it has them all."""
+    rated = rated_count(scores)
+    return f"The {most} worst risks on the earned view" if rated > most else "All rated risks, the worst first"
 
 
 def classification(opened: Assessment | Portfolio) -> str:
     """How confidential a page is, and for whom it was made."""
     return " · ".join(filter(None, [opened.register.methodology.classification, opened.audience.label]))
+
+
+def opinion_title(report_type: str) -> str:
+    """What the second of the two answers is about: the opinion over the report's period, or at its date."""
+    return "Opinion at the report's date" if report_type == "type1" else "Opinion over the report's period"
+
+
+def report(context: Context, unit: Mapping[Any, Any], report_type: str = "") -> ReportOutlook:
+    """The outlook for a unit's report, of its own type or of another."""
+    return report_outlooks(context, report_type or str(unit["report_type"]))[unit["unit_id"]]
+
+
+def second(title: str, opinion: str, told: str) -> dict[str, str]:
+    """The second verdict of a heading, with the sentence that belongs beside every outlook."""
+    verdict = f"{sentence_case(opinion)}: {told}." if opinion else f"{sentence_case(told)}."
+    return {"label": title, "verdict": verdict, "tone": TONES.get(opinion, "open"), "note": MANAGEMENTS_TESTS}
+
+
+def outcome(name: str, told: Sequence[str] = ()) -> Cell:
+    """An outcome of an objective, or an opinion, as a cell in its tone, with what is told of it."""
+    return state(name, TONES.get(name, "open"), "\n".join(filter(None, told)))
+
+
+def sentence_case(text: str) -> str:
+    """A text with a capital in front.
+
+    >>> sentence_case("not ready")
+    'Not ready'
+    """
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def achieved(found: ReportOutlook) -> str:
+    """How many of how many control objectives are achieved."""
+    return f"{found.achieved} of {counted(found.objectives, 'control objective')} achieved"
+
+
+def tally(named: Mapping[str, str], order: Sequence[str], noun: str) -> str:
+    """How many of how many are what comes first in ``order``, and which are not; ``named`` has each one's outcome.
+
+    >>> tally({"O1": ACHIEVED, "O2": NOT_YET, "O3": ACHIEVED}, OUTCOMES, "control objective")
+    '2 of 3 control objectives achieved; 1 not yet evidenced (O2)'
+    """
+    if not named:
+        return f"no {noun} is on record"
+    by_outcome = {each: [name for name, found in named.items() if found == each] for each in order}
+    first, *others = by_outcome.items()
+    parts = [f"{len(names)} {each} ({_some(names)})" for each, names in others if names]
+    return "; ".join([f"{len(first[1])} of {counted(len(named), noun)} {first[0]}", *parts])
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join([*names[:most], *([f"{len(names) - most} more"] if len(names) > most else [])])
 
 
 def page_link(unit: Any, run: Any) -> Cell:
@@ -67,14 +152,14 @@ def level_cells(risk: Any, opened: Assessment | Portfolio) -> list[Cell]:
     return cells
 
 
-def provenance(opened: Assessment | Portfolio, command: str) -> View:
+def provenance(opened: Assessment | Portfolio, command: str) -> Display:
     """What a page was computed from; ``command`` computes it again."""
     weights, sampling = opened.register.methodology.weights.operating, opened.register.methodology.sampling
     rates = [f"{float(rate) * 100:.3g} %" for rate in (sampling.confidence, sampling.tolerable_deviation_rate)]
     return facts(
         "Method and provenance",
         [
-            ("Period", opened.period.name, f"ratings and tests of this period; dues as of {opened.as_of}"),
+            ("Period", opened.period.name, f"seen from {opened.as_of}: nothing dated later counts"),
             (
                 "Register",
                 opened.register.fingerprint()[:12],
@@ -84,14 +169,15 @@ def provenance(opened: Assessment | Portfolio, command: str) -> View:
             (
                 "Weights",
                 " / ".join(f"{weight.normalize():f}" for _, weight in weights),
-                " / ".join(name.replace("_", " ") for name, _ in weights),
+                " / ".join(name.replace("_", " ") for name, _ in weights)
+                + (f"; above 0 for insufficient evidence: {ASSUMPTION}" if weights.assumed else ""),
             ),
             ("Tests of controls", " / ".join(rates), "confidence / tolerable deviation rate"),
         ],
     )
 
 
-def scales(opened: Assessment | Portfolio) -> View:
+def scales(opened: Assessment | Portfolio) -> Display:
     """The definitions that people rate by."""
     method = opened.register.methodology
     likelihood = [

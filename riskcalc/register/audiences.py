@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -15,60 +16,125 @@ from riskcalc.register.tables import TABLES
 
 WITHHELD = "withheld"
 
+# What each audience sees of a column: a sign each for the board, the auditor, the unit and the public. + they see it;
+# - they don't; # conclusions count on the amount, so that all see the same ones, but nobody is told how much it is.
+# A column that isn't here is for none of them.
+_SEEN = {
+    "business_units": {
+        "++++": "unit_id name service report_type report_from report_to bridge_from bridge_letter_until issued_on",
+        "+++-": "opinion currency appetite user_year_end clients owner",
+        "+#+-": "materiality performance_materiality",
+        "+-+-": "materiality_basis",
+    },
+    "control_objectives": {"++++": "objective_id unit_id process statement"},
+    "risks": {
+        "++++": "risk_id objective_id",
+        "+++-": "unit_id title assertions account owner treatment accepted_by accepted_until frequency_per_year",
+        "-++-": "description",
+        "+#+-": "loss_low loss_mode loss_high",
+    },
+    "ratings": {
+        "+++-": "risk_id period likelihood impact",
+        "-++-": "rationale",
+        "-+--": "rated_by rated_on",
+        "----": "votes likelihood_low likelihood_high impact_low impact_high",
+    },
+    "controls": {
+        "++++": "control_id unit_id title performed_by communicated_in",
+        "+++-": "owner kind nature frequency key component subservice_id design documentation relies_on confirmed_on",
+        "-+++": "description",
+    },
+    "risk_controls": {"++++": "risk_id control_id", "+++-": "acts_on coverage"},
+    "control_tests": {
+        "+++-": "test_id control_id period kind population sample_size deviations systematic tested_on retest_of"
+        " covers_from covers_to nature population_checked selection",
+        "-++-": "procedure tested_by evidence",
+    },
+    "deficiencies": {
+        "+++-": "deficiency_id control_id description identified_on remediation_owner due_on closed_on merits_attention"
+        " indicator",
+    },
+    "mappings": {"+++-": "control_id framework reference"},
+    "subservice_organisations": {
+        "+++-": "subservice_id name service method report_type report_from report_to opinion exception reviewed_on"
+        " bridge_from bridge_to",
+        "-++-": "reviewed_by reference",
+    },
+    "training": {"+++-": "training_id unit_id due_on completed_on", "-++-": "person topic", "--+-": "evidence"},
+    "scoping": {
+        "+++-": "unit_id process financial_statements data_held auditors_ask customers_ask operating_months period_from"
+        " period_to answered_on",
+        "--+-": "reason answered_by",
+    },
+    "report_items": {"+++-": "item_id unit_id item status owner due_on", "-++-": "reference"},
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Audience:
-    """Somebody to read pages: the label these bear, and the columns, by table, that aren't for them.
+    """Somebody to read pages: the label these bear, and their place in the table above.
 
-    ``money`` says whether they see what a year may cost, ``whole`` whether they get the organisation's page.
+    ``money`` says whether they see amounts, ``whole`` whether they get the organisation's page.
     """
 
     name: str
     label: str
-    withheld: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     money: bool = True
     whole: bool = True
 
+    @property
+    def withheld(self) -> Mapping[str, tuple[str, ...]]:
+        """By table, the columns that aren't for them."""
+        return {name: tuple(self._columns(name, "-")) for name in TABLES}
 
-_VOTES = ("votes", "likelihood_low", "likelihood_high", "impact_low", "impact_high")
+    @property
+    def hidden(self) -> Mapping[str, tuple[str, ...]]:
+        """By table, the columns whose amounts count, but aren't for them."""
+        return {name: tuple(self._columns(name, "#")) for name in TABLES}
+
+    def _columns(self, table: str, wanted: str) -> Iterator[str]:
+        place = list(AUDIENCES).index(self.name)
+        signs = {column: sign[place] for sign, names in _SEEN[table].items() for column in names.split()}
+        return (column for column in TABLES[table].model_fields if signs.get(column, "-") == wanted)
+
+
 FULL = Audience("", "")
 PUBLIC = Audience("public", "", money=False)
 AUDIENCES = {
     each.name: each
     for each in (
-        Audience(
-            "board",
-            "for the board",
-            {
-                "ratings": (*_VOTES, "rated_by", "rated_on", "rationale"),
-                "risks": ("description",),
-                "controls": ("description",),
-                "control_tests": ("procedure", "tested_by", "evidence"),
-                "subservice_organisations": ("reviewed_by", "reference"),
-                "training": ("person", "topic", "evidence"),
-                "scoping": ("reason", "answered_by"),
-                "report_items": ("reference",),
-            },
-        ),
-        Audience(
-            "auditor",
-            "for the service auditor",
-            {"ratings": _VOTES, "training": ("evidence",), "scoping": ("reason", "answered_by")},
-            money=False,
-        ),
-        Audience("unit", "for the unit", {"ratings": (*_VOTES, "rated_by", "rated_on")}, whole=False),
+        Audience("board", "for the board"),
+        Audience("auditor", "for the service auditor", money=False),
+        Audience("unit", "for the unit", whole=False),
         PUBLIC,
     )
 }
 
-# All that the public gets; rows of other tables, and of controls that are no user entity's, stay away.
-_PUBLIC = {
-    "business_units": ("unit_id", "name", "service", "report_type", "report_from", "report_to", "bridge_letter_until"),
-    "control_objectives": ("objective_id", "unit_id", "process", "statement"),
-    "controls": ("control_id", "unit_id", "title", "description", "performed_by", "communicated_in"),
-    "risks": ("risk_id", "objective_id"),
-    "risk_controls": ("risk_id", "control_id"),
-}
+
+class Hidden(Decimal):
+    """An amount that can be compared and counted with, but reads "withheld" wherever it is shown."""
+
+    def __str__(self) -> str:
+        return WITHHELD
+
+    __repr__ = __str__
+
+    def __format__(self, *_: object) -> str:
+        return WITHHELD
+
+    def __reduce__(self) -> tuple[type[Hidden], tuple[str]]:
+        return Hidden, (super().__str__(),)
+
+
+def in_money(amount: float, unit: Mapping[str, Any]) -> str:
+    """An amount in a unit's currency as a sentence says it, or that it is withheld, as the unit's own amounts are.
+
+    >>> in_money(1234567.8, {"materiality": Decimal(1), "currency": "EUR"}), in_money(1, {"materiality": Hidden(1)})
+    ('1,234,568 EUR', 'an amount that is withheld')
+    """
+    if isinstance(unit["materiality"], Hidden):
+        return f"an amount that is {WITHHELD}"
+    return f"{amount:,.0f} {unit['currency']}"
 
 
 def find(name: str) -> Audience:
@@ -95,12 +161,13 @@ def redacted(register: Register, audience: Audience) -> Register:
     """
     if audience is FULL:
         return register
+    tables: dict[str, Any] = {
+        name: _shown(getattr(register, name), audience.withheld[name], audience.hidden[name]) for name in TABLES
+    }
     if audience is PUBLIC:
         _refuse_assumed(register)
-        tables: dict[str, Any] = {name: _only(getattr(register, name), _PUBLIC.get(name, ())) for name in TABLES}
+        tables = {name: _only(getattr(register, name), audience.withheld[name]) for name in TABLES}
         tables["controls"] = tables["controls"].query("performed_by == 'user_entity'")
-    else:
-        tables = {name: _without(getattr(register, name), columns) for name, columns in audience.withheld.items()}
     found = replace(register, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
@@ -114,12 +181,15 @@ def _refuse_assumed(register: Register) -> None:
         raise UsageError(f"There is nothing to tell the public yet; first fill in: {', '.join(waiting)}.")
 
 
-def _only(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
-    return table[list(columns)] if columns else table.iloc[:0]
+def _only(table: pd.DataFrame, withheld: tuple[str, ...]) -> pd.DataFrame:
+    left = table.drop(columns=list(withheld))
+    return left if len(left.columns) else table.iloc[:0]
 
 
-def _without(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+def _shown(table: pd.DataFrame, withheld: tuple[str, ...], hidden: tuple[str, ...]) -> pd.DataFrame:
     def blank(kept: pd.Series) -> pd.Series:
         return kept.where(kept.isna(), WITHHELD) if is_string_dtype(kept) else kept.where(kept.isna())
 
-    return table.assign(**{column: blank(table[column]) for column in columns})
+    changed = {column: blank(table[column]) for column in withheld}
+    amounts = {column: table[column].map(Hidden, na_action="ignore").astype(object) for column in hidden}
+    return table.assign(**changed, **amounts)

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import codecs
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -16,10 +16,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from riskcalc.errors import Problem
+from riskcalc.errors import Problem, RegisterError
+from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register import stand_ins
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.tables import TABLES, Row
+from riskcalc.register.row import Row
+from riskcalc.register.tables import TABLES
 
 
 @dataclass
@@ -79,27 +81,17 @@ class Table:
         return {cells[column] for cells in self.cells.values()} - {""}
 
 
-_SAVE_AS = "in a spreadsheet, save as CSV in UTF-8 with commas"
-
-
 def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
     """Read and check ``folder/name.csv``."""
     table = Table(name, carried=stand_ins.carrying(name, methodology, (folder / "ratings.csv").exists()))
     try:
-        text = (folder / table.file).read_bytes().decode("utf-8-sig")
+        content = read(folder / table.file, inside=folder)
     except FileNotFoundError:
         table.tell_missing("file", methodology)
     except OSError as error:
         table.tell(0, "", "", f"can't be read: {error.strerror}")
-    except UnicodeDecodeError as error:
-        line = len(error.object[: error.start + 1].splitlines())
-        table.tell(line, "", f"byte 0x{error.object[error.start]:02x}", f"is not UTF-8; {_SAVE_AS}")
     else:
-        if "\0" in text:
-            line = text[: text.index("\0")].count("\n") + 1
-            table.tell(line, "", "", "holds a NUL character; save the file as CSV again")
-            return table
-        lines = _lines(table, text)
+        lines = _lines(table, content)
         header = next(lines, None)
         if header is not None:
             check_lines(table, header[1], lines, methodology)
@@ -155,16 +147,18 @@ def _read_row(table: Table, line: int, methodology: Methodology) -> None:
         return
     table.rows[line] = stand_ins.blanked(table, line, row)
     for column in model.primary_key:
-        if allowed := _shortened_number(cells[column]):
+        if allowed := _spoilt(cells[column]):
             table.tell(line, column, cells[column], allowed)
     for column, allowed in row.contradictions():
         table.tell(line, column, cells.get(column, ""), allowed)
 
 
-def _shortened_number(key: str) -> str:
-    """What to say of a key that a spreadsheet has made a number of, with digits lost; blank for any other."""
+def _spoilt(key: str) -> str:
+    """What to say of a key that isn't what was meant, or isn't what it looks like; blank for any other."""
     if re.fullmatch(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}", key):
         return "is how a spreadsheet shortens a long number; format the column as text, and type the key again"
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in key):
+        return "holds a character that can't be seen, or breaks the line; type the key again"  # it would forge a log's
     return ""
 
 
@@ -179,36 +173,29 @@ def _repeated_keys(table: Table) -> Iterator[Problem]:
             yield table.problem(line, " + ".join(columns), " + ".join(key), allowed)
 
 
-_CSV_ERRORS = {
-    "unexpected end of data": "a quote that is opened in this row is never closed",
-    "',' expected after '\"'": "a quoted cell goes on after its closing quote; inside a cell, quotes are doubled",
-    "field larger than field limit": "a cell is longer than 131,072 characters, or a quote before it is never closed",
-}
-
-
-def _lines(table: Table, text: str) -> Iterator[tuple[int, list[str]]]:
-    """The records with the line that each starts at; wholly blank rows carry nothing and are passed over."""
-    first = text.partition("\n")[0].rstrip("\r")
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if first.count(separator) > first.count(","):
-            allowed = f"the columns are separated by {name}; allowed: commas ({_SAVE_AS})"
-            table.tell(1, "", first, allowed)
+def _lines(table: Table, content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The records of a file; one that can't be read, and so where the next begins, ends them with a problem."""
+    first = content.partition(b"\n")[0].rstrip(b"\r").removeprefix(codecs.BOM_UTF8)
+    for separator, name in ((b";", "semicolons"), (b"\t", "tabs")):
+        if first.count(separator) > first.count(b","):
+            allowed = f"the columns are separated by {name}; allowed: commas ({SAVE_AS})"
+            table.tell(1, "", first.decode("utf-8", "replace"), allowed)
             return
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    start = 1
     try:
-        for cells in reader:
-            if any(cells):
-                yield start, cells
-            start = reader.line_num + 1
-    except csv.Error as error:
+        yield from csv_rows(content, table.file)
+    except RegisterError as error:
         table.whole = False
-        allowed = _CSV_ERRORS.get(str(error).partition(" (")[0], f"can't be read as CSV: {error}")
-        table.tell(start, "", "", allowed)
+        table.problems.extend(error.problems)
+
+
+_WIDEST = 256  # columns that are looked at one by one
 
 
 def _wrong_columns(header: list[str], model: type[Row]) -> Iterator[tuple[str, str]]:
     """Columns with what is wrong about them."""
+    if len(header) > _WIDEST:
+        yield "", f"{len(header):,} columns; allowed: {', '.join(model.model_fields)}"
+        return
     for column in sorted({column for column in header if header.count(column) > 1}):
         yield column, "the column stands there twice"
     for column in dict.fromkeys(header):

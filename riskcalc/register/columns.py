@@ -133,7 +133,7 @@ def _period(cell: str) -> str:
 
 def _one_of(name: str, kind: Any, noun: str) -> str:
     if name not in get_args(kind):
-        raise ValueError(f"{name!r} is no {noun}; allowed, separated by |: {', '.join(get_args(kind))}")
+        raise ValueError(f"{name[:40]!r} is no {noun}; allowed, separated by |: {', '.join(get_args(kind))}")
     return name
 
 
@@ -147,7 +147,9 @@ def _names(cell: str) -> tuple[str, ...]:
 T = TypeVar("T")
 Maybe = Annotated[T | None, BeforeValidator(_blank_to_none)]
 Text = Annotated[str, BeforeValidator(_text)]
-Count = Annotated[int, BeforeValidator(_matching("[0-9]{1,15}", int, "a whole number, 0 or more, digits only"))]
+Count = Annotated[
+    int, BeforeValidator(_matching("[0-9]{1,12}", int, "a whole number, 0 or more, digits only, at most 12"))
+]
 Money = Annotated[
     Decimal,
     BeforeValidator(

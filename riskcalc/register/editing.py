@@ -1,8 +1,9 @@
 """Changing a register safely: its folder held, one row or several files changed as one, every other byte kept.
 
 Several files can't be replaced in one step. So the new ones are written beside the register first; then a list of
-them, which is the moment at which the change counts; then each is moved into its place. Whoever holds the folder next
-finishes what a crash left undone: before the list is there nothing has changed, after it everything will.
+them, which is the moment at which the change counts; then each is moved into its place. What a crash left undone
+there is finished by ``finish`` alone, which ``riskcalc excel import`` calls after asking: the list lies in the folder,
+which may have come from anywhere, and nothing else obeys it. Who only reads goes on where the files are of one piece.
 """
 
 from __future__ import annotations
@@ -10,34 +11,37 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from riskcalc.errors import Problem, RegisterError, UsageError
-from riskcalc.files import as_line, write_whole
+from riskcalc.files import as_line, read, write_whole
 from riskcalc.register.checked_rows import cell_problem, read_table
-from riskcalc.register.methodology import Methodology
+from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.tables import TABLES
 
 _PATIENCE = 10  # seconds that a writer waits for another
 _STAGE, _READY = ".import", "ready.json"
+_OURS = (FILE, *(f"{name}.csv" for name in TABLES))
 Cells = dict[str, str]
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold a register for writing, so that no two programs change it at once; raises UsageError if one does."""
-    try:
-        with FileLock(folder / ".lock", timeout=_PATIENCE):
-            _finish(folder)
-            yield
-    except Timeout:
-        raise UsageError(f"Another program is changing {folder}; nothing was written. Try again.") from None
+    """Hold a register for writing, so that no two programs change it at once.
+
+    Raises UsageError if one does, or if an import was interrupted there: it would undo what is written now.
+    """
+    with _locked(folder):
+        if unfinished(folder):
+            raise UsageError(interrupted(folder))
+        yield
 
 
 def replace_all(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -45,35 +49,83 @@ def replace_all(folder: Path, files: Mapping[str, bytes]) -> None:
     stage = folder / _STAGE
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir()
+    write_whole(stage / ".gitignore", b"*\n")  # half an import is nothing to commit, whatever repository this is in
     for name, content in files.items():
         write_whole(stage / name, content)
     write_whole(stage / _READY, json.dumps(sorted(files)).encode())
-    _finish(folder)
+    _move(folder, sorted(files))
 
 
 def settle(folder: Path) -> None:
-    """Let a change of several files come to its end before they are read; finish it if a crash left it undone.
+    """Wait for a change of several files to come to its end before they are read.
 
     Raises:
-        UsageError: it can't be finished here.
+        UsageError: it was interrupted, and left some files old and others new; or it is none of ours.
     """
-    if not (folder / _STAGE / _READY).exists():
+    if not unfinished(folder):
         return
+    with suppress(PermissionError), _locked(folder):  # where nobody may write, nobody is writing
+        pass
+    if (names := unfinished(folder)) and 0 < sum((folder / _STAGE / name).exists() for name in names) < len(names):
+        raise UsageError(interrupted(folder))
+
+
+def unfinished(folder: Path) -> dict[str, bytes | None]:
+    """The files of an import that a crash left undone, by name; None for one that is in its place already.
+
+    Raises UsageError where what lies there is not what an import leaves: other names, links, anything but files.
+    """
+    ready = folder / _STAGE / _READY
+    if not os.path.lexists(ready):
+        return {}
     try:
-        with held(folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or error
-        raise UsageError(f"An import into {folder} was interrupted, and can't be finished here: {reason}.") from None
+        names = json.loads(_real(ready))
+        if not isinstance(names, list) or any(name not in _OURS for name in names):
+            raise ValueError("it names what is no file of a register")
+        return {name: _real(path) if os.path.lexists(path := folder / _STAGE / name) else None for name in names}
+    except (OSError, ValueError, RecursionError) as error:
+        told = f"{ready} is not what an import leaves ({error}); nothing was read or written."
+        raise UsageError(f"{told} If nobody here knows of it, delete {folder / _STAGE}.") from None
 
 
-def _finish(folder: Path) -> None:
+def finish(folder: Path, expected: Mapping[str, bytes | None]) -> None:
+    """Finish the import that was interrupted, if it is still the one that was looked at; raises UsageError if not."""
+    with _locked(folder):
+        if unfinished(folder) != expected:
+            raise UsageError(f"What lies in {folder / _STAGE} has changed since; nothing was written. Look again.")
+        _move(folder, expected)
+
+
+def interrupted(folder: Path) -> str:
+    """What to do about an import that was interrupted."""
+    return (
+        f"An import into {folder} was interrupted. To finish it, look at it first: riskcalc excel import FILE --into "
+        f"{folder} asks. To drop it, restore the register from a copy, and delete {folder / _STAGE}."
+    )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    try:
+        with FileLock(folder / ".lock", timeout=_PATIENCE):
+            yield
+    except Timeout:
+        raise UsageError(f"Another program is changing {folder}; nothing was written. Try again.") from None
+
+
+def _real(path: Path) -> bytes:
+    """The content of a file that is one: no link, in a folder that is none."""
+    if path.is_symlink() or path.parent.is_symlink():
+        raise ValueError(f"{path.name} is reached by a link")
+    return read(path)
+
+
+def _move(folder: Path, names: Iterable[str]) -> None:
     stage = folder / _STAGE
-    if (stage / _READY).exists():
-        for name in json.loads((stage / _READY).read_bytes()):
-            if (stage / name).exists():
-                (stage / name).replace(folder / name)
-        (stage / _READY).unlink()
+    for name in names:
+        with suppress(FileNotFoundError):  # it was moved before the crash
+            (stage / name).replace(folder / name)
+    (stage / _READY).unlink()
     shutil.rmtree(stage, ignore_errors=True)
 
 

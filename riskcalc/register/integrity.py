@@ -6,14 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
+from itertools import islice
 
 from riskcalc.errors import Problem
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.periods import Period
-from riskcalc.register.tables import TABLES, Ref, Row
+from riskcalc.register.row import Ref, Row
+from riskcalc.register.tables import TABLES
 
+_CYCLES, _TOLD = 200, 20  # cycles of a table that are told, and names of each
 _MEANT = 50  # wrong names of a column for which what was meant is looked for
 
 
@@ -76,20 +77,33 @@ def _cycles(table: Table, column: str, rule: str) -> Iterator[Problem]:
     """Chains that lead back to where they began, each told once, at its first line."""
     key = TABLES[table.name].primary_key[0]
     lines = {getattr(row, key): line for line, row in table.rows.items()}
-    points_at = {name: set(_names_in(table.rows[line], column)) for name, line in lines.items()}
-    while True:
-        try:
-            TopologicalSorter(points_at).prepare()
-            return
-        except CycleError as error:
-            chain = list(reversed(error.args[1]))[:-1]
-            first = min(range(len(chain)), key=lambda place: lines[chain[place]])
-            chain = [*chain[first:], *chain[:first], chain[first]]
-            line = lines[chain[0]]
-            allowed = f"{rule}, but here: {' -> '.join(chain)}"
-            yield table.problem(line, column, table.cells[line][column], allowed)
-            for name, following in pairwise(chain):
-                points_at[name].discard(following)
+    points_at = {name: _names_in(table.rows[line], column) for name, line in lines.items()}
+    for chain in islice(_chains(points_at), _CYCLES):
+        first = min(range(len(chain)), key=lambda place: lines[chain[place]])
+        told = [*chain[first:], *chain[:first], chain[first]]
+        some = told if len(told) <= _TOLD else [*told[: _TOLD - 1], f"({len(told) - _TOLD} more)", told[-1]]
+        line = lines[told[0]]
+        yield table.problem(line, column, table.cells[line][column], f"{rule}, but here: {' -> '.join(some)}")
+
+
+def _chains(points_at: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:
+    """The cycles that going along every reference once, depth first, comes upon."""
+    done: set[str] = set()
+    for root in points_at:
+        path, waiting = ([root], [iter(points_at[root])]) if root not in done else ([], [])
+        at = {root: 0}
+        while path:
+            name = next(waiting[-1], None)
+            if name is None:
+                waiting.pop()
+                done.add(path[-1])
+                del at[path.pop()]
+            elif name in at:
+                yield path[at[name] :]
+            elif name in points_at and name not in done:
+                at[name] = len(path)
+                path.append(name)
+                waiting.append(iter(points_at[name]))
 
 
 def _names_in(row: Row, column: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import yaml
 
 from riskcalc.errors import MatrixError
+from riskcalc.files import read
 
 _DIGITS = 9  # residuals such as 2.4999999999999996 are 2.5 to a reader, and 2.5 is read as 3
 _TELLABLE = 1.25  # luminance contrast below which two neighbouring levels look alike in grey
@@ -61,14 +62,14 @@ class Matrix:
         file = Path(path)
         try:
             if file.suffix == ".toml":
-                return cls.from_toml(tomllib.loads(file.read_text("utf-8")))
+                return cls.from_toml(tomllib.loads(read(file).decode("utf-8")))
             if file.suffix in (".yaml", ".yml"):
-                return cls._from_ciso_assistant(yaml.safe_load(file.read_text("utf-8")))
+                return cls._from_ciso_assistant(yaml.safe_load(read(file).decode("utf-8")))
         except MatrixError as error:
             raise MatrixError(f"{file}: {error}") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError) as error:
             raise MatrixError(f"{file}: can't be read: {error}") from None
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             raise MatrixError(f"{file}: holds no risk matrix in a form known here ({error!r})") from None
         raise MatrixError(f"{file}: a matrix is read from .toml, .yaml or .yml")
 

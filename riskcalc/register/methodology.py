@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from riskcalc.errors import MatrixError, Problem, RegisterError
+from riskcalc.files import read
 from riskcalc.register.columns import Frequency
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.periods import Period
@@ -33,8 +34,17 @@ def _number(value: object) -> object:
     raise ValueError("allowed: a number, without quotes")
 
 
+def _amount(value: object) -> object:
+    """A rate, a share or a number of events: beyond these bounds, no sum of them is a number any more."""
+    number = Decimal(value) if isinstance(value, (int, Decimal)) and not isinstance(value, bool) else Decimal("nan")
+    if not number.is_nan() and _LEAST <= number <= _MOST:
+        return value
+    raise ValueError("allowed: a number from 0.000000001 to 1000000000, without quotes")
+
+
+_LEAST, _MOST = Decimal("1e-9"), Decimal("1e9")
 Weight = Annotated[Decimal, Field(ge=0, le=1), BeforeValidator(_number)]
-Positive = Annotated[Decimal, Field(gt=0), BeforeValidator(_number)]
+Positive = Annotated[Decimal, BeforeValidator(_amount)]
 Name = Annotated[str, Field(pattern=r"\S")]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 SIZED_FREQUENCIES = tuple(name for name in get_args(Frequency) if name != "ad_hoc")
@@ -45,11 +55,17 @@ class _Part(BaseModel):
 
 
 class LikelihoodRating(_Part):
-    """A step of the likelihood scale: the definition people rate by, and the events a year it stands for."""
+    """A step of the likelihood scale: the definition people rate by, and the events a year it stands for.
+
+    ``frequency_per_year`` is the anchor that stands in for a risk's own figure; ``frequency_from`` and
+    ``frequency_to`` the band that the rating means.
+    """
 
     name: Name
     definition: Name
     frequency_per_year: Positive | None = None
+    frequency_from: Annotated[Decimal, Field(ge=0), BeforeValidator(_number)] | None = None
+    frequency_to: Positive | None = None
 
 
 class ImpactRating(_Part):
@@ -66,9 +82,14 @@ class OperatingWeights(_Part):
     """What a control counts for, by what its tests of operation concluded."""
 
     operated_effectively: Weight
-    insufficient_evidence: Weight
+    insufficient_evidence: Weight = Decimal(0)
     not_effective: Weight
     not_tested: Weight
+
+    @property
+    def assumed(self) -> bool:
+        """Whether a control counts for something that its tests haven't shown: management's assumption."""
+        return self.insufficient_evidence > 0 or self.not_tested > 0
 
 
 class Weights(_Part):
@@ -79,18 +100,39 @@ class Weights(_Part):
 
 
 class Sampling(_Part):
-    """How tests of controls are sized and concluded on."""
+    """How tests of controls are sized and concluded on; planned sizes are those for ``planned_size_months`` months."""
 
-    confidence: Annotated[Decimal, Field(gt=0, lt=1)]
-    tolerable_deviation_rate: Annotated[Decimal, Field(gt=0, lt=1)]
+    confidence: Annotated[Decimal, Field(ge=Decimal("0.5"), le=Decimal("0.9999"))]
+    tolerable_deviation_rate: Annotated[Decimal, Field(ge=Decimal("0.0001"), lt=1)]
     source: Name
-    planned_size: dict[str, Annotated[int, Field(gt=0, strict=True)]]
+    planned_size_months: Annotated[int, Field(gt=0, le=120, strict=True)] = 12
+    planned_size: dict[str, Annotated[int, Field(gt=0, le=100_000, strict=True)]]
 
 
-class Severity(_Part):
+class EvidenceRules(_Part):
+    """Which evidence counts.
+
+    ``look_back_months``: how far back it counts for the risk now; by default over the report's period, and over twelve
+    months where the unit has none. ``roll_forward_days``: how many days of a report's period may be left untested
+    before an objective is not yet evidenced. ``automated_once``: whether one item is enough of an automated control
+    that relies on IT general controls.
+    """
+
+    look_back_months: Annotated[int, Field(gt=0, le=120, strict=True)] | None = None
+    roll_forward_days: Annotated[int, Field(ge=0, strict=True)] = 92
+    automated_once: bool = True
+
+
+class OpinionRules(_Part):
+    """From which share of a report's objectives not achieved on its opinion would be adverse (pervasive)."""
+
+    pervasive: Annotated[Decimal, Field(gt=0, le=1), BeforeValidator(_number)] = Decimal("0.5")
+
+
+class SeverityRules(_Part):
     """How candidates for the severity of a deficiency are judged."""
 
-    reasonable_possibility: Annotated[int, Field(gt=0, strict=True)]
+    reasonable_possibility: Annotated[int, Field(gt=0, le=10, strict=True)]
 
 
 class _LevelPart(_Part):
@@ -120,7 +162,9 @@ class Methodology(_Part):
     earlier: dict[str, _MatrixPart] = Field(default_factory=dict)
     weights: Weights
     sampling: Sampling
-    severity: Severity
+    severity: SeverityRules
+    evidence: EvidenceRules = EvidenceRules()
+    opinion: OpinionRules = OpinionRules()
 
     @cached_property
     def matrix(self) -> Matrix:
@@ -133,6 +177,20 @@ class Methodology(_Part):
 
     def _as_matrix(self, part: _MatrixPart) -> Matrix:
         return Matrix.from_toml({**self.model_dump(include={"likelihood", "impact"}), "matrix": part.model_dump()})
+
+    @property
+    def frequency_bands(self) -> tuple[tuple[Decimal, Decimal | None], ...]:
+        """By rating, the events a year that it stands for, from and to; None where there is no end.
+
+        Where the ratings have anchors only, bands meet halfway between two of them (geometric mean). Empty where
+        nothing is given.
+        """
+        given = [(rating.frequency_from, rating.frequency_to) for rating in self.likelihood]
+        if all(low is not None and high is not None for low, high in given):
+            return tuple((low or Decimal(0), high) for low, high in given)
+        anchors = [rating.frequency_per_year for rating in self.likelihood if rating.frequency_per_year]
+        between = [(low * high).sqrt() for low, high in pairwise(anchors)]
+        return tuple(zip([Decimal(0), *between], [*between, None], strict=True)) if anchors else ()
 
     @property
     def level_names(self) -> tuple[str, ...]:
@@ -148,7 +206,7 @@ class Methodology(_Part):
     def read(cls, path: Path) -> Methodology:
         """Read and check methodology.toml; raises RegisterError with every reason why it can't be used."""
         try:
-            text = path.read_text("utf-8-sig")
+            text = read(path, inside=path.parent).decode("utf-8-sig")
         except FileNotFoundError:
             raise RegisterError([Problem(FILE, 0, "", "", "the file is missing")]) from None
         except (OSError, UnicodeDecodeError) as error:
@@ -160,7 +218,7 @@ class Methodology(_Part):
         """As ``read``, from the text itself."""
         try:
             content = tomllib.loads(text, parse_float=Decimal)
-        except (tomllib.TOMLDecodeError, ArithmeticError, RecursionError) as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
             raise RegisterError([Problem(FILE, 0, "", "", f"can't be read as TOML in UTF-8: {error}")]) from None
         try:
             methodology = cls.model_validate(content)
@@ -181,9 +239,16 @@ _TOLD = {
 
 def _as_problem(error: Any) -> Problem:
     place = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in error["loc"])
-    given = "" if error["type"] in ("missing", "extra_forbidden") else str(error["input"])
+    given = "" if error["type"] in ("missing", "extra_forbidden") else _as_text(error["input"])
     allowed = _TOLD.get(error["type"]) or _TOLD.get(error.get("ctx", {}).get("pattern", "")) or error["msg"]
     return Problem(FILE, 0, place, given, allowed.removeprefix("Value error, "))
+
+
+def _as_text(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python writes out no whole number of more than 4,300 digits
+        return "a number of thousands of digits"
 
 
 def _contradictions(methodology: Methodology) -> Iterator[Problem]:
@@ -227,9 +292,26 @@ def _anchors_out_of_order(methodology: Methodology, problem: Any) -> Iterator[Pr
     rates = [rating.frequency_per_year for rating in methodology.likelihood]
     if not _rises(rates):
         yield problem("likelihood", "frequency_per_year must be given for all ratings or none, and rise with them")
+    yield from _bands_out_of_order(methodology, problem)
     for column in ("loss_low", "loss_mode", "loss_high"):
         if not _rises([getattr(rating, column) for rating in methodology.impact]):
             yield problem("impact", f"{column} must be given for all ratings or none, and rise with them")
+    yield from _losses_out_of_order(methodology, problem)
+
+
+def _bands_out_of_order(methodology: Methodology, problem: Any) -> Iterator[Problem]:
+    rates = [rating.frequency_per_year for rating in methodology.likelihood]
+    edges = [edge for rating in methodology.likelihood for edge in (rating.frequency_from, rating.frequency_to)]
+    met = all(high == low for high, low in zip(edges[1:-1:2], edges[2::2], strict=True))
+    if not (_rises(edges[::2]) and _rises(edges[1::2]) and met):
+        told = "frequency_from and frequency_to must be given for all ratings or none, each band beginning where the "
+        yield problem("likelihood", f"{told}one before ends")
+    for number, (anchor, low, high) in enumerate(zip(rates, edges[::2], edges[1::2], strict=True), 1):
+        if low is not None and high is not None and not low <= (anchor or low) <= high:
+            yield problem(f"likelihood.{number}", f"must be in its band, {low} to {high} a year", anchor or low)
+
+
+def _losses_out_of_order(methodology: Methodology, problem: Any) -> Iterator[Problem]:
     for number, rating in enumerate(methodology.impact, 1):
         losses = [loss for loss in (rating.loss_low, rating.loss_mode, rating.loss_high) if loss is not None]
         if (rating.loss_low is None) != (rating.loss_high is None) or (rating.loss_mode and not rating.loss_low):

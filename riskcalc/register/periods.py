@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 ALLOWED = "a period such as 2026, 2026-H2, 2026-Q3 or 2026-09"
@@ -16,6 +16,9 @@ _PATTERN = re.compile(r"([0-9]{4})(?:-(?:H([12])|Q([1-4])|(0[1-9]|1[0-2])))?")
 class Period:
     """A span of whole months that ratings and tests belong to.
 
+    ``evidence_until`` is the day of a register's latest test or rating of the period; a unit's share keeps it, so that
+    every unit is seen from the same day. It doesn't tell one period from another.
+
     >>> Period.parse("2026-Q3").last_day.isoformat()
     '2026-09-30'
     """
@@ -24,6 +27,12 @@ class Period:
     kind: str
     first_day: date
     last_day: date
+    evidence_until: date | None = field(default=None, compare=False)
+
+    @property
+    def as_of(self) -> date:
+        """The day that the period is seen from where none is given: its last, or that of its latest evidence."""
+        return max(self.last_day, self.evidence_until or self.last_day)
 
     @classmethod
     def parse(cls, text: str) -> Period:

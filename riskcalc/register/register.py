@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property, wraps
 from pathlib import Path
@@ -22,7 +22,8 @@ from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period
 from riskcalc.register.quick_start import settled
-from riskcalc.register.tables import TABLES, Row, kind_of, may_be_blank
+from riskcalc.register.row import Row, kind_of, may_be_blank
+from riskcalc.register.tables import TABLES
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,8 +35,8 @@ class Register:
 
     Blank cells are missing values; ratings and counts are nullable integers, dates datetimes, amounts Decimals,
     lists tuples. ``source`` is the folder that was read; ``periods`` are those that risks were rated in, earliest
-    first, and a unit's share of the register keeps them all. In a register that only begins, ``assumed`` are the blank
-    cells for which something stands in, as table, column and the row's key.
+    first, and a unit's share of the register keeps them all. The controls have their unit's report beside them. In a
+    register that only begins, ``assumed`` are the blank cells for which something stands in, as table, column and key.
     """
 
     source: Path
@@ -158,10 +159,9 @@ def load(path: str | Path = "data") -> Register:
     problems.extend(check_references(tables))
     if problems:
         raise RegisterError(problems, source)
-    rated_in = {row.period for row in tables["ratings"].rows.values()}
-    periods = tuple(sorted(map(Period.parse, rated_in), key=lambda period: period.last_day))
     frames = {name: _frame(table) for name, table in tables.items()}
-    return Register(source, methodology, periods, **frames, assumed=_assumed(tables.values()))
+    frames["controls"] = _with_reports(frames["controls"], frames["business_units"])
+    return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()))
 
 
 def read_tables(source: Path) -> tuple[Methodology, dict[str, Table]]:
@@ -230,6 +230,26 @@ def _places(wanted: Path) -> list[Path]:
 def _nowhere(wanted: Path) -> UsageError:
     where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it"
     return UsageError(f"There is no folder {str(wanted)!r}{where}.")
+
+
+def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
+    """The periods that risks were rated in, each with the day of its latest evidence."""
+    until: dict[str, date] = {}
+    dated = [(row.period, row.tested_on) for row in tables["control_tests"].rows.values()]
+    dated += [(row.period, row.rated_on) for row in tables["ratings"].rows.values() if row.rated_on]
+    for name, day in dated:
+        until[name] = max(day, until.get(name, day))
+    rated_in = {row.period for row in tables["ratings"].rows.values()}
+    periods = (replace(Period.parse(name), evidence_until=until.get(name)) for name in rated_in)
+    return tuple(sorted(periods, key=lambda period: period.last_day))
+
+
+def _with_reports(controls: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
+    """The controls with the report of the unit that each belongs to, which says what evidence it needs.
+
+    It goes with a control into the share of another unit that relies on it, and into that share's fingerprint.
+    """
+    return controls.join(units.set_index("unit_id")[["report_type", "report_from", "report_to"]], on="unit_id")
 
 
 def _frame(table: Table) -> pd.DataFrame:

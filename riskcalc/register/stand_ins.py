@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, get_origin
 
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.periods import Period
-from riskcalc.register.tables import TABLES, Risk, Row, kind_of, may_be_blank
+from riskcalc.register.row import Row, kind_of, may_be_blank
+from riskcalc.register.tables import TABLES, Risk
 
 if TYPE_CHECKING:
     from riskcalc.register.checked_rows import Table

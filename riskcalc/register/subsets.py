@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from riskcalc.errors import UsageError
 from riskcalc.register.register import Register, fingerprint_of, load, row_hashes
 from riskcalc.register.tables import TABLES
 
@@ -110,6 +111,11 @@ def _handed(data_dir: str, unit_id: str | None) -> Register | None:
     """What this process was handed, if it is what a notebook asks for."""
     if not (file := os.environ.get(HANDED)):
         return None
+    # A pickle is code: it is taken from the user's own files only, never from what somebody else laid there.
+    if hasattr(os, "getuid") and Path(file).stat().st_uid != os.getuid():
+        raise UsageError(
+            f"{HANDED} names {file}, which is another user's; riskcalc run sets it, and nobody else should."
+        )
     of_data, of_unit, register = pickle.loads(Path(file).read_bytes())  # noqa: S301 - written by the run that started us
     found: Register | None = register if (of_data, of_unit) == (data_dir, unit_id) else None
     return found

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
-
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Literal
 
 from riskcalc.register.columns import (
     Answer,
@@ -35,46 +31,16 @@ from riskcalc.register.columns import (
     Text,
     YesNo,
 )
+from riskcalc.register.row import Contradiction, Ref, Row, require
 
-Contradiction = tuple[str, str]
 Opinion = Literal["unmodified", "qualified", "adverse", "disclaimer"]
-
-
-@dataclass(frozen=True)
-class Ref:
-    """Marks a column whose every value must be a key of ``table``."""
-
-    table: str
-
-
-def _require(holds: bool, column: str, allowed: str) -> Iterator[Contradiction]:
-    if not holds:
-        yield column, allowed
 
 
 def _bridge(since: date | None, until: date | None, report_to: date | None) -> Iterator[Contradiction]:
     """A bridge letter speaks of days after the report's, from one day to another."""
     fits = since is None or (until is not None and since <= until and (report_to is None or since > report_to))
     after = f"after report_to, {report_to}, and " if report_to else ""
-    yield from _require(fits, "bridge_from", f"must be {after}not after the last day that the letter speaks of")
-
-
-class Row(BaseModel):
-    """A line of a table; ``primary_key`` names the columns that tell its lines apart.
-
-    A column with a default, and a table that is ``optional``, came later: registers without them are read as before.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    primary_key: ClassVar[tuple[str, ...]]
-    optional: ClassVar[bool] = False
-
-    def contradictions(self) -> Iterator[Contradiction]:
-        """Cells that don't go together, each at the column that a person would mend, with what is allowed there."""
-        yield from ()
-
-
-# --- the tables -------------------------------------------------------------------------------------
+    yield from require(fits, "bridge_from", f"must be {after}not after the last day that the letter speaks of")
 
 
 class BusinessUnit(Row):
@@ -102,35 +68,35 @@ class BusinessUnit(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        yield from _require(self.materiality > 0, "materiality", "must be more than 0")
-        yield from _require(
+        yield from require(self.materiality > 0, "materiality", "must be more than 0")
+        yield from require(
             0 < self.performance_materiality <= self.materiality or self.materiality == 0,
             "performance_materiality",
             f"must be more than 0 and at most the materiality, {self.materiality}",
         )
-        yield from _require(
+        yield from require(
             self.bridge_letter_until is None or self.bridge_letter_until > self.report_to,
             "bridge_letter_until",
             f"must be a date after report_to, {self.report_to}",
         )
         yield from _bridge(self.bridge_from, self.bridge_letter_until, self.report_to)
-        yield from _require(self.clients != 0, "clients", "must be at least 1, or blank where it isn't known")
-        yield from _require(
+        yield from require(self.clients != 0, "clients", "must be at least 1, or blank where it isn't known")
+        yield from require(
             self.issued_on is None or self.issued_on >= self.report_to,
             "issued_on",
             f"must not be before report_to, {self.report_to}",
         )
-        yield from _require(
+        yield from require(
             (self.issued_on is None) == (self.opinion is None),
             "opinion" if self.opinion is None else "issued_on",
             "issued_on and opinion must both be given, or both be blank: a report is issued with its opinion",
         )
         if self.report_type == "type1":
-            yield from _require(
+            yield from require(
                 self.report_from is None, "report_from", "must be blank: a Type 1 report is at a date, report_to"
             )
         else:
-            yield from _require(
+            yield from require(
                 self.report_from is not None and self.report_from < self.report_to,
                 "report_from",
                 f"must be a date before report_to, {self.report_to}: a Type 2 report covers a period",
@@ -171,27 +137,27 @@ class Risk(Row):
         """Cells that don't go together."""
         low, mode, high = self.loss_low, self.loss_mode, self.loss_high
         if low is not None and high is not None:
-            yield from _require(low <= high, "loss_high", f"must be at least loss_low, {low}")
+            yield from require(low <= high, "loss_high", f"must be at least loss_low, {low}")
             between = mode is None or low > high or low <= mode <= high
-            yield from _require(between, "loss_mode", f"must lie between loss_low, {low}, and loss_high, {high}")
-        yield from _require(
+            yield from require(between, "loss_mode", f"must lie between loss_low, {low}, and loss_high, {high}")
+        yield from require(
             (self.loss_low is None) == (self.loss_high is None),
             "loss_high",
             "must be given with loss_low, or both left blank",
         )
-        yield from _require(
+        yield from require(
             low is None or mode is not None or low > 0,
             "loss_low",
             "must be more than 0 where loss_mode is blank: an interval of two amounts is read as lognormal",
         )
-        yield from _require(
+        yield from require(
             self.loss_mode is None or self.loss_low is not None,
             "loss_mode",
             "must be blank where loss_low and loss_high are",
         )
         for column in ("accepted_by", "accepted_until"):
             given = self.treatment != "accept" or getattr(self, column) is not None
-            yield from _require(given, column, "blank, but a risk whose treatment is accept needs it")
+            yield from require(given, column, "blank, but a risk whose treatment is accept needs it")
 
 
 class Rating(Row):
@@ -213,19 +179,19 @@ class Rating(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        yield from _require(
+        yield from require(
             (self.likelihood is None) == (self.impact is None),
             "impact" if self.impact is None else "likelihood",
             "likelihood and impact must both be rated, or both blank",
         )
         rated = self.likelihood is not None
         for column in ("rationale", "rated_by", "rated_on"):
-            yield from _require(
+            yield from require(
                 not rated or getattr(self, column) is not None, column, "blank, but a rated risk needs it"
             )
         for axis in ("likelihood", "impact"):
             low, high = getattr(self, f"{axis}_low"), getattr(self, f"{axis}_high")
-            yield from _require(
+            yield from require(
                 (low is None) == (high is None) and (low is None or low <= high),
                 f"{axis}_high",
                 f"must be at least {axis}_low, or both blank",
@@ -258,7 +224,7 @@ class Control(Row):
         """Cells that don't go together."""
         for column in ("communicated_in", "confirmed_on"):
             fits = self.performed_by == "user_entity" or getattr(self, column) is None
-            yield from _require(fits, column, "must be blank unless a user entity performs the control")
+            yield from require(fits, column, "must be blank unless a user entity performs the control")
 
 
 class RiskControl(Row):
@@ -296,27 +262,27 @@ class ControlTest(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        yield from _require(self.sample_size > 0, "sample_size", "must be at least 1")
-        yield from _require(
+        yield from require(self.sample_size > 0, "sample_size", "must be at least 1")
+        yield from require(
             self.deviations <= self.sample_size,
             "deviations",
             f"must be at most the sample size, {self.sample_size}",
         )
-        yield from _require(
+        yield from require(
             self.population is None or self.sample_size <= self.population,
             "sample_size",
             f"must be at most the population, {self.population}",
         )
-        yield from _require(
+        yield from require(
             self.deviations > 0 or not self.systematic, "systematic", "must be no where nothing deviated"
         )
         first, last = self.covers_from, self.covers_to
-        yield from _require(
+        yield from require(
             (first is None) == (last is None) and (first is None or last is None or first <= last),
             "covers_to",
             "must not be before covers_from, or both be blank: the period's days",
         )
-        yield from _require(
+        yield from require(
             self.selection != "whole" or self.population in (None, self.sample_size),
             "selection",
             f"whole, but {self.sample_size} of {self.population} items were tested",
@@ -339,7 +305,7 @@ class Deficiency(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        yield from _require(
+        yield from require(
             self.closed_on is None or self.closed_on >= self.identified_on,
             "closed_on",
             f"must not be before identified_on, {self.identified_on}",
@@ -367,7 +333,7 @@ class SubserviceOrganisation(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        yield from _require(
+        yield from require(
             self.bridge_to is None or (self.report_to is not None and self.bridge_to > self.report_to),
             "bridge_to",
             f"must be a date after report_to, {self.report_to}" if self.report_to else "must be blank without a report",
@@ -375,20 +341,18 @@ class SubserviceOrganisation(Row):
         yield from _bridge(self.bridge_from, self.bridge_to, self.report_to)
         for column in ("report_to", "opinion", "exception"):
             given = getattr(self, column) is not None
-            yield from _require(given or self.report_type is None, column, "blank, but a report is given")
-            yield from _require(
-                not given or self.report_type is not None, column, "must be blank without a report_type"
-            )
-        yield from _require(
+            yield from require(given or self.report_type is None, column, "blank, but a report is given")
+            yield from require(not given or self.report_type is not None, column, "must be blank without a report_type")
+        yield from require(
             (self.reviewed_by is None) == (self.reviewed_on is None),
             "reviewed_on" if self.reviewed_on is None else "reviewed_by",
             "reviewed_by and reviewed_on must both be given, or both be blank",
         )
         if self.report_type == "type2" and self.report_to is not None:
             fits = self.report_from is not None and self.report_from < self.report_to
-            yield from _require(fits, "report_from", f"must be a date before report_to, {self.report_to}")
+            yield from require(fits, "report_from", f"must be a date before report_to, {self.report_to}")
         else:
-            yield from _require(
+            yield from require(
                 self.report_from is None, "report_from", "must be blank: only a Type 2 report has a period"
             )
 
@@ -436,7 +400,7 @@ class Scoping(Row):
         """Cells that don't go together."""
         if self.period_from is not None:
             fits = self.period_to is not None and self.period_from < self.period_to
-            yield from _require(fits, "period_to", f"must be a date after period_from, {self.period_from}")
+            yield from require(fits, "period_to", f"must be a date after period_from, {self.period_from}")
 
 
 class ReportItem(Row):
@@ -454,7 +418,7 @@ class ReportItem(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        yield from _require(
+        yield from require(
             self.status != "done" or self.reference is not None, "reference", "blank, but what is done can be shown"
         )
 
@@ -474,20 +438,3 @@ TABLES: dict[str, type[Row]] = {
     "scoping": Scoping,
     "report_items": ReportItem,
 }
-
-
-def kind_of(model: type[Row], column: str) -> Any:
-    """The type that a column's values have where they are given: str, int, Decimal, date, bool, a Literal or a tuple.
-
-    >>> kind_of(Risk, "loss_low").__name__
-    'Decimal'
-    """
-    kind: Any = model.model_fields[column].annotation
-    if may_be_blank(model, column):
-        kind = next(part for part in get_args(kind) if part is not type(None))
-    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
-
-
-def may_be_blank(model: type[Row], column: str) -> bool:
-    """Whether a column's type has a place for a value that is missing."""
-    return get_origin(model.model_fields[column].annotation) in (Union, types.UnionType)

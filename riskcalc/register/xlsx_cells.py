@@ -276,7 +276,8 @@ class _SheetReader:
         if number <= self._row or number > 1_048_576:
             raise RefusedError("has rows out of order; open it in a spreadsheet and save it again")
         self._row, self._column, self._cells = number, -1, []
-        self._hidden = attributes.get("hidden") in ("1", "true")
+        # A height of nothing hides a row as well, and no spreadsheet says so.
+        self._hidden = attributes.get("hidden") in ("1", "true") or _is_nothing(attributes.get("ht"))
 
     def _start_cell(self, attributes: dict[str, str]) -> None:
         self.left -= 1
@@ -328,12 +329,13 @@ class _SheetReader:
     def _day(self, number: str) -> str:
         """A day number as a date; with a time, or as no date that there is, as it stands."""
         days = Decimal(number)
-        if days != days.to_integral_value() or not 61 <= days <= 2_958_465:
+        last = (date.max - self._epoch).days  # another one where days are counted from 1904
+        if days != days.to_integral_value() or not 61 <= days <= last:
             return f"{number} (day and time)"
         return (self._epoch + timedelta(days=int(days))).isoformat()
 
     def _start_column(self, attributes: dict[str, str]) -> None:
-        if attributes.get("hidden") in ("1", "true"):
+        if attributes.get("hidden") in ("1", "true") or _is_nothing(attributes.get("width")):
             first, last = _whole(attributes.get("min"), 1), _whole(attributes.get("max"), 1)
             self.grid.hidden_columns |= set(range(max(first - 1, 0), min(last, self._columns)))
 
@@ -343,6 +345,10 @@ class _SheetReader:
     def _defaults(self, attributes: dict[str, str]) -> None:
         if attributes.get("zeroHeight") in ("1", "true"):
             raise RefusedError("has a sheet whose rows are hidden by default; show them")
+
+
+def _is_nothing(size: str | None) -> bool:
+    return size is not None and re.fullmatch(r"\s*\+?0*\.?0*([eE].*)?\s*", size) is not None
 
 
 def _whole(text: str | None, default: int) -> int:

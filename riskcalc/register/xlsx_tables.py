@@ -19,7 +19,8 @@ from riskcalc.errors import Problem, RegisterError
 from riskcalc.register import stand_ins
 from riskcalc.register.checked_rows import Table, check_lines
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.tables import TABLES, kind_of
+from riskcalc.register.row import kind_of
+from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import Cell, Grid, Odd, Workbook, letters, open_workbook
 
 METHODOLOGY = "methodology"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 from riskcalc import notebook_files
-from riskcalc.errors import ForkError, PrintError, UsageError
+from riskcalc.assessment.scoring import score
+from riskcalc.errors import PrintError, RiskcalcError, UsageError
 from riskcalc.files import sha256, stem
-from riskcalc.notebook_files import WENT_WRONG, Value
+from riskcalc.notebook_files import GOOD, WENT_WRONG, Value
 from riskcalc.register import audiences
 from riskcalc.register.audiences import Audience
 from riskcalc.register.register import Register, load
@@ -26,6 +29,7 @@ from riskcalc.version import __version__
 ORGANISATION = "organisation"
 _PRINTED = (".pdf", ".png")  # what a browser makes of a page
 _EVERY = (*ENDINGS, *FORMATS, *_PRINTED)
+_MOST_TOLD = 2000  # characters of a reason that the manifest keeps
 _BOOKS = {"public": ("trust_centre.ipynb", "trust_centre.ipynb")}
 Seen = Callable[[Entry], None]
 Print = Callable[[bytes, Sequence[str]], dict[str, bytes]]
@@ -62,8 +66,8 @@ class Book:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A request that was found to be possible.
+class Programme:
+    """What is to be done: a request that was found to be possible.
 
     ``listed`` are the units that the manifest names, ``units`` those to run, with the hash of all that each depends on
     in ``inputs``; ``shares`` cuts out of the register what each needs. The manifest goes into ``folder``, the pages
@@ -106,6 +110,12 @@ class Plan:
         """How many notebooks are to be run, if nothing is unchanged."""
         return len(self.units) + self.closes
 
+    @cached_property
+    def breaches(self) -> dict[str, int]:
+        """Risks outside appetite by unit, for readers whose pages don't tell them."""
+        by_unit = score(self.shares.register, self.period).groupby("unit_id")["breach"].sum()
+        return {str(unit): int(number) for unit, number in by_unit.items()}
+
     def job(self, unit_id: str) -> Job:
         """The job of a unit."""
         parameters = {**self.assessment.parameters, "business_unit": unit_id}
@@ -126,19 +136,21 @@ class Plan:
 @dataclass(frozen=True)
 class Report:
     """How a run ended: the entries of the units it was asked for, the organisation's (None for a shard, or an audience
-    that doesn't get its page), where the pages are, and its length in seconds.
+    that doesn't get its page), where the pages are, its length in seconds, and the files of earlier runs that should
+    have been removed and can't be.
     """
 
     units: tuple[Entry, ...]
     organisation: Entry | None
     folder: str
     seconds: float
+    left: tuple[str, ...] = ()
 
     @property
     def wrong(self) -> tuple[Entry, ...]:
         """What went wrong."""
         whole = (self.organisation,) if self.organisation else ()
-        return tuple(entry for entry in (*self.units, *whole) if entry.status in WENT_WRONG)
+        return tuple(entry for entry in (*self.units, *whole) if entry.status not in GOOD)
 
     @property
     def breaches(self) -> int:
@@ -146,11 +158,12 @@ class Report:
         return sum(entry.breaches or 0 for entry in self.units)
 
 
-def plan(request: Request) -> Plan:
+def plan(request: Request) -> Programme:
     """Check a request against the register and the notebooks before anything runs.
 
     Raises RegisterError or UsageError for whatever can't be run as asked.
     """
+    _check_limits(request)
     register = load(request.data_dir)
     period = register.period(request.period).name
     as_of = _as_of(request.as_of, register, period)
@@ -161,9 +174,10 @@ def plan(request: Request) -> Plan:
     units = asked[request.shard[0] - 1 :: request.shard[1]] if request.shard else asked
     if not every:
         raise UsageError("The register has no business units, so there is nothing to run.")
+    _check_names(every)
     common: dict[str, Value] = {"period": period, "data_dir": request.data_dir, "as_of": as_of}
     readers = audiences.find(request.audience)
-    common |= {"audience": readers.name} if readers.name else {}
+    common |= {"audience": readers.name} if readers.name and readers.name not in _BOOKS else {}
     unit_book, whole_book = _BOOKS.get(readers.name, ("assessment.ipynb", "portfolio.ipynb"))
     assessment = _book(unit_book, request, common, {"business_unit"})
     portfolio = _book(whole_book, replace(request, parameters=()), common, {"manifest"})
@@ -171,7 +185,7 @@ def plan(request: Request) -> Plan:
     constant = [sha256(assessment.text.encode()), json.dumps(assessment.parameters, sort_keys=True), __version__]
     inputs = {unit_id: _hash([shares.fingerprint(unit_id), unit_id, *constant]) for unit_id in units}
     folder = open_folder(request.out, period)
-    return Plan(
+    return Programme(
         request,
         readers,
         folder,
@@ -186,35 +200,37 @@ def plan(request: Request) -> Plan:
 
 
 def run(
-    plan: Plan,
+    programme: Programme,
     executor: Executor,
     engine: Engine,
     seen: Seen,
     own: Engine | None = None,
     printer: Print | None = None,
 ) -> Report:
-    """Run a plan's jobs on ``executor`` by ``engine``; ``seen`` is told of each unit, and last of the
+    """Run a programme's jobs on ``executor`` by ``engine``; ``seen`` is told of each unit, and last of the
     organisation, as it ends. ``own`` runs the organisation's notebook, where that should be another engine;
     ``printer`` makes PDF and PNG of pages, where those are asked for.
 
     A unit that goes wrong doesn't stop the others. When interrupted, what is done is kept and said in the
     manifest, which is then not ``finished``.
     """
-    began, shard = time.monotonic(), plan.request.shard
-    with plan.pages.alone(".lock-{}-of-{}".format(*shard) if shard else ".lock"):
-        source = str(plan.shares.register.source.resolve())
-        manifest = Manifest(plan.folder, plan.period, source, plan.listed, shard, plan.audience.name)
-        manifest.begin(replaced=plan.request.force)
-        waiting = list(_still_to_run(plan, manifest, seen))
+    began, shard = time.monotonic(), programme.request.shard
+    with programme.pages.alone(".lock-{}-of-{}".format(*shard) if shard else ".lock"):
+        source = str(programme.shares.register.source.resolve())
+        manifest = Manifest(
+            programme.folder, programme.period, source, programme.listed, shard, programme.audience.name
+        )
+        manifest.begin(replaced=programme.request.force)
+        waiting = list(_still_to_run(programme, manifest, seen))
         manifest.write()
         futures: set[Future[Entry]] = set()
         try:
-            futures.update(executor.submit(_run_unit, plan, engine, printer, unit_id) for unit_id in waiting)
+            futures.update(executor.submit(_run_unit, programme, engine, printer, unit_id) for unit_id in waiting)
             for future in as_completed(futures):
                 entry = future.result()
                 manifest.record(entry)
                 seen(entry)
-            organisation = _run_whole(plan, own or engine, printer) if plan.closes else None
+            organisation = _run_whole(programme, own or engine, printer) if programme.closes else None
         except BaseException:
             engine.stop()
             for future in futures:
@@ -223,13 +239,28 @@ def run(
         manifest.finish(organisation)
         if organisation:
             seen(organisation)
-    units = tuple(manifest.units[unit_id] for unit_id in plan.units)
-    return Report(units, organisation, str(plan.pages), time.monotonic() - began)
+    units = tuple(manifest.units[unit_id] for unit_id in programme.units)
+    return Report(units, organisation, str(programme.pages), time.monotonic() - began, tuple(manifest.left))
+
+
+def _check_limits(request: Request) -> None:
+    for name, value, unit in (("timeout", request.timeout, "seconds"), ("memory", request.memory, "MB")):
+        if not 0 < value < math.inf:  # nan, too, would be no limit at all
+            raise UsageError(f"--{name} is {value}; allowed: a number of {unit}.")
+
+
+def _check_names(unit_ids: Sequence[str]) -> None:
+    named: dict[str, str] = {}
+    for unit_id in unit_ids:
+        if (other := named.setdefault(stem(unit_id), unit_id)) != unit_id:
+            raise UsageError(
+                f"The units {other!r} and {unit_id!r} share the file name {stem(unit_id)}.html; rename one of them."
+            )
 
 
 def _as_of(text: str, register: Register, period: str) -> str:
     try:
-        return date.fromisoformat(text).isoformat() if text else register.period(period).last_day.isoformat()
+        return date.fromisoformat(text).isoformat() if text else register.period(period).as_of.isoformat()
     except ValueError:
         raise UsageError(f"--as-of is {text!r}; allowed: a date as YYYY-MM-DD.") from None
 
@@ -249,10 +280,10 @@ def _hash(parts: list[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _still_to_run(plan: Plan, manifest: Manifest, seen: Seen) -> Iterator[str]:
-    for unit_id in plan.units:
-        names = [f"{stem(unit_id)}{ending}" for ending in plan.endings]
-        kept = None if plan.request.force else manifest.unchanged(unit_id, plan.inputs[unit_id], names)
+def _still_to_run(programme: Programme, manifest: Manifest, seen: Seen) -> Iterator[str]:
+    for unit_id in programme.units:
+        names = [f"{stem(unit_id)}{ending}" for ending in programme.endings]
+        kept = None if programme.request.force else manifest.unchanged(unit_id, programme.inputs[unit_id], names)
         if kept:
             manifest.keep(kept)
             seen(kept)
@@ -261,23 +292,50 @@ def _still_to_run(plan: Plan, manifest: Manifest, seen: Seen) -> Iterator[str]:
             yield unit_id
 
 
-def _run_unit(plan: Plan, engine: Engine, printer: Print | None, unit_id: str) -> Entry:
+def _run_unit(programme: Programme, engine: Engine, printer: Print | None, unit_id: str) -> Entry:
+    entry = Entry(unit_id, inputs_sha256=programme.inputs[unit_id])
+    return _run_job(programme, engine, printer, lambda: programme.job(unit_id), entry, stem(unit_id))
+
+
+def _run_whole(programme: Programme, engine: Engine, printer: Print | None) -> Entry:
+    with programme.folder.as_file(programme.manifest) as manifest:
+        job = lambda: programme.whole(str(manifest))  # noqa: E731
+        return _run_job(programme, engine, printer, job, Entry(ORGANISATION), "index")
+
+
+def _run_job(
+    programme: Programme, engine: Engine, printer: Print | None, job: Callable[[], Job], entry: Entry, name: str
+) -> Entry:
     try:
-        outcome = _printed(engine(plan.job(unit_id)), plan, printer)
-    except ForkError as reason:
-        outcome = Outcome("died", 0.0, error=str(reason))
-    return _stored(plan, Entry(unit_id, inputs_sha256=plan.inputs[unit_id]), stem(unit_id), outcome)
+        outcome = _checked(_printed(engine(job()), programme, printer))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this unit's, and the others go on
+        told = str(error) if isinstance(error, RiskcalcError) else f"{type(error).__name__}: {error}"
+        outcome = Outcome("died", 0.0, error=told)
+    return _stored(programme, entry, name, outcome)
 
 
-def _run_whole(plan: Plan, engine: Engine, printer: Print | None) -> Entry:
-    with plan.folder.as_file(plan.manifest) as manifest:
-        outcome = _printed(engine(plan.whole(str(manifest))), plan, printer)
-    return _stored(plan, Entry(ORGANISATION), "index", outcome)
+def _checked(outcome: Outcome) -> Outcome:
+    """The outcome, if it is one: what notebooks and workers leave may be anything."""
+    if outcome.status not in ("ok", *WENT_WRONG):
+        return Outcome("died", outcome.seconds, error=f"its worker told nonsense: status {outcome.status!r}")
+    try:
+        _breaches(outcome)
+    except (ValueError, AttributeError, RecursionError) as error:
+        return Outcome("failed", outcome.seconds, error=f"its results can't be read: {error}")
+    return outcome
 
 
-def _printed(outcome: Outcome, plan: Plan, printer: Print | None) -> Outcome:
+def _breaches(outcome: Outcome) -> int | None:
+    """How many risks are outside appetite, as the results say; None if they don't."""
+    count = json.loads(outcome.files.get(".json", b"{}")).get("breaches")
+    if count is not None and not (type(count) is int and count >= 0):
+        raise ValueError(f"breaches is {str(count)[:80]!r}; allowed: a number of risks")
+    return count
+
+
+def _printed(outcome: Outcome, programme: Programme, printer: Print | None) -> Outcome:
     """The outcome with its page printed, if that is asked for; a page that can't be is a failure."""
-    wanted = [ending for ending in _PRINTED if ending in plan.request.formats]
+    wanted = [ending for ending in _PRINTED if ending in programme.request.formats]
     if printer is None or not wanted or outcome.status != "ok":
         return outcome
     try:
@@ -287,24 +345,47 @@ def _printed(outcome: Outcome, plan: Plan, printer: Print | None) -> Outcome:
     return replace(outcome, files={**outcome.files, **printed})
 
 
-def _stored(plan: Plan, entry: Entry, name: str, outcome: Outcome) -> Entry:
+def _stored(programme: Programme, entry: Entry, name: str, outcome: Outcome) -> Entry:
     """Put a job's files into place; what a former run left and this one doesn't is taken away, not passed off."""
-    folder, whole = plan.pages, entry.unit_id == ORGANISATION
-    register = plan.shares.register.fingerprint() if whole else plan.shares.fingerprint(entry.unit_id)
+    shares, whole = programme.shares, entry.unit_id == ORGANISATION
+    files = {ending: content for ending, content in outcome.files.items() if ending in programme.endings}
     entry = replace(
-        entry, status=outcome.status, seconds=outcome.seconds, register_sha256=register, error=outcome.error
+        entry,
+        status=outcome.status,
+        seconds=outcome.seconds,
+        register_sha256=shares.register.fingerprint() if whole else shares.fingerprint(entry.unit_id),
+        error=outcome.error and _told(outcome.error),
     )
-    files = {ending: content for ending, content in outcome.files.items() if ending in plan.endings}
-    try:
-        for ending in _EVERY:
-            if ending in files:
-                folder.write(f"{name}{ending}", files[ending])
-            else:
-                folder.remove(f"{name}{ending}")
-    except OSError as trouble:
-        for ending in _EVERY:
-            folder.remove(f"{name}{ending}")
-        return replace(entry, status="failed", error=f"can't write to {folder}: {trouble.strerror or trouble}")
-    result = json.loads(outcome.files.get(".json", b"{}"))
+    if trouble := _put(programme.pages, name, files):
+        told = _told("; ".join(filter(None, [outcome.error, trouble])))
+        return replace(entry, status="failed" if outcome.status == "ok" else outcome.status, error=told)
+    breaches = _breaches(outcome)
+    if breaches is None and outcome.status == "ok" and not whole:
+        breaches = programme.breaches[entry.unit_id]
     outputs = {f"{name}{ending}": sha256(content) for ending, content in files.items()}
-    return replace(entry, outputs=outputs, breaches=result.get("breaches"))
+    return replace(entry, outputs=outputs, breaches=breaches)
+
+
+def _put(folder: Folder, name: str, files: dict[str, bytes]) -> str:
+    """Write these files of a unit and remove its others; if that can't be done none stays, and the reason is told."""
+    trouble = ""
+    try:
+        for ending, content in files.items():
+            folder.write(f"{name}{ending}", content)
+        if not _left(folder, name, set(files)):
+            return ""
+    except OSError as error:
+        trouble = f"can't write to {folder}: {error.strerror or error}"
+    left = ", ".join(_left(folder, name))
+    return "; ".join(filter(None, [trouble, left and f"can't be removed, and may be out of date: {left}"]))
+
+
+def _left(folder: Folder, name: str, but: Collection[str] = ()) -> list[str]:
+    """Remove a unit's files with all other endings; returns those that can't be."""
+    return [f"{name}{ending}" for ending in _EVERY if ending not in but and not folder.remove(f"{name}{ending}")]
+
+
+def _told(reason: str) -> str:
+    """A reason for the manifest, which is written and mailed whatever a notebook raises."""
+    shown = reason.encode("utf-8", "backslashreplace").decode()
+    return shown if len(shown) <= _MOST_TOLD else shown[: _MOST_TOLD - 1] + "…"

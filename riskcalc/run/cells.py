@@ -1,8 +1,8 @@
 """A notebook's cells run in this very process: where papermill's client expects a kernel, it gets an IPython shell.
 
-For a process that runs one notebook and ends, such as those that ``zygote`` forks: what the cells do to their process
-stays done. Everything that makes outputs of messages is papermill's and nbclient's own, so that the outputs are those
-of a kernel; two things differ: widgets keep no state, and ``input()`` finds nobody to ask.
+For a process that runs one notebook and ends, such as those that ``forkserver`` forks: what the cells do to their
+process stays done. Everything that makes outputs of messages is papermill's and nbclient's own, so that the outputs are
+those of a kernel; two things differ: widgets keep no state, and ``input()`` finds nobody to ask.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager
 from papermill.log import logger
 from traitlets.config import Config
 
+from riskcalc.pages.display import teach
+
 MOST_TEXT = 20 * 2**20  # characters that a notebook may print, all cells together
 
 
@@ -43,7 +45,9 @@ class InPlace(NBClientEngine):  # type: ignore[misc]
 def new_shell() -> Any:
     """The process's IPython shell, without a history, whose file would need a thread."""
     quiet = Config({"HistoryManager": {"enabled": False}})
-    return ZMQInteractiveShell.instance(config=quiet, compiler_class=XCachingCompiler)
+    shell = ZMQInteractiveShell.instance(config=quiet, compiler_class=XCachingCompiler)
+    teach(shell)
+    return shell
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
@@ -87,8 +91,12 @@ class _Shell:
             publisher.set_parent(request)
         self._publish("execute_input", {"code": code, "execution_count": self._shell.execution_count})
         content = await self._run(code)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except RuntimeError as error:  # too much came from below: the cell itself hasn't noticed
+            content = {"status": "error", "ename": "RuntimeError", "evalue": str(error), "traceback": [str(error)]}
+            self._publish("error", content)
         self._publish("status", {"execution_state": "idle"})
         return self._reply(request, content)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
 from riskcalc.errors import UsageError
-from riskcalc.files import sha256
+from riskcalc.files import sha256, stem
 from riskcalc.run.output_folder import Folder
 from riskcalc.version import __version__
 
@@ -66,25 +67,36 @@ class Manifest:
         self._texts = {unit_id: _text(entry) for unit_id, entry in self.units.items()}
         self.organisation = Entry("organisation")
         self.finished = False
+        self.left: list[str] = []  # files of earlier runs that nothing claims any more and that can't be removed
 
     def begin(self, replaced: bool = False) -> None:
         """Take in what earlier runs of the same register left; all else is pending.
 
+        What they claim and this one never will, the pages of a unit that has left the register, is removed.
         Raises UsageError if the folder holds the pages of another register, unless they are to be replaced.
         """
+        stems = {stem(unit_id) for unit_id in self.units} | {"index"}
+        stale: set[str] = set()
         for file in [self._whole, *self._folder.names(self._shards)]:
-            source, entries = _read(self._folder.read(file))
-            if source in ("", self._source):
-                for entry in entries:
-                    self._earlier.setdefault(entry.unit_id, []).append(entry)
-                    if entry.unit_id in self.units and file == self._whole:
-                        self._put(entry)
-            elif not replaced:
+            found = _read(self._folder.read(file))
+            mine = found.register in ("", self._source)
+            if not mine and not replaced:
                 raise UsageError(
-                    f"{self._folder} holds the pages of another register, {source}; "
+                    f"{self._folder} holds the pages of another register, {found.register}; "
                     "choose another --out, or --force to replace them."
                 )
+            stale |= {name for name in found.claimed if not mine or _stem(name) not in stems}
+            for entry in found.units if mine else ():
+                self._take_in(entry, file)
+        if self._file == self._whole:
+            self.left = [name for name in sorted(stale) if _of_a_run(name) and not self._pages.remove(name)]
         self.write()
+
+    def _take_in(self, entry: Entry, file: str) -> None:
+        if entry.unit_id in self.units and {*map(_stem, entry.outputs)} <= {stem(entry.unit_id)}:
+            self._earlier.setdefault(entry.unit_id, []).append(entry)
+            if file == self._whole:
+                self._put(entry)
 
     def pending(self, unit_id: str) -> None:
         """Mark a unit as still to be run; what the last run left of it isn't claimed any more."""
@@ -115,9 +127,10 @@ class Manifest:
             "riskcalc_version": __version__,
             "finished": self.finished,
             "organisation": {key: value for key, value in asdict(self.organisation).items() if key != "unit_id"},
+            **({"left": self.left} if self.left else {}),
         }
         text = _json(head).removesuffix("\n}") + ',\n "units": [\n' + ",\n".join(self._texts.values()) + "\n ]\n}\n"
-        self._folder.write(self._file, text.encode())
+        self._folder.write(self._file, text.encode("utf-8", "backslashreplace"))
 
     def unchanged(self, unit_id: str, inputs_sha256: str, names: Sequence[str]) -> Entry | None:
         """The unit's entry as ``unchanged``, if its inputs and its outputs are what an earlier good run left.
@@ -127,10 +140,8 @@ class Manifest:
         for entry in reversed(self._earlier.get(unit_id, [])):
             good = entry.status in ("ok", "unchanged") and entry.inputs_sha256 == inputs_sha256
             if good and set(names) <= set(entry.outputs):
-                contents = {
-                    name: self._pages.read(name.replace("\\", "/").rpartition("/")[2]) for name in entry.outputs
-                }
-                if all(content and sha256(content) == entry.outputs[name] for name, content in contents.items()):
+                contents = {name: self._pages.read(name) for name in entry.outputs if _of_a_run(name)}
+                if {name: sha256(content) for name, content in contents.items() if content} == entry.outputs:
                     return replace(entry, status="unchanged", seconds=0.0)
         return None
 
@@ -147,11 +158,33 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False)
 
 
-def _read(content: bytes | None) -> tuple[str, list[Entry]]:
-    """The register and the entries of an earlier manifest; nothing where there is none, or one that can't be read."""
+def _stem(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _of_a_run(name: str) -> bool:
+    """Whether a run can have given a file this name: whatever else a manifest claims is left alone."""
+    made = re.fullmatch(r"[a-z0-9-]+(\.static)?\.(html|ipynb|json|pdf|png|pptx)", name)
+    return bool(made) and _stem(name) != "manifest"
+
+
+class _Found(NamedTuple):
+    """What an earlier manifest says: whose pages these are, how the units went, which files there are."""
+
+    register: str = ""
+    units: Sequence[Entry] = ()
+    claimed: frozenset[str] = frozenset()
+
+
+def _read(content: bytes | None) -> _Found:
+    """An earlier manifest; nothing where there is none, or one that can't be read."""
     try:
         found = json.loads(content or b"")
         entries = TypeAdapter(list[Entry]).validate_python(found["units"])
-        return str(found.get("register", "")), entries
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return "", []
+        whole = TypeAdapter(dict[str, str]).validate_python(found.get("organisation", {}).get("outputs", {}))
+        left = TypeAdapter(list[str]).validate_python(found.get("left", []))
+        return _Found(
+            str(found.get("register", "")), entries, frozenset(whole).union(left, *(e.outputs for e in entries))
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _Found()

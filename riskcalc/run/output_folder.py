@@ -26,8 +26,8 @@ class Folder(Protocol):
         """Write a file; raises OSError, with the former content untouched, if that can't be done."""
         ...
 
-    def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+    def remove(self, name: str) -> bool:
+        """Remove a file, if it is there; False if that can't be done."""
         ...
 
     def names(self, pattern: str) -> list[str]:
@@ -77,9 +77,13 @@ class LocalFolder:
         """As ``Folder``."""
         write_whole(self.path / name, content)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str) -> bool:
         """As ``Folder``."""
-        (self.path / name).unlink(missing_ok=True)
+        try:
+            (self.path / name).unlink(missing_ok=True)
+        except OSError:
+            return False
+        return True
 
     def names(self, pattern: str) -> list[str]:
         """As ``Folder``."""
@@ -90,15 +94,16 @@ class LocalFolder:
         """As ``Folder``; what a killed run left half written is cleared away."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.path / lock, timeout=0):
-                if lock == ".lock":
-                    for left in self.path.glob(f"{PART}*"):
-                        left.unlink(missing_ok=True)
-                yield
+            held = FileLock(self.path / lock).acquire(timeout=0)
         except Timeout:
             raise UsageError(f"Another run is writing to {self}; wait for it, or choose another --out.") from None
-        except (NotADirectoryError, FileExistsError, PermissionError) as error:
+        except OSError as error:
             raise UsageError(f"{self} can't be written to: {error.strerror}.") from None
+        with held:
+            if lock == ".lock":
+                for left in self.path.glob(f"{PART}*"):
+                    self.remove(left.name)
+            yield
 
     @contextmanager
     def as_file(self, name: str) -> Iterator[Path]:
@@ -119,11 +124,12 @@ class RemoteFolder:
 
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            raise UsageError(f"{url} can't be opened: {error}; 'riskcalc[dask]' brings fsspec.") from None
+            told = _without_secrets(f"{url} can't be opened: {error}", url)
+            raise UsageError(f"{told}; 'riskcalc-workbook[dask]' brings fsspec.") from None
         self._url = url
 
     def __str__(self) -> str:
-        return self._url
+        return _without_secrets(self._url, self._url)
 
     def read(self, name: str) -> bytes | None:
         """As ``Folder``."""
@@ -131,17 +137,25 @@ class RemoteFolder:
             return bytes(self._files.cat_file(f"{self._root}/{name}"))
         except FileNotFoundError:
             return None
+        except Exception as error:  # noqa: BLE001 - each store has its own
+            raise OSError(_without_secrets(f"{self}/{name}: {error}", self._url)) from None
 
     def write(self, name: str, content: bytes) -> None:
         """As ``Folder``: object stores show an object when it is whole."""
-        self._files.pipe_file(f"{self._root}/{name}", content)
+        try:
+            self._files.pipe_file(f"{self._root}/{name}", content)
+        except Exception as error:  # noqa: BLE001 - each store has its own
+            raise OSError(_without_secrets(str(error), self._url)) from None
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str) -> bool:
         """As ``Folder``."""
         try:
             self._files.rm_file(f"{self._root}/{name}")
         except FileNotFoundError:
-            return
+            return True
+        except Exception:  # noqa: BLE001 - each store has its own
+            return False
+        return True
 
     def names(self, pattern: str) -> list[str]:
         """As ``Folder``."""
@@ -158,7 +172,7 @@ class RemoteFolder:
             self._files.invalidate_cache()
             self._files.makedirs(self._root, exist_ok=True)
         except Exception as error:  # noqa: BLE001 - each store has its own
-            raise UsageError(f"{self} can't be written to: {error}") from None
+            raise UsageError(_without_secrets(f"{self} can't be written to: {error}", self._url)) from None
         yield
 
     @contextmanager
@@ -172,3 +186,16 @@ class RemoteFolder:
     def within(self, name: str) -> RemoteFolder:
         """As ``Folder``."""
         return RemoteFolder(f"{self._url}/{name}")
+
+
+def _without_secrets(text: str, url: str) -> str:
+    """A message about an address without the user, password and query that this has: messages go into logs and mails.
+
+    >>> _without_secrets("s3://key:secret@risk can't be opened", "s3://key:secret@risk")
+    "s3://***@risk can't be opened"
+    """
+    host, _, path = url.partition("://")[2].partition("/")
+    account, query = host.rpartition("@")[0], f"{host}/{path}".partition("?")[2].partition("/")[0]
+    for secret in filter(None, (account, account.partition(":")[2], query)):
+        text = text.replace(secret, "***")
+    return text

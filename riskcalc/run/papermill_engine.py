@@ -16,7 +16,7 @@ from typing import Any
 import nbformat
 
 from riskcalc.errors import ForkError
-from riskcalc.run.zygote import Zygote
+from riskcalc.run.forkserver import ForkServer
 
 
 class Forked:
@@ -68,14 +68,14 @@ def _engine() -> Any:
             cls, nb_man: Any, kernel_name: str, execution_timeout: float | None = None, **options: Any
         ) -> None:
             try:
-                zygote = _zygote(os.getpid())
+                server = _forkserver(os.getpid())
             except ForkError:
                 super().execute_managed_notebook(nb_man, kernel_name, execution_timeout=execution_timeout, **options)
                 return
             with TemporaryDirectory(prefix="riskcalc-") as folder:
                 source, target = Path(folder, "in.ipynb"), Path(folder, "out.ipynb")
                 nbformat.write(nb_man.nb, source)
-                child = zygote.start(Path(folder))
+                child = server.start(Path(folder))
                 late = _watched(child, target, execution_timeout)
                 if target.exists():
                     done = nbformat.read(target, as_version=4)
@@ -102,7 +102,7 @@ def _watched(child: Any, target: Path, timeout: float | None) -> bool:
 
 
 @cache
-def _zygote(pid: int) -> Zygote:  # noqa: ARG001 - a forked process can't use its parent's
-    zygote = Zygote("riskcalc.run.papermill_engine", Path(os.devnull))
-    atexit.register(zygote.close)
-    return zygote
+def _forkserver(pid: int) -> ForkServer:  # noqa: ARG001 - a forked process can't use its parent's
+    server = ForkServer("riskcalc.run.papermill_engine", Path(os.devnull))
+    atexit.register(server.close)
+    return server

@@ -21,10 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import psutil
-
 from riskcalc.errors import ForkError
-from riskcalc.run.zygote import Zygote
+from riskcalc.run.descendants import end_family, memory
+from riskcalc.run.forkserver import ForkServer
 
 if TYPE_CHECKING:
     from riskcalc.notebook_files import Value
@@ -35,6 +34,7 @@ FORMATS = (".static.html", ".pptx")  # what a job may be asked for besides
 _LEAVES = {"ok": ENDINGS, "failed": (".ipynb",)}
 _TOLD = ("parameters", "expects", "formats")  # what its process is told of a job, besides the notebook
 _TAIL = 2000  # characters of a dead process's last words that are kept
+_MOST_SAID = 100_000  # bytes of what a process says of itself that are read: a notebook can write there, too
 _PATIENCE = 10.0  # seconds for a killed process to be gone
 _LOOK = 0.2  # seconds between two looks at a process's memory
 
@@ -96,6 +96,8 @@ class Running(Protocol):
 class _Processes:
     """What both engines share: a folder and a process per job, watched until it ends or has to be ended."""
 
+    _supervised = False  # whether the process that is started only supervises the one that works
+
     def __init__(self) -> None:
         self._home = Path(tempfile.mkdtemp(prefix="riskcalc-"))
         self._running: set[int] = set()
@@ -116,7 +118,7 @@ class _Processes:
         with self._lock:
             self._stopped = True
             for pid in self._running:
-                _kill_family(pid)
+                end_family(pid)
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _start(self, work: Path) -> Running:
@@ -154,7 +156,7 @@ class _Processes:
                 if left <= 0:
                     _end(process)
                     return "timeout", f"still running after {job.timeout:g} s{_place(work)}"
-                if (used := _memory(process.pid)) > job.memory:
+                if (used := memory(process.pid, itself=not self._supervised)) > job.memory:
                     _end(process)
                     return "died", f"used {used:,.0f} MB of memory, more than {job.memory:,.0f} MB{_place(work)}"
 
@@ -179,24 +181,26 @@ class StockEngine(_Processes):
 class ForkEngine(_Processes):
     """A process per job, forked from one that has imported everything already."""
 
+    _supervised = True
+
     def __init__(self) -> None:
         super().__init__()
-        self._zygote = Zygote("riskcalc.run.worker", self._home)
+        self._forkserver = ForkServer("riskcalc.run.worker", self._home)
 
     def ready(self) -> None:
         """Wait until jobs can be run; raises ForkError, with the reason, if they can't be."""
-        self._zygote.ready()
+        self._forkserver.ready()
 
     def stop(self) -> None:
         """End every running process, and the one that they are forked from."""
         super().stop()
-        self._zygote.close()
+        self._forkserver.close()
 
     def _start(self, work: Path) -> Running:
-        if not self._zygote.alive:  # somebody killed it, with all its children: the other jobs get a new one
-            self._zygote.close()
-            self._zygote = Zygote("riskcalc.run.worker", self._home)
-        return self._zygote.start(work)
+        if not self._forkserver.alive:  # somebody killed it, with all its children: the other jobs get a new one
+            self._forkserver.close()
+            self._forkserver = ForkServer("riskcalc.run.worker", self._home)
+        return self._forkserver.start(work)
 
 
 class Ways:
@@ -299,63 +303,36 @@ def _put_down(job: Job, work: Path) -> None:
 
 
 def _told(work: Path, code: int) -> tuple[str, str | None]:
-    """What the worker said of its job; a worker that said nothing has died."""
+    """What the worker said of its job; a worker that said nothing, or nonsense, has died."""
     try:
-        said = json.loads((work / "outcome.json").read_text("utf-8"))
-        return said["status"], said["error"]
-    except (OSError, ValueError, KeyError):
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        last_words = _tail(work / "stderr").strip().rpartition("\n")[2]
-        return "died", f"{how}{_place(work)}" + (f"; {last_words}" if last_words else "")
+        said = json.loads(_read(work / "outcome.json"))
+        status, error = said["status"], said["error"]
+        if status in ("ok", "failed", "died") and isinstance(error, str | None):
+            return status, error
+        nonsense = "; it left nonsense as its outcome"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        nonsense = ""
+    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    last_words = _read(work / "stderr", last=_TAIL).strip().rpartition("\n")[2]
+    return "died", f"{how}{_place(work)}{nonsense}" + (f"; {last_words}" if last_words else "")
 
 
 def _place(work: Path) -> str:
     """Which cell ran last, as far as its process could say."""
-    try:
-        at = (work / "cell").read_text("utf-8")
-    except OSError:
-        return ""
+    at = _read(work / "cell")
     return f", in {at}" if at else ""
 
 
-def _tail(log: Path) -> str:
-    try:
-        with open(log, "rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL))
-            return file.read().decode("utf-8", "replace")
-    except OSError:
+def _read(file: Path, last: int = 0) -> str:
+    """The beginning of a text, or its ``last`` bytes; "" if there is none, or it is a pipe, to be waited for."""
+    if not file.is_file():
         return ""
-
-
-def _memory(pid: int) -> float:
-    """Resident memory of a process and its descendants, in MB; 0 if it has ended."""
-    used = 0
-    for process in _family(pid):
-        try:
-            used += process.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
-    return used / 2**20
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    """A process with all its descendants, children first: a kernel has a session of its own, so no group holds them."""
-    try:
-        parent = psutil.Process(pid)
-        return [*parent.children(recursive=True), parent]
-    except psutil.NoSuchProcess:
-        return []
+    with open(file, "rb") as content:
+        content.seek(max(0, file.stat().st_size - last) if last else 0)
+        return content.read(last or _MOST_SAID).decode("utf-8", "replace")
 
 
 def _end(process: Running) -> None:
-    _kill_family(process.pid)
+    end_family(process.pid)
     with suppress(TimeoutError):
         process.wait(_PATIENCE)
-
-
-def _kill_family(pid: int) -> None:
-    for process in _family(pid):
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from riskcalc.notebook_files import WENT_WRONG
+from riskcalc.errors import counted, printable
+from riskcalc.notebook_files import GOOD
 from riskcalc.run.manifest import Entry
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Progress:
         """A unit has ended, as ``entry`` says."""
         self._done += 1
         self._ran += entry.status != "unchanged"
-        self._wrong += entry.status in WENT_WRONG
+        self._wrong += entry.status not in GOOD
         if self._json:
             print(json.dumps(asdict(entry), ensure_ascii=False), flush=True)
         if self._bar is not None:
@@ -56,7 +57,8 @@ class Progress:
                 self._bar.set_postfix_str(f"{self._wrong} went wrong")
             self._bar.update()
         elif not self._json:
-            line = f"[{self._done}/{self._total}] {entry.unit_id} {entry.status}, {entry.seconds:.1f} s{self._left()}"
+            unit = printable(entry.unit_id)
+            line = f"[{self._done}/{self._total}] {unit} {entry.status}, {entry.seconds:.1f} s{self._left()}"
             print(line, file=sys.stderr, flush=True)
 
     def said(self) -> str:
@@ -76,22 +78,27 @@ def summary(report: Report, place: str) -> str:
     outside = [entry for entry in report.units if entry.breaches]
     risks, units = report.breaches, len(outside)
     lines = [
-        f"{_count(len(report.units), 'unit')} in {_duration(report.seconds)}: "
+        f"{counted(len(report.units), 'unit')} in {_duration(report.seconds)}: "
         + ", ".join(f"{number} {status}" for status, number in counts.items())
         + ".",
-        f"{_count(risks, 'risk')} outside appetite"
-        + (f", in {_count(units, 'unit')}: {_named(entry.unit_id for entry in outside)}." if units else "."),
+        f"{counted(risks, 'risk')} outside appetite"
+        + (f", in {counted(units, 'unit')}: {_named(entry.unit_id for entry in outside)}." if units else "."),
     ]
     if report.wrong:
         lines += ["", "Went wrong:"]
-        lines += [f"  {entry.unit_id}: {entry.status}: {entry.error}" for entry in report.wrong[:_MOST_NAMED]]
+        lines += [
+            f"  {printable(entry.unit_id)}: {entry.status}: {printable(entry.error)}"
+            for entry in report.wrong[:_MOST_NAMED]
+        ]
         if len(report.wrong) > _MOST_NAMED:
             lines.append(f"  and {len(report.wrong) - _MOST_NAMED} more, see {report.folder}/manifest.json")
+    if report.left:
+        lines += ["", f"Can't be removed from {report.folder}, and out of date: {_named(report.left)}."]
     return "\n".join([*lines, "", place])
 
 
 def _named(unit_ids: Any) -> str:
-    names = list(unit_ids)
+    names = [printable(each) for each in unit_ids]
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
@@ -99,7 +106,3 @@ def _named(unit_ids: Any) -> str:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -25,10 +25,12 @@ from nbclient.exceptions import DeadKernelError
 from papermill.engines import papermill_engines
 
 from riskcalc.assessment.annual_loss import warm_losses
+from riskcalc.errors import PageError
 from riskcalc.pages.display import RESULT_MIME
 from riskcalc.pages.html import render_page, warm_pages
 from riskcalc.register.subsets import HANDED
 from riskcalc.run.cells import InPlace, new_shell
+from riskcalc.run.descendants import become_subreaper, end_children
 
 papermill_engines.register("riskcalc in place", InPlace)
 
@@ -54,7 +56,7 @@ Execute = Callable[[Path, Path, dict[str, Any]], Any]
 
 
 def warm_up() -> None:
-    """Do now what every job would do first: the zygote calls it, its children have it."""
+    """Do now what every job would do first: the forkserver calls it, its children have it."""
     for module in _WARM:
         import_module(module)
     warm_pages()
@@ -72,7 +74,7 @@ def warm_up() -> None:
 
 
 def forked(folder: Path) -> None:
-    """Run the job in ``folder`` inside this very process, a child of the zygote."""
+    """Run the job in ``folder`` inside this very process, a child of the forkserver."""
     main(folder, os.getppid(), lambda *job: _papermill(*job, engine_name="riskcalc in place"))
 
 
@@ -86,7 +88,8 @@ def main(folder: Path, runner: int, execute: Execute) -> None:
     if (folder / "share").exists():
         os.environ[HANDED] = str(folder / "share")
     status, error = _run(job, folder, execute)
-    (folder / "outcome.json").write_text(json.dumps({"status": status, "error": error}), "utf-8")
+    told = {"status": status, "error": error and error[:_MOST]}
+    (folder / "outcome.json").write_text(json.dumps(told), "utf-8")
 
 
 def with_kernel(source: Path, target: Path, options: dict[str, Any]) -> None:
@@ -116,9 +119,10 @@ def _papermill(source: Path, target: Path, options: dict[str, Any], **engine: An
 
 
 def _end_with(runner: int) -> None:
-    """End this process when its parent isn't the runner any more; the kernel, in turn, ends with this process."""
+    """End this process and all below it when its parent isn't the runner any more."""
     while os.getppid() == runner:
         time.sleep(1)
+    end_children()
     os._exit(1)
 
 
@@ -143,6 +147,8 @@ def _run(job: dict[str, Any], folder: Path, execute: Execute) -> tuple[str, str 
     (folder / "output.json").write_text(json.dumps(results[0], indent=1, sort_keys=True) + "\n", "utf-8")
     try:
         _make(notebook, folder, job["formats"])
+    except PageError as error:
+        return "failed", str(error)[:_MOST]
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this unit's, and is told as its reason
         return "failed", f"its page can't be made: {type(error).__name__}: {str(error)[:_MOST]}"
     return "ok", None
@@ -183,6 +189,8 @@ def _wrong_result(results: list[Any], expects: dict[str, str]) -> str | None:
     """Why the notebook's result can't be what was asked for, if it can't."""
     if len(results) != 1:
         return f"the notebook displayed {len(results)} results; exactly one is expected (riskcalc.pages.unit.result)"
+    if not isinstance(results[0], dict):
+        return f"the notebook's result is no table of values but {str(results[0])[:80]}"
     for name, value in expects.items():
         if results[0].get(name) != value:
             return f"the notebook's result is for {name} {results[0].get(name)!r}, not {value!r}"
@@ -190,4 +198,8 @@ def _wrong_result(results: list[Any], expects: dict[str, str]) -> str | None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), with_kernel)
+    become_subreaper()
+    try:
+        main(Path(sys.argv[1]), int(sys.argv[2]), with_kernel)
+    finally:
+        end_children()  # what the kernel has left running

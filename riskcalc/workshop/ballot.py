@@ -18,7 +18,7 @@ import traitlets
 
 from riskcalc.errors import RiskcalcError, UsageError
 from riskcalc.workshop.background import in_background
-from riskcalc.workshop.store import NOWHERE, Store, Vote
+from riskcalc.workshop.store import NOWHERE, Store, Vote, one_line
 
 _EVERY = 0.25  # seconds between looks at what the facilitator did
 _log = logging.getLogger(__name__)
@@ -65,7 +65,10 @@ class Desk:
         """Take part under a name, which is kept apart from the votes."""
         if not name.strip():
             raise UsageError("Enter a name, so that the facilitator sees who has voted.")
-        self.name = name.strip()[:80]
+        try:
+            self.name = one_line(name.strip()[:80])
+        except ValueError as error:
+            raise UsageError(f"The name {error}.") from None
 
     def leave(self) -> None:
         """Let somebody else use this page."""
@@ -168,7 +171,7 @@ class Ballot(anywidget.AnyWidget):
         except RiskcalcError as error:
             self.message = str(error)
         except Exception as error:  # noqa: BLE001 - it is shown and logged
-            _log.exception("the ballot page asked for %r", content)
+            _log.exception("the ballot page asked for %r", content.get("action"))  # never a name or a vote
             self.message = f"Something went wrong; the vote may not be in: {error}"
 
     async def _follow(self) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from riskcalc import notebook_files
 from riskcalc.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
+_IDLE = 600  # seconds after which the kernel of a closed page, some 70 MB, is ended: a telephone may sleep meanwhile
 _ALONE = "Only this machine can open it; --listen 0.0.0.0 lets the network in."
 _OPEN = "Who has the address and is on this network can vote. Not encrypted: use a trusted network, or a proxy."
 
@@ -42,16 +44,18 @@ def serving(
         shutil.copyfile(source, Path(private, "ballot.ipynb"))
         Path(private, "voila.json").write_text(json.dumps(_settings(token, listen, number)), "utf-8")
         server = subprocess.Popen(
-            [sys.executable, "-m", "voila", "ballot.ipynb", "--no-browser", "--template=lab"],
+            [sys.executable, "-m", "riskcalc.workshop.ballot_process"],
             cwd=private,
             env={**os.environ, "JUPYTER_CONFIG_PATH": private, "RISKCALC_VOTES": votes, "RISKCALC_UNIT": business_unit},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closed by our end, whatever ends us: the server reads it, and ends too
             start_new_session=True,
         )
         try:
             _wait(server, listen, number)
             yield f"http://{_shown(listen)}:{number}/?token={token}", server
         finally:
+            if server.stdin:
+                server.stdin.close()
             server.terminate()
             try:
                 server.wait(10)
@@ -62,13 +66,13 @@ def serving(
 
 def _settings(token: str, listen: str, port: int) -> dict[str, object]:
     return {
-        "Voila": {"token": token, "ip": listen, "port": port, "open_browser": False},
+        "Voila": {"token": token, "ip": listen, "port": port, "port_retries": 0, "open_browser": False},
         "VoilaConfiguration": {
             "show_tracebacks": False,
             "strip_sources": True,
             "theme": "light",
         },
-        "MappingKernelManager": {"cull_idle_timeout": 0},
+        "MappingKernelManager": {"cull_idle_timeout": _IDLE, "cull_interval": max(1, _IDLE // 10)},
     }
 
 
@@ -77,15 +81,15 @@ def _free_port(listen: str, port: int) -> int:
         with socket.socket() as probe:
             probe.bind((listen, port))
             return int(probe.getsockname()[1])
-    except OSError as error:
-        raise UsageError(f"Can't listen at {listen}:{port}: {error.strerror}.") from None
+    except (OSError, OverflowError) as error:
+        raise UsageError(f"Can't listen at {listen}:{port}: {error}.") from None
 
 
 def _wait(server: subprocess.Popen[bytes], listen: str, port: int) -> None:
     for _ in range(600):
         if server.poll() is not None:
             raise UsageError(
-                "The ballots' server didn't start; is the extra installed? pip install 'riskcalc[workshop]'"
+                "The ballots' server didn't start; is the extra installed? pip install 'riskcalc-workbook[workshop]'"
             )
         with socket.socket() as probe:
             probe.settimeout(1)
@@ -109,11 +113,19 @@ def _own_address() -> str:
             return socket.gethostname()
 
 
+def _leave(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
 Say = Callable[[str], None]
 
 
 def serve(votes: str, say: Say, business_unit: str, listen: str, port: int, folder: str | None) -> None:
-    """Serve ballots until interrupted; ``say`` is told the address to share."""
+    """Serve ballots until interrupted, hung up on or terminated; ``say`` is told the address to share."""
+    for name in ("SIGTERM", "SIGHUP"):  # by default these end a program on the spot, without its clean-up
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _leave)
     with serving(votes, business_unit, listen, port, folder) as (address, server):
         say(f"Share this address with the participants:\n\n    {address}\n")
         say(_ALONE if listen == LOOPBACK else _OPEN)

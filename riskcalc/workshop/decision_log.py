@@ -1,74 +1,115 @@
 """The log of a workshop's decisions: append-only, each line tied by hashes to the one before.
 
 ``decisions.jsonl`` lies beside ratings.csv, which holds what counts; the log says how it came to be so. It is written
-first: what a crash keeps from ratings.csv is in the log, and is carried over when the workshop is opened again.
+first, together with a note of the decision that ratings.csv still lacks: what a crash leaves undone is known by that
+note alone. A difference without it is somebody's doing, and not ours to mend.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter
 
 from riskcalc.assessment.consistency import Finding
 from riskcalc.errors import UsageError
-from riskcalc.files import write_whole
+from riskcalc.files import sha256, write_whole
 from riskcalc.register.editing import Cells
 from riskcalc.register.register import Register
+from riskcalc.workshop.store import one_line
 
 FILE = "decisions.jsonl"
+PENDING = ".decision-pending"  # holds the hash of the last line while ratings.csv lacks what it decides
+
+_Line = Annotated[str, AfterValidator(one_line)]
 
 
 @dataclass(frozen=True)
-class Decision:
+class GroupVotes:
+    """What the votes on one axis said when it was decided: a ``Tally`` as it is kept; blank pairs: nobody could say."""
+
+    counts: tuple[int, ...]
+    abstained: int
+    median: tuple[int, int] | tuple[()]
+    spread: tuple[int, int] | tuple[()]
+
+
+@dataclass(frozen=True)
+class LogEntry:
     """A line of the log: a rating that was locked, or one that was taken back.
 
     ``before`` and ``after`` are the row of ratings.csv as it was and as it is meant to be, None for no row; ``group``
-    is what the votes said, by axis. ``previous`` and ``sha256`` are set when the decision is appended.
+    is what the votes said, by axis. ``previous`` and ``sha256`` are set when the entry is appended.
     """
 
     action: Literal["lock", "undo"]
-    workshop_id: str
-    unit_id: str
-    period: str
-    risk_id: str
-    decided_at: str
-    decided_by: str
+    workshop_id: _Line
+    unit_id: _Line
+    period: _Line
+    risk_id: _Line
+    decided_at: _Line
+    decided_by: _Line
     reason: str
     before: Cells | None
     after: Cells | None
     overrides: bool = False
-    group: Mapping[str, Any] = field(default_factory=dict)
+    group: Mapping[str, GroupVotes] = field(default_factory=dict)
     previous: str = ""
     sha256: str = ""
 
+    def stands(self, on_file: Cells | None) -> bool:
+        """Whether the row of ratings.csv still has the rating that this entry put there."""
+        return all(
+            (on_file or {}).get(axis, "") == (self.after or {}).get(axis, "") for axis in ("likelihood", "impact")
+        )
 
-_LINE = TypeAdapter(Decision)
+
+_ENTRY = TypeAdapter(LogEntry)
 
 
-def append(folder: Path, decision: Decision) -> Decision:
-    """Add a decision at the end, and give it with its hashes; the caller holds the folder."""
+def append(folder: Path, entry: LogEntry) -> LogEntry:
+    """Add an entry at the end, noted as pending, and give it with its hashes; the caller holds the folder.
+
+    Raises UsageError where the chain is broken: nothing is built upon what somebody changed.
+    """
+    if found := broken(folder):
+        advice = "Nothing was written. Restore the log from a copy, or move it away to begin a new one."
+        raise UsageError(f"{FILE}: {'; '.join(found)}. {advice}")
     path = folder / FILE
     old = path.read_text("utf-8") if path.is_file() else ""
-    lines = old.removesuffix("\n").split("\n") if old else []
-    content = {**asdict(decision), "previous": _hash(lines[-1]) if lines else "", "sha256": ""}
-    content["sha256"] = _own_hash(content)
+    previous = _hash(old.removesuffix("\n").rpartition("\n")[2]) if old else ""
+    tied = replace(entry, previous=previous, sha256="")
+    tied = replace(tied, sha256=_hash(_as_line(tied)))
     separator = "\n" if old and not old.endswith("\n") else ""
-    write_whole(path, f"{old}{separator}{_as_line(content)}\n".encode())
-    return _LINE.validate_python(content)
+    write_whole(folder / PENDING, tied.sha256.encode())
+    write_whole(path, f"{old}{separator}{_as_line(tied)}\n".encode())
+    return tied
 
 
-def read(folder: Path) -> list[Decision]:
-    """All decisions, the earliest first; lines that can't be read are left out, and told of by ``broken``."""
-    return [decision for _, decision, _ in _lines(folder) if decision]
+def pending(folder: Path) -> LogEntry | None:
+    """The decision that the log holds and a crash kept from ratings.csv; none is known where the chain is broken."""
+    path = folder / PENDING
+    if not path.is_file() or broken(folder):
+        return None
+    last = read(folder)[-1:]
+    return last[0] if last and last[0].sha256.encode() == path.read_bytes() else None
 
 
-def latest(folder: Path, unit_id: str, period: str) -> dict[str, Decision]:
+def carried_over(folder: Path) -> None:
+    """Take the note away: ratings.csv has what was decided, or somebody else's later word."""
+    (folder / PENDING).unlink(missing_ok=True)
+
+
+def read(folder: Path) -> list[LogEntry]:
+    """All entries, the earliest first; lines that can't be read are left out, and told of by ``broken``."""
+    return [entry for _, entry, _ in _lines(folder) if entry]
+
+
+def latest(folder: Path, unit_id: str, period: str) -> dict[str, LogEntry]:
     """By risk, the last word of the log on a unit's period."""
     return {each.risk_id: each for each in read(folder) if each.unit_id == unit_id and each.period == period}
 
@@ -76,12 +117,13 @@ def latest(folder: Path, unit_id: str, period: str) -> dict[str, Decision]:
 def broken(folder: Path) -> list[str]:
     """Where the chain doesn't hold, in sentences; empty where every line is as it was written."""
     found, previous = [], ""
-    for number, decision, text in _lines(folder):
-        if decision is None:
+    for number, entry, text in _lines(folder):
+        if entry is None:
             found.append(f"line {number} can't be read as a decision")
-        elif _own_hash(json.loads(text)) != decision.sha256:
+        # The text itself is compared too: white space and repeated keys mean nothing to a reader of JSON.
+        elif _as_line(entry) != text or _hash(_as_line(replace(entry, sha256=""))) != entry.sha256:
             found.append(f"line {number} was changed after it was written")
-        elif decision.previous != previous:
+        elif entry.previous != previous:
             found.append(f"the line before line {number} was changed, added or taken away")
         previous = _hash(text)
     return found
@@ -93,18 +135,17 @@ def findings(register: Register) -> list[Finding]:
     found = [Finding("error", "decision-log-broken", "", FILE, message, advice) for message in broken(register.source)]
     known = {(row["risk_id"], row["period"]): row for row in register.ratings.to_dict("records")}
     last = {(each.risk_id, each.period): each for each in read(register.source)}
-    for key, decision in sorted(last.items()):
-        wanted = decision.after or {}
-        row = known.get(key, {})
-        if any(_text(row.get(axis)) != wanted.get(axis, "") for axis in ("likelihood", "impact")):
-            decided = f"{decision.action} by {decision.decided_by} on {decision.decided_at[:10]}"
+    for key, entry in sorted(last.items()):
+        row = {axis: _text(known.get(key, {}).get(axis)) for axis in ("likelihood", "impact")}
+        if not entry.stands(row):
+            decided = f"{entry.action} by {entry.decided_by} on {entry.decided_at[:10]}"
             message = f"ratings.csv differs from the workshop's last decision ({decided})"
             advice = "Lock it again in a workshop, or record why it was changed."
-            found.append(Finding("warning", "rating-unlike-decision", decision.unit_id, key[0], message, advice))
+            found.append(Finding("warning", "rating-unlike-decision", entry.unit_id, key[0], message, advice))
     return found
 
 
-def _lines(folder: Path) -> Iterator[tuple[int, Decision | None, str]]:
+def _lines(folder: Path) -> Iterator[tuple[int, LogEntry | None, str]]:
     path = folder / FILE
     try:
         lines = path.read_text("utf-8").removesuffix("\n").split("\n") if path.is_file() else []
@@ -112,21 +153,17 @@ def _lines(folder: Path) -> Iterator[tuple[int, Decision | None, str]]:
         raise UsageError(f"{path} can't be read: {error}") from None
     for number, text in enumerate(lines, 1):
         try:
-            yield number, _LINE.validate_json(text), text
-        except ValidationError:
+            yield number, _ENTRY.validate_python(json.loads(text)), text
+        except (ValueError, RecursionError):  # also numbers of thousands of digits, and brackets as deep
             yield number, None, text
 
 
-def _as_line(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+def _as_line(entry: LogEntry) -> str:
+    return json.dumps(asdict(entry), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _own_hash(content: Mapping[str, Any]) -> str:
-    return _hash(_as_line({**content, "sha256": ""}))
+    return sha256(text.encode())
 
 
 def _text(value: Any) -> str:

@@ -13,57 +13,57 @@ from riskcalc.assessment.what_if import Rating
 from riskcalc.pages import display
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.methodology import Methodology
-from riskcalc.workshop.session import View, Workshop
+from riskcalc.workshop.session import Standing, Workshop
 from riskcalc.workshop.tally import Tally
 
 _APART = 0.3  # agreement below which the group is told that it is apart
 
 
-def risk(view: View) -> str:
+def risk(standing: Standing) -> str:
     """The risk that is up, with its rating on file and that of the period before."""
-    row = view.risk
+    row = standing.risk
     assertions = ", ".join(name.replace("_", " ") for name in row["assertions"])
     lines = [
         f"Threatens {row['objective_id']}: {assertions}.",
-        f"On file in this period: {_on_file(view)} The period before: {_rated(view.before)}.",
+        f"On file in this period: {_on_file(standing)} The period before: {_rated(standing.before)}.",
     ]
-    if view.decision:
-        done = "Locked" if view.decision.action == "lock" else "Taken back"
-        lines.append(f"{done} by {view.decision.decided_by}: {view.decision.reason}")
-    return named(view) + Markup("").join(Markup("<p class='line'>{}</p>").format(line) for line in lines)
+    if standing.decision:
+        done = "Locked" if standing.decision.action == "lock" else "Taken back"
+        lines.append(f"{done} by {standing.decision.decided_by}: {standing.decision.reason}")
+    return named(standing) + Markup("").join(Markup("<p class='line'>{}</p>").format(line) for line in lines)
 
 
-def named(view: View) -> str:
+def named(standing: Standing) -> str:
     """The risk that is up, for the room: no owner, no names, no reasons."""
-    row = view.risk
+    row = standing.risk
     html = Markup("<p class='eyebrow'>{}, round {}</p><h2>{}</h2><p>{}</p>")
-    return html.format(row["risk_id"], view.number, row["title"], row["description"])
+    return html.format(row["risk_id"], standing.number, row["title"], row["description"])
 
 
-def standing(view: View, names: bool) -> str:
+def turnout(standing: Standing, names: bool) -> str:
     """How many votes are in; with ``names``, whose, for the facilitator's eyes."""
-    if view.revealed:
-        return str(Markup("<p class='verdict'>Round {}: {} votes shown.</p>").format(view.number, view.votes))
-    wanting = max(0, view.minimum - view.votes)
-    more = f"; {wanting} more are needed before they can be shown" if wanting else "; they can be shown"
-    said = Markup("<p class='verdict open'>{} of {} have voted{}.</p>").format(
-        view.votes, max(len(view.participants), view.votes), more
-    )
-    if names and view.participants:
-        absent = [name for name in view.participants if name not in view.voted]
+    if standing.revealed:
+        return str(Markup("<p class='verdict'>Round {}: {} votes shown.</p>").format(standing.number, standing.votes))
+    people, wanting = max(len(standing.participants), standing.votes), max(0, standing.minimum - standing.votes)
+    voted = f"{standing.votes} of {people} have voted" if people else "Nobody takes part yet"
+    more = f"{wanting} more {'is' if wanting == 1 else 'are'} needed before they can be shown" if wanting else ""
+    said = Markup("<p class='verdict open'>{}; {}.</p>").format(voted, more or "they can be shown")
+    if names and standing.participants:
+        absent = [name for name in standing.participants if name not in standing.voted]
         waiting = ", ".join(absent) if absent else "nobody"
         said += Markup("<p class='line'>Waiting for: {}.</p>").format(waiting)
     return str(said)
 
 
-def result(view: View, matrix: Matrix) -> str:
+def result(standing: Standing, matrix: Matrix) -> str:
     """The revealed votes: how they are spread, their middle, and whether there are camps; blank before."""
-    if view.tallies is None:
+    if standing.tallies is None:
         return ""
-    return "".join(_axis(axis, each, getattr(matrix, axis)) for axis, each in view.tallies.items())
+    shown = Markup("").join(_axis(axis, each, getattr(matrix, axis)) for axis, each in standing.tallies.items())
+    return str(Markup("<div style='display:flex;flex-wrap:wrap;gap:0 2rem'>{}</div>").format(shown))
 
 
-def _axis(axis: str, each: Tally, names: tuple[str, ...]) -> str:
+def _axis(axis: str, each: Tally, names: tuple[str, ...]) -> Markup:
     most = max(each.counts) or 1
     rows = [
         Markup("<span>{} {}</span><span class='bar'><i style='width:{}%'></i></span><span>{}</span>").format(
@@ -74,7 +74,8 @@ def _axis(axis: str, each: Tally, names: tuple[str, ...]) -> str:
     bars = Markup("<div class='bars' role='img' aria-label='{}'>{}</div>").format(
         said(axis, each), Markup("").join(rows)
     )
-    return str(Markup("<h3>{}</h3><p>{}</p>{}").format(axis.capitalize(), said(axis, each), bars))
+    part = Markup("<div style='flex:1 1 20rem'><h3>{}</h3><p>{}</p>{}</div>")
+    return part.format(axis.capitalize(), said(axis, each), bars)
 
 
 def said(axis: str, each: Tally) -> str:
@@ -97,8 +98,13 @@ def said(axis: str, each: Tally) -> str:
 
 
 def the_map(
-    workshop: Workshop, view: View, level: str, scores: pd.DataFrame | None = None, note: str = "", marked: bool = True
-) -> display.View:
+    workshop: Workshop,
+    standing: Standing,
+    level: str,
+    scores: pd.DataFrame | None = None,
+    note: str = "",
+    marked: bool = True,
+) -> display.Display:
     """The matrix with all risks as they stand in a view (inherent, claimed, earned), the one that is up marked.
 
     Revealed votes are drawn as a box over the cells of their middle half, on the inherent map, instead of a point;
@@ -107,11 +113,12 @@ def the_map(
     matrix = workshop.register.methodology.matrix
     frame = workshop.scores() if scores is None else scores
     held = by_cell(frame, level, matrix)
-    box = _box(view.tallies) if level == "inherent" and marked else None
+    box = _box(standing.tallies) if level == "inherent" and marked else None
     title = f"{level.capitalize()}: {workshop.row['unit_name']}, {workshop.period.name}"
-    counted = f"{view.votes} of {max(len(view.participants), view.votes)} have voted on {view.risk['risk_id']}."
-    told = note or (counted if level == "inherent" and not view.revealed else "")
-    return display.matrix_table(title, matrix, held, str(view.risk["risk_id"]) if marked else "", box, told)
+    up, people = str(standing.risk["risk_id"]), max(len(standing.participants), standing.votes)
+    counted = f"{standing.votes} of {people} have voted on {up}."
+    told = note or (counted if level == "inherent" and not standing.revealed else "")
+    return display.matrix_table(title, matrix, held, up if marked else "", box, told)
 
 
 def _box(tallies: Mapping[str, Tally] | None) -> display.Box | None:
@@ -134,11 +141,11 @@ def definitions(methodology: Methodology) -> str:
     return str(Markup("<details><summary>What the ratings mean</summary>{}</details>").format(Markup("").join(parts)))
 
 
-def timer(view: View, now: datetime) -> str:
+def timer(standing: Standing, now: datetime) -> str:
     """How long the group has been discussing, as minutes and seconds; blank where it isn't."""
-    if view.discussed_since is None:
+    if standing.discussed_since is None:
         return ""
-    passed = max(0, int(now.timestamp() - view.discussed_since))
+    passed = max(0, int(now.timestamp() - standing.discussed_since))
     return f"Discussing for {passed // 60}:{passed % 60:02}"
 
 
@@ -157,14 +164,14 @@ def moved(before: pd.DataFrame, after: pd.DataFrame, risk_id: str) -> str:
     return f"{text} {number} other {'risk changes its' if number == 1 else 'risks change their'} level."
 
 
-def rendered(view: display.View) -> str:
-    """A view's HTML."""
-    return display.render(view.as_json())
+def rendered(shown: display.Display) -> str:
+    """A part of a page as HTML."""
+    return display.render(shown.as_json())
 
 
 def framed(html: str) -> str:
     """HTML in the project's style, for a widget that shows HTML."""
-    return f"<style>{display.stylesheet('views.css')}</style><div class='riskcalc'>{html}</div>"
+    return f"<style>{display.stylesheet('displays.css')}</style><div class='riskcalc'>{html}</div>"
 
 
 def message(text: str, tone: str = "good") -> str:
@@ -176,8 +183,8 @@ def _rated(rating: Rating) -> str:
     return "unrated" if rating[0] is None else f"{rating[0]} x {rating[1]}"
 
 
-def _on_file(view: View) -> str:
-    cells = view.on_file
+def _on_file(standing: Standing) -> str:
+    cells = standing.on_file
     if cells is None or not cells["likelihood"]:
         return "unrated."
     return f"{cells['likelihood']} x {cells['impact']}, by {cells['rated_by']} on {cells['rated_on']}."

@@ -15,10 +15,11 @@ import ipywidgets as widgets
 from riskcalc.assessment.what_if import Added
 from riskcalc.errors import RiskcalcError, UsageError
 from riskcalc.register.matrix import Matrix
-from riskcalc.workshop import display, record
+from riskcalc.workshop import decision_log, display, record
 from riskcalc.workshop.background import in_background
 from riskcalc.workshop.ballot import Ballot, Desk
-from riskcalc.workshop.session import ORDERS, RatingChangedError, View, Workshop, begin_workshop, open_workshop
+from riskcalc.workshop.locking import RatingChangedError
+from riskcalc.workshop.session import ORDERS, Standing, Workshop, begin_workshop, open_workshop
 from riskcalc.workshop.store import FILE, NOWHERE, Store
 
 _EVERY = 0.1  # seconds between looks at the votes
@@ -26,7 +27,7 @@ _log = logging.getLogger(__name__)
 _WIDE = widgets.Layout(width="auto")
 _WRAP = widgets.Layout(flex_flow="row wrap", align_items="center")
 _MAPS = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
-_MAP = widgets.Layout(flex="1 1 30rem", min_width="20rem")
+_MAP = widgets.Layout(flex="1 1 30rem", min_width="min(20rem, 100%)")
 Act = Callable[[], str | None]
 
 
@@ -42,15 +43,18 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self._unit = business_unit
         self.errors: list[Exception] = []
         self.workshop = open_workshop(business_unit, *self._where)
-        self.told = widgets.HTML()
+        # The panel is longer than a screen: what a button has to say appears below its own row.
+        self.messages = (widgets.HTML(), widgets.HTML(), widgets.HTML())
+        self.told, self._told_lock, self._told_end = self.messages
         self.map_inherent, self.map_earned = widgets.HTML(layout=_MAP), widgets.HTML(layout=_MAP)
         self.projector = Projector()
         self.desk = Desk(Store(NOWHERE), business_unit)
         self._pulse: Any = None
-        self._view: View | None = None
+        self._standing: Standing | None = None
         self._answer = ""
         if self.workshop:
             self._go_on()
+            self._told(self._greet)
         else:
             self._offer()
         self._watch = in_background(self._follow())
@@ -64,13 +68,18 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self.children = (
             self.told,
             widgets.HTML(display.framed(hint)),
-            self.facilitator,
-            self.begin,
+            widgets.HBox([self.facilitator, self.begin], layout=_WRAP),
         )
 
     def _begin(self) -> None:
         self.workshop = begin_workshop(self._unit, self.facilitator.value, *self._where)
         self._go_on()
+
+    def _greet(self) -> str:
+        """Finish what a crash left undone, and say it; say also where the log can't be built upon."""
+        if found := decision_log.broken(self._ours.folder):
+            raise UsageError(f"{decision_log.FILE}: {'; '.join(found)}. Nothing can be locked until it is restored.")
+        return self._ours.on_file.complete()
 
     # --- the panel ---
 
@@ -80,7 +89,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         matrix = workshop.register.methodology.matrix
         self.order = widgets.Dropdown(options=ORDERS, description="Next risk")
         self.risk_ids = widgets.Dropdown(options=workshop.risk_ids, description="Risk")
-        self.risk, self.standing, self.result = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.risk, self.turnout, self.result = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.timer = widgets.Label()
         self.likelihood = _ratings("Likelihood", matrix.likelihood)
         self.impact = _ratings("Impact", matrix.impact)
@@ -102,7 +111,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             widgets.HBox([self.risk_ids, self.order, self._button("Next", self._next)], layout=_WRAP),
             self.risk,
             widgets.HTML(display.framed(display.definitions(workshop.register.methodology))),
-            self.standing,
+            self.turnout,
             widgets.HBox(
                 [
                     self._button("Show the votes", self._act(workshop.reveal), "primary"),
@@ -121,18 +130,26 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             self.replace,
             widgets.HBox(
                 [
-                    self._button("Lock the rating", self._lock, "success"),
-                    self._button("Take the lock back", self._undo),
+                    self._button("Lock the rating", self._lock, "success", self._told_lock),
+                    self._button("Take the lock back", self._undo, told=self._told_lock),
                 ],
                 layout=_WRAP,
             ),
-            widgets.HBox([self.point, self._button("Keep the point", self._keep_point)], layout=_WRAP),
+            widgets.HBox(
+                [self.point, self._button("Keep the point", self._keep_point, told=self._told_lock)], layout=_WRAP
+            ),
+            self._told_lock,
             self._what_if(),
             widgets.HBox([self.map_inherent, self.map_earned], layout=_MAPS),
             widgets.HBox(
-                [self.out, self._button("Write the record", self._record), self._button("End the workshop", self._end)],
+                [
+                    self.out,
+                    self._button("Write the record", self._record, told=self._told_end),
+                    self._button("End the workshop", self._end, told=self._told_end),
+                ],
                 layout=_WRAP,
             ),
+            self._told_end,
         )
         self.refresh(new_risk=True)
 
@@ -156,36 +173,36 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def refresh(self, new_risk: bool = False) -> None:
         """Show how the workshop stands; with ``new_risk`` also offer its ratings anew."""
-        view = self._ours.view()
+        standing = self._ours.standing()
         matrix = self._ours.register.methodology.matrix
-        self.risk.value = display.framed(display.risk(view))
-        self.standing.value = display.framed(display.standing(view, names=True))
-        self.result.value = display.framed(display.result(view, matrix))
-        self._view = view
-        if new_risk or view.tallies:
-            self._offer_ratings(view)
+        self.risk.value = display.framed(display.risk(standing))
+        self.turnout.value = display.framed(display.turnout(standing, names=True))
+        self.result.value = display.framed(display.result(standing, matrix))
+        self._standing = standing
+        if new_risk or standing.tallies:
+            self._offer_ratings(standing)
         if new_risk:
             with self.hold_trait_notifications():
-                self.risk_ids.value = view.risk["risk_id"]
+                self.risk_ids.value = standing.risk["risk_id"]
             self.control.options = self._controls()
             self.reason.value, self.override.value, self.replace.value = "", False, False
-        self._draw(view)
+        self._draw(standing)
 
-    def _draw(self, view: View, scores: Any = None, note: str = "") -> None:
+    def _draw(self, standing: Standing, scores: Any = None, note: str = "") -> None:
         self._scores = self._ours.scores() if scores is None else scores
         shown = []
         for level, target in (("inherent", self.map_inherent), ("earned", self.map_earned)):
             told = note if level == "earned" else ""
-            drawn = display.the_map(self._ours, view, level, self._scores, told)
+            drawn = display.the_map(self._ours, standing, level, self._scores, told)
             shown.append(display.rendered(drawn))
             target.value = display.framed(shown[-1])
-        self.projector.show(view, shown, self._ours.register.methodology.matrix)
+        self.projector.show(standing, shown, self._ours.register.methodology.matrix)
 
-    def _offer_ratings(self, view: View) -> None:
+    def _offer_ratings(self, standing: Standing) -> None:
         """Put the group's median, else the rating that stands, into the two fields: a suggestion."""
-        stands = dict(zip(("likelihood", "impact"), self._ours.ratings()[view.risk["risk_id"]], strict=True))
+        stands = dict(zip(("likelihood", "impact"), self._ours.ratings()[standing.risk["risk_id"]], strict=True))
         for axis, field in (("likelihood", self.likelihood), ("impact", self.impact)):
-            voted = view.tallies[axis].suggestion if view.tallies else None
+            voted = standing.tallies[axis].suggestion if standing.tallies else None
             field.value = voted or stands[axis]
 
     # --- what the buttons do ---
@@ -214,11 +231,11 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         if self.likelihood.value is None or self.impact.value is None:
             raise UsageError("Choose a likelihood and an impact.")
         given = (self.likelihood.value, self.impact.value, self.reason.value, self.decided_by.value)
-        decision = self._ours.lock(*given, override=self.override.value, replace=self.replace.value)
+        entry = self._ours.lock(*given, override=self.override.value, replace=self.replace.value)
         self.refresh()
         self.override.value = self.replace.value = False
         left = len(set(self._ours.risk_ids) - self._ours.locked)
-        return f"{decision.risk_id} is locked at {self.likelihood.value} x {self.impact.value}; {left} left."
+        return f"{entry.risk_id} is locked at {self.likelihood.value} x {self.impact.value}; {left} left."
 
     def _undo(self) -> str:
         decision = self._ours.undo(self.reason.value, self.decided_by.value, replace=self.replace.value)
@@ -242,12 +259,12 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def _try(self, said: str, change: Any) -> None:
         workshop = self._ours
-        view = workshop.view()
-        assumed = {view.risk["risk_id"]: (self.likelihood.value, self.impact.value)}
+        standing = workshop.standing()
+        assumed = {standing.risk["risk_id"]: (self.likelihood.value, self.impact.value)}
         before, after = workshop.scores(assumed), workshop.scores(assumed, **change)
-        self._answer = f"{said}: {display.moved(before, after, view.risk['risk_id'])}"
+        self._answer = f"{said}: {display.moved(before, after, standing.risk['risk_id'])}"
         self.answer.value = display.framed(display.message(self._answer, "open"))
-        self._draw(view, after, f"{said}. Nothing of this is saved.")
+        self._draw(standing, after, f"{said}. Nothing of this is saved.")
 
     def _keep_answer(self) -> str:
         self._ours.note(self._answer)
@@ -278,23 +295,28 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         titles = dict(zip(register.controls["control_id"], register.controls["title"], strict=True))
         return [(f"{name} {titles[name]}"[:70], name) for name in links["control_id"]]
 
-    def _button(self, text: str, act: Callable[[], str | None], style: str = "") -> widgets.Button:
+    def _button(
+        self, text: str, act: Callable[[], str | None], style: str = "", told: widgets.HTML | None = None
+    ) -> widgets.Button:
         made = widgets.Button(description=text, button_style=style, layout=_WIDE)
-        made.on_click(lambda _: self._told(act))
+        made.on_click(lambda _: self._told(act, told))
         return made
 
-    def _told(self, act: Callable[[], str | None]) -> None:
-        """Do something, and say how it went."""
+    def _told(self, act: Callable[[], str | None], where: widgets.HTML | None = None) -> None:
+        """Do something, and say how it went: below its own row, or at the top."""
+        tone = "good"
         try:
-            self.told.value = display.framed(display.message(act() or ""))
+            text = act() or ""
         except RiskcalcError as error:
             hint = " Tick the box for it to replace that." if isinstance(error, RatingChangedError) else ""
-            self.told.value = display.framed(display.message(f"{error}{hint}", "bad"))
+            text, tone = f"{error}{hint}", "bad"
         except Exception as error:  # noqa: BLE001 - it is shown and logged
             _log.exception("the facilitator's panel")
             self.errors.append(error)
-            text = f"Something went wrong, and may not be stored: {type(error).__name__}: {error}"
-            self.told.value = display.framed(display.message(text, "bad"))
+            text, tone = f"Something went wrong, and may not be stored: {type(error).__name__}: {error}", "bad"
+        for each in self.messages:
+            each.value = ""
+        (where or self.told).value = display.framed(display.message(text, tone))
 
     async def _follow(self) -> None:
         """Look for votes and for other people's doing, and show what changed."""
@@ -311,19 +333,19 @@ class Panel(widgets.VBox):  # type: ignore[misc]
                 votes_only, new_risk = self._only_votes(pulse), self._pulse is not None and pulse[0] != self._pulse[0]
                 self._pulse = pulse
                 self._draw(self._recount(), self._scores) if votes_only else self.refresh(new_risk)
-            self.timer.value = display.timer(self._view, self._ours.clock()) if self._view else ""
+            self.timer.value = display.timer(self._standing, self._ours.clock()) if self._standing else ""
         except Exception as error:  # noqa: BLE001 - it is shown and logged
             _log.exception("looking at the votes")
-            self.told.value = display.framed(display.message(f"The votes can't be read: {error}", "bad"))
+            self.told.value = display.framed(display.message(f"The workshop can't be read: {error}", "bad"))
 
     def _only_votes(self, pulse: Any) -> bool:
         """Whether only votes or participants came in: the numbers on the map stay, so nothing is scored again."""
         return self._pulse is not None and pulse[:-2] == self._pulse[:-2]
 
-    def _recount(self) -> View:
-        self._view = self._ours.view()
-        self.standing.value = display.framed(display.standing(self._view, names=True))
-        return self._view
+    def _recount(self) -> Standing:
+        self._standing = self._ours.standing()
+        self.turnout.value = display.framed(display.turnout(self._standing, names=True))
+        return self._standing
 
 
 class Projector(widgets.VBox):  # type: ignore[misc]
@@ -333,10 +355,10 @@ class Projector(widgets.VBox):  # type: ignore[misc]
         self._text, self._inherent, self._earned = widgets.HTML(), widgets.HTML(layout=_MAP), widgets.HTML(layout=_MAP)
         super().__init__([self._text, widgets.HBox([self._inherent, self._earned], layout=_MAPS)])
 
-    def show(self, view: View, maps: list[str], matrix: Matrix) -> None:
+    def show(self, standing: Standing, maps: list[str], matrix: Matrix) -> None:
         """Show the risk that is up, and the maps as HTML."""
-        told = [display.named(view), display.standing(view, names=False)]
-        self._text.value = display.framed("".join(told) + display.result(view, matrix))
+        told = [display.named(standing), display.turnout(standing, names=False)]
+        self._text.value = display.framed("".join(told) + display.result(standing, matrix))
         for target, html in zip((self._inherent, self._earned), maps, strict=True):
             target.value = display.framed(html)
 

@@ -13,7 +13,7 @@ from riskcalc.files import stem, write_whole
 from riskcalc.pages import display
 from riskcalc.pages.html import render_page
 from riskcalc.workshop import decision_log
-from riskcalc.workshop.decision_log import Decision
+from riskcalc.workshop.decision_log import LogEntry
 from riskcalc.workshop.display import the_map
 from riskcalc.workshop.session import Workshop
 
@@ -35,56 +35,57 @@ def page(workshop: Workshop) -> str:
     return render_page(nbformat.v4.new_notebook(cells=cells))
 
 
-def _cell(part: str | display.View) -> Any:
+def _cell(part: str | display.Display) -> Any:
     if isinstance(part, str):
         return nbformat.v4.new_markdown_cell(part)
-    output = nbformat.v4.new_output("display_data", {display.VIEW_MIME: part.as_json()})
+    output = nbformat.v4.new_output("display_data", {display.DISPLAY_MIME: part.as_json()})
     return nbformat.v4.new_code_cell(outputs=[output])
 
 
-def _parts(workshop: Workshop) -> Iterator[str | display.View]:
-    row, decisions = workshop.row, workshop.decisions
+def _parts(workshop: Workshop) -> Iterator[str | display.Display]:
+    row, locked = workshop.row, workshop.locked
+    decisions = {risk: entry for risk, entry in workshop.decisions.items() if risk in locked}
     ours = [each for each in decision_log.read(workshop.folder) if each.workshop_id == workshop.workshop_id]
     people = workshop.store.participants(workshop.workshop_id)
-    open_risks = [risk for risk in workshop.risk_ids if risk not in workshop.locked]
-    yield _heading(workshop, ours, open_risks)
-    overridden = sum(each.overrides for each in decisions.values() if each.action == "lock")
+    open_risks = [risk for risk in workshop.risk_ids if risk not in locked]
+    broken = decision_log.broken(workshop.folder)
+    yield _heading(workshop, ours, open_risks, broken)
+    overridden = sum(each.overrides for each in decisions.values())
     yield display.facts(
         "The workshop",
         [
             ("Participants", str(len(people)), f"Facilitated by {row['facilitator']}"),
-            ("Decided", str(len(workshop.locked)), f"of {len(workshop.risk_ids)} risks"),
+            ("Decided", str(len(locked)), f"of {len(workshop.risk_ids)} risks"),
             ("Group overridden", str(overridden), "decided otherwise than the median, or without a vote"),
             ("Open points", str(len(workshop.store.points(workshop.workshop_id))), "listed below"),
         ],
     )
     yield "## Ratings on the matrix"
-    view = workshop.view()
-    yield the_map(workshop, view, "inherent", note=_MAP_NOTE, marked=False)
+    yield the_map(workshop, workshop.standing(), "inherent", note=_MAP_NOTE, marked=False)
     yield "## Decisions"
     yield _decisions(workshop, decisions)
     yield "## Open"
     yield _open(workshop, open_risks)
     yield "## People and provenance"
     yield display.table("Participants", ["Name"], [[name] for name in people], note="Votes are kept without names.")
-    yield _log(ours)
+    yield _log(ours, broken)
 
 
-def _heading(workshop: Workshop, ours: list[Decision], open_risks: list[str]) -> display.View:
+def _heading(workshop: Workshop, ours: list[LogEntry], open_risks: list[str], broken: list[str]) -> display.Display:
     days = sorted({each.decided_at[:10] for each in ours})
     when = "nothing decided yet" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    all_done = not open_risks
-    verdict = (
-        "Every risk is rated and its rating reasoned."
-        if all_done
-        else f"{len(open_risks)} of {len(workshop.risk_ids)} risks are still to be decided."
-    )
+    verdict, tone = "Every risk is rated and its rating reasoned.", "good"
+    if open_risks:
+        verdict = f"{len(open_risks)} of {len(workshop.risk_ids)} risks are still to be decided."
+        tone = "open"
+    if broken:
+        verdict, tone = f"{decision_log.FILE} was changed, so nothing here is proven. {verdict}", "bad"
     name = workshop.register.unit(workshop.unit_id)["name"]
     lines = [f"{workshop.period.name}; {when}; facilitated by {workshop.row['facilitator']}"]
-    return display.heading(f"Workshop record: {name}", "Risk workshop", verdict, "good" if all_done else "open", lines)
+    return display.heading(f"Workshop record: {name}", "Risk workshop", verdict, tone, lines)
 
 
-def _decisions(workshop: Workshop, decisions: dict[str, Decision]) -> display.View:
+def _decisions(workshop: Workshop, decisions: dict[str, LogEntry]) -> display.Display:
     matrix, titles = (
         workshop.register.methodology.matrix,
         dict(zip(workshop.register.risks["risk_id"], workshop.register.risks["title"], strict=True)),
@@ -92,7 +93,7 @@ def _decisions(workshop: Workshop, decisions: dict[str, Decision]) -> display.Vi
     rows: list[list[display.Cell]] = []
     for risk in workshop.risk_ids:
         decision = decisions.get(risk)
-        if decision is None or decision.action != "lock" or decision.after is None:
+        if decision is None or decision.after is None:
             continue
         likelihood, impact = (int(decision.after[axis]) for axis in AXES)
         level = display.level_cell(matrix.level(likelihood, impact), matrix, f"{likelihood} x {impact}")
@@ -115,17 +116,17 @@ def _decisions(workshop: Workshop, decisions: dict[str, Decision]) -> display.Vi
     )
 
 
-def _votes(decision: Decision, axis: str) -> display.Cell:
+def _votes(decision: LogEntry, axis: str) -> display.Cell:
     said = decision.group.get(axis)
-    if not said or not said["median"]:
+    if not said or not said.median or not said.spread:
         return "no vote"
-    low, high = said["spread"]
-    middle = " or ".join(str(each) for each in sorted(set(said["median"])))
-    silent = f", {said['abstained']} can't say" if said["abstained"] else ""
-    return {"text": f"median {middle}, middle half {low} to {high}", "note": f"{sum(said['counts'])} votes{silent}"}
+    middle = " or ".join(str(each) for each in sorted(set(said.median)))
+    silent = f", {said.abstained} can't say" if said.abstained else ""
+    spread = f"middle half {said.spread[0]} to {said.spread[1]}"
+    return {"text": f"median {middle}, {spread}", "note": f"{sum(said.counts)} votes{silent}"}
 
 
-def _open(workshop: Workshop, open_risks: list[str]) -> display.View:
+def _open(workshop: Workshop, open_risks: list[str]) -> display.Display:
     risks = workshop.register.risks
     titles = dict(zip(risks["risk_id"], risks["title"], strict=True))
     points: list[list[display.Cell]] = [
@@ -138,10 +139,12 @@ def _open(workshop: Workshop, open_risks: list[str]) -> display.View:
     )
 
 
-def _log(ours: list[Decision]) -> display.View:
+def _log(ours: list[LogEntry], broken: list[str]) -> display.Display:
     rows = [[each.decided_at, each.risk_id, each.action, each.reason, each.decided_by] for each in ours]
     head = ours[-1].sha256 if ours else "none"
     note = f"From {decision_log.FILE}, whose lines are tied by hashes; riskcalc check verifies them. The last: {head}"
+    if broken:
+        note = f"{decision_log.FILE} isn't as it was written: {'; '.join(broken)}."
     return display.table(
         "Log of this workshop's decisions", ["When (UTC)", "Risk", "What", "Reason", "By"], rows, note=note
     )

@@ -1,12 +1,14 @@
 """Where a workshop's votes and its course are kept: SQLite beside the register by default, PostgreSQL by address.
 
 Anonymous by construction: a vote has a random id, and neither a name nor a time; who has voted stands in another
-table. When votes are revealed, both tables' rows of that round are written again, together and in the order of
-their keys, so that what a database notes about rows (their place, the transaction) no longer pairs them.
+table. But databases note more than they are told: rows lie on their pages in the order of their arrival, and carry
+their transaction. So with every vote both tables' rows of that round are written again, together and in the order of
+their keys; and after the reveal and at the close the database throws away what it kept of rows that were replaced.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +24,9 @@ from riskcalc.errors import UsageError
 FILE = "workshop.sqlite"
 NOWHERE = "sqlite://"  # in memory: for where there is no workshop yet
 _WAIT = 30_000  # milliseconds that a writer waits for another
+
+# What could forge a line of a terminal's output: control characters, line separators, changes of direction.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 _tables = sa.MetaData()
 
@@ -77,6 +82,19 @@ BALLOTS = _table(
 )
 POINTS = _table("open_points", _key("point_id"), _value("workshop_id"), _value("risk_id"), _value("text"))
 sa.Index("ballots_by_round", BALLOTS.c.workshop_id, BALLOTS.c.risk_id, BALLOTS.c.round)
+_ANONYMOUS = (BALLOTS, VOTED)  # nothing may pair the rows of these two
+_ONE_AT_A_TIME = 717_302  # any number that other programs don't use: PostgreSQL's advisory lock
+
+
+def one_line(text: str) -> str:
+    """The text itself; raises ValueError where it holds what a terminal would obey instead of show.
+
+    >>> one_line("Zoë 工藤")
+    'Zoë 工藤'
+    """
+    if found := _UNFIT.search(text):
+        raise ValueError(f"holds the control character {found[0]!r}; allowed: text in one line")
+    return text
 
 
 @dataclass(frozen=True)
@@ -98,8 +116,9 @@ class Store:
     def __init__(self, address: str, create: bool = True) -> None:
         try:
             self._engine = _engine(address if create or not _is_missing_file(address) else NOWHERE)
-            _tables.create_all(self._engine)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+            with self._alone() as connection:
+                _tables.create_all(connection)
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
             raise UsageError(f"The address of the votes is no database known here: {error}") from None
         except SQLAlchemyError as error:
             told = sa.make_url(address).render_as_string(hide_password=True)
@@ -118,11 +137,19 @@ class Store:
         risks: Sequence[Mapping[Any, Any]],
         scales: Mapping[str, Sequence[Mapping[str, Any]]],
     ) -> str:
-        """Open a workshop on ``risks``, in their order, and give its id; the first of them is up."""
+        """Open a workshop on ``risks``, in their order, and give its id; the first of them is up.
+
+        Raises UsageError where one on the same unit and period is under way, also if it was begun this very moment.
+        """
         workshop_id = secrets.token_hex(8)
         rounds = {"round": 1, "revealed": False, "discussed_since": None}
         ratings = [{"axis": axis, **rating} for axis, all_of in scales.items() for rating in all_of]
-        with self._engine.begin() as connection:
+        with self._alone() as connection:
+            same = (WORKSHOPS.c.unit_id == workshop["unit_id"]) & (WORKSHOPS.c.period == workshop["period"])
+            if connection.execute(WORKSHOPS.select().where(same, ~WORKSHOPS.c.closed)).first():
+                raise UsageError(
+                    f"A workshop on {workshop['unit_id']} in {workshop['period']} is under way; open that one."
+                )
             first = {"risk_id": risks[0]["risk_id"], "closed": False}
             connection.execute(WORKSHOPS.insert(), {"workshop_id": workshop_id, **workshop, **first})
             placed = [{"position": place, **risk, **rounds} for place, risk in enumerate(risks)]
@@ -145,9 +172,16 @@ class Store:
         """The workshop's row."""
         return self._rows(WORKSHOPS.select().where(WORKSHOPS.c.workshop_id == workshop_id))[0]
 
-    def change(self, workshop_id: str, **values: Any) -> None:
-        """Set columns of the workshop's row: the risk that is up, or that it is closed."""
-        self._write(WORKSHOPS.update().where(WORKSHOPS.c.workshop_id == workshop_id).values(**values))
+    def put_up(self, workshop_id: str, risk_id: str) -> None:
+        """Make another risk the one that is up."""
+        self._write(WORKSHOPS.update().where(WORKSHOPS.c.workshop_id == workshop_id).values(risk_id=risk_id))
+
+    def close_workshop(self, workshop_id: str) -> None:
+        """End a workshop: no vote is taken any more, and rounds that were never revealed are as anonymous as others."""
+        with self._engine.begin() as connection:
+            connection.execute(WORKSHOPS.update().where(WORKSHOPS.c.workshop_id == workshop_id).values(closed=True))
+            _lose_order(connection, workshop_id)
+        self._forget_replaced_rows()
 
     def risks(self, workshop_id: str) -> list[dict[str, Any]]:
         """The risks in the order of the register, with the round each is in and whether that was revealed."""
@@ -187,7 +221,7 @@ class Store:
     def vote(self, workshop_id: str, risk_id: str, name: str, vote: Vote) -> str:
         """Store a vote in the risk's open round, and give the id by which its caster may change it until the reveal.
 
-        Raises UsageError where the round was revealed, or ``name`` has voted in it.
+        Raises UsageError where the round was revealed, the workshop ended, or ``name`` has voted in it.
         """
         return self.vote_all(workshop_id, [(risk_id, name, vote)])[0]
 
@@ -203,6 +237,7 @@ class Store:
                     ids.append(secrets.token_hex(16))
                     given = {"likelihood": vote.likelihood, "impact": vote.impact}
                     connection.execute(BALLOTS.insert(), {"ballot_id": ids[-1], **place, **given})
+                    _lose_order(connection, workshop_id, risk_id, number)
         except IntegrityError:
             raise UsageError(f"{name} has voted on {risk_id} in this round already.") from None
         return ids
@@ -215,6 +250,7 @@ class Store:
                 raise UsageError("This vote was revealed, so it can't be changed any more.")
             changed = BALLOTS.update().where(BALLOTS.c.ballot_id == ballot_id)
             connection.execute(changed.values(likelihood=vote.likelihood, impact=vote.impact))
+            _lose_order(connection, row["workshop_id"], row["risk_id"], row["round"])
 
     def voted(self, workshop_id: str, risk_id: str, number: int) -> list[str]:
         """Who has voted on a risk in a round, by name."""
@@ -255,14 +291,14 @@ class Store:
     def reveal(self, workshop_id: str, risk_id: str, minimum: int) -> None:
         """Close the round and open its votes; raises UsageError where fewer than ``minimum`` are in."""
         with self._engine.begin() as connection:
-            number = _open_round(connection, workshop_id, risk_id, alone=True)
+            number = _open_round(connection, workshop_id, risk_id)
             place = _is(BALLOTS, workshop_id, risk_id, number)
-            rows = [dict(row) for row in connection.execute(BALLOTS.select().where(place)).mappings()]
-            if len(rows) < minimum:
-                raise UsageError(f"{len(rows)} of at least {minimum} votes are in; nothing is shown before.")
-            _write_again(connection, BALLOTS, place)
-            _write_again(connection, VOTED, _is(VOTED, workshop_id, risk_id, number))
+            votes = connection.scalar(sa.select(sa.func.count()).select_from(BALLOTS).where(place)) or 0
+            if votes < minimum:
+                raise UsageError(f"{votes} of at least {minimum} votes are in; nothing is shown before.")
+            _lose_order(connection, workshop_id, risk_id, number)
             connection.execute(RISKS.update().where(_is(RISKS, workshop_id, risk_id)).values(revealed=True))
+        self._forget_replaced_rows()
 
     def next_round(self, workshop_id: str, risk_id: str) -> None:
         """Open the risk's next blind round; the votes of the last one stay as they are."""
@@ -286,6 +322,29 @@ class Store:
     # --- parts ---
 
     @contextmanager
+    def _alone(self) -> Iterator[sa.Connection]:
+        """A transaction that waits for others of its kind, to look and then write; SQLite's writers always do."""
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
+            yield connection
+
+    def _forget_replaced_rows(self) -> None:
+        """Let the database write its files anew: rows that were replaced stay readable in them until then."""
+        try:
+            with self._reading() as connection:
+                if connection.dialect.name == "sqlite":
+                    connection.exec_driver_sql("VACUUM")
+                else:  # FULL, for a plain VACUUM leaves the bytes of dead rows on their pages
+                    for table in _ANONYMOUS:
+                        connection.exec_driver_sql(f"VACUUM FULL {table.name}")
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", error)).strip()
+            raise UsageError(
+                f"That is done, but a copy of the votes' database may still pair names: {reason}"
+            ) from None
+
+    @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield connection
@@ -303,15 +362,19 @@ class Store:
             connection.execute(statement)
 
 
-def _is(table: sa.Table, workshop_id: str, risk_id: str, number: int | None = None) -> sa.ColumnElement[bool]:
-    place = (table.c.workshop_id == workshop_id) & (table.c.risk_id == risk_id)
-    return place if number is None else place & (table.c.round == number)
+def _is(
+    table: sa.Table, workshop_id: str, risk_id: str | None = None, number: int | None = None
+) -> sa.ColumnElement[bool]:
+    asked = {"workshop_id": workshop_id, "risk_id": risk_id, "round": number}
+    return sa.and_(*(table.c[name] == value for name, value in asked.items() if value is not None))
 
 
-def _open_round(connection: sa.Connection, workshop_id: str, risk_id: str, alone: bool = False) -> int:
-    """The number of the round that is open; the row is held, so that no vote slips in while it is revealed."""
-    asked = sa.select(RISKS.c.round, RISKS.c.revealed).where(_is(RISKS, workshop_id, risk_id))
-    row = connection.execute(asked.with_for_update(read=not alone)).first()
+def _open_round(connection: sa.Connection, workshop_id: str, risk_id: str) -> int:
+    """The number of the round that is open; the workshop is held, so that nothing else happens in it meanwhile."""
+    asked = sa.select(WORKSHOPS.c.closed).where(WORKSHOPS.c.workshop_id == workshop_id)
+    if connection.scalar(asked.with_for_update()):
+        raise UsageError("This workshop was ended; its votes are closed.")
+    row = connection.execute(RISKS.select().where(_is(RISKS, workshop_id, risk_id))).first()
     if row is None:
         raise UsageError(f"This workshop has no risk {risk_id!r}.")
     if row.revealed:
@@ -319,11 +382,17 @@ def _open_round(connection: sa.Connection, workshop_id: str, risk_id: str, alone
     return int(row.round)
 
 
-def _write_again(connection: sa.Connection, table: sa.Table, place: sa.ColumnElement[bool]) -> None:
-    rows = connection.execute(table.select().where(place).order_by(*table.primary_key)).mappings()
-    again = [dict(row) for row in rows]
-    connection.execute(table.delete().where(place))
-    connection.execute(table.insert(), again)
+def _lose_order(
+    connection: sa.Connection, workshop_id: str, risk_id: str | None = None, number: int | None = None
+) -> None:
+    """Let nothing about the rows of a round, or of all of them, tell in which order they came."""
+    for table in _ANONYMOUS:
+        place = _is(table, workshop_id, risk_id, number)
+        rows = connection.execute(table.select().where(place).order_by(*table.primary_key)).mappings()
+        again = [dict(row) for row in rows]
+        connection.execute(table.delete().where(place))
+        if again:
+            connection.execute(table.insert(), again)
 
 
 def _engine(address: str) -> sa.Engine:

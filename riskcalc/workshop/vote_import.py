@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,8 +9,9 @@ from typing import Any
 
 from riskcalc.assessment.scoring import AXES
 from riskcalc.errors import Problem, RegisterError, UsageError
+from riskcalc.files import csv_rows, read
 from riskcalc.workshop.session import Workshop
-from riskcalc.workshop.store import Vote
+from riskcalc.workshop.store import Vote, one_line
 
 COLUMNS = ("participant", "risk_id", "likelihood", "impact")
 
@@ -23,21 +22,18 @@ def import_votes(workshop: Workshop, path: str | Path) -> int:
     The participant's name, or any sign that tells participants apart, is kept apart from the votes as everywhere.
 
     Raises:
-        RegisterError: a line can't be taken; ``.problems`` holds every reason, and no vote was stored.
+        RegisterError: a line can't be read or taken; ``.problems`` holds every reason, and no vote was stored.
         UsageError: there is no such file, or it isn't such a table.
     """
     file = Path(path)
     try:
-        text = file.read_bytes().decode("utf-8-sig")
-        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-        header = next(lines, [])
-        if sorted(header) != sorted(COLUMNS):
-            raise UsageError(
-                f"{file}:1: the columns are {', '.join(header) or 'missing'}; allowed: {','.join(COLUMNS)}"
-            )
-        rows = [(lines.line_num, cells) for cells in lines if any(cells)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        (_, header), *rows = csv_rows(read(file), str(file))
+    except OSError as error:
         raise UsageError(f"{file} can't be read as CSV in UTF-8: {error}") from None
+    except ValueError:
+        header, rows = [], []
+    if sorted(header) != sorted(COLUMNS):
+        raise UsageError(f"{file}:1: the columns are {', '.join(header) or 'missing'}; allowed: {','.join(COLUMNS)}")
     return _take(workshop, file, header, rows)
 
 
@@ -72,6 +68,10 @@ def _wrong_place(
     risk, name = risks.get(row["risk_id"]), row["participant"].strip()
     if not name:
         yield "participant", "blank; allowed: a name, or any sign that tells participants apart"
+    try:
+        one_line(name)
+    except ValueError as error:
+        yield "participant", str(error)
     if risk is None:
         yield "risk_id", "is no risk of this workshop"
     elif risk["revealed"]:

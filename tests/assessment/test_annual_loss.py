@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from register_files import Rows, write_register
+from register_files import Rows, replace_in, write_register
 
 import riskcalc
 from riskcalc import loss
@@ -32,8 +32,11 @@ OWN = amounts(frequency_per_year="2", loss_low="1000", loss_high="50000")
 
 
 def test_a_year_worked_by_hand(tmp_path: Path) -> None:
-    """A-R1: 2 a year, 1,000 to 50,000. Claimed: likelihood x 0.5 x 0.2 = 0.1, impact x 0.2; earned 0.3 and 0.6."""
-    quantified = alpha(tmp_path, OWN)
+    """A-R1: 2 a year, 1,000 to 50,000. Claimed: likelihood x 0.5 x 0.2 = 0.1, impact x 0.2; earned, with half the credit
+    for too little evidence, 0.3 and 0.6."""
+    folder = write_register(tmp_path / "data", OWN)
+    replace_in(folder / "methodology.toml", "insufficient_evidence = 0.0", "insufficient_evidence = 0.5")
+    quantified = annual_loss.model(Context.of(load(folder)).only("alpha"))
     each = loss.lognormal_90(1000, 50000).mean
     for view, left in (("inherent", 1.0), ("claimed", 0.1 * 0.2), ("earned", 0.3 * 0.6)):
         assert annual_loss.year(quantified, view).mean == pytest.approx(2 * each * left)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import riskcalc
-from riskcalc.assessment import coverage, evidence, exposure, readiness, scoring
+from riskcalc.assessment import coverage, evidence, exposure, opinion, readiness, scoring
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.opening import open_unit
 from riskcalc.errors import UsageError
@@ -19,7 +19,7 @@ FRAMES: dict[str, Callable[[Context], pd.DataFrame]] = {
     "evidence.assess": evidence.assess,
     "scoring.scores": scoring.scores,
     "scoring.score_lines": scoring.score_lines,
-    "readiness.steps": lambda context: readiness.steps(context, "type2"),
+    "opinion.steps": lambda context: opinion.steps(context, "type2"),
     "exposure.exposures": exposure.exposures,
     "coverage.components": coverage.components,
 }

@@ -21,8 +21,13 @@ Edit = Callable[[Rows], object]
 
 
 def judged(folder: Path, *edits: Edit, as_of: date = AS_OF) -> list[Candidate]:
-    register = load(write_register(folder / "data", lambda rows: [edit(rows) for edit in edits]))
+    register = load(write_register(folder / "data", lambda rows: [edit(rows) for edit in (proven, *edits)]))
     return candidates(Context.of(register, "2026-H1", as_of))
+
+
+def proven(rows: Rows) -> None:
+    """A-G1, on which A-C2 relies, without its deviation."""
+    rows["control_tests"][2].update(deviations="0")
 
 
 def deficiency(**cells: str) -> Edit:
@@ -51,28 +56,32 @@ def test_the_definitions(possible: bool, material: bool, merits: bool, indicator
 
 
 def test_a_case_worked_by_hand(tmp_path: Path) -> None:
-    """A-R1 is 5 x 4, up to 900,000 an event. Without A-C1, A-C2 counts 0.8 x 0.5 = 0.4, for A-G1 is inconclusive.
+    """A-R1 is 5 x 4, up to 900,000 an event. Without A-C1 nothing counts: A-C2 relies on A-G1, which is inconclusive.
 
-    Likelihood 1 + 4 x 0.6 = 3.4: possible. Magnitude 900,000 x 0.6 = 540,000: below performance materiality, 750,000.
+    Likelihood 5: possible. Magnitude 900,000: from performance materiality, 750,000, on, and below 1,000,000. Once
+    A-G1 is proven, A-C2 counts 0.8 of both: likelihood 1 + 4 x 0.2 = 1.8, magnitude 180,000.
     """
+    unproven = lambda rows: rows["control_tests"][2].update(deviations="1")  # noqa: E731
+    [weak] = judged(tmp_path / "a", deficiency(), losses("100000", "900000"), unproven)
+    assert (weak.severity, weak.magnitude, weak.compensating) == ("significant deficiency", 900_000, ())
     [one] = judged(tmp_path, deficiency(), losses("100000", "900000"))
     assert (one.name, one.controls, one.severity, one.possible) == ("D1", ("A-C1",), "deficiency", True)
-    assert one.magnitude == pytest.approx(540_000)
+    assert one.magnitude == pytest.approx(180_000)
     assert one.compensating == ("A-C2",)
     assert one.reasons == (
-        "likelihood without it: A-R1 3.40; 2 or more counts: reasonably possible",
-        "one event could misstate up to 540,000 EUR: below performance materiality",
+        "likelihood without it: A-R1 1.80; 2 or more counts: reasonably possible",
+        "one event could misstate up to 180,000 EUR: below performance materiality",
         "compensating controls counted, as tested: A-C2",
     )
 
 
 @pytest.mark.parametrize(
     ("high", "severity"),
-    [("1249999", "deficiency"), ("1250000", "significant deficiency"), ("1666600", "significant deficiency"),
-     ("1666700", "material weakness")],
+    [("3749999.99", "deficiency"), ("3750000", "significant deficiency"), ("4999999.99", "significant deficiency"),
+     ("5000000", "material weakness")],
 )  # fmt: skip
 def test_magnitude_is_held_against_both_materialities(tmp_path: Path, high: str, severity: str) -> None:
-    """0.6 of it is left: 750,000 is performance materiality, 1,000,000 materiality."""
+    """0.2 of it is left: 750,000 is performance materiality, 1,000,000 materiality; to the cent, and no float off."""
     [one] = judged(tmp_path, deficiency(), losses("1", high))
     assert one.severity == severity
 
@@ -84,8 +93,34 @@ def test_only_a_tested_control_compensates(tmp_path: Path) -> None:
     assert one.reasons[-1] == "no other control on it has been tested and counts"
     folder = tmp_path / "data"
     text = (folder / "methodology.toml").read_text("utf-8").replace("not_tested = 0.0", "not_tested = 0.5")
+    text = text.replace("insufficient_evidence = 0.0", "insufficient_evidence = 0.5")
     (folder / "methodology.toml").write_text(text, "utf-8")
     assert candidates(Context.of(load(folder), "2026-H1"))[0].compensating == ()
+
+
+def test_a_control_without_sufficient_evidence_never_compensates(tmp_path: Path) -> None:
+    """Too small a sample counts for nothing here, even where the weights give it credit."""
+    few = lambda rows: rows["control_tests"][1].update(sample_size="1")  # noqa: E731
+    judged(tmp_path, deficiency(), losses("1", "900000"), few)
+    folder = tmp_path / "data"
+    text = (folder / "methodology.toml").read_text("utf-8")
+    (folder / "methodology.toml").write_text(
+        text.replace("insufficient_evidence = 0.0", "insufficient_evidence = 0.5"), "utf-8"
+    )
+    [one] = candidates(Context.of(load(folder)))
+    assert (one.compensating, one.magnitude) == ((), 900_000)
+
+
+def test_a_group_knows_what_its_deficiencies_know(tmp_path: Path) -> None:
+    """An indicator of one makes the group a candidate material weakness; what merits attention does in a group, too."""
+    second = deficiency(deficiency_id="D2", control_id="A-C2", indicator="restatement")
+    judged(tmp_path / "a", deficiency(), second, losses("1", "2"))
+    [group] = aggregated(Context.of(load(tmp_path / "a" / "data")))
+    assert group.severity == "material weakness"
+    second = deficiency(deficiency_id="D2", control_id="A-C2", merits_attention="yes")
+    judged(tmp_path / "b", deficiency(), second, losses("1", "2"))
+    [group] = aggregated(Context.of(load(tmp_path / "b" / "data")))
+    assert group.severity == "significant deficiency"
 
 
 def test_a_remote_possibility_is_no_material_weakness(tmp_path: Path) -> None:
@@ -130,13 +165,16 @@ def test_what_cannot_be_judged_says_so(tmp_path: Path) -> None:
         ({}, "2026-06-30", ["D1"]),
         ({}, "2026-02-28", []),  # not identified yet
         ({"closed_on": "2026-05-01"}, "2026-04-30", ["D1"]),
-        ({"closed_on": "2026-05-01"}, "2026-05-01", []),
+        ({"closed_on": "2026-05-01"}, "2026-05-01", ["D1"]),  # closed, but of the report's period
+        ({"identified_on": "2025-11-01", "closed_on": "2025-12-31"}, "2026-05-01", []),
     ],
 )
 def test_open_is_as_of_the_day(tmp_path: Path, cells: dict[str, str], as_of: str, names: list[str]) -> None:
-    """From the day it was identified to the day it was closed."""
+    """From the day it was identified; closed in a Type 2 report's period it stays, and is said to be closed."""
     found = judged(tmp_path, deficiency(**cells), as_of=date.fromisoformat(as_of))
     assert [one.name for one in found] == names
+    closed = cells.get("closed_on", "9999") <= as_of
+    assert [one.closed_on for one in found] == [date(2026, 5, 1) if closed else None for _ in names]
 
 
 def test_a_failed_control_without_a_record_is_not_forgotten(tmp_path: Path) -> None:

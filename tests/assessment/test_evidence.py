@@ -8,7 +8,8 @@ import pytest
 from register_files import write_register
 
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.evidence import assess, conclude
+from riskcalc.assessment.evidence import assess
+from riskcalc.assessment.testing import conclude
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.register import load
 
@@ -47,7 +48,7 @@ def earned(tmp_path: Path, edit: object) -> dict[str, tuple[float, str]]:
 @pytest.mark.parametrize(
     ("changes", "weight", "reason"),
     [
-        ({}, 1.0, "0 of 5 deviated; the planned size for its frequency is 5"),
+        ({}, 1.0, "0 of 5 deviated; the planned size for its frequency is 3"),
         ({"documentation": ""}, 0.0, "not documented"),
         ({"design": "partially_effective"}, 0.5, "design partially effective; 0 of 5 deviated"),
         ({"design": "ineffective"}, 0.0, "design ineffective"),
@@ -58,7 +59,7 @@ def earned(tmp_path: Path, edit: object) -> dict[str, tuple[float, str]]:
             1.0,
             "Hosting Ltd reports on 2026-01-01 to 2026-06-30, without",
         ),
-        ({"frequency": "daily"}, 0.5, "0 of 5 deviated; too little to conclude"),
+        ({"frequency": "daily"}, 0.0, "0 of 5 deviated; too little to conclude"),
     ],
 )
 def test_what_a_control_earns_and_why(tmp_path: Path, changes: dict[str, str], weight: float, reason: str) -> None:
@@ -70,13 +71,13 @@ def test_what_a_control_earns_and_why(tmp_path: Path, changes: dict[str, str], w
 
 def test_an_untested_control_earns_nothing(tmp_path: Path) -> None:
     """Claimed in full, earned not at all."""
-    assert earned(tmp_path, lambda rows: rows["control_tests"].pop(0))["A-C1"] == (0.0, "not tested in the period")
+    assert earned(tmp_path, lambda rows: rows["control_tests"].pop(0))["A-C1"] == (0.0, "not tested since 2026-01-01")
 
 
-def test_tests_of_another_period_do_not_count(tmp_path: Path) -> None:
-    """Last half-year's evidence is last half-year's."""
-    got = earned(tmp_path, lambda rows: rows["control_tests"][0].update(period="2025-H2"))
-    assert got["A-C1"] == (0.0, "not tested in the period; last tested on 2026-06-15")
+def test_tests_from_before_the_look_back_do_not_count(tmp_path: Path) -> None:
+    """The report begins in January: what was tested of the half-year before is said, and counts for nothing."""
+    got = earned(tmp_path, lambda rows: rows["control_tests"][0].update(period="2025-H2", tested_on="2025-12-15"))
+    assert got["A-C1"] == (0.0, "not tested since 2026-01-01; last tested on 2025-12-15")
 
 
 def test_a_failed_control_pulls_down_all_that_rely_on_it_through_chains(tmp_path: Path) -> None:
@@ -102,8 +103,8 @@ def test_rounds_of_a_test_add_up(tmp_path: Path) -> None:
     assert earned(tmp_path, second_round)["A-G1"][0] == 1.0
 
 
-def test_a_repair_never_erases_a_deviation(tmp_path: Path) -> None:
-    """A clean retest after remediation leaves the period's conclusion where the first test put it."""
+def test_a_repaired_and_retested_control_counts_again_now_but_not_for_the_opinion(tmp_path: Path) -> None:
+    """A clean retest after remediation shows that it works today; over the period it failed all the same."""
 
     def retested(rows: dict[str, list[dict[str, str]]]) -> None:
         rows["control_tests"][2].update(deviations="4")
@@ -112,32 +113,44 @@ def test_a_repair_never_erases_a_deviation(tmp_path: Path) -> None:
         )
 
     weight, reason = earned(tmp_path, retested)["A-G1"]
-    assert (weight, reason) == (0.0, "4 of 25 deviated, more than the tolerable 10 %")
+    assert weight == 1.0
+    assert reason == "0 of 25 deviated: at 90 % confidence at most 8.8 % deviate, since its repair"
+    over = assess(Context.of(load(tmp_path / "data")), "type2").loc["A-G1"]
+    assert (over["earned"], over["reason"]) == (0.0, "4 of 25 deviated, more than the tolerable 10 %")
 
 
 def test_a_walkthrough_is_no_test_of_operation_in_a_type_2_unit(tmp_path: Path) -> None:
     """Seeing it once says that it exists, not that it operated."""
     got = earned(tmp_path, lambda rows: rows["control_tests"][0].update(kind="walkthrough"))
-    assert got["A-C1"] == (0.0, "not tested in the period")
+    assert got["A-C1"] == (0.0, "not tested since 2026-01-01")
 
 
 def test_a_type_1_unit_earns_by_walkthroughs(tmp_path: Path) -> None:
     """At a date, what counts is that the control exists and is in use."""
-    assert earned(tmp_path, None)["B-C1"] == (1.0, "walked through: it exists and is in use")
-    assert earned(tmp_path, lambda rows: rows["control_tests"].pop())["B-C1"] == (0.0, "no walkthrough in the period")
+    assert earned(tmp_path, None)["B-C1"] == (1.0, "walked through: it is in use")
+    assert earned(tmp_path, lambda rows: rows["control_tests"].pop())["B-C1"] == (
+        0.0,
+        "not walked through since 2025-07-01",
+    )
 
 
 @pytest.mark.parametrize(
     ("report", "weight", "reason"),
     [
-        ({"report_from": "2025-01-01", "report_to": "2026-12-31"}, 1.0, "without an exception that matters"),
+        ({"report_from": "2025-01-01", "report_to": "2026-12-31"}, 0.0, "wasn't there by 2026-06-30"),
+        (
+            {"report_from": "2025-01-01", "bridge_to": "2026-12-31", "report_to": "2026-03-31"},
+            1.0,
+            "without an exception that matters",
+        ),
         ({"exception": "minor"}, 1.0, "without an exception that matters"),
-        ({"report_to": "2026-06-29"}, 0.5, "1 days of 2026-H1 are not covered"),
-        ({"report_from": "2026-02-01"}, 0.5, "31 days of 2026-H1 are not covered"),
-        ({"report_from": "2025-01-01", "report_to": "2025-12-31"}, 0.0, "not on any day of 2026-H1"),
+        ({"report_to": "2026-06-29"}, 0.0, "1 day of 2026-01-01 to 2026-06-30 not covered"),
+        ({"report_from": "2026-02-01"}, 0.0, "31 days of 2026-01-01 to 2026-06-30 not covered"),
+        ({"report_from": "2025-01-01", "report_to": "2025-12-31"}, 0.0, "not on any day of 2026-01-01 to 2026-06-30"),
         ({"exception": "matters"}, 0.0, "an exception that matters"),
         ({"opinion": "qualified"}, 0.0, "opinion qualified"),
-        ({"report_type": "type1", "report_from": ""}, 0.5, "reports on design only (Type 1)"),
+        ({"report_type": "type1", "report_from": ""}, 0.0, "reports on design only (Type 1)"),
+        ({"report_type": "type1", "report_from": "", "opinion": "adverse"}, 0.0, "opinion adverse"),
         (
             {"report_type": "", "report_from": "", "report_to": "", "opinion": "", "exception": ""},
             0.0,

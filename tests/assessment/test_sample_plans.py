@@ -38,15 +38,21 @@ def drawn(*arguments: str) -> tuple[int, list[list[str]], str]:
     ("frequency", "population", "size", "buys"),
     [
         ("annual", "", 1, "all 1: what is found is the rate"),
-        ("quarterly", "", 2, "all 2: what is found is the rate"),
+        (
+            "quarterly",
+            "",
+            1,
+            "1 without deviation: at 90 % confidence at most 50.0 % deviate (hypergeometric, population 2)",
+        ),
+        ("half_yearly", "", 1, "all 1: what is found is the rate"),
         (
             "monthly",
             "",
-            2,
-            "2 without deviation: at 90 % confidence at most 50.0 % deviate (hypergeometric, population 6)",
+            1,
+            "1 without deviation: at 90 % confidence at most 83.3 % deviate (hypergeometric, population 6)",
         ),
-        ("many_a_day", "", 25, "25 without deviation: at 90 % confidence at most 8.8 % deviate (binomial)"),
-        ("daily", "10", 10, "all 10: what is found is the rate"),
+        ("many_a_day", "", 13, "13 without deviation: at 90 % confidence at most 16.2 % deviate (binomial)"),
+        ("daily", "8", 8, "all 8: what is found is the rate"),
         ("ad_hoc", "", 22, "22 without deviation: at 90 % confidence at most 9.9 % deviate (binomial)"),
         (
             "ad_hoc",
@@ -139,7 +145,7 @@ def test_every_item_can_be_drawn() -> None:
         (b"id,date\n", [], "has no items"),
         (b"", [], "has no items"),
         (b"id,date\n1,2026-01-01\n2\n", [], ":3: 1 cells, but the header has 2 columns"),
-        (b"id\n\xff\n", [], "can't be read as CSV in UTF-8"),
+        (b"id\n\xff\n", [], ":2: 'byte 0xff': is not UTF-8; in a spreadsheet, save as CSV in UTF-8"),
         (
             b"id,date\n1,1.1.2026\n",
             ["--date-column", "date"],

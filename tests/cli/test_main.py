@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def test_help_shows_examples(command: str) -> None:
 def test_check_says_that_all_is_well(small: Path) -> None:
     """What was read, so that an empty folder isn't mistaken for a good one."""
     code, said = invoke("check", str(small))
-    assert (code, said.splitlines()[-1]) == (0, f"{small}: no problems; 7 findings; 2 units, 3 risks, 4 controls.")
+    assert (code, said.splitlines()[-1]) == (0, f"{small}: no problems; 13 findings; 2 units, 3 risks, 4 controls.")
 
 
 def test_check_prints_all_problems_and_exits_2(small: Path) -> None:
@@ -105,3 +106,14 @@ def test_a_missing_extra_says_what_to_install(small: Path) -> None:
         2,
         "This needs the extra 'riskcalc[workshop]': pip install 'riskcalc[workshop]'.\n",
     )
+
+
+@pytest.mark.parametrize("arguments", [["plan"], ["run", "--unit", "nosuch"]])
+def test_an_id_can_not_move_the_cursor(small: Path, arguments: list[str]) -> None:
+    """What a terminal would obey is printed as an escape: no id forges a line."""
+    for file in small.glob("*.csv"):
+        file.write_text(re.sub("\\balpha\\b", "al\x1b[2Kpha", file.read_text("utf-8")), "utf-8")
+    command, *options = arguments
+    _, output = invoke(command, str(small), *options)
+    assert r"al\x1b[2Kpha" in output
+    assert "\x1b" not in output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,30 @@ def test_a_mapping_that_does_not_fit_says_what_would(
     """A name mistyped, a key left out, a wrong sheet: told with the names there are, and the near one."""
     path = theirs(tmp_path / "t.xlsx", [7, "Late files", "Reduce", "x"])
     assert said in refusal(small, path, MAP.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a = {'9' * 5_000}\n",
+        f"a = {'[' * 5_000}{']' * 5_000}\n",
+        f"a = {'{b=' * 3_000}1{'}' * 3_000}\n",
+        f"{'.'.join('a' * 5_000)} = 1\n",
+        f"{MAP}\nseparator = {'9' * 4_000}\n",
+    ],
+)
+def test_an_absurd_mapping_file_ends_in_a_message(small: Path, tmp_path: Path, text: str) -> None:
+    """Numbers of thousands of digits and tables in tables in tables are refused, not crashed on."""
+    assert "map.toml" in refusal(small, theirs(tmp_path / "t.xlsx"), text)
+
+
+def test_a_mapping_file_that_is_no_file_is_told(small: Path, tmp_path: Path) -> None:
+    """A pipe that nobody writes into, a folder, nothing: a sentence, at once."""
+    path = theirs(tmp_path / "t.xlsx")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "", "nothing"):
+        with pytest.raises(RiskcalcError, match=r"can't be read: .*\."):
+            importing.plan(path, small, tmp_path / name)
 
 
 def test_a_blank_cell_that_has_no_default_is_told(small: Path, tmp_path: Path) -> None:

@@ -88,6 +88,6 @@ def test_a_risk_in_brief_leads_to_its_row(browser: Any, folder: Path) -> None:
 def test_the_first_screen_answers_the_three_questions(browser: Any, folder: Path, name: str) -> None:
     """Without scrolling, on a laptop: inside appetite or not, what changed, what is to be decided."""
     page = Opened(browser, folder / f"{name}.html", width=1440).page
-    for title in ("Against appetite", "What changed since 2025-H2", "To be decided"):
+    for title in ("Risk now, against appetite", "What changed since 2025-H2", "To be decided"):
         panel = page.locator(".panel", has_text=title).first
         assert panel.locator(".says").evaluate("each => each.getBoundingClientRect().bottom") < 900

@@ -41,7 +41,7 @@ def test_a_chart_of_unrated_risks_only_is_still_a_chart(unit: Assessment) -> Non
     assert "Unrated: A-R2." in matrix.heatmaps(unrated, unit.matrix).content["summary"]
 
 
-def held(view: display.View) -> list[dict[tuple[str, str], tuple[str, list[str], int]]]:
+def held(view: display.Display) -> list[dict[tuple[str, str], tuple[str, list[str], int]]]:
     """By map, the level and the risks of every cell that holds one, by the names of its ratings."""
     return [
         {
@@ -55,12 +55,12 @@ def held(view: display.View) -> list[dict[tuple[str, str], tuple[str, list[str],
 
 
 def test_heatmaps_put_each_risk_into_the_cell_of_its_level(unit: Assessment) -> None:
-    """A-R1: 5 x 4 inherent, about 1 x 2 claimed, about 2 x 3 earned; the unrated risk is in no cell, and said."""
+    """A-R1: 5 x 4 inherent, about 1 x 2 claimed, 3 x 4 earned; the unrated risk is in no cell, and said."""
     shown = matrix.heatmaps(unit.scores, unit.matrix)
     assert held(shown) == [
         {("Almost certain", "Major"): ("Critical", ["A-R1"], 0)},
         {("Rare", "Minor"): ("Low", ["A-R1"], 0)},
-        {("Unlikely", "Moderate"): ("Medium", ["A-R1"], 0)},
+        {("Possible", "Major"): ("High", ["A-R1"], 0)},
     ]
     assert shown.content["summary"] == (
         "Of 1 rated risk, controls bring 1 to a lower level on the earned view. Unrated: A-R2."
@@ -96,7 +96,6 @@ def test_movement_tells_what_moved_since_the_period_before(tmp_path: Path, edit:
     """From cell to cell, past the appetite or back; what stands where it stood is counted only."""
 
     def change(rows: Rows) -> None:
-        rows["business_units"][0]["appetite"] = "Low"
         tests = [
             {**test, "test_id": f"{test['test_id']}x", "period": "2025-H2", "tested_on": "2025-12-01"}
             for test in rows["control_tests"]
@@ -108,7 +107,7 @@ def test_movement_tells_what_moved_since_the_period_before(tmp_path: Path, edit:
     unit = open_unit("alpha", data_dir=str(write_register(tmp_path / "data", change)))
     shown = matrix.movement(unit).content
     assert [(row[0]["text"], row[2]["text"], row[3]) for row in shown["rows"]] == expected
-    assert shown["note"].startswith("1 risk stands" if expected else "2 risks stand")
+    assert shown["note"].startswith("0 rated risks stand" if expected else "1 rated risk stands")
     first = open_unit("alpha", "2025-H2", str(tmp_path / "data"))
     assert matrix.movement(first).content["text"].startswith("No earlier period is on record")
 

@@ -14,9 +14,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from register_files import write_register
 
 from riskcalc.assessment.opening import open_unit
+from riskcalc.errors import PageError
 from riskcalc.pages import charts, matrix
 from riskcalc.pages import unit as unit_page
-from riskcalc.pages.display import VIEW_MIME, Result, table
+from riskcalc.pages.display import DISPLAY_MIME, Result, table
 from riskcalc.pages.html import PLOTLY_MIME, render_page
 
 NASTY = '<img src=x onerror="alert(1)"> </script><script>alert(2)</script> {{ 7*7 }} "'
@@ -127,21 +128,48 @@ def test_a_page_carries_only_the_scripts_it_needs() -> None:
 @pytest.mark.parametrize(
     ("output", "shown", "absent"),
     [
-        (new_output("display_data", {"text/html": "<b onclick=alert(1)>x</b>", "text/plain": "plain <i>"}), "plain &lt;i&gt;", "onclick"),
-        (new_output("display_data", {"image/svg+xml": "<svg onload=alert(1)>"}), "", "<svg"),
-        (new_output("display_data", {"text/markdown": "[x](javascript:alert(1))"}), "", "javascript:"),
-        (new_output("display_data", {"application/javascript": "alert(1)", "text/plain": "js"}), "js", "alert"),
         (new_output("stream", text="printed <i>"), "printed &lt;i&gt;", "<i>"),
+        (new_output("stream", name="stderr", text="/tmp/ipykernel_71/9.py:1: UserWarning"), "", "ipykernel"),
         (new_output("error", ename="KeyError", evalue="<i>"), "KeyError: &lt;i&gt;", "<i>"),
+        (new_output("display_data", {"text/plain": "'<b>text</b>'"}), "&lt;b&gt;text", "<b>"),
         (new_output("display_data", {"image/png": "aGk=\n"}), 'src="data:image/png;base64,aGk="', "\nimage"),
         (new_output("display_data", dict(Result({"unit_id": "x1"})._repr_mimebundle_())), "", "x1"),
     ],
 )  # fmt: skip
 def test_only_known_kinds_of_output_reach_a_page(output: nbformat.NotebookNode, shown: str, absent: str) -> None:
-    """Stored HTML, SVG and scripts don't; their plain text does."""
+    """Text is shown as text; warnings and results for machines stay in the notebook."""
     page = render_page(notebook(new_code_cell("x", outputs=[output])))
     assert shown in page
     assert absent not in page.partition("<main")[2]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"text/html": "<b onclick=alert(1)>x</b>", "text/plain": "<IPython.core.display.HTML object>"},
+        {"image/svg+xml": "<svg onload=alert(1)>"},
+        {"text/markdown": "[x](javascript:alert(1))"},
+        {"application/javascript": "alert(1)", "text/plain": "js"},
+        {"text/plain": "<Engine object at 0x7f3a5c0>"},
+    ],
+    ids=["html", "svg", "markdown", "script", "address"],
+)
+def test_what_a_page_cannot_show_is_refused_with_the_cell_and_what_is_allowed(data: dict[str, str]) -> None:
+    """Whoever runs the notebook learns which cell it is, counted without papermill's own cell; no page is made."""
+    injected = new_code_cell("p = 1", metadata={"tags": ["injected-parameters"]})
+    cell = new_code_cell("engine\n# more", outputs=[new_output("display_data", data)])
+    said = r"cell 2 \(engine\): a page can't show '[^\n]*'; allowed: what riskcalc\.pages makes, data frames"
+    with pytest.raises(PageError, match=said) as caught:
+        render_page(notebook(injected, cell))
+    assert "0x" not in str(caught.value)
+    cell.metadata["tags"] = ["notebook-only"]
+    assert "engine" not in render_page(notebook(injected, cell))
+
+
+def test_an_address_in_what_is_printed_is_refused() -> None:
+    """It would be another one in each run."""
+    with pytest.raises(PageError, match="a page can't show '<function f at an address>'"):
+        render_page(notebook(new_code_cell("x", outputs=[new_output("stream", text="<function f at 0x7f00>\n")])))
 
 
 def test_markdown_is_rendered_without_raw_html() -> None:
@@ -153,7 +181,7 @@ def test_markdown_is_rendered_without_raw_html() -> None:
 
 def test_a_view_is_rendered_from_its_data_not_from_stored_html() -> None:
     """HTML that was tampered with in a notebook file is not used."""
-    bundle = {VIEW_MIME: table("Right", ["a"], []).as_json(), "text/html": "<h1>Wrong</h1>"}
+    bundle = {DISPLAY_MIME: table("Right", ["a"], []).as_json(), "text/html": "<h1>Wrong</h1>"}
     page = render_page(notebook(showing(bundle)))
     assert "Right" in page
     assert "Wrong" not in page

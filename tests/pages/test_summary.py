@@ -34,10 +34,10 @@ def worse(rows: Rows) -> None:
 
 def test_the_first_panel_says_how_far_outside(tmp_path: Path) -> None:
     """How many of how many, the furthest and by how many levels, and what claims would make of it."""
-    found = panels(summary.unit(opened(tmp_path, worse)))["Against appetite"]
+    found = panels(summary.unit(opened(tmp_path, worse)))["Risk now, against appetite"]
     assert (found["figure"], found["tone"]) == ("1 of 1", "bad")
     assert "Furthest out: A-R1, Critical, by 2 levels." in found["says"]
-    assert found["more"] == "1 of these would be inside if every control worked as claimed."
+    assert found["more"] == "1 of these would be inside if every control worked as claimed. 1 unrated."
     assert [bar["label"] for bar in found["bars"]] == ["2026-H1", "2025-H2"]
     assert [(part["text"], part["count"]) for part in found["bars"][0]["parts"]] == [("Critical", 1), ("Unrated", 1)]
 
@@ -85,7 +85,14 @@ def test_an_accepted_risk_is_its_acceptors_until_it_runs_out(tmp_path: Path) -> 
 
 def test_whatever_else_blocks_the_report_is_to_be_decided_once(tmp_path: Path) -> None:
     """A control that an objective depends on, unless a risk above has spoken of it."""
-    register = load(write_register(tmp_path / "data")).only("alpha")
+
+    def edit(rows: Rows) -> None:
+        rows["control_tests"][2]["deviations"] = "0"
+        rows["controls"][1]["documentation"] = ""
+        rows["controls"][0]["documentation"] = ""
+        rows["ratings"][1].update(likelihood="2", impact="2")
+
+    register = load(write_register(tmp_path / "data", edit)).only("alpha")
     found = decisions(Context.of(register))
     assert len({each.row for each in found}) == len(found)
     assert any(each.row == "A-C2" or "depend" in each.what for each in found)
@@ -133,3 +140,52 @@ def test_an_earlier_matrix_that_cannot_be_is_refused(tmp_path: Path, key: str, s
         file.write(f'\n[earlier."{key}"]\nlevels = [{{ name = "Low", colour = "#ffffff" }}]\ngrid = [["High"]]\n')
     with pytest.raises(Exception, match=rf"earlier\.{key}.*{said}"):
         load(data)
+
+
+def test_furthest_out_is_the_most_levels_beyond_its_own_appetite(tmp_path: Path) -> None:
+    """Not the worst level: A-R1, High and two levels past Low, is further out than B-R1, Critical and one past High."""
+
+    def edit(rows: Rows) -> None:
+        worse(rows)
+        rows["business_units"][0]["appetite"], rows["business_units"][1]["appetite"] = "Low", "High"
+        rows["ratings"][1].update(likelihood="4", impact="4")
+        rows["ratings"][3].update(likelihood="5", impact="5")
+
+    portfolio = open_portfolio(data_dir=str(write_register(tmp_path / "data", edit)))
+    assert portfolio.scores.set_index("risk_id")["earned_level"].tolist()[::2] == ["High", "Critical"]
+    found = panels(summary.organisation(portfolio))["Risk now, against appetite"]
+    assert "Furthest out: A-R1, High, by 2 levels." in found["says"]
+
+
+@pytest.mark.parametrize(
+    ("likelihoods", "figure", "said"),
+    [
+        (("", "", ""), "–", "No risk is rated, so nothing can be said."),
+        (("5", "", ""), "1 of 1", "rated risk is worse than Medium"),
+        (("5", "5", ""), "2 of 2", "rated risks are worse than Medium"),
+        (("1", "5", ""), "1 of 2", "rated risks is worse than Medium"),
+    ],
+)
+def test_the_standing_is_true_for_none_one_and_all(tmp_path: Path, likelihoods: Any, figure: str, said: str) -> None:
+    """Nothing rated is no "0 of 0"; one is told in the singular; unrated ones are counted apart."""
+
+    def edit(rows: Rows) -> None:
+        worse(rows)
+        for rating, likelihood in zip(rows["ratings"][1:], likelihoods, strict=True):
+            about = {"rationale": "x", "rated_by": "x", "rated_on": "2026-06-20"} if likelihood else {}
+            blank = dict.fromkeys(("rationale", "rated_by", "rated_on"), "")
+            impact = likelihood and ("5" if likelihood == "5" else "1")
+            rating.update({**blank, **about, "likelihood": likelihood, "impact": impact})
+        rows["ratings"].pop(0)
+
+    found = panels(summary.unit(opened(tmp_path, edit)))["Risk now, against appetite"]
+    assert found["figure"] == figure
+    assert found["says"].startswith(said)
+    unrated = sum(not each for each in likelihoods[:2])
+    assert (f"{unrated} unrated." in found["more"]) == bool(0 < unrated < 2)
+
+
+def test_an_unrated_risk_is_never_unchanged(tmp_path: Path) -> None:
+    """Of A-R2 nobody can say that it didn't move."""
+    found = panels(summary.unit(opened(tmp_path)))["What changed"]
+    assert found["more"].endswith("0 unchanged.")

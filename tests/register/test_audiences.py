@@ -41,7 +41,7 @@ def marked(rows: dict[str, list[dict[str, str]]]) -> None:
     rows["ratings"][1].update(NUMBERS)
     rows["subservice_organisations"][0].update(reviewed_by="x", reviewed_on="2026-06-30", reference="x")
     withheld = {
-        (table, column) for each in AUDIENCES.values() for table, columns in each.withheld.items() for column in columns
+        (table, column) for name in READERS for table, columns in AUDIENCES[name].withheld.items() for column in columns
     }
     for table, column in withheld:
         for row in rows[table]:
@@ -104,7 +104,7 @@ def test_the_public_sees_objectives_status_and_cuecs_only(folder: Path) -> None:
         assert set(re.findall(r"SECRET-[a-z_-]+", told)) <= {mark("controls", "description")}, file
         assert not re.search(r"7.?391.?731|A-R1|Medium|High|Critical|appetite|DOC-1", told), file
     told = content(folder / "public" / "alpha.html")
-    for shown in ("Pay is right.", "SOC 1 Type 2 report for 2026-01-01 to 2026-06-30", "Control A-C2", ">Public<"):
+    for shown in ("Pay is right.", "in preparation", "Control A-C2", ">Public<"):
         assert shown in told, shown
     assert "Control A-C1" not in told
 

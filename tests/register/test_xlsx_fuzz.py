@@ -102,11 +102,11 @@ def test_escaping_is_undone_by_unescaping(text: str) -> None:
 def test_openpyxl_reads_what_we_write(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     """Another reader finds the same texts, as texts: what we write isn't in a dialect of our own."""
     path = tmp_path_factory.getbasetemp() / "written.xlsx"
-    sheets = Sheets()
-    sheet = sheets.sheet("texts")
-    for text in texts:
-        sheets.row(sheet, [f"x{text}"], TEXT)
-    path.write_bytes(sheets.as_bytes())
+    with Sheets() as sheets:
+        sheet = sheets.sheet("texts")
+        for text in texts:
+            sheet.row([f"x{text}"], TEXT)
+        path.write_bytes(sheets.as_bytes())
     with open_workbook(path) as book:
         assert [cells[0] for _, cells in book.grid("texts").rows] == [f"x{text}" for text in texts]
     cells = [row[0] for row in openpyxl.load_workbook(path)["texts"]]

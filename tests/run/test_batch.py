@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from riskcalc.run import batch
 from riskcalc.run.manifest import Entry
 from riskcalc.run.output_folder import LocalFolder
 from riskcalc.run.processes import Job, Outcome
-from riskcalc.run.progress import summary
+from riskcalc.run.progress import Progress, summary
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
@@ -31,7 +32,7 @@ NOTEBOOKS = ROOT / "notebooks"
 class FakeEngine:
     """Writes a page and results at once; ends a unit as ``ends`` says."""
 
-    def __init__(self, ends: dict[str, str] | None = None) -> None:
+    def __init__(self, ends: dict[str, Any] | None = None) -> None:
         self.ends, self.ran, self.stopped = ends or {}, [], False
 
     def __call__(self, job: Job) -> Outcome:
@@ -39,6 +40,8 @@ class FakeEngine:
         status = self.ends.get(job.unit_id, "ok")
         if status == "interrupt":
             raise KeyboardInterrupt
+        if callable(status):
+            return status()
         if status != "ok":
             return Outcome(status, 0.1, error=f"{job.unit_id} went wrong")
         result = json.dumps({"breaches": 1}).encode()
@@ -186,6 +189,9 @@ def test_two_runs_do_not_write_into_one_folder(small: Path, tmp_path: Path) -> N
         ({"parameters": ("as_of",)}, "'as_of' is no parameter; write NAME=VALUE"),
         ({"parameters": ("period=2025-H2",)}, "-p period can't be set: riskcalc run sets it"),
         ({"as_of": "30.6.2026"}, "--as-of is '30.6.2026'; allowed: a date as YYYY-MM-DD"),
+        ({"timeout": float("nan")}, "--timeout is nan; allowed: a number of seconds"),
+        ({"memory": float("nan")}, "--memory is nan; allowed: a number of MB"),
+        ({"memory": float("inf")}, "--memory is inf"),
         ({"notebooks": "nowhere"}, "There is no assessment.ipynb in nowhere"),
         ({"data_dir": "nowhere"}, "There is no folder 'nowhere'"),
     ],
@@ -230,7 +236,10 @@ def test_a_full_disk_is_a_failure_with_its_reason_and_no_half_page(
 @pytest.mark.parametrize(
     "content",
     ["", "[]", '{"units": 3}', '{"units": [{"unit_id": "alpha", "status": ["ok"], "outputs": 7}], "finished": true}',
-     '{"units": [{"unit_id": "alpha", "status": "ok", "outputs": {"../../secret": "x"}, "seconds": 1}]}'],
+     '{"units": [{"unit_id": "alpha", "status": "ok", "outputs": {"../../secret": "x"}, "seconds": 1}]}',
+     "[" * 100_000, '{"units": [], "organisation": ' + "9" * 5000 + "}", '{"units": [], "left": ["../../secret", "data"]}',
+     '{"units": [{"unit_id": "alpha", "status": "ok", "error": "\\ud800"}], "register": ""}'],
+    ids=str.__len__,
 )  # fmt: skip
 def test_a_manifest_that_was_tampered_with_is_not_believed(small: Path, tmp_path: Path, content: str) -> None:
     """Whatever stands in it, the units are run and the manifest is made anew."""
@@ -263,3 +272,157 @@ def test_a_summary_can_be_read_in_a_mail() -> None:
         "  bad19: timeout: still running after 600 s\n  and 10 more, see reports/2026-H1/manifest.json\n\nOpen it"
         in text
     )
+
+
+def test_a_page_that_can_not_be_replaced_is_its_units_failure(small: Path, tmp_path: Path) -> None:
+    """Somebody holds one page: the others are written, and what is left of the old one is told."""
+    held = tmp_path / "out/2026-H1/alpha.html"
+    (held / "held").mkdir(parents=True)  # a folder can't be replaced by a file, not even by root
+    report = run(request(small, tmp_path), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "failed", "beta": "ok"}
+    [entry] = report.wrong
+    assert "can't write to" in str(entry.error)
+    assert "can't be removed, and may be out of date: alpha.html" in str(entry.error)
+    assert not entry.outputs
+    assert sorted(path.name for path in held.parent.glob("alpha*")) == ["alpha.html"]
+
+
+def test_a_folder_that_stops_taking_files_is_told_as_that(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Permission lost in the middle of a run isn't "nothing ran": what was done stays, each unit says why it failed."""
+    whole = LocalFolder.write
+
+    def refused(folder: LocalFolder, name: str, content: bytes) -> None:
+        if not name.startswith("manifest"):
+            raise PermissionError(13, "Permission denied", name)
+        whole(folder, name, content)
+
+    def kept(path: Path, missing_ok: bool = False) -> None:  # noqa: ARG001 - as Path.unlink
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(LocalFolder, "write", refused)
+    monkeypatch.setattr(Path, "unlink", kept)
+    report = run(request(small, tmp_path), FakeEngine())
+    assert {entry.status for entry in report.wrong} == {"failed"}
+    assert "Permission denied" in str(report.wrong[0].error)
+
+
+@pytest.mark.parametrize("audience", ["", "board"])
+def test_the_pages_of_a_unit_that_has_left_the_register_leave_the_folder(
+    small: Path, tmp_path: Path, audience: str
+) -> None:
+    """A folder that is given away holds no page of last year's unit; what the run didn't write stays."""
+    run(request(small, tmp_path, audience=audience), FakeEngine())
+    folder = tmp_path / "out/2026-H1" / audience
+    assert (folder / "beta.html").exists()
+    (folder / "beta.docx").write_text("somebody's own")
+    (folder / "notes.html").write_text("somebody's own")
+    for table, key in (("business_units", "beta"), ("training", "beta"), ("scoping", "beta")):
+        lines = (small / f"{table}.csv").read_text("utf-8").splitlines(keepends=True)
+        (small / f"{table}.csv").write_text("".join(line for line in lines if f"{key}," not in line), "utf-8")
+    for table in TABLES:
+        lines = (small / f"{table}.csv").read_text("utf-8").splitlines(keepends=True)
+        (small / f"{table}.csv").write_text("".join(line for line in lines if "B-" not in line), "utf-8")
+    run(request(small, tmp_path, audience=audience), FakeEngine())
+    assert [path.name for path in sorted(folder.glob("beta*"))] == ["beta.docx"]
+    assert (folder / "notes.html").exists()
+    assert (folder / "alpha.html").exists()
+
+
+def test_what_an_earlier_version_called_otherwise_is_removed_and_what_can_not_be_is_told(
+    small: Path, tmp_path: Path
+) -> None:
+    """Pages with shorter names of old don't stay beside the new ones; until all are gone no run is a success."""
+    run(request(small, tmp_path), FakeEngine())
+    folder = tmp_path / "out/2026-H1"
+    content = manifest(tmp_path)
+    content["units"][0]["outputs"] = {"alpha-0123abcd.html": "x", "alpha-0123abcd.json": "x"}
+    (folder / "manifest.json").write_text(json.dumps(content), "utf-8")
+    (folder / "alpha-0123abcd.html").write_text("old")
+    (folder / "alpha-0123abcd.json/held").mkdir(parents=True)
+    for _ in range(2):
+        report = run(request(small, tmp_path), FakeEngine())
+        assert [path.name for path in folder.glob("alpha-*")] == ["alpha-0123abcd.json"]
+        assert report.left == ("alpha-0123abcd.json",)
+        assert "and out of date: alpha-0123abcd.json." in summary(report, "")
+    (folder / "alpha-0123abcd.json/held").rmdir()
+    (folder / "alpha-0123abcd.json").rmdir()
+    assert run(request(small, tmp_path), FakeEngine()).left == ()
+    assert "left" not in manifest(tmp_path)
+
+
+def test_pages_of_another_register_are_all_replaced(small: Path, tmp_path: Path) -> None:
+    """With --force nothing of the other register stays, also of units that aren't run."""
+    run(request(small, tmp_path), FakeEngine())
+    other = write_register(tmp_path / "other")
+    run(request(other, tmp_path, force=True, units=("alpha",)), FakeEngine())
+    assert sorted(path.name for path in (tmp_path / "out/2026-H1").glob("*.html")) == ["alpha.html", "index.html"]
+
+
+def test_two_units_that_share_a_file_name_are_refused(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One page is never passed off as two units'; it takes a digest that somebody has searched for."""
+    monkeypatch.setattr(batch, "stem", lambda _: "same-0123456789abcdef")
+    with pytest.raises(UsageError, match=r"'alpha' and 'beta' share the file name same-0123456789abcdef\.html"):
+        batch.plan(request(small, tmp_path))
+
+
+def bad_worker() -> Outcome:
+    raise EOFError("the wire broke")
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "status", "said"),
+    [
+        (lambda: Outcome("great", 0.1, {".html": b"", ".ipynb": b"", ".json": b"{}"}), "died", "status 'great'"),
+        (lambda: None, "died", "AttributeError"),
+        (bad_worker, "died", "EOFError: the wire broke"),
+        (lambda: Outcome("ok", 0.1, {".html": b"", ".ipynb": b"", ".json": b"[]"}), "failed", "results can't be read"),
+        (lambda: Outcome("ok", 0.1, {".html": b"", ".ipynb": b"", ".json": b"[" * 100_000}), "failed", "can't be read"),
+        (lambda: Outcome("ok", 0.1, {".html": b"", ".ipynb": b"", ".json": b'{"breaches": -1}'}), "failed", "'-1'"),
+        (lambda: Outcome("failed", 0.1, error="x" * 100_000), "failed", "x…"),
+        (lambda: Outcome("failed", 0.1, error="\ud800"), "failed", "ud800"),
+    ],
+    ids=["status", "nothing", "raises", "list", "deep", "negative", "long", "surrogate"],
+)
+def test_nonsense_from_a_worker_is_that_units_trouble(
+    small: Path, tmp_path: Path, nonsense: Any, status: str, said: str
+) -> None:
+    """The others are done, the run is no success, and the manifest stays a file that can be read."""
+    report = run(request(small, tmp_path), FakeEngine({"alpha": nonsense}))
+    assert statuses(tmp_path) == {"alpha": status, "beta": "ok"}
+    [entry] = report.wrong
+    assert said in str(entry.error)
+    assert len(str(entry.error)) <= 2000
+
+
+def test_a_breach_is_counted_also_where_the_pages_do_not_tell_it(small: Path, tmp_path: Path) -> None:
+    """The public's pages say nothing of appetite; the run's exit code and summary do."""
+
+    class Silent(FakeEngine):
+        def __call__(self, job: Job) -> Outcome:
+            return replace(super().__call__(job), files={".html": b"page", ".ipynb": b"", ".json": b"{}"})
+
+    replace_in(small / "business_units.csv", ",Medium,", ",Low,")
+    scores = riskcalc.score(riskcalc.load(small))
+    assert scores["breach"].sum() > 0
+    for status in ("ok", "unchanged"):
+        report = run(request(small, tmp_path, audience="public"), Silent())
+        assert {entry.status for entry in report.units} == {status}
+        assert report.breaches == scores["breach"].sum()
+
+
+def test_an_id_can_not_forge_a_line_of_progress_or_mail(capsys: pytest.CaptureFixture[str]) -> None:
+    """Escapes and line ends in names and messages are shown, not obeyed."""
+    bad = "alpha\n[2/2] beta ok\x1b[2K\u202e"
+    failed = Entry(bad, "failed", error=bad, breaches=1)
+    with Progress(2, "") as progress:
+        progress.seen(failed)
+    line = capsys.readouterr().err
+    text = summary(batch.Report((failed,), None, "out", 1.0), "Open it")
+    assert (line.count("\n"), len(text.splitlines())) == (1, 7)
+    for shown in (line, text):
+        assert "alpha\\n[2/2] beta ok\\x1b[2K\\u202e" in shown
+        assert not {"\x1b", "\u202e"} & set(shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import fsspec
+import psutil
 import pytest
 from click.testing import CliRunner
 from test_processes import found, job
@@ -104,6 +106,35 @@ def test_the_units_of_a_killed_worker_run_elsewhere(cluster: Cluster, tmp_path: 
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
 
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("killed", ["scheduler", "workers"])
+def test_a_cluster_that_dies_is_told_and_not_waited_for(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, killed: str
+) -> None:
+    """Each unit that was there has died, with the reason; the run goes on to its end without a traceback."""
+    monkeypatch.setattr("riskcalc.run.cluster._ALONE", 4.0)
+    monkeypatch.setattr("riskcalc.run.cluster._PATIENCE", 4.0)
+    wait_for(lambda: len(workers_of(cluster)) == 2)
+    with ThreadPoolExecutor(2) as executor, connected(cluster.address) as (engine, _):
+        outcomes = [executor.submit(engine, job("import time; time.sleep(600)")) for _ in range(2)]
+        wait_for(lambda: len(cluster_engines(cluster)) > 0)
+        for process in cluster.workers if killed == "workers" else [cluster.scheduler]:
+            process.kill()
+            process.wait()
+        told = [outcome.result(60) for outcome in outcomes]
+    assert {outcome.status for outcome in told} == {"died"}
+    for outcome in told:
+        assert re.search(r"no workers|has ended|KilledWorker|[Cc]ancel|the cluster: ", str(outcome.error))
+
+
+def cluster_engines(cluster: Cluster) -> list[psutil.Process]:
+    """The processes that the workers have started for their jobs."""
+    return [
+        child for worker in cluster.workers for child in psutil.Process(worker.pid).children(recursive=True)
+        if "riskcalc.run.forkserver" in child.cmdline()
+    ]  # fmt: skip
+
+
 def workers_of(cluster: Cluster) -> list[str]:
     from distributed import Client
 
@@ -124,13 +155,16 @@ def test_any_executor_will_do() -> None:
         ("spark://here:1", "--executor is 'spark://here:1'; allowed: dask://HOST:PORT"),
         ("dask://", "allowed: dask://HOST:PORT"),
         ("dask://127.0.0.1:1", "No Dask scheduler answers at 127.0.0.1:1"),
+        ("dask://127.0.0.1:99999", "No Dask scheduler answers at 127.0.0.1:99999"),
+        ("dask://127.0.0.1:port", "No Dask scheduler answers at 127.0.0.1:port"),
+        ("dask://[::1", "No Dask scheduler answers at [::1"),
     ],
 )
 def test_a_cluster_that_is_not_there_is_told_before_anything_runs(
     address: str, said: str, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 2, and nothing is written."""
-    monkeypatch.setattr("riskcalc.run.cluster._PATIENCE", "1s")
+    monkeypatch.setattr("riskcalc.run.cluster._PATIENCE", 1.0)
     asked = [
         "run",
         str(small),
@@ -193,6 +227,18 @@ def test_pages_go_into_an_object_store_and_unchanged_ones_stay(bucket: str, smal
     with ThreadPoolExecutor(2) as executor:
         done = batch.run(batch.plan(request), executor, Instant(), lambda _: None)
     assert [entry.status for entry in done.units] == ["ok", "unchanged"]
+
+
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.filterwarnings("default")
+def test_the_secrets_of_an_address_are_not_told(small: Path) -> None:
+    """Messages go into logs and mails; keys and tokens in an address don't."""
+    for out in ("nonsense://KEY:SECRET@x/y?token=SECRET", "s3://KEY:SECRET@nobucket\x00/y"):
+        request = batch.Request(data_dir=str(small), out=out, notebooks=str(ROOT / "notebooks"))
+        with pytest.raises(UsageError, match=r"://\*\*\*@") as raised, ThreadPoolExecutor(1) as executor:
+            batch.run(batch.plan(request), executor, Instant(), lambda _: None)
+        assert "SECRET" not in str(raised.value)
+        assert "KEY" not in str(raised.value)
 
 
 def test_an_address_that_nobody_can_open_is_told(small: Path) -> None:

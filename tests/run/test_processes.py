@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +22,8 @@ from waiting import wait_for
 from riskcalc.errors import ForkError
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import Subsets, pack
-from riskcalc.run.processes import Engine, ForkEngine, Job, Outcome, StockEngine, engines, on_this_machine
-from riskcalc.run.zygote import Zygote
+from riskcalc.run.forkserver import ForkServer
+from riskcalc.run.processes import Engine, ForkEngine, Job, Outcome, StockEngine, _told, engines, on_this_machine
 
 ROOT = Path(__file__).parents[2]
 RESULT = 'from riskcalc.pages.display import Result\nResult({"unit_id": business_unit, "found": found})'
@@ -87,6 +89,8 @@ def test_however_a_job_ends_it_is_told(
     engine: Engine, cell: str, limits: dict[str, float], status: str, said: str | None
 ) -> None:
     """Each way to go wrong is that job's status, with its reason and its place; its half files are not shown."""
+    if isinstance(engine, StockEngine) and "timeout" in limits:
+        limits, said = {"timeout": 30}, str(said).replace("8 s", "30 s")  # a kernel takes its time to start
     outcome = engine(job(cell, **limits))
     assert outcome.status == status, outcome
     assert (outcome.error is None) if said is None else (said in str(outcome.error)), outcome
@@ -151,6 +155,105 @@ def test_what_a_job_started_ends_with_it(fork: ForkEngine, tmp_path: Path) -> No
     wait_for(lambda: not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE)
 
 
+ORPHAN = "import os\nos.system('setsid sh -c \"sleep 600 & echo \\\\$! > {pid}; wait\" > /dev/null 2>&1 & sleep 1')"
+
+
+def gone(file: Path) -> bool:
+    pid = int(file.read_text())
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize(
+    ("more", "status"), [("found = 1", "ok"), ("os._exit(3)", "died"), ("while True: pass", "timeout")]
+)
+def test_a_daemon_ends_with_the_unit_that_left_it(engine: Engine, tmp_path: Path, more: str, status: str) -> None:
+    """A program in a session of its own, whose parent has ended, doesn't outlive its unit, however that ends."""
+    orphan = ORPHAN.format(pid=tmp_path / "pid")
+    outcome = engine(job(orphan, more, timeout=20 if isinstance(engine, ForkEngine) else 30))
+    assert outcome.status == status, outcome
+    assert gone(tmp_path / "pid")
+
+
+def test_a_child_of_a_unit_that_is_done_ends_too(fork: ForkEngine, tmp_path: Path) -> None:
+    """Nothing that a good unit has started runs on."""
+    start = f"import subprocess\nprocess = subprocess.Popen(['sleep', '600'], start_new_session=True)\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(process.pid))"
+    assert fork(job(start)).status == "ok"
+    assert gone(tmp_path / "pid")
+
+
+def test_when_the_run_is_killed_what_its_units_have_left_ends(tmp_path: Path) -> None:
+    """Not even a SIGKILL of the runner leaves daemons behind."""
+    script = f"""
+import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(ROOT / "tests")!r}]
+from test_processes import *
+engine = ForkEngine()
+Path({str(tmp_path / "home")!r}).write_text(str(engine._home))
+engine(job({ORPHAN.format(pid=tmp_path / "pid")!r}, "import time; time.sleep(600)"))
+"""
+    runner = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT)
+    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().endswith("\n"))
+    runner.kill()
+    runner.wait()
+    wait_for(lambda: gone(tmp_path / "pid"))
+    wait_for(lambda: not Path((tmp_path / "home").read_text()).exists())
+
+
+def test_a_notebook_that_stops_its_parent_stops_only_itself() -> None:
+    """The others go on: what it stops is a process of its own."""
+    engine = ForkEngine()
+    try:
+        assert engine(job("import os, signal; os.kill(os.getppid(), signal.SIGSTOP)", timeout=8)).status == "timeout"
+        assert found(engine(job("found = 1"))) == 1
+    finally:
+        engine.stop()
+
+
+def test_a_forking_process_that_does_not_answer_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stops it costs the job that waits for it, not the run."""
+    monkeypatch.setattr("riskcalc.run.forkserver._ANSWER", 2.0)
+    engine = ForkEngine()
+    try:
+        engine.ready()
+        os.kill(engine._forkserver._process.pid, signal.SIGSTOP)
+        with pytest.raises(ForkError, match="didn't answer"):
+            engine(job("found = 1"))
+        monkeypatch.undo()
+        assert found(engine(job("found = 1"))) == 1
+    finally:
+        engine.stop()
+
+
+def test_too_much_from_below_is_a_failure_in_its_cell(fork: ForkEngine) -> None:
+    """A program that a cell starts may print no more than the cell itself."""
+    outcome = fork(job("import os\nfor _ in range(60): os.write(1, b'x' * 1_000_000)"))
+    assert outcome.status == "failed"
+    assert outcome.error == "cell 2 (import os): RuntimeError: The notebook prints more than 20 MB."
+    assert "prints more than 20 MB" in outcome.files[".ipynb"].decode()
+
+
+@pytest.mark.parametrize(
+    "said", ["", "[]", "7", "[" * 100_000, '{"status": "great", "error": null}', '{"status": ["ok"], "error": {}}',
+             '{"status": "ok"}', '{"status": ' + "9" * 5000 + "}", "\x00"],
+    ids=str.__len__,
+)  # fmt: skip
+def test_a_worker_that_tells_nonsense_has_died(tmp_path: Path, said: str) -> None:
+    """A notebook can write where its worker does: what is no outcome is never a success."""
+    (tmp_path / "outcome.json").write_text(said)
+    assert _told(tmp_path, 0)[0] == "died"
+    (tmp_path / "outcome.json").unlink()
+    os.mkfifo(tmp_path / "outcome.json")
+    os.mkfifo(tmp_path / "stderr")
+    assert _told(tmp_path, 0)[0] == "died"
+
+
+def test_a_result_that_is_no_table_is_a_failure(fork: ForkEngine) -> None:
+    """Said as that, not as a death."""
+    book = nbformat.reads(job().notebook, 4)
+    book.cells[-1].source = "from riskcalc.pages.display import RESULT_MIME\ndisplay({RESULT_MIME: [1]}, raw=True)"
+    outcome = fork(replace(job(), notebook=nbformat.writes(book)))
+    assert (outcome.status, outcome.error) == ("failed", "the notebook's result is no table of values but [1]")
+
+
 def test_many_jobs_at_once_keep_apart(fork: ForkEngine) -> None:
     """Each thread gets the outcome of its own job."""
     with ThreadPoolExecutor(6) as executor:
@@ -166,7 +269,7 @@ def test_when_the_forking_process_is_killed_its_jobs_have_died_and_the_next_ones
             running = executor.submit(engine, job("import time; time.sleep(600)"))
             wait_for(lambda: bool(engine._running))
             time.sleep(0.5)
-            os.kill(engine._zygote._process.pid, signal.SIGKILL)
+            os.kill(engine._forkserver._process.pid, signal.SIGKILL)
             assert running.result(30).status == "died"
         assert found(engine(job("found = 1"))) == 1
     finally:
@@ -191,12 +294,12 @@ def test_a_process_with_threads_is_not_forked(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "threaded.py").write_text(module)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ForkError, match="2 threads run after the imports, so it can't fork"):
-        Zygote("threaded", tmp_path / "home").ready()
+        ForkServer("threaded", tmp_path / "home").ready()
 
 
 def test_where_nothing_can_be_forked_the_stock_engine_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slower, and said; asking for forks is refused."""
-    monkeypatch.setattr("riskcalc.run.zygote.sys.platform", "win32")
+    monkeypatch.setattr("riskcalc.run.forkserver.sys.platform", "win32")
     with engines("auto") as ways:
         ways.ready()
         assert isinstance(ways.engine, StockEngine)
@@ -236,9 +339,7 @@ def test_forked_and_stock_give_the_same_notebook_and_page(
 def test_a_job_gets_its_share_and_reads_no_register(fork: ForkEngine, sample: Register) -> None:
     """What was handed over is used: the folder need not even exist there."""
     share = pack(Subsets(sample), "nowhere", "payroll")
-    asked = job(
-        "from riskcalc import open_unit\nfound = open_unit('payroll', data_dir='nowhere').unit['name']"
-    )
+    asked = job("from riskcalc import open_unit\nfound = open_unit('payroll', data_dir='nowhere').unit['name']")
     assert found(fork(replace(asked, share=share))) == "Payroll Services"
     other = fork(job("from riskcalc import open_unit\nfound = open_unit('loans', data_dir='nowhere')"))
     assert "There is no folder 'nowhere'" in str(other.error)

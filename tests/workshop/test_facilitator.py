@@ -37,7 +37,7 @@ def panel(small: Path) -> Iterator[Panel]:
 
 def press(panel: Panel, text: str) -> str:
     buttons(panel)[text].click()
-    return str(panel.told.value)
+    return "".join(each.value for each in panel.messages)
 
 
 def test_a_round_from_votes_to_lock(panel: Panel) -> None:
@@ -63,7 +63,7 @@ def test_the_projector_shows_no_names(panel: Panel) -> None:
     assert panel.workshop is not None
     panel.workshop.store.join(panel.workshop.workshop_id, "Zoe Late")
     panel.look()
-    assert "Zoe Late" in panel.standing.value
+    assert "Zoe Late" in panel.turnout.value
     shown = "".join(child.value for child in panel.projector.children if hasattr(child, "value"))
     assert "Wrong rates" in shown
     assert "Zoe" not in shown

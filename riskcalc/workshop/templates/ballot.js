@@ -90,7 +90,12 @@ function render({ model, el }) {
   const message = element("p", { class: "message", role: "status", "aria-live": "polite" });
   main.append(title, message, content);
   el.append(main);
-  const send = (asked) => model.send(asked);
+  let asked = false; // by this page, not by the facilitator elsewhere
+  const send = (what) => { asked = true; model.send(what); };
+  const come = () => { // the ballot is longer than a screen, and what it says stands at its top
+    if (alone || asked) main.scrollIntoView({ block: "start" });
+    asked = false;
+  };
   let shown = "";
   const draw = () => {
     const page = model.get("page");
@@ -102,8 +107,12 @@ function render({ model, el }) {
     const focused = content.contains(document.activeElement);
     content.replaceChildren(...body(page, send));
     if (focused) (content.querySelector("input, button, select") ?? title).focus({ preventScroll: true });
+    come();
   };
-  const tell = () => { message.textContent = model.get("message"); };
+  const tell = () => {
+    message.textContent = model.get("message");
+    if (message.textContent) come();
+  };
   model.on("change:page", draw);
   model.on("change:message", tell);
   draw();

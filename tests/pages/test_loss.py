@@ -11,6 +11,7 @@ from register_files import Rows, write_register
 from riskcalc.assessment import annual_loss
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.pages import display, loss
+from riskcalc.pages import unit as unit_page
 from riskcalc.pages.loss_charts import in_years, sentence
 
 
@@ -45,7 +46,9 @@ def test_the_headline_compares_earned_with_claimed(tmp_path: Path) -> None:
     earned, claimed = (unit.years[view].exceed(1_000_000) for view in ("earned", "claimed"))
     assert earned > claimed
     told = sentence(unit.years, 1_000_000)
-    assert told.startswith(f"I{in_years(earned)[1:]}, losses exceed materiality; it would be {in_years(claimed)} if")
+    assert told.startswith(
+        f"I{in_years(earned)[1:]}, the misstatements of all clients together exceed one client's materiality; it would be {in_years(claimed)} if"
+    )
     assert about(loss.exceedance(unit))["summary"] == told
 
 
@@ -53,12 +56,12 @@ def test_figures_and_table_agree_with_the_distribution(tmp_path: Path) -> None:
     """The same numbers wherever they stand."""
     unit = opened(tmp_path, own)
     items = {item["label"]: item for item in loss.figures(unit).content["items"]}
-    assert items["Exceeds materiality"]["value"] == f"{unit.years['earned'].exceed(1e6):.1%}"
+    assert items[loss.BEYOND]["value"] == f"{unit.years['earned'].exceed(1e6):.1%}"
     rows = {row[0]: row[1:] for row in loss.quantiles(unit).as_json()["rows"]}
     assert rows["Expected"] == [f"{unit.years[view].mean:,.0f}" for view in ("inherent", "claimed", "earned")]
     assert rows["1 year in 20 costs more than"][2] == f"{unit.years['earned'].var(0.95):,.0f}"
     note = loss.quantiles(unit).as_json()["note"]
-    assert note.startswith("Losses of 1 risks as given for them, of 0 by the anchors")
+    assert note.startswith("Losses of 1 risk as given, of 0 by the anchors")
     assert "Not quantified: A-R2." in note
 
 
@@ -91,7 +94,7 @@ def test_a_unit_without_anything_quantified_has_its_chapter(tmp_path: Path) -> N
     assert about(loss.tornado(unit))["summary"].startswith("No control moves")
     for view in (loss.figures(unit), loss.quantiles(unit), loss.sensitivity(unit)):
         assert display.render(view.as_json())
-    assert about(loss.exceedance(unit))["summary"].startswith("In less than 1 year of 10,000")
+    assert about(loss.exceedance(unit))["summary"].startswith("No risk is quantified")
 
 
 def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> None:
@@ -109,3 +112,31 @@ def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> No
     for refused in (loss.by_unit, loss.organisation):
         [[cell]] = refused(open_portfolio(data_dir=str(folder))).as_json()["rows"]
         assert "no exchange rate for GBP" in cell["text"]
+
+
+def test_the_chance_is_told_for_one_client_where_their_number_is_given(tmp_path: Path) -> None:
+    """Materiality is one client's, losses are all clients': of the years of one, fewer are material."""
+    assert loss.per_client(opened(tmp_path / "a", own)) == []
+    unit = opened(tmp_path / "b", own, lambda rows: rows["business_units"][0].update(clients="4"))
+    items = {item["label"]: item for item in loss.figures(unit).content["items"]}
+    found = annual_loss.per_client(unit.quantified, 4).exceed(1e6)
+    assert items["One client, beyond its materiality"]["value"] == f"{found:.1%}"
+    assert items["One client, beyond its materiality"]["note"].endswith("each event hits one of 4 clients, all alike")
+    assert 0 < found < unit.years["earned"].exceed(1e6)
+
+
+def test_where_nothing_is_quantified_no_figure_says_that_all_is_well(tmp_path: Path) -> None:
+    """0 % of years would read as an answer."""
+    data = str(write_register(tmp_path / "data", lambda rows: rows["business_units"][0].update(clients="4")))
+    unit = open_unit("beta", "2025-H2", data)
+    assert loss.figures(unit).kind == "remark"
+    assert about(loss.exceedance(unit))["summary"] == "No risk is quantified, so nothing can be said."
+    items = {item["label"]: item for item in unit_page.figures(unit).content["items"]}
+    assert (items[loss.BEYOND]["value"], items[loss.BEYOND]["note"]) == ("–", "no risk is quantified")
+    assert loss.per_client(open_unit("alpha", "2025-H2", data)) != []
+
+
+def test_an_unquantified_risk_is_told_beside_the_expected_loss(tmp_path: Path) -> None:
+    """A-R2 isn't rated, so the amount leaves it out."""
+    items = {item["label"]: item for item in loss.figures(opened(tmp_path, own)).content["items"]}
+    assert items["Expected loss a year"]["note"].endswith("; without 1 risk that nobody quantified")

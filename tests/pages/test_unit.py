@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,14 @@ import pytest
 from register_files import SAMPLE, Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.errors import UsageError
-from riskcalc.pages import charts, matrix, wording
+from riskcalc.pages import charts, loss, matrix, wording
 from riskcalc.pages import portfolio as portfolio_page
 from riskcalc.pages import unit as unit_page
+from riskcalc.pages.display import render
 
-View = dict[str, Any]
+Display = dict[str, Any]
 
 
 def opened(
@@ -24,17 +28,22 @@ def opened(
     return open_unit(unit_id, data_dir=str(write_register(folder / "data", edit)), **choice)
 
 
-def column(view: View, name: str) -> list[Any]:
+def column(view: Display, name: str) -> list[Any]:
     place = view["columns"].index(name)
     return [row[place] if isinstance(row[place], str) else row[place]["text"] for row in view["rows"]]
+
+
+def sound(rows: Rows) -> None:
+    """A-G1, which A-C2 relies on, is shown to have operated."""
+    rows["control_tests"][2]["deviations"] = "0"
 
 
 def test_the_verdict_says_whether_the_unit_is_inside_its_appetite(tmp_path: Path) -> None:
     """Outside in words and number; an unrated risk keeps 'inside' from being a clean bill."""
     undocumented = opened(tmp_path / "a", "beta", lambda rows: rows["controls"][3].update(documentation=""))
-    assert unit_page.heading(undocumented).content["verdict"].startswith("Outside appetite: 1 of 1 rated risks")
+    assert unit_page.heading(undocumented).content["verdict"].startswith("Outside appetite: 1 of 1 rated risk is worse")
     assert unit_page.heading(undocumented).content["tone"] == "bad"
-    with_unrated = unit_page.heading(opened(tmp_path / "b")).content
+    with_unrated = unit_page.heading(opened(tmp_path / "b", edit=sound)).content
     assert (with_unrated["tone"], "1 unrated: nothing can be said of it." in with_unrated["verdict"]) == ("open", True)
     assert unit_page.heading(opened(tmp_path / "c", "beta")).content["tone"] == "good"
 
@@ -67,7 +76,7 @@ def test_an_acceptance_says_by_whom_and_until_when(tmp_path: Path, as_of: str, n
 
 
 def test_a_reader_can_recompute_a_residual_from_the_page(tmp_path: Path) -> None:
-    """A-R1: 5 x 4; C1 takes 50 % of likelihood; C2 takes 80 % of both as claimed, 40 % as earned."""
+    """A-R1: 5 x 4; C1 takes 50 % of likelihood; C2 takes 80 % of both as claimed, nothing as earned."""
     rows = unit_page.score_lines(opened(tmp_path)).as_json()["rows"]
     assert rows[0][:7] == [
         "A-R1",
@@ -76,11 +85,11 @@ def test_a_reader_can_recompute_a_residual_from_the_page(tmp_path: Path) -> None
         "5.00 x 4.00 = 20.00",
         "",
         "1.40 x 1.60 = 2.24",
-        "2.20 x 2.80 = 6.16",
+        "3.00 x 4.00 = 12.00",
     ]
     assert [row[1:7] for row in rows[1:]] == [
         ["A-C1", "Control A-C1", "likelihood", "50%", "50%", "50%"],
-        ["A-C2", "Control A-C2", "both", "80%", "80%", "40%"],
+        ["A-C2", "Control A-C2", "both", "80%", "80%", "0%"],
     ]
 
 
@@ -91,7 +100,7 @@ def test_objectives_name_their_risks_and_their_worst_level(tmp_path: Path) -> No
     assert list(
         zip(column(view, "Objective"), column(view, "Risks"), column(view, "Worst earned level"), strict=True)
     ) == [
-        ("A-CO1", "A-R1, A-R2", "Medium"),
+        ("A-CO1", "A-R1, A-R2", "High"),
         ("A-CO2", "", "No risk"),
     ]
 
@@ -145,7 +154,8 @@ def test_a_unit_without_risks_or_without_ratings_has_a_page(tmp_path: Path) -> N
 
     folder = str(write_register(tmp_path, edit))
     for unit in (open_unit("empty", data_dir=folder), open_unit("beta", "2025-H2", folder)):
-        assert unit_page.heading(unit).content["verdict"] == "No risk is rated in this period."
+        empty = "No risk is rated in this period." if len(unit.scores) else "No risk is on record."
+        assert unit_page.heading(unit).content["verdict"] == empty
         shown = (unit_page.figures, unit_page.to_decide, unit_page.risks, unit_page.objectives, unit_page.controls)
         for show in (*shown, unit_page.score_lines, unit_page.findings, unit_page.provenance, unit_page.result):
             assert show(unit)._repr_mimebundle_()
@@ -172,8 +182,44 @@ def test_the_first_figures_say_how_the_report_and_the_year_stand(tmp_path: Path)
     """Leadership sees the outlook and the money before any table; machines get the same."""
     unit = opened(tmp_path, "alpha")
     items = {item["label"]: item["value"] for item in unit_page.figures(unit).content["items"]}
-    assert items["Outlook, SOC 1 Type 2"] == "would be qualified"
-    assert items["Years beyond materiality"] == f"{unit.years['earned'].exceed(1_000_000):.1%}"
+    assert items[loss.BEYOND] == f"{unit.years['earned'].exceed(1_000_000):.1%}"
     values = unit_page.result(unit).values
-    assert values["report_outlook"] == "would be qualified"
+    assert values["report_outlook"] == "adverse"
     assert values["expected_loss"]["claimed"] < values["expected_loss"]["earned"] < values["expected_loss"]["inherent"]
+
+
+def test_both_answers_stand_at_the_top_and_say_which_is_which(tmp_path: Path) -> None:
+    """Risk now, and the opinion over the period or at the date, with whose tests it rests on."""
+    data = str(write_register(tmp_path / "data"))
+    top = unit_page.heading(open_unit("alpha", data_dir=data)).content
+    assert (top["label"], top["second"]["label"]) == ("Risk now", "Opinion over the report's period")
+    assert top["second"]["verdict"].startswith("Adverse: 0 of 1 control objective achieved; 1 not achieved (A-CO1)")
+    assert (top["second"]["tone"], top["second"]["note"]) == ("bad", MANAGEMENTS_TESTS)
+    html = render(top | {"kind": "heading"})
+    assert html.index("Risk now") < html.index("Opinion over the report") < html.index(MANAGEMENTS_TESTS[:20])
+    at_a_date = unit_page.heading(open_unit("beta", data_dir=data)).content["second"]
+    assert at_a_date["label"] == "Opinion at the report's date"
+    assert at_a_date["verdict"] == "Unmodified: 1 of 1 control objective achieved."
+
+
+def test_failures_of_the_other_half_year_are_on_the_page(tmp_path: Path) -> None:
+    """Every test of operation of 2025-H2 deviated in funds: the opinion over the year isn't unmodified any more."""
+    shutil.copytree(SAMPLE, tmp_path / "data")
+    lines = (tmp_path / "data/control_tests.csv").read_text("utf-8").splitlines()
+    rows = list(csv.DictReader(lines))
+    for row in rows:
+        if row["period"] == "2025-H2" and row["kind"] == "operation" and row["control_id"].startswith("FND-"):
+            row.update(deviations=row["sample_size"], systematic="yes")
+    with open(tmp_path / "data/control_tests.csv", "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    told = unit_page.heading(open_unit("funds", data_dir=str(tmp_path / "data"))).content["second"]["verdict"]
+    assert told.startswith(("Adverse", "Qualified"))
+
+
+def test_controls_that_claim_nothing_do_not_earn_all_they_claim(tmp_path: Path) -> None:
+    """0 of 0 is not "in full"."""
+    found = opened(tmp_path, edit=lambda rows: [row.update(documentation="") for row in rows["controls"]])
+    item = next(each for each in unit_page.figures(found).content["items"] if each["label"].startswith("Controls that"))
+    assert (item["value"], item["note"]) == ("0 of 3", "3 earn nothing")

@@ -1,10 +1,13 @@
 """A process that has imported everything once and forks itself for each job: a job starts in milliseconds, has a
 process of its own, and leaves nothing behind for the next.
 
-``Zygote`` is the side that asks; ``main`` is the other: ``python -m riskcalc.run.zygote``, a line per request on its
-standard input, a line per answer on its standard output, no thread. The standard library's fork server would import the
-caller's own script again in every child, refuses to serve daemonic processes (as Dask's workers are), and lets threads
-that wait for several children take each other's exit codes.
+``ForkServer`` is the side that asks; ``main`` is the other: ``python -m riskcalc.run.forkserver``, a line per request
+on its standard input, a line per answer on its standard output, no thread. The standard library's fork server would
+import the caller's own script again in every child, refuses to serve daemonic processes (as Dask's workers are), and
+lets threads that wait for several children take each other's exit codes.
+
+A child is two processes: one that runs the job, and above it one that supervises it and runs nothing of the user's.
+However the job ends, its supervisor ends what the job has left running, and passes on how it ended.
 """
 
 from __future__ import annotations
@@ -25,7 +28,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+with suppress(ImportError):  # not on Windows, where nothing is forked
+    import resource
+
 from riskcalc.errors import ForkError
+from riskcalc.run.descendants import become_subreaper, end_children, end_family, end_with_parent
 
 # Before anything is imported: charts print as text without the first; a process with threads can't be forked.
 _ENVIRONMENT = {
@@ -37,11 +44,13 @@ _ENVIRONMENT = {
     "VECLIB_MAXIMUM_THREADS": "1",
 }
 _LARGEST_FILE = 2**30  # bytes; a job that writes without end fails before the disk is full
+_AWAITED = {signal.SIGCHLD, signal.SIGTERM} if hasattr(signal, "SIGCHLD") else set()
+_ANSWER = 60.0  # seconds for the forking process to answer; it takes milliseconds
 
 
 @dataclass
 class Child:
-    """A forked process: its id, and its exit code as it will be (negative: killed by that signal)."""
+    """A forked process: the id of its supervisor, and its exit code as it will be (negative: killed by that signal)."""
 
     pid: int
     code: Future[int] = field(default_factory=Future)
@@ -52,10 +61,10 @@ class Child:
 
     def kill(self) -> None:
         """End the child, and what it started."""
-        _kill_group(self.pid)
+        end_family(self.pid)
 
 
-class Zygote:
+class ForkServer:
     """Starts the forking process, which ends with this one, and asks it for children; safe from several threads."""
 
     def __init__(self, target: str, home: Path) -> None:
@@ -65,7 +74,7 @@ class Zygote:
         while the other process imports; ``ready`` waits for it.
         """
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "riskcalc.run.zygote", target, str(home)],
+            [sys.executable, "-m", "riskcalc.run.forkserver", target, str(home)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -94,7 +103,11 @@ class Zygote:
         raise ForkError(answer or "the process that should fork ended")
 
     def start(self, folder: Path) -> Child:
-        """A child that runs the target with ``folder``; what it prints goes to ``stdout`` and ``stderr`` in there."""
+        """A child that runs the target with ``folder``; what it prints goes to ``stdout`` and ``stderr`` in there.
+
+        Raises ForkError if the forking process has ended, or doesn't answer (a job may have stopped it): then it is
+        ended, with all its children.
+        """
         self.ready()
         with self._lock:
             started = self._started[str(folder)] = Future()
@@ -103,14 +116,18 @@ class Zygote:
                 self._requests().flush()
             except OSError:
                 started.set_exception(ForkError("the process that forks has ended"))
-        return started.result()
+        try:
+            return started.result(_ANSWER)
+        except TimeoutError:
+            self.close()
+            raise ForkError("the process that forks didn't answer") from None
 
     def close(self) -> None:
         """End the forking process and all its children."""
+        for child in list(self._children.values()):
+            end_family(child.pid)
         if self._process.poll() is None:
             self._process.kill()
-        for child in list(self._children.values()):
-            _kill_group(child.pid)
         self._process.wait()
         with suppress(OSError):
             self._requests().close()
@@ -139,7 +156,7 @@ class Zygote:
                 if not started.done():
                     started.set_exception(ForkError("the process that forks has ended"))
         for child in self._children.values():
-            _kill_group(child.pid)
+            end_family(child.pid)
             child.code.set_result(-signal.SIGKILL)
         self._process.wait()
         self._answers().close()
@@ -178,7 +195,7 @@ def main(target: str, home: str) -> None:
         os.write(answers, (json.dumps({"folder": folder, "pid": pid}) + "\n").encode())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
     for pid in list(children):
-        _kill_group(pid)
+        end_family(pid)
     shutil.rmtree(home, ignore_errors=True)
 
 
@@ -188,18 +205,52 @@ def _reap(children: set[int], answers: int) -> None:
         if not pid:
             return
         children.discard(pid)
-        os.write(answers, (json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}) + "\n").encode())
+        told = json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}) + "\n"
+        with suppress(BrokenPipeError):  # whoever asked has been killed: main is about to end
+            os.write(answers, told.encode())
 
 
 def _be_a_child(folder: Path, call: Any) -> None:
-    """Run the target as a process that was started for it would, and end; never returns."""
-    import resource  # not on Windows, where nothing is forked
-
+    """Run the target in a process below this one, end what it leaves, and end as it did; never returns."""
     code = 1
     try:
         os.setsid()
+        become_subreaper()
+        end_with_parent(signal.SIGTERM)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+        worker = os.fork()
+        if worker == 0:
+            _work(folder, call)
+        code = _ended(worker)
+        end_children()
+    finally:
+        if code < 0:  # tell how by the same end, without a second core dump
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
+            with suppress(OSError):
+                signal.signal(-code, signal.SIG_DFL)
+            os.kill(os.getpid(), -code)
+        os._exit(abs(code))
+
+
+def _ended(worker: int) -> int:
+    """Wait for a child and return its exit code; SIGTERM's if this process's own parent is gone."""
+    while True:
+        pid, status = os.waitpid(-1, os.WNOHANG)  # daemons that have become its children are reaped on the way
+        if pid == worker:
+            return os.waitstatus_to_exitcode(status)
+        if not pid and signal.sigwait(_AWAITED) == signal.SIGTERM:
+            return -signal.SIGTERM
+
+
+def _work(folder: Path, call: Any) -> None:
+    """Run the target as a process that was started for it would, and end; never returns."""
+    code = 1
+    try:
+        os.setsid()  # a signal to the group doesn't reach the supervisor
+        end_with_parent(signal.SIGKILL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
         resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
         for descriptor, name in ((1, "stdout"), (2, "stderr")):
             os.dup2(os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_APPEND), descriptor)
@@ -208,19 +259,12 @@ def _be_a_child(folder: Path, call: Any) -> None:
             sys.modules["numpy"].random.seed()
         call(folder)
         code = 0
-    except BaseException:  # noqa: BLE001 - whatever it is, it must not go on as a second zygote
+    except BaseException:  # noqa: BLE001 - whatever it is, it must not go on as a second supervisor
         sys.__excepthook__(*sys.exc_info())
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-
-
-def _kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
 
 
 if __name__ == "__main__":

@@ -10,12 +10,13 @@ import pytest
 from register_files import DEFICIENCY, Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_unit
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.pages import charts, control_tests, display, readiness, scoping
 
 VIEWS = [
     getattr(page, name)
     for page, names in [
-        (readiness, ["figures", "objectives", "gap_list", "deficiencies", "together", "assertions", "components",
+        (readiness, ["figures", "objectives", "report_parts", "dated_later", "gap_list", "deficiencies", "together", "assertions", "components",
                           "user_entities", "subservice", "training", "frameworks"]),
         (control_tests, ["conclusions", "rounds", "sizes"]),
         (scoping, ["proposal", "processes", "answers"]),
@@ -34,11 +35,11 @@ def text(cell: Any) -> str:
     return cell if isinstance(cell, str) else cell["text"] + " | ".join(["", cell["note"]] if cell.get("note") else "")
 
 
-def rows(view: display.View) -> list[list[str]]:
+def rows(view: display.Display) -> list[list[str]]:
     return [[text(cell) for cell in row] for row in view.as_json()["rows"]]
 
 
-def figure(view: display.View, label: str) -> tuple[str, str]:
+def figure(view: display.Display, label: str) -> tuple[str, str]:
     return next((item["value"], item["note"]) for item in view.content["items"] if item["label"] == label)
 
 
@@ -82,11 +83,12 @@ def test_the_figures_say_how_the_report_stands(tmp_path: Path) -> None:
         rows["controls"][0]["documentation"] = ""
 
     view = readiness.figures(opened(tmp_path, "alpha", edit))
-    assert figure(view, "Outlook, Type 2") == ("would be qualified", "0 of 1 objectives hold")
+    assert figure(view, "Opinion, Type 2")[0] == "adverse"
+    assert figure(view, "Opinion, Type 2")[1].startswith("1 of 1 objective not achieved")
     assert figure(view, "Report period") == ("181 days", "2026-01-01 to 2026-06-30; six months are expected")
     days, note = figure(view, "To clients' year-end")
     assert days == "184 days"
-    assert "bridge letter to 2026-09-30, 92 days uncovered" in note
+    assert "bridge letter planned, to 2026-09-30, 92 days uncovered" in note
 
 
 def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
@@ -99,8 +101,10 @@ def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
 
     [row] = rows(readiness.deficiencies(opened(tmp_path, "alpha", edit)))
     assert row[0] == "D1"
-    assert row[2] == "significant deficiency"  # impact 4: up to 1.5 x materiality, of which A-C2 leaves 0.6
-    assert row[5] == "A-CO1 would be qualified | 1 of 5 deviated: reported with the tests' results"
+    assert (
+        row[2] == "material weakness"
+    )  # impact 4: up to 1.5 x materiality, and A-C2 can't compensate: A-G1 isn't evidenced
+    assert row[5] == "A-CO1 not achieved | 1 of 5 deviated: to be reported"
     assert row[3] == "121 days | due 2026-09-30"
 
 
@@ -149,7 +153,9 @@ def test_the_chart_of_limits_says_what_is_still_possible(tmp_path: Path) -> None
     """Its sentence and its table hold what the marks show."""
     unit = opened(tmp_path)
     about = charts.deviation_limits(unit.controls, unit.tolerable_rate, unit.confidence).layout.meta["riskcalc"]
-    assert about["summary"].startswith("3 controls tested. More than the tolerable 10% could deviate at 2 of them")
+    assert about["summary"].startswith(
+        "3 controls tested. At 90% confidence, more than the tolerable 10% could deviate at 2 of them"
+    )
     assert [row[:4] for row in about["table"]["rows"]] == [
         ["A-C1", "0 of 5", "0.0%", "36.9%"],
         ["A-G1", "1 of 25", "4.0%", "14.7%"],
@@ -163,3 +169,54 @@ def test_the_proposal_is_held_against_the_plan(tmp_path: Path) -> None:
     view = scoping.proposal(opened(tmp_path, "alpha", edit))
     assert figure(view, "Proposed")[0] == "SOC 1 Type 1"
     assert figure(view, "Planned") == ("SOC 1 Type 2", "not what the answers propose")
+
+
+def test_the_reports_own_parts_stand_by_chapter_with_their_state(tmp_path: Path) -> None:
+    """Late ones in the tone of lateness; those without a row are told as not on record; IV is an outlook."""
+    item = {"item_id": "I9", "unit_id": "alpha", "item": "system_description", "status": "in_progress"}
+    edit = lambda rows: rows["report_items"].append({**item, "owner": "A. Owner", "due_on": "2026-06-01"})  # noqa: E731
+    view = readiness.report_parts(opened(tmp_path, "alpha", edit))
+    shown = rows(view)
+    assert [row[0] for row in shown if row[0]] == ["I", "II", "III", "IV", "V"]
+    stands = {row[1]: row[2:5] for row in shown}
+    assert stands["System description"] == ["in progress", "A. Owner", "2026-06-01 | past due"]
+    assert stands["Subservice CUECs"][0] == "not on record"
+    assert stands["The service auditor's report"][0] == "not issued"
+    assert stands["Objectives, controls, tests and their results"][0].startswith("adverse")
+    assert MANAGEMENTS_TESTS in view.content["note"]
+
+
+@pytest.mark.parametrize(("as_of", "said"), [("2026-08-19", "not issued"), ("2026-08-20", "qualified | issued on")])
+def test_an_issued_report_is_told_from_its_day(tmp_path: Path, as_of: str, said: str) -> None:
+    """Not before."""
+    edit = lambda rows: rows["business_units"][0].update(issued_on="2026-08-20", opinion="qualified")  # noqa: E731
+    data = str(write_register(tmp_path / "data", edit))
+    assert rows(readiness.report_parts(open_unit("alpha", data_dir=data, as_of=as_of)))[0][2].startswith(said)
+
+
+def test_an_objective_whose_controls_hold_but_is_contradicted_needs_judgement(tmp_path: Path) -> None:
+    """With the contradiction: its risk is outside appetite all the same."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][1]["appetite"] = "Low"
+        rows["risk_controls"][2]["coverage"] = "0.1"
+
+    [row] = rows(readiness.objectives(opened(tmp_path, "beta", edit)))
+    columns = readiness.objectives(opened(tmp_path / "b", "beta", edit)).content["columns"]
+    assert row[columns.index("Type 1")] == "judgement needed"
+    assert "B-R1 is" in row[-1]
+    assert "outside appetite" in row[-1]
+
+
+def test_a_bridge_letter_to_come_is_called_planned(tmp_path: Path) -> None:
+    """And one of the past isn't."""
+    about = {"user_year_end": "12-31", "bridge_letter_until": "2026-09-30"}
+    data = str(write_register(tmp_path / "data", lambda rows: rows["business_units"][0].update(about)))
+    for as_of, told in (("2026-09-29", "letter planned, to"), ("2026-09-30", "letter to 2026-09-30")):
+        view = readiness.figures(open_unit("alpha", data_dir=data, as_of=as_of))
+        assert told in figure(view, "To clients' year-end")[1]
+
+
+def test_a_mapping_promises_no_other_auditors_agreement(tmp_path: Path) -> None:
+    """Whether evidence fits is that auditor's to decide."""
+    assert "for that framework's auditor to decide" in readiness.frameworks(opened(tmp_path)).content["note"]

@@ -1,0 +1,336 @@
+"""What a service auditor may have to report: how each control stands over the report's period, objective by objective.
+
+Objectives are achieved collectively: every risk to one needs a key control with reach that is well designed, documented
+and, for Type 2, operated over the whole period (AT-C 320, on evidence of design and of operating effectiveness). An
+objective isn't called achieved while a risk to it is outside appetite on this evidence, or a deficiency of its controls
+is a candidate material weakness: that takes judgement. The outlook is ours; the opinion is the service auditor's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment import evidence
+from riskcalc.assessment.context import Context, once
+from riskcalc.assessment.deficiencies import SEVERITIES, Candidate, candidates
+from riskcalc.assessment.next_steps import without_controls
+from riskcalc.assessment.scoring import scores
+from riskcalc.errors import counted
+from riskcalc.register import register as registers
+from riskcalc.register.register import Register
+
+STEPS = ("designed", "documented", "operated", "evidenced", "in_period")
+NEEDED = {"type1": ("designed", "documented", "operated"), "type2": STEPS}
+ACHIEVED, NOT_ACHIEVED = "achieved", "not achieved"
+NOT_YET, JUDGEMENT = "not yet evidenced", "judgement needed"
+UNMODIFIED, QUALIFIED, ADVERSE, NOT_READY = "unmodified", "qualified", "adverse", "not ready"
+MANAGEMENTS_TESTS = (
+    "It rests on management's own tests of controls; the service auditor tests for themselves, and may find otherwise."
+)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Whether an objective is achieved, for one type of report, and why; ``blocking`` are the rows at fault.
+
+    ``reported`` are the deviations that the report has to list all the same, ``contradictions`` what speaks against an
+    objective whose controls hold; ``because`` is everything in sentences.
+    """
+
+    unit_id: str
+    objective_id: str
+    report_type: str
+    outcome: str
+    faults: tuple[str, ...] = ()
+    blocking: tuple[str, ...] = ()
+    contradictions: tuple[str, ...] = ()
+    reported: tuple[str, ...] = ()
+
+    @property
+    def because(self) -> tuple[str, ...]:
+        """Why, in sentences, with what has to be reported."""
+        return (*self.faults, *self.contradictions, *self.reported)
+
+
+@dataclass(frozen=True)
+class ReportOutlook:
+    """What the opinion of a unit's report may be: unmodified, qualified, adverse, or not ready for one, and why."""
+
+    unit_id: str
+    report_type: str
+    opinion: str
+    achieved: int
+    objectives: int
+    because: str
+
+
+def steps(context: Context, report_type: str) -> pd.DataFrame:
+    """A row per control, indexed by ``control_id``, with a flag for each of ``STEPS`` and the reason of its evidence.
+
+    ``operated`` is shown by a walkthrough for Type 1, by tests of operation, and by those of the IT general controls it
+    relies on, for Type 2; ``in_period`` says that no more days of the report's period so far are untested than
+    ``evidence.roll_forward_days``. ``fault`` is hard for what can't be shown any more (design, documentation, a failed
+    test), soft for what hasn't been shown yet, else blank.
+
+    >>> from riskcalc.register.register import load
+    >>> bool(steps(Context.of(load("data")), "type2").loc["PAY-C03", "documented"])
+    False
+    """
+    return _steps(context, report_type).copy()
+
+
+@once
+def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
+    """The outlook on every control objective for one type of report, in the register's order.
+
+    *achieved*: each of its risks has a key control with every step that the type needs, and nothing contradicts it.
+    *not achieved*: a risk has none, and none can be shown any more. *not yet evidenced*: a risk has none, but may have
+    one when it is tested; or no risk is named. *judgement needed*: the controls hold, and yet a risk is outside
+    appetite on this evidence, or a deficiency is a candidate material weakness.
+
+    >>> from riskcalc.register.register import load
+    >>> funds = Context.of(load("data")).only("funds")
+    >>> {outlook.outcome for outlook in outlooks(funds, "type2")} <= {ACHIEVED, NOT_ACHIEVED, NOT_YET, JUDGEMENT}
+    True
+    """
+    case = _Case(context, report_type)
+    objectives = context.register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False)
+    return tuple(case.outlook(str(unit), str(name)) for unit, name in objectives)
+
+
+@once
+def report_outlooks(context: Context, report_type: str) -> Mapping[str, ReportOutlook]:
+    """What the opinion of each unit's report may be, by unit, from the outlooks on its objectives."""
+    found: dict[str, list[Outlook]] = {unit: [] for unit in context.register.business_units["unit_id"]}
+    for each in outlooks(context, report_type):
+        found[each.unit_id].append(each)
+    pervasive = context.register.methodology.opinion.pervasive
+    return {
+        unit: ReportOutlook(unit, report_type, *report_opinion([each.outcome for each in outcomes], pervasive))
+        for unit, outcomes in found.items()
+    }
+
+
+def report_opinion(outcomes: list[str], pervasive: Any) -> tuple[str, int, int, str]:
+    """The opinion from the outcomes of its objectives, how many of them are achieved, of how many, and why.
+
+    Adverse from the share ``pervasive`` of objectives not achieved on, qualified below; not ready where an objective is
+    not yet evidenced or takes judgement, or there is none; else unmodified.
+
+    >>> report_opinion([ACHIEVED, NOT_ACHIEVED, ACHIEVED], 0.5)[0]
+    'qualified'
+    """
+    failed, total = outcomes.count(NOT_ACHIEVED), len(outcomes)
+    achieved, waiting = outcomes.count(ACHIEVED), outcomes.count(NOT_YET) + outcomes.count(JUDGEMENT)
+    if failed and failed >= pervasive * total:
+        why = f"{failed} of {counted(total, 'objective')} not achieved; from {float(pervasive):.0%} on it is pervasive"
+        return ADVERSE, achieved, total, why
+    if failed:
+        return QUALIFIED, achieved, total, f"{failed} of {counted(total, 'objective')} not achieved"
+    if waiting or not total:
+        return (
+            NOT_READY,
+            achieved,
+            total,
+            f"{waiting} of {counted(total, 'objective')} not yet evidenced or to be judged",
+        )
+    return UNMODIFIED, achieved, total, f"{total} of {counted(total, 'objective')} achieved"
+
+
+@once
+def unguarded_risks(context: Context, report_type: str) -> frozenset[str]:
+    """The risks without a key control that has every step the report type needs."""
+    case = _Case(context, report_type)
+    return frozenset(risk for risk in context.register.risks["risk_id"] if not case.held(risk))
+
+
+@once
+def key_controls(context: Context, report_type: str) -> Mapping[str, Any]:
+    """The steps of the key controls that we, or a subservice organisation, perform: a client's can't carry ours."""
+    return relevant(_steps(context, report_type))
+
+
+def relevant(controls: pd.DataFrame) -> dict[str, Any]:
+    """Of a frame of controls, by id, the rows of the key ones that aren't a client's."""
+    chosen = controls[controls["key"] & (controls["performed_by"] != "user_entity")]
+    return {str(name): row for name, row in chosen.to_dict("index").items()}
+
+
+@registers.once
+def reaching(register: Register) -> dict[str, list[str]]:
+    """The controls that act on each risk with a coverage of more than 0: what reaches nothing carries nothing."""
+    links = register.risk_controls[register.risk_controls["coverage"] > 0].sort_values("control_id")
+    return {str(risk): list(controls) for risk, controls in links.groupby("risk_id")["control_id"]}
+
+
+def missing(control: Any, step: str, report_type: str) -> str:
+    """What a control lacks at a step, in words."""
+    untested = "was not shown to be in use" if report_type == "type1" else "was not tested in the report's period"
+    if step == "designed":
+        return f"design is {control['design'].replace('_', ' ')}"
+    if step == "documented":
+        return "is not documented"
+    if control["conclusion"] == "not_tested":
+        return untested if control["performed_by"] != "subservice" else control["why"]
+    if step == "operated" and control["limited_by"] and control["conclusion"] == "operated_effectively":
+        return f"relies on {control['limited_by']}, which hasn't earned as much"
+    if step == "operated":
+        return f"{control['conclusion'].replace('_', ' ')} ({control['why']})"
+    if step == "evidenced":
+        return "has no evidence on record"
+    return f"was not tested on {counted(int(control['untested_days']), 'day')} of the report's period"
+
+
+# --- parts ---
+
+
+@once
+def _steps(context: Context, report_type: str) -> pd.DataFrame:
+    register = context.register
+    conclusions = evidence.conclude_all(context, report_type)
+    weights = evidence.assess(context, report_type).drop(columns="control_id")
+    controls = register.controls.join(weights, on="control_id").set_index("control_id", drop=False)
+    evidenced = register.control_tests.set_index("test_id")["evidence"].notna().to_dict()
+    reviews = register.subservice_organisations.set_index("subservice_id")["reviewed_on"]
+    reviewed = (reviews <= pd.Timestamp(context.as_of)).to_dict()
+    most = register.methodology.evidence.roll_forward_days
+    tested = controls["conclusion"] != "not_tested"
+    on_record = [
+        all(evidenced[test] for test in tests) if tests else bool(reviewed.get(subservice))
+        for tests, subservice in zip(controls["tests"], controls["subservice_id"], strict=True)
+    ]
+    found = controls.assign(
+        why=[conclusions[name].reason for name in controls.index],
+        designed=controls["claimed"] == 1,
+        documented=controls["documentation"].notna(),
+        operated=(controls["conclusion"] == "operated_effectively") & (controls["limited_by"] == ""),
+        evidenced=tested & pd.Series(on_record, index=controls.index, dtype=bool),
+        in_period=tested & (controls["untested_days"] <= most),
+    )
+    return found.assign(fault=_faults(found, NEEDED[report_type]))
+
+
+def _faults(controls: pd.DataFrame, needed: Iterable[str]) -> list[str]:
+    """How grave what each control lacks is; what limits it makes its fault the control's own."""
+    rows = {str(name): row for name, row in controls.to_dict("index").items()}
+    found: dict[str, str] = {}
+
+    def fault(name: str) -> str:
+        if name not in found:
+            row = rows[name]
+            broken = not (row["designed"] and row["documented"]) or row["conclusion"] == "not_effective"
+            lacks = not all(row[step] for step in needed)
+            found[name] = "hard" if broken else "soft" if lacks else ""
+            if not broken and row["limited_by"] and fault(row["limited_by"]) == "hard":
+                found[name] = "hard"
+        return found[name]
+
+    return [fault(name) for name in rows]
+
+
+class _Case:
+    """What the outlooks of one type of report are made of, read once."""
+
+    def __init__(self, context: Context, report_type: str) -> None:
+        self.register, self.report_type = context.register, report_type
+        self.keys = key_controls(context, report_type)
+        self.all = {str(name): row for name, row in _steps(context, report_type).to_dict("index").items()}
+        self.reaching = reaching(context.register)
+        risks = context.register.risks
+        self.risks = {str(name): list(own) for name, own in risks.groupby("objective_id")["risk_id"]}
+        scored = scores(context, report_type).set_index("risk_id")
+        self.outside = scored.loc[scored["breach"].fillna(False).astype(bool), "earned_level"].to_dict()
+        self.weak: dict[str, list[Candidate]] = {}
+        for one in candidates(context):
+            if one.severity == SEVERITIES[-1]:
+                self.weak.setdefault(one.unit_id, []).append(one)
+        self.closed = _closed_deviations(context)
+
+    def carrying(self, risk: str) -> list[Any]:
+        """The key controls that reach a risk and aren't designed to do nothing."""
+        keys = (self.keys[name] for name in self.reaching.get(risk, ()) if name in self.keys)
+        return [control for control in keys if control["claimed"] > 0]
+
+    def held(self, risk: str) -> bool:
+        """Whether a key control with every step carries the risk."""
+        return any(not control["fault"] for control in self.carrying(risk))
+
+    def outlook(self, unit: str, objective: str) -> Outlook:
+        risks = self.risks.get(objective, [])
+        if not risks:
+            return Outlook(unit, objective, self.report_type, NOT_YET, ("no risk is named",))
+        if without_controls(self.register):
+            return Outlook(unit, objective, self.report_type, NOT_YET, ("controls are not assessed yet",))
+        open_risks = [risk for risk in risks if not self.held(risk)]
+        acting = self._with_relied_on({name for risk in risks for name in self.reaching.get(risk, ())})
+        contradictions = self._contradictions(unit, risks)
+        outcome = JUDGEMENT if contradictions else ACHIEVED
+        if open_risks:
+            final = any(all(one["fault"] == "hard" for one in self.carrying(risk)) for risk in open_risks)
+            outcome = NOT_ACHIEVED if final else NOT_YET
+        faults = tuple(dict.fromkeys(self._fault(risk) for risk in open_risks))
+        blocking = [row for risk in open_risks for row in self._rows(risk)]
+        blocking += [] if open_risks else contradictions
+        return Outlook(
+            unit,
+            objective,
+            self.report_type,
+            outcome,
+            faults,
+            tuple(dict.fromkeys(blocking)),
+            tuple(contradictions.values()),
+            self._reported(acting),
+        )
+
+    def _fault(self, risk: str) -> str:
+        lacking = [self._lacking(control) for control in self.carrying(risk)]
+        return f"{risk}: {'; '.join(lacking) or 'no key control acts on it'}"
+
+    def _rows(self, risk: str) -> list[str]:
+        return [control["control_id"] for control in self.carrying(risk)] or [risk]
+
+    def _lacking(self, control: Any) -> str:
+        lacks = [step for step in NEEDED[self.report_type] if not control[step]]
+        texts = dict.fromkeys(missing(control, step, self.report_type) for step in lacks)
+        return f"{control['control_id']} {', '.join(texts)}"
+
+    def _contradictions(self, unit: str, risks: list[str]) -> dict[str, str]:
+        found = {
+            risk: f"{risk} is {self.outside[risk]} on this evidence, outside appetite"
+            for risk in risks
+            if risk in self.outside
+        }
+        for one in self.weak.get(unit, ()):
+            if set(one.risks) & set(risks):
+                closed = f", closed on {one.closed_on}" if one.closed_on else ""
+                found[one.controls[0]] = f"{one.name} of {one.controls[0]} is a candidate material weakness{closed}"
+        return found
+
+    def _with_relied_on(self, names: set[str]) -> set[str]:
+        found, new = set(names), set(names)
+        while new:
+            new = {relied for name in new for relied in self.all[name]["relies_on"]} - found
+            found |= new
+        return found
+
+    def _reported(self, acting: set[str]) -> tuple[str, ...]:
+        """What deviated, and the deficiencies closed in the period: a repair takes neither out of the report."""
+        deviated = [
+            f"{name}: {self.all[name]['deviations']} of {self.all[name]['sample_size']} deviated, to be reported"
+            for name in sorted(acting)
+            if self.all[name]["deviations"]
+        ]
+        return (*deviated, *(text for name in sorted(acting) for text in self.closed.get(name, ())))
+
+
+def _closed_deviations(context: Context) -> dict[str, list[str]]:
+    """By control, the deficiencies of a report's period that were closed by the day."""
+    found: dict[str, list[str]] = {}
+    for one in candidates(context):
+        if one.closed_on:
+            found.setdefault(one.controls[0], []).append(f"{one.name} of {one.controls[0]}, closed on {one.closed_on}")
+    return {name: list(dict.fromkeys(texts)) for name, texts in found.items()}

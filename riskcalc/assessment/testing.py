@@ -1,0 +1,295 @@
+"""What tests of a control say: the rounds that count, what they add up to, and the conclusion.
+
+Two questions are asked of the same rounds. *Now*: does the control work today? A control that failed, was repaired and
+passed its retest counts again. *Over a period*: did it operate throughout? A repair never erases a deviation there.
+Inquiry alone is no evidence of operation (AT-C 320; AU-C 330.A), but what it finds wrong speaks against a control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment.sample_plans import planned_size
+from riskcalc.register.methodology import Sampling
+from riskcalc.register.periods import Period
+from riskcalc.sampling import limit_is_at_most, upper_limit
+
+_RANKS = {"not_effective": 0, "not_tested": 1, "insufficient_evidence": 2, "operated_effectively": 3}
+_MOST = 8  # clean rounds that are tried without each other; more of them are taken together only
+Days = tuple[date, date]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What tests say about a control: one of the words in ``weights.operating``, and why.
+
+    ``tests`` are those it rests on. ``untested_days`` are the days so far of the report's period that they don't cover,
+    ``roll_forward`` the days at its end that they don't, those to come included; 0 where only today is asked about.
+    """
+
+    name: str
+    reason: str
+    sample_size: int = 0
+    deviations: int = 0
+    upper_limit: float | None = None
+    tests: tuple[str, ...] = ()
+    untested_days: int = 0
+    roll_forward: int = 0
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round of a test: what it covered, the items looked at, and those that deviated.
+
+    ``days`` are those of its columns, else its period's; no test covers a day after ``tested_on``.
+    """
+
+    test_id: str
+    kind: str
+    tested_on: date
+    days: Days
+    items: int
+    deviations: int
+    systematic: bool
+    population: int | None
+    retest_of: str | None
+    inquiry: bool
+
+    @classmethod
+    def of(cls, row: Any) -> Round:
+        """The round that a row of control_tests tells of."""
+        period = Period.parse(row["period"])
+        given = not pd.isna(row["covers_from"])
+        days = (row["covers_from"].date(), row["covers_to"].date()) if given else (period.first_day, period.last_day)
+        whole = row["selection"] == "whole"
+        return cls(
+            row["test_id"],
+            row["kind"],
+            row["tested_on"].date(),
+            days,
+            int(row["sample_size"]),
+            int(row["deviations"]),
+            bool(row["systematic"]),
+            int(row["sample_size"]) if whole else None if pd.isna(row["population"]) else int(row["population"]),
+            None if pd.isna(row["retest_of"]) else row["retest_of"],
+            row["nature"] == "inquiry",
+        )
+
+
+def conclude(
+    sample_size: int,
+    deviations: int,
+    systematic: bool,
+    planned: int,
+    sampling: Sampling,
+    population: int | None = None,
+) -> Conclusion:
+    """Conclude on a test of operation: operated effectively, not effective, or insufficient evidence.
+
+    ``planned`` is the sample size that the control's frequency asks for (``sample_plans.planned_size``).
+    """
+    tolerable, confidence = sampling.tolerable_deviation_rate, sampling.confidence
+    limit = _limit(sample_size, deviations, confidence, population)
+
+    def concluded(name: str, reason: str) -> Conclusion:
+        return Conclusion(name, reason, sample_size, deviations, limit)
+
+    tested = f"{deviations} of {sample_size} deviated"
+    if systematic:
+        return concluded("not_effective", f"{tested}, systematically")
+    if Fraction(deviations, sample_size) > Fraction(tolerable):
+        return concluded("not_effective", f"{tested}, more than the tolerable {_percent(tolerable)}")
+    if sample_size == population:
+        name = "operated_effectively"  # not more than tolerable, and nothing is left that could deviate
+        return concluded(name, f"all {sample_size} tested, {deviations} deviated")
+    if _is_tolerable(sample_size, deviations, tolerable, confidence, population):
+        at_most = f"at {_percent(confidence)} confidence at most {_percent(limit)} deviate"
+        return concluded("operated_effectively", f"{tested}: {at_most}")
+    if deviations == 0 and sample_size >= planned:
+        return concluded("operated_effectively", f"{tested}; the planned size for its frequency is {planned}")
+    return concluded("insufficient_evidence", f"{tested}; too little to conclude")
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A control and how its tests are concluded on: its frequency, whether one item is enough, the months tested."""
+
+    frequency: str
+    once: bool
+    months: int
+    sampling: Sampling
+
+    def operation(self, rounds: Sequence[Round]) -> Conclusion | None:
+        """Conclude on rounds of a test of operation together; None if there is none that counts."""
+        items, deviations, population = _added(rounds)
+        if not items:
+            return None
+        # an ad hoc control's planned size is the smallest with a tolerable limit, which is looked at anyway
+        planned = 1 if self.once else items + 1
+        if not self.once and self.frequency != "ad_hoc":
+            planned = planned_size(self.frequency, population, self.sampling, self.months)
+        systematic = any(each.systematic for each in rounds)
+        found = conclude(items, deviations, systematic, planned, self.sampling, population)
+        return replace(found, tests=tuple(each.test_id for each in rounds))
+
+    def best(self, rounds: Sequence[Round], rank: Callable[[Conclusion], tuple[int, int]]) -> Conclusion | None:
+        """As ``operation``, with clean rounds left aside where they show too little and only add untested items."""
+        found = self.operation(rounds)
+        if found is None or found.name != "insufficient_evidence":
+            return found
+        clean = [each for each in rounds if not each.deviations]
+        sizes = range(1, len(clean) + 1) if len(clean) <= _MOST else ()
+        subsets = (set(aside) for size in sizes for aside in combinations(clean, size))
+        others = (self.operation([each for each in rounds if each not in aside]) for aside in subsets)
+        return max([found, *(other for other in others if other)], key=rank)
+
+
+def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1: bool) -> Conclusion | None:
+    """Does it work today? ``rounds`` are those of the look-back, ``repaired`` the days its deficiencies were closed.
+
+    After a repair, a control counts again from the rounds tested since, whose days reach beyond it; so does one that
+    passed a retest. Type 1 asks for the latest walkthrough; a test of operation speaks against it, never for it.
+    """
+    found = tuple(rounds)
+    judge = _in_use if type1 else _operating
+    by_id = {each.test_id: each for each in found}
+    retested = {by_id[each.retest_of].tested_on for each in found if each.retest_of in by_id}
+    concluded = judge(control, found)
+
+    def is_since(repair: date, one: Round) -> bool:
+        failed = by_id.get(one.retest_of or "")
+        if failed is not None and failed.tested_on <= repair:
+            return one.tested_on > repair or failed.tested_on == one.tested_on
+        return one.tested_on > repair and one.days[1] > repair
+
+    for repair in sorted({*repaired, *retested}):
+        since = [one for one in found if is_since(repair, one)]
+        again = judge(control, since) if since else None
+        if again and _RANKS[again.name] > max(1, _RANKS[concluded.name] if concluded else 1):
+            concluded = replace(again, reason=f"{again.reason}, since its repair")
+    return concluded
+
+
+def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: date) -> Conclusion | None:
+    """Did it operate throughout the report's period? ``rounds`` are those over any of its days, tested by ``as_of``.
+
+    Rounds add up, but a stretch of days that was not effective by itself isn't made good by another.
+    """
+    counting = _counting(each for each in rounds if each.kind == "operation")
+    exempt = control.once or control.frequency == "annual"  # performed, or to be tested, once: no day is left over
+
+    def dated(found: Conclusion) -> Conclusion:
+        covered = [_covered(each) for each in counting if each.test_id in found.tests]
+        untested, _ = uncovered((report[0], min(report[1], as_of)), covered)
+        _, at_end = uncovered(report, covered)
+        return replace(found, untested_days=0 if exempt else untested, roll_forward=0 if exempt else at_end)
+
+    found = control.best(counting, lambda one: (_RANKS[one.name], -dated(one).untested_days))
+    for days, group in _by_days(counting).items():
+        alone = control.operation(group)
+        if found and alone and alone.name == "not_effective" != found.name:
+            reason = f"{alone.reason}, in {days[0]} to {days[1]}"
+            found = replace(found, name="not_effective", reason=reason)
+    return dated(found) if found else None
+
+
+def uncovered(days: Days, covered: Iterable[Days]) -> tuple[int, int]:
+    """How many of the days aren't covered, and how many of those are at their end.
+
+    >>> uncovered((date(2026, 1, 1), date(2026, 1, 31)), [(date(2026, 1, 3), date(2026, 1, 30))])
+    (3, 1)
+    """
+    reached, missing = days[0] - timedelta(days=1), 0
+    clipped = sorted((max(first, days[0]), min(last, days[1])) for first, last in covered)
+    for first, last in (each for each in clipped if each[0] <= each[1]):
+        missing += max(0, (first - reached).days - 1)
+        reached = max(reached, last)
+    at_end = max(0, (days[1] - reached).days)
+    return missing + at_end, at_end
+
+
+# --- parts ---
+
+_limit = cache(upper_limit)
+_is_tolerable = cache(limit_is_at_most)
+
+
+def _percent(rate: Decimal | float) -> str:
+    return f"{float(rate) * 100:.3g} %"
+
+
+def _operating(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
+    counting = _counting(each for each in rounds if each.kind == "operation")
+    return control.best(counting, lambda one: (_RANKS[one.name], 0))
+
+
+def _in_use(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
+    """A walkthrough shows that a control is in use, the latest day's, unless a test of its operation deviated."""
+    against = control.operation(_counting(each for each in rounds if each.kind == "operation"))
+    if against and against.deviations:
+        tested = f"{against.deviations} of {against.sample_size} deviated when its operation was tested"
+        return replace(against, name="not_effective", reason=tested)
+    walked = [each for each in rounds if each.kind == "walkthrough" and (each.deviations or not each.inquiry)]
+    if not walked:
+        return None
+    latest = [each for each in walked if each.tested_on == max(one.tested_on for one in walked)]
+    items, deviations = sum(each.items for each in latest), sum(each.deviations for each in latest)
+    name = "not_effective" if deviations else "operated_effectively"
+    reason = f"{deviations} of {items} walked through deviated" if deviations else "walked through: it is in use"
+    return Conclusion(name, reason, items, deviations, tests=tuple(each.test_id for each in latest))
+
+
+def _counting(rounds: Iterable[Round]) -> list[Round]:
+    """The rounds as they count: of an inquiry, and of a retest beside what it retests, only what deviated."""
+    found = list(rounds)
+    ids = {each.test_id for each in found}
+    weak = [each.inquiry or each.retest_of in ids for each in found]
+    return [
+        replace(each, items=each.deviations, population=None) if is_weak else each
+        for each, is_weak in zip(found, weak, strict=True)
+        if each.deviations or not is_weak
+    ]
+
+
+def _covered(each: Round) -> Days:
+    return each.days[0], min(each.days[1], each.tested_on)
+
+
+def _by_days(rounds: Iterable[Round]) -> dict[Days, list[Round]]:
+    """Rounds whose days overlap, by the days that they cover together."""
+    groups: list[list[Round]] = []
+    last = date.min
+    for each in sorted(rounds, key=lambda one: one.days):
+        if each.days[0] > last:
+            groups.append([])
+        groups[-1].append(each)
+        last = max(last, each.days[1])
+    return {(group[0].days[0], max(one.days[1] for one in group)): group for group in groups}
+
+
+def _added(rounds: Iterable[Round]) -> tuple[int, int, int | None]:
+    """Items, deviations and population of rounds together: those whose days overlap share one population.
+
+    Rounds that together reach a population which none of them covers may have tested the same items twice: its size is
+    then of no use.
+    """
+    items = deviations = 0
+    populations: list[int | None] = []
+    for group in _by_days(rounds).values():
+        tested, deviating = sum(each.items for each in group), sum(each.deviations for each in group)
+        known = max((each.population for each in group if each.population), default=None)
+        if known and tested >= known:
+            whole = any(each.items == known for each in group)
+            tested, known = (known, known) if whole else (tested, None)
+        items, deviations = items + tested, deviations + min(deviating, tested)
+        populations.append(known)
+    return items, deviations, sum(filter(None, populations)) if populations and all(populations) else None

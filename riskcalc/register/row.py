@@ -1,0 +1,58 @@
+"""What every table's rows have in common: a class with a field per column, checked cell by cell and as a whole."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict
+
+Contradiction = tuple[str, str]  # a column, and what is allowed there
+
+
+@dataclass(frozen=True)
+class Ref:
+    """Marks a column whose every value must be a key of ``table``."""
+
+    table: str
+
+
+def require(holds: bool, column: str, allowed: str) -> Iterator[Contradiction]:
+    """A contradiction at ``column``, unless something holds."""
+    if not holds:
+        yield column, allowed
+
+
+class Row(BaseModel):
+    """A line of a table; ``primary_key`` names the columns that tell its lines apart.
+
+    A column with a default, and a table that is ``optional``, came later: registers without them are read as before.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    primary_key: ClassVar[tuple[str, ...]]
+    optional: ClassVar[bool] = False
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together, each at the column that a person would mend, with what is allowed there."""
+        yield from ()
+
+
+def kind_of(model: type[Row], column: str) -> Any:
+    """The type that a column's values have where they are given: str, int, Decimal, date, bool, a Literal or a tuple.
+
+    >>> from riskcalc.register.tables import Risk
+    >>> kind_of(Risk, "loss_low").__name__
+    'Decimal'
+    """
+    kind: Any = model.model_fields[column].annotation
+    if may_be_blank(model, column):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def may_be_blank(model: type[Row], column: str) -> bool:
+    """Whether a column's type has a place for a value that is missing."""
+    return get_origin(model.model_fields[column].annotation) in (Union, types.UnionType)

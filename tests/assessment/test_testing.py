@@ -1,0 +1,239 @@
+"""What tests of a control say: by hand where a rule has an edge, and as properties of any rounds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from riskcalc.assessment.testing import Basis, Conclusion, Round, now, over_period, uncovered
+from riskcalc.register.methodology import Methodology
+
+SAMPLING = Methodology.read(Path(__file__).parents[2] / "data" / "methodology.toml").sampling
+REPORT = date(2025, 7, 1), date(2026, 6, 30)
+H2, H1 = (date(2025, 7, 1), date(2025, 12, 31)), (date(2026, 1, 1), date(2026, 6, 30))
+AS_OF = date(2026, 7, 15)
+MANY = Basis("many_a_day", once=False, months=12, sampling=SAMPLING)
+RANKS = {"not_effective": 0, "not_tested": 1, "insufficient_evidence": 2, "operated_effectively": 3}
+
+
+def a_round(name: str, items: int, deviations: int, days: Any = H1, **given: Any) -> Round:
+    cells = {"kind": "operation", "systematic": False, "population": None, "retest_of": None, "inquiry": False}
+    tested_on = given.pop("tested_on", days[1] + timedelta(days=5))
+    return Round(name, tested_on=tested_on, days=days, items=items, deviations=deviations, **{**cells, **given})
+
+
+def name_of(found: Conclusion | None) -> str:
+    return found.name if found else "not_tested"
+
+
+def over(*rounds: Round, tested: Basis = MANY, as_of: date = AS_OF) -> Conclusion | None:
+    return over_period(tested, rounds, REPORT, as_of)
+
+
+# --- by hand ---
+
+
+def test_two_rounds_from_one_population_are_not_all_of_it() -> None:
+    """Twice 30 of the same 60, 6 deviated: some items may have been looked at twice, so no "all 60 tested"."""
+    found = over(a_round("a", 30, 3, population=60), a_round("b", 30, 3, population=60))
+    assert found is not None
+    assert (found.name, found.sample_size, found.deviations) == ("insufficient_evidence", 60, 6)
+    whole = over(a_round("a", 60, 6, population=60))
+    assert whole is not None
+    assert whole.reason == "all 60 tested, 6 deviated"
+
+
+@pytest.mark.parametrize(("second", "limit"), [(H1, 14), (H2, 20)], ids=["same days", "other days"])
+def test_populations_add_up_over_different_days_only(second: Any, limit: int) -> None:
+    """20 and 20 without deviation, of 100 each: over the same days of 100 in all, over different ones of 200."""
+    found = over(a_round("a", 10, 0, population=100), a_round("b", 10, 0, second, population=100))
+    assert found is not None
+    population = 100 if second == H1 else 200
+    assert found.upper_limit is not None
+    assert (found.upper_limit * population) == pytest.approx(round(found.upper_limit * population))
+    assert round(found.upper_limit * population) == {100: 9, 200: 20}[population], limit
+
+
+def test_rounds_that_share_a_single_day_share_their_population() -> None:
+    """31 December is in both: as if their days were the same, of the larger population."""
+    days = date(2025, 12, 31), date(2026, 6, 30)
+    found = over(a_round("a", 10, 0, H2, population=90), a_round("b", 10, 0, days, population=100))
+    same = over(a_round("a", 10, 0, population=90), a_round("b", 10, 0, population=100))
+    assert found is not None
+    assert same is not None
+    assert found.upper_limit == same.upper_limit
+
+
+def test_a_limit_of_exactly_the_tolerable_rate_is_tolerable() -> None:
+    """None of 19 of 100 leaves at most 10 of 100 possible: exactly 10 %, which binary floats make more."""
+    found = now(MANY, [a_round("a", 19, 0, population=100)], (), type1=False)
+    assert name_of(found) == "operated_effectively"
+
+
+def test_a_stretch_that_failed_is_not_made_good_by_another() -> None:
+    """3 of 25 in the first half and none of 75 in the second: 3 % in all, and yet half a year didn't hold."""
+    failed, clean = a_round("a", 25, 3, H2), a_round("b", 75, 0, H1)
+    found = over(failed, clean)
+    assert found is not None
+    assert found.name == "not_effective"
+    assert found.reason == "3 of 25 deviated, more than the tolerable 10 %, in 2025-07-01 to 2025-12-31"
+    assert (found.sample_size, found.deviations) == (100, 3)
+
+
+def test_a_closed_deficiency_lets_later_rounds_count_now() -> None:
+    """All of autumn's items deviated, it was repaired in January, and spring is clean: it works today."""
+    failed, clean = a_round("a", 25, 25, H2, systematic=True), a_round("b", 25, 0, H1)
+    assert name_of(now(MANY, [failed, clean], (), type1=False)) == "not_effective"
+    assert name_of(now(MANY, [failed, clean], [date(2026, 1, 26)], type1=False)) == "operated_effectively"
+    assert name_of(now(MANY, [failed, clean], [date(2026, 7, 10)], type1=False)) == "not_effective"  # tested before
+    assert name_of(over(failed, clean)) == "not_effective"
+
+
+def test_a_late_look_at_the_days_before_a_repair_does_not_show_that_it_works() -> None:
+    """Autumn's items looked at again in February say nothing of the control since its repair in January."""
+    failed, late = a_round("a", 25, 3, H2), a_round("b", 25, 0, H2, tested_on=date(2026, 2, 10))
+    found = now(MANY, [failed, late], [date(2026, 1, 26)], type1=False)
+    assert name_of(found) == "insufficient_evidence"
+
+
+def test_one_deviation_when_its_operation_was_tested_speaks_against_type_1() -> None:
+    """1 of 60 would be tolerable over a period; beside a clean walkthrough it is a failure that was seen."""
+    walked, tested = a_round("a", 1, 0, kind="walkthrough"), a_round("b", 60, 1)
+    found = now(MANY, [walked, tested], (), type1=True)
+    assert found is not None
+    assert (found.name, found.reason) == ("not_effective", "1 of 60 deviated when its operation was tested")
+
+
+def test_a_retest_that_fails_again_repairs_nothing() -> None:
+    """And a chain of retests counts from the last that was clean."""
+    first = a_round("a", 25, 4, tested_on=date(2026, 3, 1))
+    again = a_round("b", 25, 4, tested_on=date(2026, 4, 1), retest_of="a")
+    last = a_round("c", 25, 0, tested_on=date(2026, 5, 1), retest_of="b")
+    assert name_of(now(MANY, [first, again], (), type1=False)) == "not_effective"
+    assert name_of(now(MANY, [first, again, last], (), type1=False)) == "operated_effectively"
+    assert name_of(over(first, again, last)) == "not_effective"
+
+
+def test_inquiry_alone_is_no_evidence_but_what_it_finds_is() -> None:
+    """Asking 60 people shows nothing; that 3 of them say no does."""
+    assert now(MANY, [a_round("a", 60, 0, inquiry=True)], (), type1=False) is None
+    found = now(MANY, [a_round("a", 60, 3, inquiry=True)], (), type1=False)
+    assert found is not None
+    assert (found.name, found.sample_size) == ("not_effective", 3)
+
+
+def test_days_that_no_test_covers_are_counted() -> None:
+    """Nothing is covered after the day it was tested; days to come are rolled forward, and not yet untested."""
+    found = over(a_round("a", 25, 0, H2, tested_on=date(2025, 12, 1)))
+    assert found is not None
+    assert (found.untested_days, found.roll_forward) == (211, 211)
+    early = over(a_round("a", 25, 0, H2), as_of=date(2026, 1, 31))
+    assert early is not None
+    assert (early.untested_days, early.roll_forward) == (31, 181)
+    annual = over(a_round("a", 1, 0, H2), tested=replace(MANY, frequency="annual"))
+    assert annual is not None
+    assert (annual.name, annual.untested_days, annual.roll_forward) == ("operated_effectively", 0, 0)
+
+
+def test_an_automated_control_is_tested_once() -> None:
+    """One item is enough of it, and no day is left over."""
+    found = over(a_round("a", 1, 0, H2), tested=replace(MANY, once=True))
+    assert found is not None
+    assert (found.name, found.roll_forward) == ("operated_effectively", 0)
+    assert name_of(over(a_round("a", 1, 0, H2))) == "insufficient_evidence"
+
+
+def test_the_latest_walkthrough_counts_for_type_1() -> None:
+    """A clean one after a repair speaks for the control; one by inquiry alone doesn't."""
+    old = a_round("a", 1, 1, H2, kind="walkthrough")
+    new = a_round("b", 1, 0, H1, kind="walkthrough")
+    assert name_of(now(MANY, [old, new], (), type1=True)) == "operated_effectively"
+    assert name_of(now(MANY, [new, replace(old, days=H1, tested_on=new.tested_on)], (), type1=True)) == "not_effective"
+    assert now(MANY, [replace(new, inquiry=True)], (), type1=True) is None
+
+
+@pytest.mark.parametrize(
+    ("covered", "missing"),
+    [
+        ([], (10, 10)),
+        ([(1, 10)], (0, 0)),
+        ([(2, 9)], (2, 1)),
+        ([(1, 3), (3, 5), (8, 10)], (2, 0)),
+        ([(6, 7), (1, 2)], (6, 3)),
+        ([(-5, 20)], (0, 0)),
+        ([(15, 20)], (10, 10)),
+        ([(9, 2)], (10, 10)),  # tested before it began: covers nothing
+    ],
+)
+def test_uncovered_days(covered: list[tuple[int, int]], missing: tuple[int, int]) -> None:
+    """Ten days, counted by hand: all that aren't covered, and those of them at the end."""
+    day = date(2026, 1, 1)
+    spans = [(day + timedelta(days=first - 1), day + timedelta(days=last - 1)) for first, last in covered]
+    assert uncovered((day, day + timedelta(days=9)), spans) == missing
+
+
+# --- properties ---
+
+SPANS = [H2, H1, REPORT, (date(2025, 10, 1), date(2025, 12, 31))]
+
+
+@st.composite
+def drawn(draw: Any, name: str = "r", clean: bool = False) -> Round:
+    items = draw(st.integers(1, 40))
+    deviations = 0 if clean else draw(st.one_of(st.just(0), st.integers(0, items)))
+    return a_round(
+        name,
+        items,
+        deviations,
+        draw(st.sampled_from(SPANS)),
+        tested_on=date(2025, 9, 1) + timedelta(days=draw(st.integers(0, 300))),
+        systematic=bool(deviations) and draw(st.booleans()),
+        population=draw(st.one_of(st.none(), st.integers(items, items + 300))),
+        inquiry=draw(st.sampled_from([False, False, True])),
+        kind=draw(st.sampled_from(["operation", "operation", "walkthrough"])),
+    )
+
+
+ROUNDS = st.integers(0, 4).flatmap(lambda n: st.tuples(*(drawn(f"r{number}") for number in range(n))))
+REPAIRS = st.lists(st.dates(date(2025, 7, 1), date(2026, 6, 30)), max_size=2)
+
+
+def answers(rounds: tuple[Round, ...], repairs: list[date]) -> dict[str, tuple[int, int]]:
+    throughout = over(*rounds)
+    return {
+        "now": (RANKS[name_of(now(MANY, rounds, repairs, type1=False))], 0),
+        "type1": (RANKS[name_of(now(MANY, rounds, repairs, type1=True))], 0),
+        "period": (RANKS[name_of(throughout)], -throughout.untested_days if throughout else -1000),
+    }
+
+
+def counts_less(better: tuple[int, int], worse: tuple[int, int]) -> bool:
+    """Failed and untested both count for nothing: a failure that is found in an untested control is no worse news."""
+    return max(worse[0], 1) <= max(better[0], 1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ROUNDS.filter(bool), REPAIRS, st.data())
+def test_a_further_deviation_never_improves_an_answer(rounds: Any, repairs: list[date], data: Any) -> None:
+    """One more item of any round deviates: neither today's answer nor the period's gets better."""
+    place = data.draw(st.integers(0, len(rounds) - 1))
+    one = rounds[place]
+    if one.deviations == one.items:
+        return
+    worse = (*rounds[:place], replace(one, deviations=one.deviations + 1), *rounds[place + 1 :])
+    before, after = answers(rounds, repairs), answers(worse, repairs)
+    assert {name: counts_less(before[name], after[name]) for name in before} == dict.fromkeys(before, True)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ROUNDS, REPAIRS, drawn("new", clean=True))
+def test_a_further_effective_test_never_worsens_an_answer(rounds: Any, repairs: list[date], new: Round) -> None:
+    """A round without deviations is added: neither answer gets worse, and no more days are left untested."""
+    before, after = answers(rounds, repairs), answers((*rounds, new), repairs)
+    assert {name: before[name] <= after[name] for name in before} == dict.fromkeys(before, True)

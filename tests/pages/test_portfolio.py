@@ -1,0 +1,53 @@
+"""The organisation's page: true for one unit as for many, and both answers for each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from register_files import Rows, write_register
+
+from riskcalc.assessment.opening import open_portfolio
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
+from riskcalc.pages import portfolio
+
+
+def opened(folder: Path, edit: Any = None) -> Any:
+    return open_portfolio(data_dir=str(write_register(folder / "data", edit)))
+
+
+def alone(rows: Rows) -> None:
+    """Nothing is left of the second unit."""
+    for table, kept in rows.items():
+        rows[table] = [row for row in kept if not any(text.startswith(("B-", "beta")) for text in row.values())]
+
+
+def test_both_answers_stand_at_the_top_and_say_which_is_which(tmp_path: Path) -> None:
+    """Risk now, and what the service auditors would have to report, with whose tests it rests on."""
+    top = portfolio.heading(opened(tmp_path)).content
+    assert top["label"] == "Risk now"
+    assert top["second"]["label"] == "Opinions over the reports' periods or at the reports' dates"
+    assert top["second"]["verdict"] == "1 of 2 reports unmodified; 1 adverse (Alpha)."
+    assert (top["second"]["tone"], top["second"]["note"]) == ("bad", MANAGEMENTS_TESTS)
+
+
+def test_an_organisation_of_one_unit_reads_in_the_singular(tmp_path: Path) -> None:
+    """1 of 1 business unit carries, 0 of 1 report unmodified."""
+    top = portfolio.heading(opened(tmp_path, alone)).content
+    assert top["lines"] == ["1 of 1 business unit carries a rated risk worse than its appetite."]
+    assert top["second"]["verdict"] == "0 of 1 report unmodified; 1 adverse (Alpha)."
+
+
+def test_an_organisation_of_type_1_reports_speaks_of_dates(tmp_path: Path) -> None:
+    """There is no period that an opinion could be over."""
+    to_type1 = lambda rows: rows["business_units"][0].update(report_type="type1", report_from="")  # noqa: E731
+    assert portfolio.heading(opened(tmp_path, to_type1)).content["second"]["label"] == "Opinions at the reports' dates"
+
+
+def test_each_unit_has_its_opinion_with_the_sentence_beside_it(tmp_path: Path) -> None:
+    """An outlook never stands alone."""
+    view = portfolio.units(opened(tmp_path)).content
+    opinions = {str(row[0]): row[view["columns"].index("Opinion")] for row in view["rows"]}
+    assert opinions["Alpha"]["text"] == "adverse"
+    assert opinions["Beta"]["note"] == "Type 1: 1 of 1 control objective achieved"
+    assert MANAGEMENTS_TESTS in view["note"]

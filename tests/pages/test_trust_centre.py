@@ -1,0 +1,100 @@
+"""What the public reads: facts, never plans, and who may ask for the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from register_files import Rows, write_register
+
+from riskcalc.errors import UsageError
+from riskcalc.pages import trust_centre
+from riskcalc.pages.trust_centre import Statement, open_statement
+
+ISSUED = {"issued_on": "2026-08-20", "opinion": "qualified"}
+LETTER = {"bridge_letter_until": "2026-09-30"}
+
+
+def opened(folder: Path, about: dict[str, str], as_of: str = "", unit: str = "alpha") -> Statement:
+    def edit(rows: Rows) -> None:
+        rows["business_units"][0].update(about)
+
+    return open_statement(unit, data_dir=str(write_register(folder / "data", edit)), as_of=as_of)
+
+
+def shown(statement: Statement) -> str:
+    pages = (trust_centre.heading, trust_centre.reports, trust_centre.objectives, trust_centre.user_entities)
+    return " ".join(json.dumps(show(statement).as_json(), ensure_ascii=False) for show in pages)
+
+
+@pytest.mark.parametrize(
+    ("about", "as_of"),
+    [({}, "2026-12-31"), ({**ISSUED, **LETTER}, "2026-08-19"), (LETTER, "2026-12-31")],
+    ids=["nothing given", "issued later", "a letter without a report"],
+)
+def test_a_report_that_is_not_issued_is_in_preparation_and_nothing_more(tmp_path: Path, about: Any, as_of: str) -> None:
+    """No planned period and no bridge letter to come stand there as facts."""
+    statement = opened(tmp_path, about, as_of)
+    assert trust_centre.heading(statement).content["verdict"] == "SOC 1 Type 2 report: in preparation."
+    told = shown(statement)
+    assert "2026-06-30" not in told.replace(f"as of {as_of}", "")
+    assert "bridge letter" not in told
+
+
+def test_an_issued_report_is_told_with_its_days(tmp_path: Path) -> None:
+    """From the day on which it is issued; the opinion in it stays in it."""
+    statement = opened(tmp_path, ISSUED, "2026-08-20")
+    assert trust_centre.heading(statement).content["verdict"] == (
+        "SOC 1 Type 2 report: 2026-01-01 to 2026-06-30, issued on 2026-08-20."
+    )
+    assert "qualified" not in shown(statement)
+
+
+@pytest.mark.parametrize(
+    ("bridge", "as_of", "days"),
+    [
+        (LETTER, "2026-09-29", None),
+        (LETTER, "2026-09-30", "2026-07-01 to 2026-09-30"),
+        ({**LETTER, "bridge_from": "2026-08-01"}, "2026-10-01", "2026-08-01 to 2026-09-30"),
+    ],
+    ids=["to come", "past", "from a later day"],
+)
+def test_a_bridge_letter_speaks_of_past_days_only(tmp_path: Path, bridge: Any, as_of: str, days: str | None) -> None:
+    """One that reaches beyond the day of the page isn't told."""
+    lines = trust_centre.heading(opened(tmp_path, {**ISSUED, **bridge}, as_of)).content["lines"]
+    told = [line for line in lines if "bridge letter" in line]
+    assert told == ([f"A bridge letter, our own word and not the service auditor's, speaks of {days}."] if days else [])
+
+
+@pytest.mark.parametrize("unit", ["alpha", ""])
+def test_the_page_says_who_may_ask_for_the_report(tmp_path: Path, unit: str) -> None:
+    """SOC 1 is restricted in use, unlike what is said here."""
+    assert trust_centre.RESTRICTED in trust_centre.heading(opened(tmp_path, {}, unit=unit)).content["lines"]
+    for told in ("restricted in use", "their auditors", "not for others"):
+        assert told in trust_centre.RESTRICTED
+
+
+def test_the_organisations_page_counts_issued_reports(tmp_path: Path) -> None:
+    """Those in preparation are no reports yet."""
+    before = opened(tmp_path, ISSUED, "2026-08-19", unit="")
+    after = opened(tmp_path, ISSUED, "2026-08-20", unit="")
+    assert trust_centre.heading(before).content["verdict"] == (
+        "SOC 1 reports are issued for 0 of 2 services; the others are in preparation."
+    )
+    assert trust_centre.heading(after).content["verdict"].startswith("SOC 1 reports are issued for 1 of 2 services;")
+    assert [row[3] for row in trust_centre.reports(before).content["rows"]] == ["in preparation"] * 2
+
+
+def test_nothing_of_an_assessment_is_on_the_page(tmp_path: Path) -> None:
+    """No level, outlook, opinion or rating of ours, whatever the register holds."""
+    told = shown(opened(tmp_path, ISSUED, "2026-12-31")).lower()
+    for word in ("outlook", "unmodified", "qualified", "appetite", "critical", "earned", "residual", "materiality"):
+        assert word not in told, word
+
+
+def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
+    """As everywhere."""
+    with pytest.raises(UsageError, match="as_of is 'today'; allowed: a date"):
+        opened(tmp_path, {}, "today")
