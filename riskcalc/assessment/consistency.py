@@ -15,10 +15,8 @@ from riskcalc.register.stand_ins import NOT_YET
 
 # Importing a file of checks lists them.
 MODULES = (risk_checks, control_checks, report_checks)
-_OF_CONTROLS = (
-    "risk-without-control",
-    "breach-untreated",
-)  # can't be told of risks whose controls nobody has looked at
+# What can't be told yet of risks whose controls, and of a report whose objectives, nobody has looked at.
+_LATER = ("risk-without-control", "breach-untreated", "report-items-missing")
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def findings(context: Context) -> list[Finding]:
     True
     """
     found = matrix_findings(context.register)
-    unknown = _OF_CONTROLS if without_controls(context.register) else ()
+    unknown = _LATER if without_controls(context.register) else ()
     for name, (gravity, advice, check) in CHECKS.items():
         seen = () if name in unknown else check(context)
         found.extend(

@@ -9,7 +9,7 @@ from typing import Any
 
 from riskcalc.assessment import coverage
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.next_steps import without_controls
+from riskcalc.assessment.next_steps import is_open, without_controls
 from riskcalc.assessment.opinion import NEEDED, key_controls, missing, outlooks, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
@@ -66,8 +66,11 @@ def gaps(context: Context) -> tuple[Gap, ...]:
             owner = mend["remediation_owner"] if mend else owner
             gap = (unit["unit_id"], served.get(name, ()), name, step, what, owner, due, since, name in blocking)
             found.append(Gap(*gap))
+        if not is_open(mine.register, unit["unit_id"], "report_to"):
+            found.extend(_too_short(unit))
+        if without_controls(mine.register):
+            continue
         found.extend(_unguarded(mine.register, unit))
-        found.extend(_too_short(unit))
         found.extend(_of_the_report(mine, unit))
     urgency = sorted(found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, gap.step))
     return tuple(urgency)
@@ -101,8 +104,6 @@ def _lacks(context: Context, report_type: str) -> dict[tuple[str, str], tuple[st
 
 def _unguarded(register: Register, unit: Any) -> Iterator[Gap]:
     """Objectives without a risk, and risks without a key control of ours."""
-    if without_controls(register):
-        return
     keys = set(relevant(register.controls.set_index("control_id", drop=False)))
     acting = reaching(register)
     named = set(register.risks["objective_id"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -130,5 +129,4 @@ def _write_workbook(place: Path, files: dict[str, str]) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder), files)
-        content: Any = commands.started(Path(folder))
-    write_whole(place, content)
+        write_whole(place, commands.export(folder))

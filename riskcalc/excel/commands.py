@@ -141,14 +141,6 @@ def _about(readers: Audience, tables: Mapping[str, Table], context: Context | No
     yield f"This workbook was made {readers.label}. It is no register, and can't be imported as one."
 
 
-def started(folder: Path) -> bytes:
-    """A register that begins, in a folder, as a workbook to fill in; raises RegisterError where it can't be used."""
-    methodology, tables = read_tables(folder)
-    sheets = Sheets()
-    write_register(sheets, text_of_methodology(folder), methodology, tables)
-    return sheets.as_bytes()
-
-
 def text_of_methodology(source: Path) -> str:
     """The text of a register's methodology.toml; raises RegisterError where it isn't there.
 
