@@ -17,7 +17,6 @@ import fsspec
 import psutil
 import pytest
 from click.testing import CliRunner
-from test_processes import found, job
 from waiting import free_port, listens, wait_for
 
 from riskcalc.cli.main import main
@@ -26,6 +25,7 @@ from riskcalc.run import batch
 from riskcalc.run.cluster import RemoteEngine, connected
 from riskcalc.run.output_folder import open_folder
 from riskcalc.run.processes import Outcome
+from run.test_processes import found, job
 
 ROOT = Path(__file__).parents[2]
 
