@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from riskcalc.register.register import Register, once
+from riskcalc.register.stand_ins import NOT_YET
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,13 @@ def is_open(register: Register, unit_id: str, column: str) -> bool:
 def without_controls(register: Register) -> bool:
     """Whether the controls of a register that only begins aren't assessed yet: none is said to act on a risk."""
     return register.methodology.first_period is not None and register.risk_controls.empty
+
+
+def unassessed(register: Register, objective_id: str) -> str:
+    """Why no outlook on an objective can be given while a register only begins; blank where one can."""
+    if without_controls(register):
+        return "controls are not assessed yet"
+    return "nobody has said yet which objective these risks threaten" if objective_id.startswith(NOT_YET) else ""
 
 
 def _steps(register: Register, unit: Any) -> Iterator[Step]:

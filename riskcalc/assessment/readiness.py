@@ -66,11 +66,8 @@ def gaps(context: Context) -> tuple[Gap, ...]:
             owner = mend["remediation_owner"] if mend else owner
             gap = (unit["unit_id"], served.get(name, ()), name, step, what, owner, due, since, name in blocking)
             found.append(Gap(*gap))
-        if not is_open(mine.register, unit["unit_id"], "report_to"):
-            found.extend(_too_short(unit))
-        if without_controls(mine.register):
-            continue
-        found.extend(_unguarded(mine.register, unit))
+        found.extend(() if without_controls(mine.register) else _unguarded(mine.register, unit))
+        found.extend(() if is_open(mine.register, unit["unit_id"], "report_to") else _too_short(unit))
         found.extend(_of_the_report(mine, unit))
     urgency = sorted(found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, gap.step))
     return tuple(urgency)
@@ -127,7 +124,8 @@ def _too_short(unit: Any) -> Iterator[Gap]:
 def _of_the_report(context: Context, unit: Any) -> Iterator[Gap]:
     """What the report lacks beside its controls' steps: none of it decides on an objective by itself."""
     name, report_type = unit["unit_id"], unit["report_type"]
-    lacking = [*_roll_forward(context, report_type), *_uncovered(context, report_type), *_unfinished(context, name)]
+    uncovered = () if without_controls(context.register) else _uncovered(context, report_type)
+    lacking = [*_roll_forward(context, report_type), *uncovered, *_unfinished(context, name)]
     for objectives, row, step, what, owner, due in lacking:
         yield Gap(name, objectives, row, step, what, owner or unit["owner"], due, None, False)
 

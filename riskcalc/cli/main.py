@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from riskcalc.assessment.sample_plans import Planned
     from riskcalc.register.methodology import Sampling
 
-_EXTRAS = {"sqlalchemy": "workshop", "anywidget": "workshop", "voila": "workshop", "psycopg": "workshop"}
+_OF_WORKSHOPS = {"sqlalchemy", "anywidget", "voila", "psycopg"}
 WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
 
 
@@ -38,9 +38,9 @@ class Commands(click.Group):
             click.echo(printable(error, most=1_000_000, but="\n"), err=True)
             sys.exit(BAD_INPUT)
         except ModuleNotFoundError as error:
-            if not (extra := _EXTRAS.get(str(error.name).partition(".")[0])):
+            if str(error.name).partition(".")[0] not in _OF_WORKSHOPS:
                 raise
-            click.echo(f"This needs the extra 'riskcalc[{extra}]': pip install 'riskcalc[{extra}]'.", err=True)
+            click.echo("Workshops need an extra: pip install 'riskcalc-workbook[workshop]'.", err=True)
             sys.exit(BAD_INPUT)
         except OSError as error:
             click.echo(printable(f"{error.filename or 'A file'}: {error.strerror or error}"), err=True)

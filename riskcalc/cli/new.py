@@ -40,6 +40,8 @@ _ASKED = {
 @click.option("--sample", is_flag=True, help="Copy the sample register instead.")
 def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
     """Begin a register in DIR: an empty list of risks, a unit, scales and a matrix. Nothing is ever overwritten."""
+    from riskcalc.excel.commands import export
+    from riskcalc.files import write_whole
     from riskcalc.register.starter import Starter, sample_files
 
     if sample and (xlsx or any(given.values())):
@@ -51,13 +53,11 @@ def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
         _write(place, sample_files())
         click.echo(f"Wrote the sample register to {place}. Its pages: riskcalc run {place}")
         return
-    answers = _answers(given)
-    starter = Starter(
-        answers["organisation"], answers["currency"], answers["unit"], answers["matrix"], answers["period"]
-    )
-    files = starter.files()
+    files = Starter(**_answers(given)).files()
     if xlsx:
-        _write_workbook(place, files)
+        with tempfile.TemporaryDirectory() as folder:
+            _write(Path(folder), files)
+            write_whole(place, export(folder))
         click.echo(f"Wrote {place}. Next: a row per risk on the sheets risks and ratings; then: riskcalc run {place}")
         return
     _write(place, files)
@@ -121,12 +121,3 @@ def _write(folder: Path, files: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write_whole(folder / name, text.encode())
-
-
-def _write_workbook(place: Path, files: dict[str, str]) -> None:
-    from riskcalc.excel import commands
-    from riskcalc.files import write_whole
-
-    with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder), files)
-        write_whole(place, commands.export(folder))

@@ -22,11 +22,7 @@ def heading(portfolio: Portfolio) -> Display:
     verdict, tone = wording.verdict(portfolio.scores, wording.appetite_of(portfolio))
     units = counted(len(portfolio.register.business_units), "business unit")
     carry = "carries a rated risk worse than its" if outside == 1 else "carry a rated risk worse than their"
-    lines = [
-        *not_assessed.lines(portfolio),
-        f"{outside} of {units} {carry} appetite.",
-        *_run_lines(portfolio),
-    ]
+    lines = [*not_assessed.lines(portfolio), f"{outside} of {units} {carry} appetite.", *_run_lines(portfolio)]
     eyebrow = f"{wording.SUBJECT} · {portfolio.period.name}, as of {portfolio.as_of}"
     went_wrong = any(run["status"] in WENT_WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone

@@ -137,8 +137,7 @@ def _read_row(table: Table, line: int, methodology: Methodology) -> None:
     cells, model = table.cells[line], TABLES[table.name]
     known = table.refused.get(line, set())
     try:
-        stood_in = stand_ins.filled(table, line, methodology)
-        row = model.model_validate(stood_in, context={"methodology": methodology})
+        row = model.model_validate(stand_ins.filled(table, line, methodology), context={"methodology": methodology})
     except ValidationError as error:
         found = [_told(each, cells) for each in error.errors() if each["loc"][0] not in known]
         table.problems.extend(table.problem(line, *each) for each in found)

@@ -107,7 +107,7 @@ class Starter:
 
     organisation: str
     currency: str
-    unit_id: str = ""
+    unit: str = ""
     matrix: str = "5x5"
     period: str = ""
 
@@ -128,7 +128,7 @@ class Starter:
 
     def files(self) -> dict[str, str]:
         """The files of a register that begins, by name; raises as ``methodology`` does."""
-        known = {"unit_id": self.unit_id, "name": self.unit_id, "currency": self.currency}
+        known = {"unit_id": self.unit, "name": self.unit, "currency": self.currency}
         unit = as_line(_UNIT) + as_line(known.get(column, "") for column in _UNIT)
         return {FILE: self.methodology(), "business_units.csv": unit, "risks.csv": as_line(_RISKS)}
 
@@ -145,19 +145,13 @@ class Starter:
         yield f"{_quoted(self.currency)} = 1.0"
 
 
-def sample() -> Path:
-    """The folder of the sample register: as it came with the package, or in the checkout."""
+def sample_files() -> dict[str, str]:
+    """The files of the sample register, as they came with the package or stand in the checkout, by name."""
     package = Path(str(resources.files("riskcalc")))
     for place in (package / "sample_register", package.parent / "data"):
         if (place / FILE).is_file():
-            return place
+            return {name: (place / name).read_text("utf-8") for name in (FILE, *(f"{table}.csv" for table in TABLES))}
     raise UsageError("The sample register didn't come with this installation of riskcalc.")
-
-
-def sample_files() -> dict[str, str]:
-    """The files of the sample register, by name."""
-    names = (FILE, *(f"{name}.csv" for name in TABLES))
-    return {name: (sample() / name).read_text("utf-8") for name in names}
 
 
 # --- parts ---
@@ -178,6 +172,12 @@ def _own(size: str) -> list[str]:
     return _as_toml(axes, list(zip(names, _COLOURS[len(names)], strict=True)), grid)
 
 
+_ABOVE = {
+    "likelihood": "\n# --- the scales that people rate by, lowest first ---\n"
+    "# frequency_per_year: events a year, where a risk gives no frequency of its own",
+    "impact": "\n# loss_low, loss_mode, loss_high: a loss per event as a share of the unit's materiality",
+    "matrix": "\n# --- the matrix: levels, lowest first; a row per likelihood, a level per impact, lowest first ---\n",
+}
 _AXES = {
     "likelihood": ("name", "definition", "frequency_per_year"),
     "impact": ("name", "definition", "loss_low", "loss_mode", "loss_high"),
@@ -216,26 +216,15 @@ def _as_toml(
     levels: Sequence[tuple[str, str]],
     grid: Sequence[Sequence[str]],
 ) -> list[str]:
-    comments = {
-        "likelihood": "\n# --- the scales that people rate by, lowest first ---\n"
-        "# frequency_per_year: events a year, where a risk gives no frequency of its own",
-        "impact": "\n# loss_low, loss_mode, loss_high: a loss per event as a share of the unit's materiality",
-    }
     lines = []
     for axis, ratings in axes.items():
-        lines.append(comments[axis])
+        lines.append(_ABOVE[axis])
         for rating in ratings:
-            lines.append(f"\n[[{axis}]]")
-            lines += [
-                f"{key} = {_quoted(text) if key in ('name', 'definition') else text}" for key, text in rating.items()
-            ]
-    lines.append(
-        "\n# --- the matrix: levels, lowest first; a row per likelihood, in it a level per impact, lowest first ---\n"
-    )
-    lines.append("[matrix]\nlevels = [")
+            texts = {key: _quoted(text) if key in ("name", "definition") else text for key, text in rating.items()}
+            lines += [f"\n[[{axis}]]", *(f"{key} = {text}" for key, text in texts.items())]
+    lines += [_ABOVE["matrix"], "[matrix]\nlevels = ["]
     lines += [f"  {{ name = {_quoted(name)}, colour = {_quoted(colour)} }}," for name, colour in levels]
-    lines += ["]\ngrid = [", *(f"  [{', '.join(map(_quoted, row))}]," for row in grid), "]"]
-    return lines
+    return [*lines, "]\ngrid = [", *(f"  [{', '.join(map(_quoted, row))}]," for row in grid), "]"]
 
 
 def _quoted(text: str) -> str:

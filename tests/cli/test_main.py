@@ -102,10 +102,8 @@ def test_a_missing_extra_says_what_to_install(small: Path) -> None:
     code = "import sys; sys.modules['sqlalchemy'] = None; from riskcalc.cli.main import main; main()"
     run = [sys.executable, "-c", code, "workshop", "ballots", str(small)]
     found = subprocess.run(run, capture_output=True, text=True)
-    assert (found.returncode, found.stderr) == (
-        2,
-        "This needs the extra 'riskcalc[workshop]': pip install 'riskcalc[workshop]'.\n",
-    )
+    told = "Workshops need an extra: pip install 'riskcalc-workbook[workshop]'.\n"
+    assert (found.returncode, found.stderr) == (2, told)
 
 
 @pytest.mark.parametrize("arguments", [["plan"], ["run", "--unit", "nosuch"]])

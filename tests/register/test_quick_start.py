@@ -11,8 +11,12 @@ from register_files import replace_in
 import riskcalc
 from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.deficiencies import NOT_ASSESSED, aggregated, candidates
 from riskcalc.assessment.next_steps import next_steps
+from riskcalc.assessment.opinion import NOT_READY, outlooks, report_outlooks
+from riskcalc.assessment.readiness import gaps
 from riskcalc.errors import RegisterError, UsageError
+from riskcalc.excel.commands import export
 from riskcalc.register.audiences import PUBLIC, redacted
 from riskcalc.register.starter import Starter
 
@@ -151,3 +155,45 @@ def test_every_other_register_is_as_strict_as_before(begun: Path) -> None:
     assert "controls.csv: the file is missing" in problems
     assert any(problem.startswith("risks.csv:1: column 'likelihood': belongs in ratings.csv") for problem in problems)
     assert any(problem.startswith("risks.csv:1: column 'treatment': the column is missing") for problem in problems)
+
+
+CONTROLS = {
+    "controls": "control_id,unit_id,title,description,owner,kind,nature,frequency,key,component,performed_by,design,"
+    "documentation\nC1,funds,A,A,B,detective,manual,daily,yes,control_activities,own,effective,M\n",
+    "risk_controls": "risk_id,control_id,acts_on,coverage\nR1,C1,impact,0.7\nR3,C1,impact,0.7\n",
+    "deficiencies": "deficiency_id,control_id,description,identified_on,remediation_owner,due_on\n"
+    "D1,C1,Bad,2026-08-01,B,2026-12-01\n",
+}
+
+
+def _with_controls(folder: Path) -> Path:
+    for name, text in CONTROLS.items():
+        (folder / f"{name}.csv").write_text(text, "utf-8")
+    return folder
+
+
+def test_no_outlook_is_given_on_what_only_stands_in(begun: Path) -> None:
+    """Neither before controls are assessed, nor on an objective that nobody has named: not ready, and why."""
+    for fill_in, why in ((Path, "controls are not assessed yet"), (_with_controls, "nobody has said yet which")):
+        context = Context.of(riskcalc.load(fill_in(begun)))
+        assert report_outlooks(context, "type2")["funds"].opinion == NOT_READY
+        [outlook] = outlooks(context, "type2")
+        assert outlook.because[0].startswith(why)
+
+
+def test_what_nobody_has_assessed_is_no_gap(begun: Path) -> None:
+    """No component is said to lack controls, no report to be too short, while both are only assumed."""
+    replace_in(begun / "methodology.toml", '"2026-H2"', '"2026-Q3"')
+    assert {gap.step for gap in gaps(Context.of(riskcalc.load(begun)))} == {"report_item"}
+
+
+def test_a_deficiency_without_a_materiality_is_not_assessed(begun: Path) -> None:
+    """There is nothing to hold it against: no severity, alone or together, and no error."""
+    context = Context.of(riskcalc.load(_with_controls(begun)))
+    assert [one.severity for one in (*candidates(context), *aggregated(context))] == [NOT_ASSESSED]
+
+
+def test_a_beginning_can_be_handed_out_as_a_workbook(begun: Path) -> None:
+    """To those who see all, and to the board, though the objective that stands in is in no file."""
+    for audience in ("", "board"):
+        assert export(str(begun), audience=audience)[:2] == b"PK"
