@@ -265,7 +265,7 @@ def run(
     Exit code: 0 all well, 1 a unit went wrong, 2 bad input (nothing ran), 3 see --fail-on-breach.
     """
     from riskcalc.pages.pdf import printer
-    from riskcalc.run.processes import engines
+    from riskcalc.run.engines import engines
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop ends a run as Ctrl-C does
     options["audience"] = options["audience"] or ""

@@ -1,20 +1,18 @@
 """What a notebook displays beside charts: a heading, key figures, tables, and the results for machines.
 
 A display is plain data. JupyterLab shows its HTML; a page is rendered from its data, never from stored HTML, so
-register text is escaped exactly once, wherever it comes from. Data frames that a notebook displays become tables, too:
-importing this module teaches the notebook's shell to.
+register text is escaped exactly once, wherever it comes from. Data frames that a notebook displays become tables,
+too (``frames.py``).
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
 from riskcalc.files import stem
@@ -289,19 +287,3 @@ def _attributes(value: Cell, numeric: bool) -> Markup:
 def _css_text(text: str) -> Markup:
     """Text as a quoted CSS string, in which nothing can end the string or the style sheet."""
     return Markup('"' + "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text) + '"')  # noqa: S704
-
-
-def teach(shell: Any) -> None:
-    """Let an IPython shell display data frames and series as tables that a page can show, beside pandas' own HTML."""
-
-    def bundle(frame: Any) -> dict[str, Any]:
-        from riskcalc.pages.frames import frame_table
-
-        return {DISPLAY_MIME: frame_table(frame).as_json()}
-
-    for kind in (pd.DataFrame, pd.Series):
-        shell.display_formatter.mimebundle_formatter.for_type(kind, bundle)
-
-
-if "IPython" in sys.modules and (_shell := sys.modules["IPython"].get_ipython()):
-    teach(_shell)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.errors import counted
-from riskcalc.pages.display import ADDRESS, Display, table
+from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, Display, table
 
 MOST_ROWS, MOST_COLUMNS = 60, 20  # what a reader of a page still reads; the data is in the register, not on the page
 
@@ -34,6 +34,16 @@ def frame_table(frame: pd.DataFrame | pd.Series) -> Display:
     note = f"Shown: {' and '.join(cut)}." if cut else ""
     title = " x ".join(counted(number, noun) for number, noun in zip(whole.shape, ("row", "column"), strict=True))
     return table(f"Data: {title}", names, rows, numeric=numeric, note=note)
+
+
+def teach(shell: Any) -> None:
+    """Let an IPython shell display data frames and series as tables that a page can show, beside pandas' own HTML."""
+
+    def bundle(frame: Any) -> dict[str, Any]:
+        return {DISPLAY_MIME: frame_table(frame).as_json()}
+
+    for kind in (pd.DataFrame, pd.Series):
+        shell.display_formatter.mimebundle_formatter.for_type(kind, bundle)
 
 
 # --- parts ---

@@ -25,7 +25,7 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager
 from papermill.log import logger
 from traitlets.config import Config
 
-from riskcalc.pages.display import teach
+from riskcalc.pages.frames import teach
 
 MOST_TEXT = 20 * 2**20  # characters that a notebook may print, all cells together
 

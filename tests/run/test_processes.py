@@ -22,8 +22,9 @@ from waiting import wait_for
 from riskcalc.errors import ForkError
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import Subsets, pack
+from riskcalc.run.engines import engines
 from riskcalc.run.forkserver import ForkServer
-from riskcalc.run.processes import Engine, ForkEngine, Job, Outcome, StockEngine, _told, engines, on_this_machine
+from riskcalc.run.processes import Engine, ForkEngine, Job, Outcome, StockEngine, _told, on_this_machine
 
 ROOT = Path(__file__).parents[2]
 RESULT = 'from riskcalc.pages.display import Result\nResult({"unit_id": business_unit, "found": found})'
