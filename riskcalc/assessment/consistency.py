@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from riskcalc.assessment import control_checks, report_checks, risk_checks
@@ -56,13 +55,10 @@ def findings(context: Context) -> list[Finding]:
         )
     order = {"error": 0, "warning": 1, "note": 2}
     found.sort(key=lambda finding: (order[finding.severity], finding.unit_id, finding.check, finding.row))
-    return [*found, *_next(context.register)]
-
-
-def _next(register: Register) -> Iterator[Finding]:
-    for step in next_steps(register):
-        message, advice = f"not assessed yet: {step.what}", f"It would bring {step.brings}."
-        yield Finding("note", "next-step", step.unit_id, step.place, message, advice)
+    for step in next_steps(context.register):
+        told = (f"not assessed yet: {step.what}", f"It would bring {step.brings}.")
+        found.append(Finding("note", "next-step", step.unit_id, step.place, *told))
+    return found
 
 
 def matrix_findings(register: Register) -> list[Finding]:

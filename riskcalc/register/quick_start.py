@@ -38,7 +38,12 @@ def settled(methodology: Methodology, tables: Tables) -> tuple[Methodology, Tabl
         objective = own if "objective_id" in waiting else risk.objective_id
         risks.rows[line] = risk.model_copy(update={"unit_id": unit, "objective_id": objective})
         if objective == own and unit in units:
-            objectives.rows[-units.index(unit)] = _objective(own, unit)  # no line of the file is this one's
+            objectives.rows[-units.index(unit)] = ControlObjective.model_construct(  # no line of the file is this one's
+                objective_id=own,
+                unit_id=unit,
+                process=NOT_YET,
+                statement=f"{NOT_YET}: which control objective these risks threaten",
+            )
     risks.problems.extend(_amounts_without_materiality(tables))
     unknown = any("materiality" in waiting for waiting in tables["business_units"].assumed.values())
     return _without_loss_anchors(methodology) if unknown else methodology, tables
@@ -57,11 +62,6 @@ def _ratings(risks: Table, methodology: Methodology) -> Table:
     ]
     check_lines(found, ["risk_id", "likelihood", "impact"], lines, methodology)
     return found
-
-
-def _objective(name: str, unit: str) -> ControlObjective:
-    statement = f"{NOT_YET}: which control objective these risks threaten"
-    return ControlObjective.model_construct(objective_id=name, unit_id=unit, process=NOT_YET, statement=statement)
 
 
 def _amounts_without_materiality(tables: Tables) -> Iterator[Problem]:

@@ -65,17 +65,10 @@ def columns(table: Table, header: list[str], methodology: Methodology) -> list[s
     if methodology.first_period is None:
         return header
     own = [column for column in header if table.carried is None or column not in _CARRIED or header.count(column) > 1]
-    model, waiting = TABLES[table.name], _WAITING.get(table.name, set())
-    return own + [
-        column
-        for column, info in model.model_fields.items()
-        if column not in own and info.is_required() and (column in waiting or _takes_blank(model, column))
-    ]
-
-
-def _takes_blank(model: type[Row], column: str) -> bool:
-    """Whether a cell may be blank in any register: a missing value, or a list of nothing."""
-    return may_be_blank(model, column) or get_origin(kind_of(model, column)) is tuple
+    model, waiting = TABLES[table.name], set(_WAITING.get(table.name, ()))
+    needed = [column for column, info in model.model_fields.items() if column not in own and info.is_required()]
+    waiting |= {name for name in needed if may_be_blank(model, name) or get_origin(kind_of(model, name)) is tuple}
+    return own + [column for column in needed if column in waiting]
 
 
 def sorted_out(table: Table, line: int, cells: dict[str, str]) -> dict[str, str]:
