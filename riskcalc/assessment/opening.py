@@ -196,11 +196,12 @@ def _readers(name: str) -> Audience:
     return found
 
 
-def as_day(text: str) -> date | None:
-    """A day as notebooks are told it, None if blank; raises UsageError for what is none."""
+def as_day(text: str, name: str = "as_of") -> date | None:
+    """A day as people and notebooks tell it, None if blank; raises UsageError for what is none, or absurd."""
     try:
-        return date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text) if text else None
     except ValueError:
-        raise UsageError(
-            f"as_of is {text!r}; allowed: a date as YYYY-MM-DD, or blank for the end of the period."
-        ) from None
+        day = date.min
+    if day and not 1950 <= day.year <= 2200:
+        raise UsageError(f"{name} is {text!r}; allowed: a date as YYYY-MM-DD, of 1950 to 2200.")
+    return day

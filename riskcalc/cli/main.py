@@ -289,7 +289,7 @@ def run(
         rest = "; a run without --shard makes the organisation's page of all shards." if options["shard"] else "."
         place = f"The pages are in {programme.pages}{rest}"
     else:
-        made = report.organisation.outputs
+        made = "index.html" in report.organisation.outputs
         place = f"Open {programme.pages}/index.html" if made else f"See {programme.folder}/{programme.manifest}"
     click.echo(summary(report, place), err=as_json)
     sys.exit(WRONG if report.wrong or report.left else BREACH if fail_on_breach and report.breaches else 0)

@@ -122,5 +122,5 @@ def _run_lines(portfolio: Portfolio) -> Iterable[str]:
 def _run_cell(run: Any) -> list[Cell]:
     if run is None:
         return []
-    note = "not run into this folder yet" if run["status"] == "pending" else run.get("error") or ""
+    note = run.get("error") or ("not run into this folder yet" if run["status"] == "pending" else "")
     return [{"text": run["status"], "note": note}]

@@ -9,17 +9,17 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, replace
-from datetime import date
 from functools import cached_property
 
 from riskcalc import notebook_files
+from riskcalc.assessment.opening import as_day
 from riskcalc.assessment.scoring import score
 from riskcalc.errors import PrintError, RiskcalcError, UsageError
 from riskcalc.files import sha256, stem
 from riskcalc.notebook_files import GOOD, WENT_WRONG, Value
 from riskcalc.register import audiences
 from riskcalc.register.audiences import Audience
-from riskcalc.register.register import Register, load
+from riskcalc.register.register import load
 from riskcalc.register.subsets import Subsets, pack
 from riskcalc.run.manifest import Entry, Manifest, manifest_file
 from riskcalc.run.output_folder import Folder, open_folder
@@ -28,6 +28,7 @@ from riskcalc.version import __version__
 
 ORGANISATION = "organisation"
 _PRINTED = (".pdf", ".png")  # what a browser makes of a page
+_OUTDATED = "its page is of an earlier register, day or notebook; run this unit again"
 _EVERY = (*ENDINGS, *FORMATS, *_PRINTED)
 _MOST_TOLD = 2000  # characters of a reason that the manifest keeps
 _BOOKS = {"public": ("trust_centre.ipynb", "trust_centre.ipynb")}
@@ -69,9 +70,9 @@ class Book:
 class Programme:
     """What is to be done: a request that was found to be possible.
 
-    ``listed`` are the units that the manifest names, ``units`` those to run, with the hash of all that each depends on
-    in ``inputs``; ``shares`` cuts out of the register what each needs. The manifest goes into ``folder``, the pages
-    into ``pages``: the folder of the audience, if there is one.
+    ``listed`` are the units that the manifest names, ``units`` those to run; ``inputs`` holds, for each, the hash of
+    all that its page depends on; ``shares`` cuts out of the register what each needs. The manifest goes into
+    ``folder``, the pages into ``pages``: the folder of the audience, if there is one.
     """
 
     request: Request
@@ -166,7 +167,7 @@ def plan(request: Request) -> Programme:
     _check_limits(request)
     register = load(request.data_dir)
     period = register.period(request.period).name
-    as_of = _as_of(request.as_of, register, period)
+    as_of = (as_day(request.as_of, "--as-of") or register.period(period).as_of).isoformat()
     for unit_id in request.units:
         register.unit(unit_id)
     every = tuple(register.business_units["unit_id"])
@@ -183,7 +184,7 @@ def plan(request: Request) -> Programme:
     portfolio = _book(whole_book, replace(request, parameters=()), common, {"manifest"})
     shares = Subsets(register)
     constant = [sha256(assessment.text.encode()), json.dumps(assessment.parameters, sort_keys=True), __version__]
-    inputs = {unit_id: _hash([shares.fingerprint(unit_id), unit_id, *constant]) for unit_id in units}
+    inputs = {unit_id: _hash([shares.fingerprint(unit_id), unit_id, *constant]) for unit_id in {*every, *units}}
     folder = open_folder(request.out, period)
     return Programme(
         request,
@@ -221,6 +222,7 @@ def run(
             programme.folder, programme.period, source, programme.listed, shard, programme.audience.name
         )
         manifest.begin(replaced=programme.request.force)
+        _tell_outdated(programme, manifest)
         waiting = list(_still_to_run(programme, manifest, seen))
         manifest.write()
         futures: set[Future[Entry]] = set()
@@ -258,13 +260,6 @@ def _check_names(unit_ids: Sequence[str]) -> None:
             )
 
 
-def _as_of(text: str, register: Register, period: str) -> str:
-    try:
-        return date.fromisoformat(text).isoformat() if text else register.period(period).as_of.isoformat()
-    except ValueError:
-        raise UsageError(f"--as-of is {text!r}; allowed: a date as YYYY-MM-DD.") from None
-
-
 def _book(name: str, request: Request, common: dict[str, Value], set_later: set[str]) -> Book:
     path = notebook_files.find(name, request.notebooks)
     further = notebook_files.from_text(path, request.parameters)
@@ -278,6 +273,13 @@ def _book(name: str, request: Request, common: dict[str, Value], set_later: set[
 
 def _hash(parts: list[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _tell_outdated(programme: Programme, manifest: Manifest) -> None:
+    """Tell pages that this run leaves as they are, but that another register, day or notebook made, from its own."""
+    for entry in [each for each in manifest.units.values() if each.unit_id not in programme.units]:
+        if entry.inputs_sha256 not in ("", programme.inputs[entry.unit_id]):
+            manifest.keep(replace(entry, status="pending", error=_OUTDATED))
 
 
 def _still_to_run(programme: Programme, manifest: Manifest, seen: Seen) -> Iterator[str]:

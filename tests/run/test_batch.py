@@ -145,6 +145,18 @@ def test_an_interrupted_run_says_what_was_not_done(small: Path, tmp_path: Path) 
     assert manifest(tmp_path)["finished"] is False
 
 
+def test_a_page_of_an_earlier_day_is_told_beside_the_index_of_a_later_one(small: Path, tmp_path: Path) -> None:
+    """An index as of September doesn't call a page as of June, which says something else, well."""
+    run(request(small, tmp_path), FakeEngine())
+    run(request(small, tmp_path, units=("alpha",)), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "unchanged", "beta": "ok"}
+    run(request(small, tmp_path, units=("alpha",), as_of="2026-09-30"), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "pending"}
+    assert manifest(tmp_path)["units"][1]["error"].startswith("its page is of an earlier register, day or notebook")
+    run(request(small, tmp_path, as_of="2026-09-30"), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "unchanged", "beta": "ok"}
+
+
 def test_a_folder_with_another_registers_pages_is_not_written_to(small: Path, tmp_path: Path) -> None:
     """Two registers' pages never mix; --force replaces them, and then nothing of the other counts any more."""
     run(request(small, tmp_path), FakeEngine())
@@ -189,6 +201,7 @@ def test_two_runs_do_not_write_into_one_folder(small: Path, tmp_path: Path) -> N
         ({"parameters": ("as_of",)}, "'as_of' is no parameter; write NAME=VALUE"),
         ({"parameters": ("period=2025-H2",)}, "-p period can't be set: riskcalc run sets it"),
         ({"as_of": "30.6.2026"}, "--as-of is '30.6.2026'; allowed: a date as YYYY-MM-DD"),
+        ({"as_of": "0001-01-01"}, "--as-of is '0001-01-01'; allowed: a date as YYYY-MM-DD, of 1950 to 2200"),
         ({"timeout": float("nan")}, "--timeout is nan; allowed: a number of seconds"),
         ({"memory": float("nan")}, "--memory is nan; allowed: a number of MB"),
         ({"memory": float("inf")}, "--memory is inf"),
