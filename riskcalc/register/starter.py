@@ -90,6 +90,7 @@ source = "Usual audit practice for tests of manual controls by frequency; to be 
 
 [sampling.planned_size]               # items to test, by how often the control operates
 annual = 1
+half_yearly = 2
 quarterly = 2
 monthly = 2
 weekly = 5
