@@ -157,7 +157,8 @@ def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1
     """Does it work today? ``rounds`` are those of the look-back, ``repaired`` the days its deficiencies were closed.
 
     After a repair, a control counts again from the rounds tested since, whose days reach beyond it; so does one that
-    passed a retest. Type 1 asks for the latest walkthrough; a test of operation speaks against it, never for it.
+    passed a retest. Type 1 asks for the latest walkthrough; tests of operation speak against it where they
+    conclude not effective, never for it.
     """
     found = tuple(rounds)
     judge = _in_use if type1 else _operating
@@ -182,19 +183,22 @@ def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1
 def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: date) -> Conclusion | None:
     """Did it operate throughout the report's period? ``rounds`` are those over any of its days, tested by ``as_of``.
 
-    Rounds add up, but a stretch of days that was not effective by itself isn't made good by another.
+    Rounds add up, but one that was not effective by itself, or with others over exactly its days, or over days that
+    overlap with its own, isn't made good by another.
     """
-    counting = _counting(each for each in rounds if each.kind == "operation")
+    operation = [each for each in rounds if each.kind == "operation"]
+    counting, ids = _counting(operation), {each.test_id for each in operation}
     exempt = control.once or control.frequency == "annual"  # performed, or to be tested, once: no day is left over
 
     def dated(found: Conclusion) -> Conclusion:
-        covered = [_covered(each) for each in counting if each.test_id in found.tests]
+        shown = [each for each in operation if each.test_id in found.tests or each.retest_of in ids]
+        covered = [_covered(each) for each in shown if not each.inquiry]
         untested, _ = uncovered((report[0], min(report[1], as_of)), covered)
         _, at_end = uncovered(report, covered)
         return replace(found, untested_days=0 if exempt else untested, roll_forward=0 if exempt else at_end)
 
     found = control.best(counting, lambda one: (_RANKS[one.name], -dated(one).untested_days))
-    for days, group in _by_days(counting).items():
+    for days, group in (*_alone(operation), *_by_days(counting).items()):
         alone = control.operation(group)
         if found and alone and alone.name == "not_effective" != found.name:
             reason = f"{alone.reason}, in {days[0]} to {days[1]}"
@@ -233,11 +237,10 @@ def _operating(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
 
 
 def _in_use(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
-    """A walkthrough shows that a control is in use, the latest day's, unless a test of its operation deviated."""
+    """A walkthrough shows that a control is in use, the latest day's, unless tests of its operation say otherwise."""
     against = control.operation(_counting(each for each in rounds if each.kind == "operation"))
-    if against and against.deviations:
-        tested = f"{against.deviations} of {against.sample_size} deviated when its operation was tested"
-        return replace(against, name="not_effective", reason=tested)
+    if against and against.name == "not_effective":
+        return replace(against, reason=f"{against.reason}, when its operation was tested")
     walked = [each for each in rounds if each.kind == "walkthrough" and (each.deviations or not each.inquiry)]
     if not walked:
         return None
@@ -274,6 +277,15 @@ def _by_days(rounds: Iterable[Round]) -> dict[Days, list[Round]]:
         groups[-1].append(each)
         last = max(last, each.days[1])
     return {(group[0].days[0], max(one.days[1] for one in group)): group for group in groups}
+
+
+def _alone(rounds: Sequence[Round]) -> list[tuple[Days, list[Round]]]:
+    """Rounds over exactly the same days, with all their items; inquiries and retests dilute no other round."""
+    groups: dict[tuple[Days, bool, bool], list[Round]] = {}
+    ids = {each.test_id for each in rounds}
+    for each in sorted(rounds, key=lambda one: one.days):
+        groups.setdefault((each.days, each.inquiry, each.retest_of in ids), []).append(each)
+    return [(days, group) for (days, _, _), group in groups.items()]
 
 
 def _added(rounds: Iterable[Round]) -> tuple[int, int, int | None]:

@@ -309,8 +309,15 @@ def _to_year_end(unit: Assessment) -> tuple[str, str, str]:
 
 
 def _hanging(unit: Assessment) -> dict[str, Outlook]:
-    """For each control at fault, the outlook of an objective that hangs on it."""
-    return {row: outlook for outlook in outlooks(unit.context, unit.unit["report_type"]) for row in outlook.blocking}
+    """For each control at fault, or that one at fault relies on, the outlook of an objective that hangs on it."""
+    relied = unit.register.controls.set_index("control_id")["relies_on"].to_dict()
+    waiting = [(row, each) for each in outlooks(unit.context, unit.unit["report_type"]) for row in each.blocking]
+    found: dict[str, Outlook] = {}
+    for row, outlook in waiting:
+        if row not in found:
+            found[row] = outlook
+            waiting += [(name, outlook) for name in relied.get(row, ())]
+    return found
 
 
 def _severity(one: Candidate) -> Cell:
@@ -337,7 +344,7 @@ def _soc1(one: Candidate, hanging: dict[str, Outlook], over: Mapping[Any, Any]) 
     outlook, tests = hanging.get(one.controls[0]), over.get(one.controls[0], {"deviations": 0})
     told = f"{tests['deviations']} of {tests['sample_size']} deviated: to be reported" if tests["deviations"] else ""
     if outlook is None:
-        return {"text": "decides on no objective", "note": told}
+        return {"text": "decides on no objective of this unit", "note": told}
     return outcome(f"{outlook.objective_id} {outlook.outcome}", [told])
 
 

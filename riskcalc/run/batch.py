@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from riskcalc import notebook_files
+from riskcalc.assessment.context import Context
 from riskcalc.assessment.opening import as_day
-from riskcalc.assessment.scoring import score
+from riskcalc.assessment.scoring import scores
 from riskcalc.errors import PrintError, RiskcalcError, UsageError
 from riskcalc.files import sha256, stem
 from riskcalc.notebook_files import GOOD, WENT_WRONG, Value
@@ -114,7 +115,9 @@ class Programme:
     @cached_property
     def breaches(self) -> dict[str, int]:
         """Risks outside appetite by unit, for readers whose pages don't tell them."""
-        by_unit = score(self.shares.register, self.period).groupby("unit_id")["breach"].sum()
+        as_of = date.fromisoformat(str(self.assessment.parameters["as_of"]))
+        found = scores(Context.of(self.shares.register, self.period, as_of))
+        by_unit = found.groupby("unit_id")["breach"].sum()
         return {str(unit): int(number) for unit, number in by_unit.items()}
 
     def job(self, unit_id: str) -> Job:

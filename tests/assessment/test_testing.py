@@ -86,6 +86,26 @@ def test_a_stretch_that_failed_is_not_made_good_by_another() -> None:
     assert (found.sample_size, found.deviations) == (100, 3)
 
 
+@pytest.mark.parametrize("first", [date(2025, 12, 31), date(2025, 8, 1)], ids=["a day shared", "five months shared"])
+def test_a_quarter_that_failed_is_not_diluted_by_a_round_that_overlaps_it(first: date) -> None:
+    """4 of 15 in one half-year, and none of 60 on days that overlap it: 4 of 75 in all, and yet it failed."""
+    failed, clean = a_round("a", 15, 4, H2), a_round("b", 60, 0, (first, H1[1]))
+    for rounds in ((failed, clean), (clean, failed)):
+        found = over(*rounds)
+        assert found is not None
+        assert found.name == "not_effective"
+        assert found.reason.startswith("4 of 15 deviated")
+        assert (found.sample_size, found.deviations) == (75, 4)
+
+
+def test_a_sample_that_is_extended_over_the_same_days_is_judged_as_one() -> None:
+    """1 of 5 and none of 55 of the same days is a sample of 60; a retest of other items isn't part of it."""
+    first, more = a_round("a", 5, 1, H2), a_round("b", 55, 0, H2)
+    assert name_of(over(first, more)) == "operated_effectively"
+    assert name_of(over(first, replace(more, retest_of="a"))) == "not_effective"
+    assert name_of(over(first, replace(more, inquiry=True))) == "not_effective"
+
+
 def test_a_closed_deficiency_lets_later_rounds_count_now() -> None:
     """All of autumn's items deviated, it was repaired in January, and spring is clean: it works today."""
     failed, clean = a_round("a", 25, 25, H2, systematic=True), a_round("b", 25, 0, H1)
@@ -102,12 +122,33 @@ def test_a_late_look_at_the_days_before_a_repair_does_not_show_that_it_works() -
     assert name_of(found) == "insufficient_evidence"
 
 
-def test_one_deviation_when_its_operation_was_tested_speaks_against_type_1() -> None:
-    """1 of 60 would be tolerable over a period; beside a clean walkthrough it is a failure that was seen."""
-    walked, tested = a_round("a", 1, 0, kind="walkthrough"), a_round("b", 60, 1)
+@pytest.mark.parametrize(
+    ("items", "deviations", "systematic", "name"),
+    [
+        (60, 1, False, "operated_effectively"),
+        (25, 1, False, "operated_effectively"),  # too little to conclude from, and nothing against it
+        (10, 1, False, "operated_effectively"),  # exactly the tolerable rate
+        (19, 2, False, "not_effective"),
+        (60, 1, True, "not_effective"),
+    ],
+)
+def test_operation_speaks_against_type_1_only_if_it_was_not_effective(
+    items: int, deviations: int, systematic: bool, name: str
+) -> None:
+    """Beside a clean walkthrough, what is tolerable over a period is no failure at a date."""
+    walked, tested = a_round("a", 1, 0, kind="walkthrough"), a_round("b", items, deviations, systematic=systematic)
     found = now(MANY, [walked, tested], (), type1=True)
     assert found is not None
-    assert (found.name, found.reason) == ("not_effective", "1 of 60 deviated when its operation was tested")
+    assert found.name == name
+    assert ("when its operation was tested" in found.reason) == (name == "not_effective")
+
+
+def test_a_repair_after_operation_failed_lets_a_type_1_control_count_again() -> None:
+    """Failed in autumn, repaired in January, walked through since."""
+    failed = a_round("a", 25, 5, H2)
+    walked = a_round("b", 1, 0, H1, kind="walkthrough")
+    assert name_of(now(MANY, [failed, walked], (), type1=True)) == "not_effective"
+    assert name_of(now(MANY, [failed, walked], [date(2026, 1, 26)], type1=True)) == "operated_effectively"
 
 
 def test_a_retest_that_fails_again_repairs_nothing() -> None:
@@ -139,6 +180,17 @@ def test_days_that_no_test_covers_are_counted() -> None:
     annual = over(a_round("a", 1, 0, H2), tested=replace(MANY, frequency="annual"))
     assert annual is not None
     assert (annual.name, annual.untested_days, annual.roll_forward) == ("operated_effectively", 0, 0)
+
+
+def test_a_clean_retest_covers_its_days() -> None:
+    """Autumn deviated once; the retest over spring adds no items to the sample, but spring was tested all the same."""
+    first, again = a_round("a", 60, 1, H2), a_round("b", 25, 0, H1, retest_of="a")
+    found = over(first, again)
+    assert found is not None
+    assert (found.sample_size, found.untested_days, found.roll_forward) == (60, 0, 0)
+    asked = over(first, replace(again, inquiry=True))
+    assert asked is not None
+    assert (asked.untested_days, asked.roll_forward) == (181, 181)
 
 
 def test_an_automated_control_is_tested_once() -> None:

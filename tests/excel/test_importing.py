@@ -97,8 +97,11 @@ def test_any_text_comes_through_the_round_trip(tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("hostile")
 
     data = write_register(folder / "data")
-    rows = [{"control_id": "A-C1", "framework": text, "reference": text} for text in texts]
-    (data / "mappings.csv").write_text(as_file(list(TABLES["mappings"].model_fields), rows), "utf-8", newline="")
+    given = {"unit_id": "alpha", "person": "P. Owner", "due_on": "2026-06-30"}
+    rows = [
+        given | {"training_id": f"TR{number}", "topic": text, "evidence": text} for number, text in enumerate(texts)
+    ]
+    (data / "training.csv").write_text(as_file(list(TABLES["training"].model_fields), rows), "utf-8", newline="")
     before = contents(data)
     (folder / "out.xlsx").write_bytes(commands.export(str(data)))
     made = importing.plan(folder / "out.xlsx", folder / "new")
@@ -375,7 +378,13 @@ def test_a_lone_carriage_return_in_a_row_that_is_written_stays_in_its_cell(small
     """Python before 3.13 would write it bare, and the file couldn't be read any more."""
     methodology = riskcalc.load(small).methodology
     with editing.held(small):
-        cells = {"control_id": "A-C1", "framework": "a\rb", "reference": "c\n"}
-        put_row(small, "mappings", {"control_id": "A-C1"}, cells, methodology)
-    assert (small / "mappings.csv").read_bytes().endswith(b'A-C1,"a\rb","c\n"\n')
-    assert riskcalc.load(small).mappings["framework"].tolist()[-1] == "a\rb"
+        cells = {
+            "unit_id": "alpha",
+            "training_id": "TR9",
+            "person": "P. Owner",
+            "due_on": "2026-06-30",
+            "completed_on": "",
+        }
+        put_row(small, "training", {"training_id": "TR9"}, cells | {"topic": "a\rb", "evidence": "c\n"}, methodology)
+    assert (small / "training.csv").read_bytes().endswith(b'TR9,alpha,P. Owner,"a\rb",2026-06-30,,"c\n"\n')
+    assert riskcalc.load(small).training["topic"].tolist()[-1] == "a\rb"

@@ -220,3 +220,14 @@ def test_a_bridge_letter_to_come_is_called_planned(tmp_path: Path) -> None:
 def test_a_mapping_promises_no_other_auditors_agreement(tmp_path: Path) -> None:
     """Whether evidence fits is that auditor's to decide."""
     assert "for that framework's auditor to decide" in readiness.frameworks(opened(tmp_path)).content["note"]
+
+
+def test_a_failed_control_decides_on_what_a_control_that_relies_on_it_serves(tmp_path: Path) -> None:
+    """A-G1 acts on no risk itself; A-C2, which needs it, can't hold A-CO1 without it."""
+
+    def edit(rows: Rows) -> None:
+        rows["control_tests"][2].update(deviations="9")
+        rows["risk_controls"].pop(0)
+
+    [row] = [row for row in rows(readiness.deficiencies(opened(tmp_path, "alpha", edit))) if "A-G1" in row[1]]
+    assert row[5] == "A-CO1 not achieved | 9 of 25 deviated: to be reported"

@@ -427,6 +427,14 @@ def test_a_breach_is_counted_also_where_the_pages_do_not_tell_it(small: Path, tm
         assert report.breaches == scores["breach"].sum()
 
 
+def test_the_publics_breaches_are_those_of_the_runs_own_day(small: Path, tmp_path: Path) -> None:
+    """Seen from before a rating, its risk is outside nothing: the count is that day's, not the period's last."""
+    replace_in(small / "business_units.csv", ",Medium,", ",Low,")
+    days = ("2026-06-14", "")
+    found = [batch.plan(request(small, tmp_path, audience="public", as_of=day)).breaches for day in days]
+    assert found == [{"alpha": 0, "beta": 0}, {"alpha": 1, "beta": 0}]
+
+
 def test_an_id_can_not_forge_a_line_of_progress_or_mail(capsys: pytest.CaptureFixture[str]) -> None:
     """Escapes and line ends in names and messages are shown, not obeyed."""
     bad = "alpha\n[2/2] beta ok\x1b[2K\u202e"
