@@ -45,7 +45,8 @@ _YEAR = 12  # months
 def assess(context: Context, report_type: str | None = None) -> pd.DataFrame:
     """A row per control, indexed by ``control_id``: its conclusion and its weight in each view.
 
-    On the risk now; with ``report_type`` (type1, type2), on the opinion over the period, or at the date, of a report.
+    On the risk now; with ``report_type`` (type1, type2), on the opinion over the period, or at the date, of a report:
+    as for ``conclude_all``.
 
     ``claimed`` and ``earned`` are what the control counts for before coverage, 0 to 1: the design weight, and
     for the earned view times documentation and operation. ``limited_by`` is the IT general control that it relies on
@@ -101,19 +102,23 @@ def earned_weights(
 def conclude_all(context: Context, report_type: str | None = None) -> Mapping[str, Conclusion]:
     """A conclusion per control: on its operation now, or over the report's period where ``report_type`` is given.
 
-    Each control is concluded on by its own unit's report, whichever unit asks: one control, one conclusion.
+    Each control is concluded on by its own unit's report, whichever unit asks: one control, one conclusion. Only in the
+    share of a single unit may that unit's own controls be asked about as if its report were of another type.
     """
     register = context.register
+    units = register.business_units["unit_id"]
+    sole = units.iloc[0] if report_type and len(units) == 1 else None
     rounds, reports = _rounds(register), _carved_out(register)
     closed = register.deficiencies[register.deficiencies["closed_on"] <= pd.Timestamp(context.as_of)]
     repairs = {str(name): [day.date() for day in days] for name, days in closed.groupby("control_id")["closed_on"]}
     found: dict[str, Conclusion] = {}
     for control in register.controls.to_dict("records"):
         name = control["control_id"]
+        asked = report_type and (report_type if control["unit_id"] == sole else control["report_type"])
         if control["performed_by"] == "subservice" and control["subservice_id"] in reports:
-            found[name] = _by_report(context, control, reports[control["subservice_id"]], report_type)
+            found[name] = _by_report(context, control, reports[control["subservice_id"]], asked)
         else:
-            found[name] = _by_tests(context, control, rounds.get(name, ()), repairs.get(name, ()), report_type)
+            found[name] = _by_tests(context, control, rounds.get(name, ()), repairs.get(name, ()), asked)
     return found
 
 

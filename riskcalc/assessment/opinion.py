@@ -87,6 +87,8 @@ def steps(context: Context, report_type: str) -> pd.DataFrame:
 def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
     """The outlook on every control objective for one type of report, in the register's order.
 
+    A single unit's may be asked for as if its report were of another type; of several units, those count whose type it is.
+
     *achieved*: each of its risks has a key control with every step that the type needs, and nothing contradicts it.
     *not achieved*: a risk has none, and none can be shown any more. *not yet evidenced*: a risk has none, but may have
     one when it is tested; or no risk is named. *judgement needed*: the controls hold, and yet a risk is outside
@@ -97,15 +99,15 @@ def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
     >>> {outlook.outcome for outlook in outlooks(funds, "type2")} <= {ACHIEVED, NOT_ACHIEVED, NOT_YET, JUDGEMENT}
     True
     """
-    case = _Case(context, report_type)
+    case, asked = _Case(context, report_type), _asked(context, report_type)
     objectives = context.register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False)
-    return tuple(case.outlook(str(unit), str(name)) for unit, name in objectives)
+    return tuple(case.outlook(str(unit), str(name)) for unit, name in objectives if unit in asked)
 
 
 @once
 def report_outlooks(context: Context, report_type: str) -> Mapping[str, ReportOutlook]:
     """What the opinion of each unit's report may be, by unit, from the outlooks on its objectives."""
-    found: dict[str, list[Outlook]] = {unit: [] for unit in context.register.business_units["unit_id"]}
+    found: dict[str, list[Outlook]] = {unit: [] for unit in _asked(context, report_type)}
     for each in outlooks(context, report_type):
         found[each.unit_id].append(each)
     pervasive = context.register.methodology.opinion.pervasive
@@ -186,6 +188,12 @@ def missing(control: Any, step: str, report_type: str) -> str:
 
 
 # --- parts ---
+
+
+def _asked(context: Context, report_type: str) -> list[str]:
+    """The units to answer for: the only one, or those whose report is of the type."""
+    units = context.register.business_units
+    return list(units["unit_id"][(units["report_type"] == report_type) | (len(units) == 1)])
 
 
 @once

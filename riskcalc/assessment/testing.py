@@ -163,13 +163,14 @@ def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1
     found = tuple(rounds)
     judge = _in_use if type1 else _operating
     by_id = {each.test_id: each for each in found}
-    retested = {by_id[each.retest_of].tested_on for each in found if each.retest_of in by_id}
+    failed = {name: each for name, each in by_id.items() if each.deviations}  # there is nothing to repair in others
+    retested = {failed[each.retest_of].tested_on for each in found if each.retest_of in failed}
     concluded = judge(control, found)
 
     def is_since(repair: date, one: Round) -> bool:
-        failed = by_id.get(one.retest_of or "")
-        if failed is not None and failed.tested_on <= repair:
-            return one.tested_on > repair or failed.tested_on == one.tested_on
+        first = by_id.get(one.retest_of or "")
+        if first is not None and first.tested_on <= repair:
+            return one.tested_on > repair or first.tested_on == one.tested_on
         return one.tested_on > repair and one.days[1] > repair
 
     for repair in sorted({*repaired, *retested}):
@@ -186,13 +187,13 @@ def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: da
     Rounds add up, but one that was not effective by itself, or with others over exactly its days, or over days that
     overlap with its own, isn't made good by another.
     """
-    operation = [each for each in rounds if each.kind == "operation"]
+    operation = _of_operation(rounds)
     counting, ids = _counting(operation), {each.test_id for each in operation}
     exempt = control.once or control.frequency == "annual"  # performed, or to be tested, once: no day is left over
 
     def dated(found: Conclusion) -> Conclusion:
         shown = [each for each in operation if each.test_id in found.tests or each.retest_of in ids]
-        covered = [_covered(each) for each in shown if not each.inquiry]
+        covered = [_covered(each) for each in shown if not each.inquiry and each.kind == "operation"]
         untested, _ = uncovered((report[0], min(report[1], as_of)), covered)
         _, at_end = uncovered(report, covered)
         return replace(found, untested_days=0 if exempt else untested, roll_forward=0 if exempt else at_end)
@@ -232,8 +233,12 @@ def _percent(rate: Decimal | float) -> str:
 
 
 def _operating(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
-    counting = _counting(each for each in rounds if each.kind == "operation")
-    return control.best(counting, lambda one: (_RANKS[one.name], 0))
+    return control.best(_counting(_of_operation(rounds)), lambda one: (_RANKS[one.name], 0))
+
+
+def _of_operation(rounds: Iterable[Round]) -> list[Round]:
+    """Tests of operation, and walkthroughs that deviated: those can't speak for operation, but against it."""
+    return [each for each in rounds if each.kind == "operation" or each.deviations]
 
 
 def _in_use(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
@@ -252,10 +257,10 @@ def _in_use(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
 
 
 def _counting(rounds: Iterable[Round]) -> list[Round]:
-    """The rounds as they count: of an inquiry, and of a retest beside what it retests, only what deviated."""
+    """The rounds as they count: of inquiries, walkthroughs, and retests beside what they retest, only what deviated."""
     found = list(rounds)
     ids = {each.test_id for each in found}
-    weak = [each.inquiry or each.retest_of in ids for each in found]
+    weak = [each.inquiry or each.kind == "walkthrough" or each.retest_of in ids for each in found]
     return [
         replace(each, items=each.deviations, population=None) if is_weak else each
         for each, is_weak in zip(found, weak, strict=True)
@@ -281,27 +286,31 @@ def _by_days(rounds: Iterable[Round]) -> dict[Days, list[Round]]:
 
 def _alone(rounds: Sequence[Round]) -> list[tuple[Days, list[Round]]]:
     """Rounds over exactly the same days, with all their items; inquiries and retests dilute no other round."""
-    groups: dict[tuple[Days, bool, bool], list[Round]] = {}
+    groups: dict[tuple[Days, str, bool, bool], list[Round]] = {}
     ids = {each.test_id for each in rounds}
     for each in sorted(rounds, key=lambda one: one.days):
-        groups.setdefault((each.days, each.inquiry, each.retest_of in ids), []).append(each)
-    return [(days, group) for (days, _, _), group in groups.items()]
+        groups.setdefault((each.days, each.kind, each.inquiry, each.retest_of in ids), []).append(each)
+    return [(days, group) for (days, *_), group in groups.items()]
 
 
 def _added(rounds: Iterable[Round]) -> tuple[int, int, int | None]:
-    """Items, deviations and population of rounds together: those whose days overlap share one population.
+    """Items, deviations and population of rounds together: those over exactly the same days share one population.
 
-    Rounds that together reach a population which none of them covers may have tested the same items twice: its size is
-    then of no use.
+    One that gives none leaves it unknown for all: no other round's population is its own. Rounds that together reach
+    a population which none of them covers may have tested the same items twice: its size is then of no use.
     """
     items = deviations = 0
     populations: list[int | None] = []
-    for group in _by_days(rounds).values():
+    by_days: dict[Days, list[Round]] = {}
+    for each in rounds:
+        by_days.setdefault(each.days, []).append(each)
+    for group in by_days.values():
         tested, deviating = sum(each.items for each in group), sum(each.deviations for each in group)
-        known = max((each.population for each in group if each.population), default=None)
+        given = [each.population for each in group]
+        known = max(filter(None, given)) if all(given) else None
         if known and tested >= known:
-            whole = any(each.items == known for each in group)
+            whole = deviating <= known and any(each.items == known for each in group)
             tested, known = (known, known) if whole else (tested, None)
-        items, deviations = items + tested, deviations + min(deviating, tested)
+        items, deviations = items + tested, deviations + deviating
         populations.append(known)
     return items, deviations, sum(filter(None, populations)) if populations and all(populations) else None

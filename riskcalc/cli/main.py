@@ -84,7 +84,8 @@ def main() -> None:
 def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     """Say everything that is wrong with the register in DATA, and what deserves a second look.
 
-    Problems (the register can't be used) end with exit code 2, findings with 0.
+    Problems (the register can't be used) end with exit code 2, findings with 0. It is seen from the period's last
+    day, or that of its latest test or rating if that is later.
     """
     from riskcalc.assessment.consistency import findings, matrix_findings
     from riskcalc.assessment.context import Context
@@ -104,14 +105,15 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
         sys.exit(BAD_INPUT)
     if unfinished(register.source):
         click.echo(interrupted(register.source), err=True)
-    seen = findings(Context.of(register, period)) if register.periods or period else matrix_findings(register)
-    found = [*decision_findings(register), *seen]
+    context = Context.of(register, period) if register.periods or period else None
+    found = [*decision_findings(register), *(findings(context) if context else matrix_findings(register))]
     if as_json:
         click.echo(json.dumps({"problems": [], "findings": [finding.as_dict() for finding in found]}, indent=1))
     else:
         for finding in found:
             click.echo(printable(finding))
-        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(register)}.")
+        day = f"; {context.period.name} seen from {context.as_of}" if context else ""
+        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(register)}{day}.")
     sys.exit(WRONG if strict and found else 0)
 
 
@@ -145,7 +147,8 @@ def plan(
 ) -> None:
     """Say how many items of each control to test and what that shows, or draw the items.
 
-    The draw depends on the population file alone: whoever has the file gets the same items again.
+    The draw depends on the population file alone: whoever has the file gets the same items again. Populations in
+    the register count up to the period's last day, or that of its latest test or rating if that is later.
     """
     from riskcalc.assessment import sample_plans
     from riskcalc.assessment.context import Context
@@ -207,7 +210,8 @@ def _draw(
     "--as-of",
     default="",
     metavar="DATE",
-    help="The day from which dues and acceptances are seen; default: the period's last.",
+    help="The day from which dues and acceptances are seen; default: the period's last, or that of its latest test or "
+    "rating if that is later.",
 )
 @click.option(
     "--out",

@@ -85,8 +85,10 @@ def unmoved(scores: pd.DataFrame, moved: Sequence[Move]) -> int:
 def rescored(unit: Assessment) -> Display:
     """The risks of the period before whose level is another only because the matrix is."""
     title, before = "Rescored because the matrix changed", unit.register.previous(unit.period)
-    then = unit.register.methodology.matrix_in(before.name) if before else None
-    if unit.previous is None or before is None or then is None:
+    if unit.previous is None or before is None:
+        return display.remark("No earlier period is on record, so no level can be another by its matrix.")
+    then = unit.register.methodology.matrix_in(before.name)
+    if then is None:
         return display.remark("The matrix is that of the period before.")
     rows: list[list[Cell]] = [
         [

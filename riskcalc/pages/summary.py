@@ -6,36 +6,47 @@ Each function takes an opened unit or portfolio and returns a Display.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from riskcalc.assessment.decisions import Decision, decisions, on_risks
-from riskcalc.assessment.movement import BACK_INSIDE, KINDS, NEW_OUTSIDE, NEWLY_OUTSIDE, Move, moves
+from riskcalc.assessment.movement import (
+    BACK_INSIDE,
+    BETTER,
+    GONE,
+    KINDS,
+    NEW_OUTSIDE,
+    NEWLY_OUTSIDE,
+    WORSE,
+    Move,
+    moves,
+)
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, level_cell, state
-from riskcalc.pages.matrix import unmoved
+from riskcalc.pages.matrix import TONES, unmoved
 
 _MOST = 4  # decisions, and risks that moved, that fit on a screen
-_CROSSED = {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
+_TOLD = (NEWLY_OUTSIDE, NEW_OUTSIDE, WORSE, BACK_INSIDE)  # one by one, in this order
 
 
 def unit(opened: Assessment) -> Display:
     """A unit's first screen."""
     found = decisions(opened.context)
     told = _to_decide(found, opened, lambda each: each.owner)
-    return display.brief("In brief", [_standing(opened), _unit_changes(opened), told])
+    return display.brief("In brief", [_standing(opened), _changes(opened, _moved), told])
 
 
 def organisation(opened: Portfolio) -> Display:
     """The organisation's first screen."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
     told = _to_decide(_by_urgency(opened), opened, lambda each: f"{names[each.unit_id]}, {each.owner}", linked=False)
-    return display.brief("In brief", [_standing(opened), _unit_counts(opened, names), told])
+    changed = _changes(opened, lambda found: _by_unit(found, opened, names), "unit")
+    return display.brief("In brief", [_standing(opened), changed, told])
 
 
 def to_decide(opened: Portfolio) -> Display:
@@ -106,54 +117,58 @@ def _levels(label: str, scores: pd.DataFrame, opened: Assessment | Portfolio) ->
     return display.bar(label, {str(name): int(number) for name, number in counts.items()}, opened.matrix)
 
 
-def _unit_changes(opened: Assessment) -> dict[str, Any]:
-    """What moved in a unit since the period before."""
+def _changes(
+    opened: Assessment | Portfolio, items_of: Callable[[Sequence[Move]], list[Any]], noun: str = "risk"
+) -> dict[str, Any]:
+    """What moved since the period before; the numbers add up to the rated risks."""
     before = opened.register.previous(opened.period)
     if opened.previous is None or before is None:
         return display.panel("What changed", "–", "No earlier period is on record.")
     found = moves(opened.scores, opened.previous, opened.matrix)
-    crossed = [move for move in found if move.what in _CROSSED]
-    items = [_moved(move) for move in crossed[:_MOST]]
-    counts = Counter(move.what for move in found if move.what not in _CROSSED)
-    rest = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]]
-    more = "; ".join([*_and_more(len(crossed)), *rest, f"{unmoved(opened.scores, found)} unchanged"])
-    return _changed(before.name, [move.what for move in found], items, _sentence(more))
+    items = items_of([move for kind in _TOLD for move in found if move.what == kind])
+    counts = Counter(move.what for move in found)
+    out, worse, back = counts[NEWLY_OUTSIDE] + counts[NEW_OUTSIDE], counts[WORSE], counts[BACK_INSIDE]
+    says = (
+        f"{'risk is' if out + worse == 1 else 'risks are'} newly outside appetite ({out}) or otherwise worse ({worse})"
+    )
+    rest = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind] and kind not in (*_TOLD, GONE)]
+    rest += [
+        f"{unmoved(opened.scores, found)} unchanged, of {counted(wording.rated_count(opened.scores), 'rated risk')}"
+    ]
+    gone = [f"{counts[GONE]} {GONE}"] * bool(counts[GONE])
+    return display.panel(
+        f"What changed since {before.name}",
+        str(out + worse),
+        f"{says}; {back} came back inside.",
+        "bad" if out + worse else "good" if back or counts[BETTER] else "open",
+        items=items[:_MOST],
+        more=" ".join(map(_sentence, [*_and_more(len(items), noun), "; ".join(rest), *gone])),
+    )
 
 
-def _moved(move: Move) -> dict[str, Any]:
-    """A risk that crossed the appetite, as an item."""
-    way = " to ".join(level or "unrated" for level in move.levels)
-    note = state(f"{move.what}: {way}", _CROSSED[move.what])
-    return {"cell": display.jump(move.risk_id), "text": move.title, "note": note}
+def _moved(found: Sequence[Move]) -> list[Any]:
+    """The risks that crossed the appetite or got worse, each as an item."""
+    items = []
+    for move in found:
+        way = " to ".join(level or "unrated" for level in move.levels)
+        note = state(f"{move.what}: {way}", TONES[move.what])
+        items.append({"cell": display.jump(move.risk_id), "text": move.title, "note": note})
+    return items
 
 
-def _unit_counts(opened: Portfolio, names: Mapping[Any, Any]) -> dict[str, Any]:
-    """What moved in the organisation since the period before, unit by unit."""
-    before = opened.register.previous(opened.period)
-    if opened.previous is None or before is None:
-        return display.panel("What changed", "–", "No earlier period is on record.")
+def _by_unit(found: Sequence[Move], opened: Portfolio, names: Mapping[Any, Any]) -> list[Any]:
+    """How many risks of each unit crossed the appetite or got worse, as items, the most first."""
     unit_of = dict(zip(opened.scores["risk_id"], opened.scores["unit_id"], strict=True))
-    found = moves(opened.scores, opened.previous, opened.matrix)
     by_unit: dict[str, Counter[str]] = {}
     for move in found:
-        if move.what in _CROSSED:
-            by_unit.setdefault(names[unit_of[move.risk_id]], Counter())[move.what] += 1
-    worst = sorted(by_unit.items(), key=lambda item: (-item[1][NEWLY_OUTSIDE] - item[1][NEW_OUTSIDE], item[0]))
-    items = [
-        {"cell": name, "text": "", "note": ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))}
-        for name, counts in worst[:_MOST]
+        by_unit.setdefault(names[unit_of[move.risk_id]], Counter())[move.what] += 1
+    worst = sorted(
+        by_unit.items(), key=lambda item: (-item[1][NEWLY_OUTSIDE] - item[1][NEW_OUTSIDE], -item[1][WORSE], item[0])
+    )
+    return [
+        {"cell": name, "text": "", "note": ", ".join(f"{number} {what}" for what, number in counts.items())}
+        for name, counts in worst
     ]
-    more = f"{counted(unmoved(opened.scores, found), 'risk')} unchanged."
-    listed = [*_and_more(len(worst), "unit"), more]
-    return _changed(before.name, [move.what for move in found], items, "; ".join(listed))
-
-
-def _changed(before: str, kinds: Sequence[str], items: Sequence[Any], more: str) -> dict[str, Any]:
-    out = sum(kind in (NEWLY_OUTSIDE, NEW_OUTSIDE) for kind in kinds)
-    back = kinds.count(BACK_INSIDE)
-    says = f"{'risk is' if out == 1 else 'risks are'} newly outside appetite; {back} came back inside."
-    tone = "bad" if out else "good" if back else "open"
-    return display.panel(f"What changed since {before}", str(out), says, tone, items=list(items), more=more)
 
 
 def _to_decide(found: Sequence[Decision], opened: Any, whose: Any, linked: bool = True) -> dict[str, Any]:

@@ -37,15 +37,22 @@ def heading(unit: Assessment) -> Display:
 
 def figures(unit: Assessment) -> Display:
     """The unit's key figures: levels, what is claimed only, what changed, what it is measured against."""
-    earning = unit.controls["earned"] > 0
+    about = unit.register.controls.set_index("control_id")
+    ours = about[about["performed_by"] != "user_entity"]  # a client's own never earn: they aren't tested here
+    weights, elsewhere = unit.controls.loc[ours.index], int((ours["unit_id"] != unit.unit["unit_id"]).sum())
+    idle = int((weights["earned"] <= 0).sum())
+    full = int(((weights["earned"] > 0) & (weights["earned"] >= weights["claimed"])).sum())
+    besides = f"; {elsewhere} of them {'is' if elsewhere == 1 else 'are'} another unit's" if elsewhere else ""
+    apart = len(about) - len(ours)
+    besides += f"; {apart} of clients not counted" if apart else ""
     return display.facts(
         "Key figures",
         [
             *(_against_materiality(unit) if unit.in_money else []),
             (
                 "Controls that earn all they claim",
-                f"{int((earning & (unit.controls['earned'] >= unit.controls['claimed'])).sum())} of {len(earning)}",
-                f"{int((~earning).sum())} {'earns' if (~earning).sum() == 1 else 'earn'} nothing",
+                f"{full} of {len(ours)}",
+                f"{idle} {'earns' if idle == 1 else 'earn'} nothing{besides}",
             ),
             ("Unrated", str(int(unit.scores["likelihood"].isna().sum())), f"of {len(unit.scores)} risks"),
         ],
@@ -247,7 +254,7 @@ def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
 def _lost(unit: Assessment, risk_id: str) -> str:
     """What the controls of a risk have not earned, control by control."""
     lines = unit.lines[unit.lines["risk_id"] == risk_id]
-    short = lines[lines["earned_weight"] < lines["claimed_weight"]]
+    short = lines[lines["earned_effect"] < lines["claimed_effect"]]
     reasons = [f"{line['control_id']}: {line['reason']}" for line in short.to_dict("records")]
     weak = "its controls take away too little even as claimed" if len(lines) else not_assessed.no_control(unit)
     return "; ".join(reasons) or weak
@@ -280,8 +287,12 @@ def _in_money(unit: Assessment) -> dict[str, Any]:
 def _taken(lines: list[Any], risk: Any, view: str) -> str:
     """What the controls take away in a view, and the score that is left."""
     counting = [f"{line['control_id']} {line[f'{view}_effect']:.0%}" for line in lines if line[f"{view}_effect"] > 0]
-    idle = [f"{line['control_id']} nothing ({line['reason']})" for line in lines if not line[f"{view}_effect"]]
-    taken = [*counting, *(idle if view == "earned" else [])]
+    idle = [
+        f"{line['control_id']} nothing ({line['reason'] if line['coverage'] else 'coverage 0'})"
+        for line in lines
+        if not line[f"{view}_effect"] and (view == "earned" or not line["coverage"])
+    ]
+    taken = [*counting, *idle]
     word = {"claimed": "Claimed", "earned": "Earned"}[view]
     return f"{word}: {'; '.join(taken) or 'no control takes anything away'}. Leaves {_product(risk, view)}."
 

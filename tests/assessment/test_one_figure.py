@@ -28,9 +28,9 @@ def tangled(rows: Rows) -> None:
 
 
 def same_on_both_pages(whole: Context) -> None:
-    for unit in whole.register.business_units["unit_id"]:
+    for unit, own_type in whole.register.business_units[["unit_id", "report_type"]].itertuples(index=False):
         mine = whole.only(unit)
-        for kind in (None, "type1", "type2"):
+        for kind in (None, own_type):
             for frame in (evidence.assess, scoring.scores):
                 own, all_units = frame(mine, kind), frame(whole, kind)
                 own = own.set_index(own.columns[1] if "risk_id" in own else "control_id", drop=False)
@@ -38,11 +38,10 @@ def same_on_both_pages(whole: Context) -> None:
                     all_units.columns[1] if "risk_id" in all_units else "control_id", drop=False
                 )
                 pd.testing.assert_frame_equal(own, other.loc[own.index], obj=f"{frame.__name__} {kind} of {unit}")
-        for kind in ("type1", "type2"):
-            assert opinion.report_outlooks(mine, kind)[unit] == opinion.report_outlooks(whole, kind)[unit]
-            assert opinion.outlooks(mine, kind) == tuple(
-                one for one in opinion.outlooks(whole, kind) if one.unit_id == unit
-            )
+        assert opinion.report_outlooks(mine, own_type)[unit] == opinion.report_outlooks(whole, own_type)[unit]
+        assert opinion.outlooks(mine, own_type) == tuple(
+            one for one in opinion.outlooks(whole, own_type) if one.unit_id == unit
+        )
         for found in (deficiencies.candidates, deficiencies.aggregated, readiness.gaps):
             assert list(found(mine)) == [one for one in found(whole) if one.unit_id == unit], found.__name__
 
@@ -50,6 +49,23 @@ def same_on_both_pages(whole: Context) -> None:
 def test_a_unit_and_the_organisation_say_the_same_where_units_rely_on_each_other(tmp_path: Path) -> None:
     """A Type 2 unit's control that relies on a Type 1 unit's gets one conclusion, whoever asks."""
     same_on_both_pages(Context.of(load(write_register(tmp_path, tangled))))
+
+
+def test_a_control_that_another_unit_relies_on_is_judged_by_its_own_units_report(tmp_path: Path) -> None:
+    """Beta's walked-through control carries alpha's Type 2 outlook, and alpha's tested one beta's Type 1 outlook."""
+
+    def crossed(rows: Rows) -> None:
+        tangled(rows)
+        rows["deficiencies"].clear()
+        rows["controls"].append({**rows["controls"][3], "control_id": "B-C2", "relies_on": "A-C1"})
+        rows["control_tests"].append({**rows["control_tests"][3], "test_id": "T5", "control_id": "B-C2"})
+
+    whole = Context.of(load(write_register(tmp_path, crossed)))
+    for unit, kind, mine in (("alpha", "type2", "A-C1"), ("beta", "type1", "B-C2")):
+        found = evidence.assess(whole.only(unit), kind)
+        assert (found.loc[mine, "earned"], found.loc[mine, "limited_by"]) == (1, "")
+    as_if = evidence.assess(whole.only("alpha"), "type1").loc[["A-C1", "B-C1"], "conclusion"]
+    assert list(as_if) == ["not_tested", "operated_effectively"]
 
 
 def test_a_unit_and_the_organisation_say_the_same_in_the_sample(sample: riskcalc.Register) -> None:

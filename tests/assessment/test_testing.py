@@ -60,14 +60,43 @@ def test_populations_add_up_over_different_days_only(second: Any, limit: int) ->
     assert round(found.upper_limit * population) == {100: 9, 200: 20}[population], limit
 
 
-def test_rounds_that_share_a_single_day_share_their_population() -> None:
-    """31 December is in both: as if their days were the same, of the larger population."""
-    days = date(2025, 12, 31), date(2026, 6, 30)
-    found = over(a_round("a", 10, 0, H2, population=90), a_round("b", 10, 0, days, population=100))
-    same = over(a_round("a", 10, 0, population=90), a_round("b", 10, 0, population=100))
-    assert found is not None
-    assert same is not None
-    assert found.upper_limit == same.upper_limit
+def test_a_shared_day_does_not_make_the_population_smaller() -> None:
+    """Three rounds of 8 of 25, one deviated: a day that all share doesn't turn 75 items into 25 of which 24 were seen."""
+    days = [(first, date(2026, 6, 30)) for first in (date(2025, 7, 1), date(2025, 8, 1), date(2025, 9, 1))]
+    found = over(*(a_round(str(each[0]), 8, each == days[0], each, population=25) for each in days))
+    assert name_of(found) != "operated_effectively"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [((25, 1, None), (10, 0, 10)), ((20, 2, None), (20, 0, 20)), ((62, 3, None), (2, 1, 102))]
+)
+def test_a_round_lends_no_other_its_population(one: Any, other: Any) -> None:
+    """A round from a population that nobody told isn't all of the ten items that another one looked at in a day."""
+    last = date(2026, 6, 30), date(2026, 6, 30)
+    first = a_round("a", *one[:2], REPORT)
+    for days in (last, REPORT):
+        second = a_round("b", *other[:2], days, population=other[2])
+        assert RANKS[name_of(over(first, second))] <= RANKS[name_of(over(first))]
+
+
+def test_a_walkthrough_that_failed_speaks_against_operation() -> None:
+    """A failed test doesn't vanish by being called a walkthrough; one that passed proves no operation."""
+    clean = a_round("a", 25, 0, REPORT)
+    failed = a_round("w", 25, 20, REPORT, kind="walkthrough", systematic=True)
+    for found in (over(clean, failed), now(MANY, [clean, failed], (), type1=False)):
+        assert found is not None
+        assert (found.name, found.deviations) == ("not_effective", 20)
+    assert over(replace(failed, deviations=0, systematic=False)) is None
+
+
+def test_what_never_failed_is_not_repaired() -> None:
+    """The retest of a test that passed makes nobody forget another one, which failed."""
+    passed = a_round("z", 1, 0, tested_on=date(2026, 3, 31), days=(date(2026, 1, 1), date(2026, 3, 31)))
+    failed = replace(passed, test_id="a", items=25, deviations=10, systematic=True, tested_on=date(2026, 4, 15))
+    again = a_round("r", 40, 0, (date(2026, 4, 1), date(2026, 5, 1)), retest_of="z")
+    assert name_of(now(MANY, [passed, failed, again], (), type1=False)) == "not_effective"
+    repaired = replace(again, retest_of="a")
+    assert name_of(now(MANY, [passed, failed, repaired], (), type1=False)) == "operated_effectively"
 
 
 def test_a_limit_of_exactly_the_tolerable_rate_is_tolerable() -> None:

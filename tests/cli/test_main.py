@@ -32,7 +32,24 @@ def test_help_shows_examples(command: str) -> None:
 def test_check_says_that_all_is_well(small: Path) -> None:
     """What was read, so that an empty folder isn't mistaken for a good one."""
     code, said = invoke("check", str(small))
-    assert (code, said.splitlines()[-1]) == (0, f"{small}: no problems; 13 findings; 2 units, 3 risks, 4 controls.")
+    assert (code, said.splitlines()[-1]) == (
+        0,
+        f"{small}: no problems; 13 findings; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30.",
+    )
+
+
+@pytest.mark.parametrize("command", ["run", "excel export", "check"])
+def test_help_says_from_which_day_a_period_is_seen(command: str) -> None:
+    """A test after the period's end moves the day, so the help doesn't promise the last one."""
+    said = " ".join(invoke(*command.split(), "--help")[1].split())
+    assert "its latest test or rating if that is later" in said
+
+
+def test_check_names_the_day_of_a_late_test(small: Path) -> None:
+    """The day it is seen from is that of the test, not the period's last."""
+    tests = small / "control_tests.csv"
+    tests.write_text(tests.read_text("utf-8").replace("2026-06-15", "2026-07-09", 1), "utf-8")
+    assert invoke("check", str(small))[1].splitlines()[-1].endswith("; 2026-H1 seen from 2026-07-09.")
 
 
 def test_check_prints_all_problems_and_exits_2(small: Path) -> None:

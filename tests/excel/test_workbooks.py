@@ -306,7 +306,7 @@ def test_check_and_plan_take_a_workbook(tmp_path: Path, small: Path) -> None:
     result = CliRunner().invoke(main, ["check", str(path)])
     assert (result.exit_code, result.output.splitlines()[-1]) == (
         0,
-        f"{path}: no problems; 13 findings; 2 units, 3 risks, 4 controls.",
+        f"{path}: no problems; 13 findings; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30.",
     )
     assert CliRunner().invoke(main, ["plan", str(path)]).exit_code == 0
 

@@ -188,4 +188,32 @@ def test_the_standing_is_true_for_none_one_and_all(tmp_path: Path, likelihoods: 
 def test_an_unrated_risk_is_never_unchanged(tmp_path: Path) -> None:
     """Of A-R2 nobody can say that it didn't move."""
     found = panels(summary.unit(opened(tmp_path)))["What changed"]
-    assert found["more"].endswith("0 unchanged.")
+    assert found["more"].endswith("0 unchanged, of 1 rated risk.")
+
+
+def test_what_got_worse_is_counted_and_nothing_looks_good_then(tmp_path: Path) -> None:
+    """B-R1 got worse within its appetite, and A-R1 came back inside: no green, no 0, and every rated risk is told."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][0]["appetite"] = rows["business_units"][1]["appetite"] = "High"
+        rows["controls"][0]["documentation"] = ""
+        rows["ratings"][0].update(likelihood="5", impact="5")
+        rows["ratings"][1].update(likelihood="2", impact="2")
+        rows["ratings"][3].update(impact="3")
+        rows["ratings"].append({**rows["ratings"][0], "risk_id": "B-R1", "likelihood": "1", "impact": "2"})
+        rows["ratings"][2].update(likelihood="1", impact="1", **dict.fromkeys(("rationale", "rated_by"), "x"))
+        rows["ratings"][2]["rated_on"] = "2026-06-20"
+        rows["risk_controls"].pop()
+
+    data = str(write_register(tmp_path / "data", edit))
+    found = panels(summary.organisation(open_portfolio(data_dir=data)))["What changed"]
+    assert (found["figure"], found["tone"]) == ("1", "bad")
+    assert found["says"] == "risk is newly outside appetite (0) or otherwise worse (1); 1 came back inside."
+    assert [(item["cell"], item["note"]) for item in found["items"]] == [
+        ("Beta", "1 worse"),
+        ("Alpha", "1 back inside appetite"),
+    ]
+    assert found["more"] == "1 newly rated; 0 unchanged, of 3 rated risks."
+    beta = panels(summary.unit(open_unit("beta", data_dir=data)))["What changed"]
+    assert (beta["figure"], beta["tone"]) == ("1", "bad")
+    assert beta["items"][0]["note"]["text"] == "worse: Low to Medium"

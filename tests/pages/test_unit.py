@@ -223,3 +223,39 @@ def test_controls_that_claim_nothing_do_not_earn_all_they_claim(tmp_path: Path) 
     found = opened(tmp_path, edit=lambda rows: [row.update(documentation="") for row in rows["controls"]])
     item = next(each for each in unit_page.figures(found).content["items"] if each["label"].startswith("Controls that"))
     assert (item["value"], item["note"]) == ("0 of 3", "3 earn nothing")
+
+
+def test_a_control_without_coverage_takes_nothing_because_of_that(tmp_path: Path) -> None:
+    """Claimed as earned; and it isn't what keeps a risk up."""
+
+    def edit(rows: Rows) -> None:
+        rows["risk_controls"].append({**rows["risk_controls"][2], "control_id": "A-C2", "coverage": "0"})
+        rows["controls"][3]["documentation"] = ""
+
+    unit = opened(tmp_path, "beta", edit)
+    [row] = unit_page.top_risks(unit).as_json()["rows"]
+    _, claimed, earned = row[-1]["note"].splitlines()
+    assert "A-C2 nothing (coverage 0)" in claimed
+    assert "B-C1 nothing (not documented); A-C2" in earned or "A-C2 nothing (coverage 0); B-C1" in earned
+    assert column(unit_page.to_decide(unit).as_json(), "What keeps it up") == ["B-C1: not documented"]
+
+
+def test_the_controls_that_earn_are_ours_and_another_units_are_told(tmp_path: Path) -> None:
+    """A client's own control never earns, so it isn't held against the unit."""
+
+    def edit(rows: Rows) -> None:
+        rows["risk_controls"].append({**rows["risk_controls"][2], "control_id": "A-C1"})
+        client = {"control_id": "B-C2", "performed_by": "user_entity", "relies_on": ""}
+        rows["controls"].append({**rows["controls"][3], **client, "communicated_in": "Guide"})
+
+    [tile] = [
+        item for item in unit_page.figures(opened(tmp_path, "beta", edit)).content["items"] if "earn" in item["label"]
+    ]
+    assert tile["value"].endswith("of 2")
+    assert tile["note"].endswith("; 1 of them is another unit's; 1 of clients not counted")
+
+
+def test_without_an_earlier_period_nothing_is_said_of_its_matrix(tmp_path: Path) -> None:
+    """There is none that today's could be."""
+    assert "No earlier period" in matrix.rescored(opened(tmp_path, period="2025-H2")).content["text"]
+    assert "that of the period before" in matrix.rescored(opened(tmp_path / "b")).content["text"]
