@@ -87,7 +87,7 @@ def steps(context: Context, report_type: str) -> pd.DataFrame:
 def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
     """The outlook on every control objective for one type of report, in the register's order.
 
-    A single unit's may be asked for as if its report were of another type; of several units, those count whose type it is.
+    A single unit may be asked for as if its report were of another type; of several, those count whose type it is.
 
     *achieved*: each of its risks has a key control with every step that the type needs, and nothing contradicts it.
     *not achieved*: a risk has none, and none can be shown any more. *not yet evidenced*: a risk has none, but may have

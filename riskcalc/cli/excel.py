@@ -52,7 +52,7 @@ def template(out: Path, data: str | None, overwrite: bool) -> None:
     "--as-of",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="DATE",
-    help="The day from which dues are seen; default: the period's last, or that of its latest test or rating if that is later.",
+    help="The day from which dues are seen; default: the period's last, or its latest test's or rating's if later.",
 )
 @click.option(
     "--audience",

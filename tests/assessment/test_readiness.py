@@ -56,7 +56,9 @@ def opened(folder: Path, *edits: Edit) -> Context:
 
 def outlook(folder: Path, objective: str, report_type: str, *edits: Edit) -> Outlook:
     unit = {"A": "alpha", "B": "beta"}[objective[0]]
-    return next(one for one in outlooks(opened(folder, *edits).only(unit), report_type) if one.objective_id == objective)
+    return next(
+        one for one in outlooks(opened(folder, *edits).only(unit), report_type) if one.objective_id == objective
+    )
 
 
 def control(row: int, **cells: str) -> Edit:
