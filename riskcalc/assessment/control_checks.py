@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from riskcalc.assessment import evidence
-from riskcalc.assessment.checks import Seen, acting, check, control_of, controls, own_controls, tests
+from riskcalc.assessment.checks import Seen, check, control_of, controls, own_controls, tests
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
+from riskcalc.register.periods import Period
 
 
 @check("control-without-risk", "note", "Link it to the risks it acts on, or drop it.")
 def _control_without_risk(context: Context) -> Seen:
-    used = {control for linked in acting(context).values() for control in linked}
-    used |= {relied for control in controls(context) for relied in control["relies_on"]}
     for control in controls(context):
-        if control["control_id"] not in used and control["component"] == "control_activities":
+        used = control["relied_on"] or not pd.isna(control["reach"])
+        if not used and control["component"] == "control_activities":
             yield control["unit_id"], control["control_id"], "acts on no risk, and no control relies on it"
+
+
+@check("key-control-without-reach", "warning", "State how much of the risk it covers, or rely on another.")
+def _key_without_reach(context: Context) -> Seen:
+    for control in own_controls(context):
+        if control["key"] and control["reach"] == 0:
+            yield (
+                control["unit_id"],
+                control["control_id"],
+                "this key control covers 0 of each of its risks: it carries nothing",
+            )
 
 
 @check("control-undocumented", "error", "Document it; in a SOC 1 audit it doesn't exist otherwise.")
 def _undocumented(context: Context) -> Seen:
-    for control in own_controls(context):
-        if pd.isna(control["documentation"]):
+    for control in controls(context):
+        if pd.isna(control["documentation"]) and control["performed_by"] != "user_entity":
             kind = "key control" if control["key"] else "control"
             yield control["unit_id"], control["control_id"], f"this {kind} is not documented, so it earns nothing"
 
@@ -67,7 +80,7 @@ def _under_sampled(context: Context) -> Seen:
 @check("automated-without-itgc", "warning", "Name the IT general controls it depends on in relies_on.")
 def _automated_without_itgc(context: Context) -> Seen:
     for control in own_controls(context):
-        if control["nature"] != "manual" and not control["relies_on"] and not _is_relied_on(context, control):
+        if control["nature"] != "manual" and not control["relies_on"] and not control["relied_on"]:
             nature = control["nature"].replace("_", "-")
             yield control["unit_id"], control["control_id"], f"is {nature}, and relies on no IT general control"
 
@@ -100,8 +113,20 @@ def _subservice_on_own(context: Context) -> Seen:
 
 @check("subservice-report", "warning", "Obtain a report, or a bridge letter, over the days that are missing.")
 def _subservice_report(context: Context) -> Seen:
+    yield from _subservice(context, ("not_tested", "insufficient_evidence"))
+
+
+@check(
+    "subservice-fault", "warning", "Find out what it means for your objectives, and which control of yours compensates."
+)
+def _subservice_fault(context: Context) -> Seen:
+    yield from _subservice(context, ("not_effective", "operated_effectively"))
+
+
+def _subservice(context: Context, conclusions: tuple[str, ...]) -> Seen:
     for control in controls(context):
-        if control["performed_by"] == "subservice" and control["earned"] < control["claimed"]:
+        short = control["earned"] < control["claimed"] and not pd.isna(control["documentation"])
+        if control["performed_by"] == "subservice" and short and control["conclusion"] in conclusions:
             yield control["unit_id"], control["control_id"], f"a subservice organisation's control: {control['reason']}"
 
 
@@ -127,19 +152,17 @@ def _self_tested(context: Context) -> Seen:
 def _tested_without_evidence(context: Context) -> Seen:
     for test in tests(context):
         if pd.isna(test["evidence"]):
-            yield control_of(context)[test["control_id"]]["unit_id"], test["test_id"], "no evidence is referred to"
+            yield _unit(context, test), test["test_id"], "no evidence is referred to"
 
 
 @check("test-before-period", "error", "Test the control's operation in the period.")
 def _tested_too_early(context: Context) -> Seen:
-    for test in tests(context):
-        if test["tested_on"].date() < context.period.first_day:
-            unit = control_of(context)[test["control_id"]]["unit_id"]
-            yield (
-                unit,
-                test["test_id"],
-                f"was tested on {test['tested_on']:%Y-%m-%d}, before {context.period.name} began",
-            )
+    """Tests of any period: those of another one may speak of days that count."""
+    for test in context.register.control_tests.to_dict("records"):
+        on, period = test["tested_on"].date(), test["period"]
+        if on <= context.as_of and on < Period.parse(period).first_day:
+            unit = _unit(context, test)
+            yield unit, test["test_id"], f"was tested on {on}, before {period} began"
 
 
 @check("deviation-without-deficiency", "warning", "Record the deficiency: every deviation is reported.")
@@ -157,7 +180,7 @@ def _deviation_without_deficiency(context: Context) -> Seen:
 def _retest_by_same_items(context: Context) -> Seen:
     for test in tests(context):
         if not pd.isna(test["retest_of"]) and test["deviations"]:
-            unit = control_of(context)[test["control_id"]]["unit_id"]
+            unit = _unit(context, test)
             yield unit, test["test_id"], f"the retest of {test['retest_of']} deviated again"
 
 
@@ -166,7 +189,7 @@ def _past_due(context: Context) -> Seen:
     for deficiency in context.open_deficiencies.to_dict("records"):
         if deficiency["due_on"].date() < context.as_of:
             days = (context.as_of - deficiency["due_on"].date()).days
-            unit = control_of(context)[deficiency["control_id"]]["unit_id"]
+            unit = _unit(context, deficiency)
             yield (
                 unit,
                 deficiency["deficiency_id"],
@@ -174,16 +197,12 @@ def _past_due(context: Context) -> Seen:
             )
 
 
-def _is_relied_on(context: Context, control: Any) -> bool:
-    return any(control["control_id"] in other["relies_on"] for other in controls(context))
-
-
 @check("inquiry-alone", "warning", "Observe, inspect or reperform as well: inquiry alone is no evidence of operation.")
 def _inquiry_alone(context: Context) -> Seen:
     others = {test["control_id"] for test in tests(context) if test["nature"] != "inquiry"}
     for test in tests(context):
         if test["nature"] == "inquiry" and test["control_id"] not in others:
-            unit = control_of(context)[test["control_id"]]["unit_id"]
+            unit = _unit(context, test)
             yield unit, test["test_id"], f"{test['control_id']} was tested by inquiry alone"
 
 
@@ -193,14 +212,14 @@ def _inquiry_alone(context: Context) -> Seen:
 def _population_unchecked(context: Context) -> Seen:
     for test in tests(context):
         if test["population_checked"] is False:
-            unit = control_of(context)[test["control_id"]]["unit_id"]
+            unit = _unit(context, test)
             yield unit, test["test_id"], "whether its population was complete wasn't checked"
 
 
 @check("test-undescribed", "note", "Fill covers_from, covers_to and nature: the days default to the whole period.")
 def _test_undescribed(context: Context) -> Seen:
     for unit in context.register.business_units["unit_id"]:
-        own = [test for test in tests(context) if control_of(context)[test["control_id"]]["unit_id"] == unit]
+        own = [test for test in tests(context) if _unit(context, test) == unit]
         bare = [test for test in own if pd.isna(test["covers_from"]) and pd.isna(test["nature"])]
         if bare:
             yield (
@@ -214,3 +233,19 @@ def _test_undescribed(context: Context) -> Seen:
 def _evidence_after(context: Context) -> Seen:
     for row in evidence.later(context).to_dict("records"):
         yield row["unit_id"] or "", row["row"], f"is dated {row['dated']}, after {context.as_of}: it doesn't count"
+
+
+@check("deviation-after-period", "warning", "Assess the next period; if it is about this one, correct its days.")
+def _deviation_after(context: Context) -> Seen:
+    """What deviated by the day, in tests that don't count, since they are about days after the period only."""
+    for test in context.register.control_tests.to_dict("records"):
+        on, first = test["tested_on"].date(), Round.of(test).days[0]
+        if test["deviations"] and context.period.last_day < first <= on <= context.as_of:
+            unit = _unit(context, test)
+            said = f"{test['deviations']} of {test['sample_size']} deviated from {first} on"
+            yield unit, test["test_id"], f"{said}, after {context.period.name}: it doesn't count"
+
+
+def _unit(context: Context, row: Mapping[Any, Any]) -> str:
+    """The unit of the control that a test or a deficiency is of."""
+    return str(control_of(context)[row["control_id"]]["unit_id"])

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.readiness import gaps
+from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import ranked, score_lines, scores
 
 
@@ -47,13 +47,13 @@ def on_risks(context: Context) -> list[Decision]:
 
 
 def decisions(context: Context) -> list[Decision]:
-    """What has to be decided in a unit: on its risks, then whatever else an objective's outlook depends on."""
+    """What has to be decided in each unit: on its risks, then whatever else an objective's outlook depends on."""
     found = on_risks(context)
     acting = score_lines(context).groupby("risk_id")["control_id"].agg(set).to_dict()
-    told = {name for each in found for name in (each.row, *acting.get(each.row, ()))}
-    for gap in gaps(context):
-        if gap.blocks and gap.row not in told:
-            told.add(gap.row)
+    told = {(each.unit_id, name) for each in found for name in (each.row, *acting.get(each.row, ()))}
+    for gap in blocking(context):
+        if (gap.unit_id, gap.row) not in told:
+            told.add((gap.unit_id, gap.row))
             hangs = f"; {' and '.join(gap.objectives)} depend{'s' * (len(gap.objectives) == 1)} on it"
             what, late = gap.what + hangs * bool(gap.objectives), gap.due_on is not None and gap.due_on < context.as_of
             found.append(Decision(gap.unit_id, gap.row, what, gap.owner, gap.due_on, late))

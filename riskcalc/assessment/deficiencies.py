@@ -88,6 +88,11 @@ def aggregated(context: Context) -> list[Candidate]:
 
     Only what is open on the day is taken together. An indicator of one, or that one merits attention, is the group's.
     """
+    return list(_aggregated(context))
+
+
+@once
+def _aggregated(context: Context) -> tuple[Candidate, ...]:
     case = _Case(context)
     still = [one for one in _deficient(case) if pd.isna(one.get("closed_on"))]
     touched = {one["control_id"]: case.touched({one["control_id"]}) for one in still}
@@ -103,7 +108,7 @@ def aggregated(context: Context) -> list[Candidate]:
                 attention = any(one.get("merits_attention") is True for one in members) or None
                 indicator = next((one["indicator"] for one in members if not pd.isna(one.get("indicator"))), None)
                 found.append(_candidate(case, (str(unit), about, str(name)), controls, possible, attention, indicator))
-    return sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.about != "objective", one.name))
+    return tuple(sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.about != "objective", one.name)))
 
 
 # --- parts ---
@@ -203,11 +208,11 @@ class _Case:
 
 def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:
     """The deficiencies open on the day or in their unit's report, and the failed controls that have none on record."""
-    known, day = case.context.register.deficiencies, case.context.as_of
+    known, still = case.context.register.deficiencies, set(case.context.open_deficiencies["deficiency_id"])
     on_record = set()
-    for deficiency in known[known["identified_on"] <= pd.Timestamp(day)].to_dict("records"):
+    for deficiency in known[known["identified_on"] <= pd.Timestamp(case.context.as_of)].to_dict("records"):
         control, closed = case.controls[deficiency["control_id"]], deficiency["closed_on"]
-        if pd.isna(closed) or closed.date() > day:
+        if deficiency["deficiency_id"] in still:
             on_record.add(deficiency["control_id"])
             yield {**deficiency, "closed_on": None}
         elif control["report_type"] == "type2" and closed >= control["report_from"]:

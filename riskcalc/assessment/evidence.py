@@ -7,7 +7,8 @@ dated after ``as_of`` counts for neither. The rules are those of docs/methodolog
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from graphlib import TopologicalSorter
@@ -108,7 +109,7 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     register = context.register
     units = register.business_units["unit_id"]
     sole = units.iloc[0] if report_type and len(units) == 1 else None
-    rounds, reports = _rounds(register), _carved_out(register)
+    reports = _carved_out(register)
     closed = register.deficiencies[register.deficiencies["closed_on"] <= pd.Timestamp(context.as_of)]
     repairs = {str(name): [day.date() for day in days] for name, days in closed.groupby("control_id")["closed_on"]}
     found: dict[str, Conclusion] = {}
@@ -118,8 +119,24 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
         if control["performed_by"] == "subservice" and control["subservice_id"] in reports:
             found[name] = _by_report(context, control, reports[control["subservice_id"]], asked)
         else:
-            found[name] = _by_tests(context, control, rounds.get(name, ()), repairs.get(name, ()), asked)
+            found[name] = _by_tests(context, control, repairs.get(name, ()), asked)
     return found
+
+
+def window(context: Context, control: Mapping[Any, Any], report_type: str | None) -> tuple[Basis, Days]:
+    """How tests of a control are concluded on, and over which days: now, or for its unit's report as one of a type."""
+    methodology, as_of = context.register.methodology, context.as_of
+    type1 = (report_type or control["report_type"]) == "type1"
+    throughout = report_type is not None and not type1
+    first, last = report_days(control, methodology.evidence) if throughout else _look_back(context, control, type1)
+    once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
+    months = _months((first, min(last, as_of) if first <= as_of else last))  # of a report that hasn't begun: all
+    return Basis(control["frequency"], once, months, methodology.sampling), (first, last)
+
+
+def in_window(context: Context, control: Mapping[Any, Any], days: Days) -> list[Round]:
+    """The rounds over any of the days, tested by the day; what covers later days only belongs to the next period."""
+    return [one for each in _by_then(context, control) if (one := _within(each, days))]
 
 
 def report_days(control: Mapping[Any, Any], rules: EvidenceRules) -> Days:
@@ -132,7 +149,8 @@ def report_days(control: Mapping[Any, Any], rules: EvidenceRules) -> Days:
 def later(context: Context) -> pd.DataFrame:
     """The evidence dated after ``as_of``, which never counts: unit_id, table, row and its date.
 
-    Tests and ratings of the period, and reviews of subservice organisations' reports.
+    Ratings of the period, tests labelled with it or about any day up to its last, deficiencies, and reviews of
+    subservice organisations' reports.
 
     >>> from riskcalc.register.register import load
     >>> later(Context.of(load("data"), "2026-H1", date(2026, 1, 31))).columns.tolist()
@@ -145,15 +163,17 @@ def later(context: Context) -> pd.DataFrame:
     tables = (
         ("control_tests", "test_id", "control_id", "tested_on"),
         ("ratings", "risk_id", "risk_id", "rated_on"),
+        ("deficiencies", "deficiency_id", "control_id", "identified_on"),
         ("subservice_organisations", "subservice_id", "subservice_id", "reviewed_on"),
     )
     found = []
     for table, row, belongs, dated in tables:
         rows = getattr(register, table)
         rows = rows[rows[dated] > day]
-        if "period" in rows:
-            rows = rows[rows["period"] == context.period.name]
-        found += [(units.get(one[belongs]), table, one[row], one[dated].date()) for one in rows.to_dict("records")]
+        for one in rows.to_dict("records"):
+            about = one.get("period", context.period.name) == context.period.name
+            if about or (table == "control_tests" and Round.of(one).days[0] <= context.period.last_day):
+                found.append((units.get(one[belongs]), table, one[row], one[dated].date()))
     return pd.DataFrame(found, columns=["unit_id", "table", "row", "dated"])
 
 
@@ -166,6 +186,12 @@ def _rounds(register: Register) -> Mapping[str, list[Round]]:
     for row in register.control_tests.to_dict("records"):
         found.setdefault(str(row["control_id"]), []).append(Round.of(row))
     return found
+
+
+def _by_then(context: Context, control: Mapping[Any, Any]) -> list[Round]:
+    rounds, last_day = _rounds(context.register).get(control["control_id"], ()), context.period.last_day
+    tested = [each for each in rounds if each.tested_on <= context.as_of]
+    return [each for each in tested if min(each.days[0], each.tested_on) <= last_day]
 
 
 def _carved_out(register: Register) -> dict[str, Any]:
@@ -186,27 +212,31 @@ def _by_report(context: Context, control: Any, report: Any, report_type: str | N
     return from_report(report, days, context.as_of, type1)
 
 
-def _by_tests(
-    context: Context, control: Any, rounds: Sequence[Round], repaired: Iterable[date], report_type: str | None
-) -> Conclusion:
-    methodology, as_of = context.register.methodology, context.as_of
+def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_type: str | None) -> Conclusion:
+    as_of, (tested, days) = context.as_of, window(context, control, report_type)
     type1 = (report_type or control["report_type"]) == "type1"
     throughout = report_type is not None and not type1
-    days = report_days(control, methodology.evidence) if throughout else _look_back(context, control, type1)
-    once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
-    tested = Basis(control["frequency"], once, _months((days[0], min(days[1], as_of))), methodology.sampling)
-    last_day = context.period.last_day  # what covers later days only belongs to the next period
-    by_then = [each for each in rounds if each.tested_on <= as_of and each.days[0] <= last_day]
-    counting = [each for each in by_then if each.days[1] >= days[0] and each.days[0] <= days[1]]
+    counting = in_window(context, control, days)
     found = over_period(tested, counting, days, as_of) if throughout else now(tested, counting, repaired, type1)
     if found:
         return found
     reason = f"not {'walked through' if type1 else 'tested'} since {days[0]}"
     reason += "; inquiry alone is no evidence of operation" if any(each.inquiry for each in counting) else ""
-    last = max((each.tested_on for each in by_then if each.tested_on < days[0]), default=None)
+    last = max((each.tested_on for each in _by_then(context, control) if each.tested_on < days[0]), default=None)
     untested, left = uncovered((days[0], min(days[1], as_of)), ())[0], uncovered(days, ())[1]
     reason += f"; last tested on {last}" if last else ""
     return Conclusion("not_tested", reason, untested_days=untested, roll_forward=left if throughout else 0)
+
+
+def _within(each: Round, window: Days) -> Round | None:
+    """A round as it counts in a window: tested before the days it speaks of, it covers none, but what deviated did."""
+    first, last = each.days
+    if first <= window[1] and first <= each.tested_on and min(last, each.tested_on) >= window[0]:
+        return each
+    about = (first <= window[1] and last >= window[0]) or (
+        window[0] <= each.tested_on < first and each.tested_on <= window[1]
+    )
+    return replace(each, items=each.deviations, population=None) if about and each.deviations else None
 
 
 def _look_back(context: Context, control: Any, type1: bool) -> Days:

@@ -2,21 +2,23 @@
 
 Objectives are achieved collectively: every risk to one needs a key control with reach that is well designed, documented
 and, for Type 2, operated over the whole period (AT-C 320, on evidence of design and of operating effectiveness). An
-objective isn't called achieved while a risk to it is outside appetite on this evidence, or a deficiency of its controls
-is a candidate material weakness: that takes judgement. The outlook is ours; the opinion is the service auditor's.
+objective isn't called achieved while a risk to it is unrated or outside appetite on this evidence, or deficiencies of
+its controls are a candidate material weakness: that takes judgement. The outlook is ours; the opinion is
+the service auditor's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.deficiencies import SEVERITIES, Candidate, candidates
+from riskcalc.assessment.deficiencies import NOT_ON_RECORD, SEVERITIES, Candidate, aggregated, candidates
 from riskcalc.assessment.next_steps import unassessed
 from riskcalc.assessment.scoring import scores
 from riskcalc.errors import counted
@@ -28,6 +30,7 @@ NEEDED = {"type1": ("designed", "documented", "operated"), "type2": STEPS}
 ACHIEVED, NOT_ACHIEVED = "achieved", "not achieved"
 NOT_YET, JUDGEMENT = "not yet evidenced", "judgement needed"
 UNMODIFIED, QUALIFIED, ADVERSE, NOT_READY = "unmodified", "qualified", "adverse", "not ready"
+LEAST_COVERAGE = Decimal("0.01")  # less of a risk is next to nothing
 MANAGEMENTS_TESTS = (
     "It rests on management's own tests of controls; the service auditor tests for themselves, and may find otherwise."
 )
@@ -72,9 +75,9 @@ def steps(context: Context, report_type: str) -> pd.DataFrame:
     """A row per control, indexed by ``control_id``, with a flag for each of ``STEPS`` and the reason of its evidence.
 
     ``operated`` is shown by a walkthrough for Type 1, by tests of operation, and by those of the IT general controls it
-    relies on, for Type 2; ``in_period`` says that no more days of the report's period so far are untested than
-    ``evidence.roll_forward_days``. ``fault`` is hard for what can't be shown any more (design, documentation, a failed
-    test), soft for what hasn't been shown yet, else blank.
+    relies on, for Type 2; ``in_period`` says that no more days of the report's period so far are untested, and that it
+    runs for no more days, than ``evidence.roll_forward_days``. ``fault`` is hard for what can't be shown any more
+    (design, documentation, a failed test), soft for what hasn't been shown yet, else blank.
 
     >>> from riskcalc.register.register import load
     >>> bool(steps(Context.of(load("data")), "type2").loc["PAY-C03", "documented"])
@@ -91,8 +94,8 @@ def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
 
     *achieved*: each of its risks has a key control with every step that the type needs, and nothing contradicts it.
     *not achieved*: a risk has none, and none can be shown any more. *not yet evidenced*: a risk has none, but may have
-    one when it is tested; or no risk is named. *judgement needed*: the controls hold, and yet a risk is outside
-    appetite on this evidence, or a deficiency is a candidate material weakness.
+    one when it is tested; or no risk is named. *judgement needed*: the controls hold, and yet a risk is unrated or
+    outside appetite on this evidence, or a deficiency, or several together, are a candidate material weakness.
 
     >>> from riskcalc.register.register import load
     >>> funds = Context.of(load("data")).only("funds")
@@ -163,9 +166,10 @@ def relevant(controls: pd.DataFrame) -> dict[str, Any]:
 
 
 @registers.once
-def reaching(register: Register) -> dict[str, list[str]]:
-    """The controls that act on each risk with a coverage of more than 0: what reaches nothing carries nothing."""
-    links = register.risk_controls[register.risk_controls["coverage"] > 0].sort_values("control_id")
+def reaching(register: Register, least: Decimal = LEAST_COVERAGE) -> dict[str, list[str]]:
+    """The controls that act on each risk with a coverage above 0, and of ``least`` or more."""
+    coverage = register.risk_controls["coverage"]
+    links = register.risk_controls[(coverage > 0) & (coverage >= least)].sort_values("control_id")
     return {str(risk): list(controls) for risk, controls in links.groupby("risk_id")["control_id"]}
 
 
@@ -183,7 +187,10 @@ def missing(control: Any, step: str, report_type: str) -> str:
     if step == "operated":
         return f"{control['conclusion'].replace('_', ' ')} ({control['why']})"
     if step == "evidenced":
-        return "has no evidence on record"
+        relied = f"relies on {control['rests_on']}, which has no evidence, or none over the report's period"
+        return f"has no evidence on record of {control['unevidenced']}" if control["unevidenced"] else relied
+    if control["to_come"]:
+        return f"can't be shown yet: its report's period still runs for {counted(int(control['to_come']), 'day')}"
     return f"was not tested on {counted(int(control['untested_days']), 'day')} of the report's period"
 
 
@@ -207,19 +214,49 @@ def _steps(context: Context, report_type: str) -> pd.DataFrame:
     reviewed = (reviews <= pd.Timestamp(context.as_of)).to_dict()
     most = register.methodology.evidence.roll_forward_days
     tested = controls["conclusion"] != "not_tested"
-    on_record = [
-        all(evidenced[test] for test in tests) if tests else bool(reviewed.get(subservice))
+    lacking = [
+        ", ".join(test for test in tests if not evidenced[test])
+        if tests
+        else ""
+        if reviewed.get(subservice)
+        else "a review of its report"
         for tests, subservice in zip(controls["tests"], controls["subservice_id"], strict=True)
     ]
+    to_come = [_days_to_come(context, control, most) for control in controls.to_dict("records")]
     found = controls.assign(
+        to_come=to_come,
         why=[conclusions[name].reason for name in controls.index],
         designed=controls["claimed"] == 1,
         documented=controls["documentation"].notna(),
         operated=(controls["conclusion"] == "operated_effectively") & (controls["limited_by"] == ""),
-        evidenced=tested & pd.Series(on_record, index=controls.index, dtype=bool),
-        in_period=tested & (controls["untested_days"] <= most),
+        unevidenced=lacking,
+        evidenced=tested & (pd.Series(lacking, index=controls.index, dtype=str) == ""),
+        in_period=tested & (controls["untested_days"] <= most) & (pd.Series(to_come, controls.index) == 0),
     )
+    found = found.assign(rests_on=_resting_on(found))
+    shown = found["rests_on"] == ""
+    found = found.assign(evidenced=found["evidenced"] & shown)
     return found.assign(fault=_faults(found, NEEDED[report_type]))
+
+
+def _resting_on(controls: pd.DataFrame) -> list[str]:
+    """By control, one that it relies on, through any chain, without evidence or untested for too long, else blank."""
+    rows = {str(name): row for name, row in controls.to_dict("index").items()}
+
+    def lacking(name: str) -> str:
+        known = [name]
+        for each in known:  # grows as it is read
+            known += [relied for relied in rows[each]["relies_on"] if relied not in known]
+        doubtful = (one for one in known[1:] if not (rows[one]["evidenced"] and rows[one]["in_period"]))
+        return next((one for one in doubtful if rows[one]["operated"]), "")
+
+    return [lacking(name) for name in rows]
+
+
+def _days_to_come(context: Context, control: Any, most: int) -> int:
+    """The days that its report's period still runs, where they are more than may be left untested, else 0."""
+    days = (control["report_to"].date() - context.as_of).days
+    return days if days > most else 0
 
 
 def _faults(controls: pd.DataFrame, needed: Iterable[str]) -> list[str]:
@@ -247,20 +284,19 @@ class _Case:
         self.register, self.report_type = context.register, report_type
         self.keys = key_controls(context, report_type)
         self.all = {str(name): row for name, row in _steps(context, report_type).to_dict("index").items()}
-        self.reaching = reaching(context.register)
+        self.reaching = reaching(context.register, Decimal(0))  # what deviated is reported, however little it reaches
+        self.supporting = reaching(context.register)
         risks = context.register.risks
         self.risks = {str(name): list(own) for name, own in risks.groupby("objective_id")["risk_id"]}
         scored = scores(context, report_type).set_index("risk_id")
         self.outside = scored.loc[scored["breach"].fillna(False).astype(bool), "earned_level"].to_dict()
-        self.weak: dict[str, list[Candidate]] = {}
-        for one in candidates(context):
-            if one.severity == SEVERITIES[-1]:
-                self.weak.setdefault(one.unit_id, []).append(one)
+        self.rated = set(context.ratings.dropna(subset="likelihood")["risk_id"])
+        self.weak = _material_weaknesses(context)
         self.closed = _closed_deviations(context)
 
     def carrying(self, risk: str) -> list[Any]:
-        """The key controls that reach a risk and aren't designed to do nothing."""
-        keys = (self.keys[name] for name in self.reaching.get(risk, ()) if name in self.keys)
+        """The key controls that reach enough of a risk and aren't designed to do nothing."""
+        keys = (self.keys[name] for name in self.supporting.get(risk, ()) if name in self.keys)
         return [control for control in keys if control["claimed"] > 0]
 
     def held(self, risk: str) -> bool:
@@ -290,7 +326,7 @@ class _Case:
             outcome,
             faults,
             tuple(dict.fromkeys(blocking)),
-            tuple(contradictions.values()),
+            tuple(dict.fromkeys(contradictions.values())),
             self._reported(acting),
         )
 
@@ -312,10 +348,10 @@ class _Case:
             for risk in risks
             if risk in self.outside
         }
-        for one in self.weak.get(unit, ()):
-            if set(one.risks) & set(risks):
-                closed = f", closed on {one.closed_on}" if one.closed_on else ""
-                found[one.controls[0]] = f"{one.name} of {one.controls[0]} is a candidate material weakness{closed}"
+        found |= {risk: f"{risk} is unrated" for risk in risks if risk not in self.rated}
+        for one in self.weak:
+            if one.unit_id == unit and set(one.risks) & set(risks):
+                found |= dict.fromkeys(one.controls, _weakness(one))
         return found
 
     def _with_relied_on(self, names: set[str]) -> set[str]:
@@ -333,6 +369,26 @@ class _Case:
             if self.all[name]["deviations"]
         ]
         return (*deviated, *(text for name in sorted(acting) for text in self.closed.get(name, ())))
+
+
+def _named(one: Candidate) -> str:
+    """The deficiency and its control, or a control that has none on record."""
+    control = one.controls[0]
+    return f"{control} (no deficiency on record)" if one.name.endswith(NOT_ON_RECORD) else f"{one.name} of {control}"
+
+
+@once
+def _material_weaknesses(context: Context) -> tuple[Candidate, ...]:
+    """The candidates: of deficiencies together, then, so that they are told rather, of single ones."""
+    return tuple(one for one in (*aggregated(context), *candidates(context)) if one.severity == SEVERITIES[-1])
+
+
+def _weakness(one: Candidate) -> str:
+    if one.about != "deficiency":
+        together = f"deficiencies of {', '.join(one.controls)} together"
+        return f"{together} are a candidate material weakness: {one.about} {one.name}"
+    closed = f", closed on {one.closed_on}" if one.closed_on else ""
+    return f"{_named(one)} is a candidate material weakness{closed}"
 
 
 def _closed_deviations(context: Context) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from riskcalc.assessment import coverage
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.next_steps import is_open, without_controls
-from riskcalc.assessment.opinion import NEEDED, key_controls, missing, outlooks, reaching, relevant
+from riskcalc.assessment.opinion import NEEDED, STEPS, key_controls, missing, outlooks, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.register import Register
@@ -41,7 +41,7 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     """Everything missing for each unit's own type of report: what blocks an objective first, then by due date.
 
     Owner and due date are those of the control's open deficiency, else the control's owner and no date. ``since``
-    is when that deficiency was identified, else the end of the previous period if the gap was there, else None.
+    is when that deficiency was identified, else the end of the previous period if it lacked the same then, else None.
 
     >>> from riskcalc.register.register import load
     >>> "PAY-C03" in {gap.row for gap in gaps(Context.of(load("data")).only("payroll"))}
@@ -51,29 +51,44 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     found: list[Gap] = []
     for unit in units.to_dict("records"):
         report_type, mine = unit["report_type"], context if len(units) == 1 else context.only(unit["unit_id"])
-        served, before = _served(mine.register), mine.previous()
-        now = _lacks(mine, report_type)
-        then = _lacks(before, report_type) if before else {}
-        outlook = outlooks(mine, report_type)
-        mending = mine.open_deficiencies.sort_values("due_on").drop_duplicates("control_id")
-        mends = mending.set_index("control_id").to_dict("index")
-        blocking = {row for each in outlook for row in each.blocking}
-        for (name, step), (what, owner) in now.items():
-            mend = mends.get(name)
-            known = before.period.last_day if before and (name, step) in then else None
-            due = mend["due_on"].date() if mend else None
-            since = mend["identified_on"].date() if mend else known
-            owner = mend["remediation_owner"] if mend else owner
-            gap = (unit["unit_id"], served.get(name, ()), name, step, what, owner, due, since, name in blocking)
-            found.append(Gap(*gap))
-        found.extend(() if without_controls(mine.register) else _unguarded(mine.register, unit))
-        found.extend(() if is_open(mine.register, unit["unit_id"], "report_to") else _too_short(unit))
+        before = mine.previous()
+        earlier = _lacks(before, report_type) if before else {}
+        then = {(key, what): before.period.last_day for key, (what, _) in earlier.items()} if before else {}
+        blocked = {row for each in outlooks(mine, report_type) for row in each.blocking}
+        found.extend(_at_controls(unit, _lacks(mine, report_type), mine, then, blocked))
+        found.extend(_unguarded(mine.register))
+        found.extend(_too_short(mine.register, unit))
         found.extend(_of_the_report(mine, unit))
-    urgency = sorted(found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, gap.step))
-    return tuple(urgency)
+    return _by_urgency(found)
+
+
+@once
+def blocking(context: Context) -> tuple[Gap, ...]:
+    """Those of ``gaps`` that block an objective, of all units at once, which doesn't look at each by itself.
+
+    ``since`` is that of an open deficiency only.
+
+    >>> from riskcalc.register.register import load
+    >>> context = Context.of(load("data"))
+    >>> {gap.row for gap in blocking(context)} == {gap.row for gap in gaps(context) if gap.blocks}
+    True
+    """
+    found = list(_unguarded(context.register))
+    for unit in context.register.business_units.to_dict("records"):
+        report_type, name = unit["report_type"], unit["unit_id"]
+        blocked = {row for each in outlooks(context, report_type) if each.unit_id == name for row in each.blocking}
+        lacks = {key: lack for key, lack in _lacks(context, report_type).items() if key[0] in blocked}
+        found.extend(_at_controls(unit, lacks, context, {}, blocked))
+        found.extend(_too_short(context.register, unit))
+    return _by_urgency(found)
 
 
 # --- parts ---
+
+
+def _gravity(gap: Gap) -> tuple[int, str]:
+    """Steps in their order: what failed weighs more than the days that nobody has looked at yet."""
+    return STEPS.index(gap.step) if gap.step in STEPS else len(STEPS), gap.step
 
 
 @registers.once
@@ -86,6 +101,7 @@ def _served(register: Register) -> dict[str, tuple[str, ...]]:
     }
 
 
+@once
 def _lacks(context: Context, report_type: str) -> dict[tuple[str, str], tuple[str, str]]:
     """What each key control lacks, by control and step, each said once, with the control's owner."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
@@ -99,24 +115,58 @@ def _lacks(context: Context, report_type: str) -> dict[tuple[str, str], tuple[st
     return found
 
 
-def _unguarded(register: Register, unit: Any) -> Iterator[Gap]:
-    """Objectives without a risk, and risks without a key control of ours."""
+def _by_urgency(found: list[Gap]) -> tuple[Gap, ...]:
+    urgency = sorted(
+        found, key=lambda gap: (not gap.blocks, gap.due_on or date.max, gap.unit_id, gap.row, *_gravity(gap))
+    )
+    return tuple(urgency)
+
+
+def _at_controls(
+    unit: Any,
+    lacks: Mapping[tuple[str, str], tuple[str, str]],
+    context: Context,
+    then: Mapping[tuple[tuple[str, str], str], date],
+    blocked: Set[str],
+) -> Iterator[Gap]:
+    """What key controls lack, with who mends it by when; ``then`` has the day since when that very fault was known."""
+    served, mends = _served(context.register), _mends(context)
+    for (name, step), (what, owner) in lacks.items():
+        mend = mends.get(name)
+        due = mend["due_on"].date() if mend else None
+        since = mend["identified_on"].date() if mend else then.get(((name, step), what))
+        owner = mend["remediation_owner"] if mend else owner
+        yield Gap(unit["unit_id"], served.get(name, ()), name, step, what, owner, due, since, name in blocked)
+
+
+@once
+def _mends(context: Context) -> Mapping[str, Any]:
+    """The first open deficiency to mend of each control."""
+    mending = context.open_deficiencies.sort_values("due_on").drop_duplicates("control_id")
+    return {str(name): row for name, row in mending.set_index("control_id").to_dict("index").items()}
+
+
+def _unguarded(register: Register) -> Iterator[Gap]:
+    """Objectives without a risk, and risks without a key control of ours; none where no control is assessed yet."""
+    if without_controls(register):
+        return
     keys = set(relevant(register.controls.set_index("control_id", drop=False)))
-    acting = reaching(register)
+    acting, owners = reaching(register), register.business_units.set_index("unit_id")["owner"]
     named = set(register.risks["objective_id"])
     for risk in register.risks.to_dict("records"):
         if not keys.intersection(acting.get(risk["risk_id"], ())):
             what, row = "no key control acts on it", (risk["objective_id"],)
-            yield Gap(unit["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
-    for objective in register.control_objectives["objective_id"]:
+            yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
+    for unit_id, objective in register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False):
         if objective not in named:
             what = "no risk to this objective is named"
-            yield Gap(unit["unit_id"], (objective,), objective, "designed", what, unit["owner"], None, None, True)
+            yield Gap(unit_id, (objective,), objective, "designed", what, owners[unit_id], None, None, True)
 
 
-def _too_short(unit: Any) -> Iterator[Gap]:
-    if unit["report_type"] == "type2" and (unit["report_to"] - unit["report_from"]).days + 1 < LEAST_DAYS:
-        days = (unit["report_to"] - unit["report_from"]).days + 1
+def _too_short(register: Register, unit: Any) -> Iterator[Gap]:
+    days = (unit["report_to"] - unit["report_from"]).days + 1
+    assumed = is_open(register, unit["unit_id"], "report_to")
+    if not assumed and unit["report_type"] == "type2" and days < LEAST_DAYS:
         what = f"the report covers {counted(days, 'day')}; six months are expected"
         yield Gap(unit["unit_id"], (), unit["unit_id"], "in_period", what, unit["owner"], None, None, True)
 
@@ -138,7 +188,7 @@ def _roll_forward(context: Context, report_type: str) -> _Lacking:
     for name, control in key_controls(context, report_type).items():
         days = control["roll_forward"]
         if report_type == "type2" and days and control["conclusion"] != "not_tested":
-            what = f"roll forward: no test covers the last {days} day{'s' * (days != 1)} of the report's period"
+            what = f"roll forward: no test covers the last {counted(int(days), 'day')} of the report's period"
             yield served.get(name, ()), name, "roll_forward", what, control["owner"], None
 
 

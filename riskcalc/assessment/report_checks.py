@@ -7,6 +7,7 @@ import pandas as pd
 from riskcalc.assessment.checks import Seen, check
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.coverage import NOT_ON_RECORD, report_items, training, year_end
+from riskcalc.assessment.opinion import ADVERSE, NOT_READY, QUALIFIED, UNMODIFIED, report_outlooks
 from riskcalc.assessment.scoping import process_scopes, unit_scope
 from riskcalc.errors import counted
 
@@ -92,6 +93,21 @@ def _short_type2(context: Context) -> Seen:
                     unit["unit_id"],
                     f"its Type 2 report covers {counted(days, 'day')}; clients' auditors expect six months",
                 )
+
+
+_WORSE = (UNMODIFIED, NOT_READY, QUALIFIED, ADVERSE, "disclaimer")
+
+
+@check("issued-unlike-outlook", "warning", "Find out what the service auditor knew, or what is wrong in the register.")
+def _issued_unlike_outlook(context: Context) -> Seen:
+    """Reports that were issued with a better opinion than the register supports."""
+    units = context.register.business_units
+    for unit in units[units["issued_on"] <= pd.Timestamp(context.as_of)].to_dict("records"):
+        found = report_outlooks(context, unit["report_type"])[unit["unit_id"]]
+        if _WORSE.index(found.opinion) > _WORSE.index(unit["opinion"]):
+            issued = f"its report, issued on {unit['issued_on'].date()}, is {unit['opinion']}"
+            message = f"{issued}; the outlook from this register is {found.opinion}: {found.because}"
+            yield unit["unit_id"], unit["unit_id"], message
 
 
 @check(

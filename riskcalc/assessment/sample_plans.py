@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
+from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.testing import population_of
 from riskcalc.errors import UsageError
 from riskcalc.register.methodology import Sampling
-from riskcalc.register.periods import Period
-from riskcalc.sampling import sample_size, upper_limit
+from riskcalc.sampling import upper_limit
 
 # How often a control of a frequency is performed in a year, where that is a fixed number.
 _A_YEAR = {"annual": 1, "half_yearly": 2, "quarterly": 4, "monthly": 12}
-_MONTHS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,22 @@ class Planned:
         return asdict(self)
 
 
-def plan(context: Context, units: tuple[str, ...] = ()) -> list[Planned]:
+def plan(
+    context: Context, units: tuple[str, ...] = (), populations: Mapping[str, int] = MappingProxyType({})
+) -> list[Planned]:
     """A planned sample for every control that the units perform themselves; of all units by default.
 
-    The size is the methodology's for the control's frequency, but never more than there is to test: a quarterly
-    control is performed twice in a half-year. A control without a fixed frequency gets the smallest sample that can
-    show a tolerable rate. Populations are those of the frequency, else those given with the period's tests.
+    The size is the one that the report's conclusion asks for: the methodology's for the control's frequency and the
+    months of the report so far, but never more than there is to test. A control without a fixed frequency gets the
+    smallest sample that can show a tolerable rate; a Type 1 unit's is walked through once. Populations, by control,
+    are those given, else those of the frequency, else those of the tests.
 
     Raises:
         UsageError: an unknown unit.
     """
     for unit_id in units:
         context.register.unit(unit_id)
-    return list(_plans(context, units))
+    return list(_plans(context, units, populations))
 
 
 def of_control(plans: list[Planned], control_id: str) -> Planned:
@@ -60,49 +64,32 @@ def of_control(plans: list[Planned], control_id: str) -> Planned:
     )
 
 
-def _plans(context: Context, units: tuple[str, ...]) -> Iterator[Planned]:
-    sampling = context.register.methodology.sampling
-    known = context.tests.dropna(subset="population").groupby("control_id")["population"].max().astype(int).to_dict()
+def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, int]) -> Iterator[Planned]:
     for control in context.register.controls.to_dict("records"):
         if control["performed_by"] != "own" or (units and control["unit_id"] not in units):
             continue
-        population = _performed(control["frequency"], context.period) or known.get(control["control_id"])
-        rules, nature = context.register.methodology.evidence, control["nature"]
-        once = rules.automated_once and nature == "automated" and bool(control["relies_on"])
-        size = 1 if once else planned_size(control["frequency"], population, sampling, _MONTHS[context.period.kind])
-        source = "automated: once, while its IT general controls hold" if once else _source(control, sampling)
         identity = (control["unit_id"], control["control_id"], control["title"], control["frequency"])
-        yield Planned(*identity, size, population, buys(size, population, sampling), source)
+        if control["report_type"] == "type1":
+            yield Planned(*identity, 1, None, "one walkthrough: whether it is in use", "Type 1: walked through")
+            continue
+        basis, days = evidence.window(context, control, "type2")
+        known = populations.get(control["control_id"]) or _performed(control["frequency"], basis.months)
+        population = known or population_of(evidence.in_window(context, control, days))
+        size = basis.planned(population)
+        source = (
+            "automated: once, while its IT general controls hold" if basis.once else _source(control, basis.sampling)
+        )
+        yield Planned(*identity, size, population, buys(size, population, basis.sampling), source)
 
 
-def _performed(frequency: str, period: Period) -> int | None:
-    """How often a control is performed in a period; a rarer one than the period is long once, if at all."""
+def _performed(frequency: str, months: int) -> int | None:
+    """How often at most a control is performed in so many months, where that is a fixed number."""
     a_year = _A_YEAR.get(frequency)
-    return None if a_year is None else max(1, a_year * _MONTHS[period.kind] // 12)
+    return None if a_year is None else -(-a_year * months // 12)
 
 
 def _source(control: Any, sampling: Sampling) -> str:
     return "smallest sample that can show a tolerable rate" if control["frequency"] == "ad_hoc" else sampling.source
-
-
-def planned_size(frequency: str, population: int | None, sampling: Sampling, months: int | None = None) -> int:
-    """The sample size for a frequency, at most the population; by the statistics where the frequency isn't fixed.
-
-    Sizes are those for ``planned_size_months``; for another number of ``months`` they are scaled, and rounded up.
-
-    >>> from riskcalc.register.register import load
-    >>> sampling = load("data").methodology.sampling
-    >>> planned_size("daily", None, sampling), planned_size("daily", None, sampling, months=6)
-    (15, 8)
-    """
-    sizes = {"half_yearly": 2, **sampling.planned_size}
-    if frequency in sizes:
-        base = sampling.planned_size_months
-        fixed = -(-sizes[frequency] * (months or base) // base)  # rounded up
-        return fixed if population is None else min(fixed, population)
-    if population == 1:
-        return 1
-    return sample_size(sampling.tolerable_deviation_rate, 0, sampling.confidence, population)
 
 
 def buys(size: int, population: int | None, sampling: Sampling) -> str:

@@ -18,10 +18,10 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment.sample_plans import planned_size
 from riskcalc.register.methodology import Sampling
 from riskcalc.register.periods import Period
 from riskcalc.sampling import limit_is_at_most, upper_limit
+from riskcalc.sampling import sample_size as smallest
 
 _RANKS = {"not_effective": 0, "not_tested": 1, "insufficient_evidence": 2, "operated_effectively": 3}
 _MOST = 8  # clean rounds that are tried without each other; more of them are taken together only
@@ -95,7 +95,7 @@ def conclude(
 ) -> Conclusion:
     """Conclude on a test of operation: operated effectively, not effective, or insufficient evidence.
 
-    ``planned`` is the sample size that the control's frequency asks for (``sample_plans.planned_size``).
+    ``planned`` is the sample size that the control's frequency asks for (``planned_size``).
     """
     tolerable, confidence = sampling.tolerable_deviation_rate, sampling.confidence
     limit = _limit(sample_size, deviations, confidence, population)
@@ -119,6 +119,26 @@ def conclude(
     return concluded("insufficient_evidence", f"{tested}; too little to conclude")
 
 
+def planned_size(frequency: str, population: int | None, sampling: Sampling, months: int | None = None) -> int:
+    """The sample size for a frequency, at most the population; by the statistics where the frequency isn't fixed.
+
+    Sizes are those for ``planned_size_months``; for another number of ``months`` they are scaled, and rounded up.
+
+    >>> from riskcalc.register.register import load
+    >>> sampling = load("data").methodology.sampling
+    >>> planned_size("daily", None, sampling), planned_size("daily", None, sampling, months=6)
+    (15, 8)
+    """
+    sizes = {"half_yearly": 2, **sampling.planned_size}
+    if frequency in sizes:
+        base = sampling.planned_size_months
+        fixed = -(-sizes[frequency] * (months or base) // base)  # rounded up
+        return fixed if population is None else min(fixed, population)
+    if population == 1:
+        return 1
+    return smallest(sampling.tolerable_deviation_rate, 0, sampling.confidence, population)
+
+
 @dataclass(frozen=True)
 class Basis:
     """A control and how its tests are concluded on: its frequency, whether one item is enough, the months tested."""
@@ -128,15 +148,17 @@ class Basis:
     months: int
     sampling: Sampling
 
+    def planned(self, population: int | None) -> int:
+        """How many items its tests are to look at."""
+        return 1 if self.once else planned_size(self.frequency, population, self.sampling, self.months)
+
     def operation(self, rounds: Sequence[Round]) -> Conclusion | None:
         """Conclude on rounds of a test of operation together; None if there is none that counts."""
         items, deviations, population = _added(rounds)
         if not items:
             return None
         # an ad hoc control's planned size is the smallest with a tolerable limit, which is looked at anyway
-        planned = 1 if self.once else items + 1
-        if not self.once and self.frequency != "ad_hoc":
-            planned = planned_size(self.frequency, population, self.sampling, self.months)
+        planned = items + 1 if self.frequency == "ad_hoc" and not self.once else self.planned(population)
         systematic = any(each.systematic for each in rounds)
         found = conclude(items, deviations, systematic, planned, self.sampling, population)
         return replace(found, tests=tuple(each.test_id for each in rounds))
@@ -205,6 +227,11 @@ def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: da
             reason = f"{alone.reason}, in {days[0]} to {days[1]}"
             found = replace(found, name="not_effective", reason=reason)
     return dated(found) if found else None
+
+
+def population_of(rounds: Iterable[Round]) -> int | None:
+    """How many items the tests of operation among the rounds were drawn from, if all of them say so."""
+    return _added(_counting(each for each in rounds if each.kind == "operation"))[2]
 
 
 def uncovered(days: Days, covered: Iterable[Days]) -> tuple[int, int]:

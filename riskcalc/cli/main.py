@@ -20,8 +20,7 @@ from riskcalc.errors import RegisterError, RiskcalcError, counted, printable
 from riskcalc.version import __version__
 
 if TYPE_CHECKING:
-    from riskcalc.assessment.sample_plans import Planned
-    from riskcalc.register.methodology import Sampling
+    from riskcalc.assessment.context import Context
 
 _OF_WORKSHOPS = {"sqlalchemy", "anywidget", "voila", "psycopg"}
 WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
@@ -157,10 +156,12 @@ def plan(
     if bool(control) != bool(population):
         raise click.UsageError("To draw a sample, give both --control and --population.")
     register = load(data)
-    plans = sample_plans.plan(Context.of(register, period), units)
+    context = Context.of(register, period)
     if control and population:
-        _draw(sample_plans.of_control(plans, control), population, register.methodology.sampling, **draw)
-    elif as_json:
+        _draw(context, units, control, population, **draw)
+        return
+    plans = sample_plans.plan(context, units)
+    if as_json:
         click.echo(json.dumps([each.as_dict() for each in plans], indent=1, ensure_ascii=False))
     else:
         for each in plans:
@@ -171,7 +172,13 @@ def plan(
 
 
 def _draw(
-    planned: Planned, file: str, sampling: Sampling, date_column: str | None, size: int | None, out: Path | None
+    context: Context,
+    units: tuple[str, ...],
+    control: str,
+    file: str,
+    date_column: str | None,
+    size: int | None,
+    out: Path | None,
 ) -> None:
     from riskcalc.assessment import sample_plans, sample_selection
     from riskcalc.files import write_whole
@@ -179,7 +186,8 @@ def _draw(
     population = sample_selection.read_population(file)
     number = len(population.items)
     order = sample_selection.in_time(population, date_column) if date_column else list(range(number))
-    wanted = size or sample_plans.planned_size(planned.frequency, number, sampling)
+    planned = sample_plans.of_control(sample_plans.plan(context, units, {control: number}), control)
+    wanted = size or planned.size
     drawn = sample_selection.select(order, wanted, population.sha256)
     text = sample_selection.as_csv(population, drawn)
     if out:
@@ -188,7 +196,7 @@ def _draw(
         click.echo(text, nl=False)
     seed = f"seed {population.sha256[:12]} (the file's SHA-256)"
     click.echo(f"{printable(planned.control_id)}: {len(drawn)} of {counted(number, 'item')} drawn, {seed}.", err=True)
-    click.echo(sample_plans.buys(len(drawn), number, sampling), err=True)
+    click.echo(sample_plans.buys(len(drawn), number, context.register.methodology.sampling), err=True)
 
 
 @main.command(

@@ -63,7 +63,7 @@ def objectives(unit: Assessment) -> Display:
     rows: list[list[Cell]] = []
     for objective in unit.register.control_objectives.to_dict("records"):
         name = objective["objective_id"]
-        acting = set(linked.loc[linked["objective_id"] == name, "control_id"])
+        acting = set(linked.loc[(linked["objective_id"] == name) & (linked["coverage"] > 0), "control_id"])
         serving = keys[keys.index.isin(acting)]
         counts = [_of(int(serving[step].sum()), len(serving)) for step in STEPS]
         process: Cell = {"text": name, "note": objective["process"]}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment.decisions import Decision, decisions, on_risks
+from riskcalc.assessment.decisions import Decision, decisions
 from riskcalc.assessment.movement import (
     BACK_INSIDE,
     BETTER,
@@ -50,20 +50,21 @@ def organisation(opened: Portfolio) -> Display:
 
 
 def to_decide(opened: Portfolio) -> Display:
-    """Every decision on a risk in the organisation, what is late first, then the worst."""
+    """Every decision in the organisation, what is late first, then the worst."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
+    risks = set(opened.scores["risk_id"])
     rows: list[list[Cell]] = [
         [
             each.row,
             each.what,
-            "Unrated" if each.level is None else level_cell(each.level, opened.matrix),
+            level_cell(each.level, opened.matrix) if each.level else "Unrated" * (each.row in risks),
             str(names[each.unit_id]),
             each.owner,
             due_cell(each),
         ]
         for each in _by_urgency(opened)
     ]
-    return display.table("Decisions on risks", ["Risk", "What", "Earned", "Unit", "Who", "By when"], rows)
+    return display.table("Decisions", ["Row", "What", "Earned", "Unit", "Who", "By when"], rows)
 
 
 def due_cell(each: Decision) -> Cell:
@@ -199,7 +200,7 @@ def _sentence(text: str) -> str:
 
 
 def _by_urgency(opened: Portfolio) -> list[Decision]:
-    """The decisions on risks: what is late first, then the worst."""
+    """The units' decisions: what is late first, then the worst."""
     ranks = {name: rank for rank, name in enumerate(opened.matrix.level_names)}
-    found = on_risks(opened.context)
+    found = decisions(opened.context)
     return sorted(found, key=lambda each: (not each.late, -ranks.get(str(each.level), -1)))

@@ -156,6 +156,8 @@ def _spoilt(key: str) -> str:
     """What to say of a key that isn't what was meant, or isn't what it looks like; blank for any other."""
     if re.fullmatch(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}", key):
         return "is how a spreadsheet shortens a long number; format the column as text, and type the key again"
+    if key != key.strip():
+        return "begins or ends with a blank, so that it looks like another key; take it away"
     if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in key):
         return "holds a character that can't be seen, or breaks the line; type the key again"  # it would forge a log's
     return ""

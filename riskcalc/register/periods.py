@@ -16,8 +16,9 @@ _PATTERN = re.compile(r"([0-9]{4})(?:-(?:H([12])|Q([1-4])|(0[1-9]|1[0-2])))?")
 class Period:
     """A span of whole months that ratings and tests belong to.
 
-    ``evidence_until`` is the day of a register's latest test or rating of the period; a unit's share keeps it, so that
-    every unit is seen from the same day. It doesn't tell one period from another.
+    ``evidence_until`` is the day of a register's latest test or rating of the period, but for those of more than a year
+    after it; a unit's share keeps it, so that every unit is seen from the same day. It doesn't tell one
+    period from another.
 
     >>> Period.parse("2026-Q3").last_day.isoformat()
     '2026-09-30'

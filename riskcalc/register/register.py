@@ -27,6 +27,7 @@ from riskcalc.register.tables import TABLES
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +36,9 @@ class Register:
 
     Blank cells are missing values; ratings and counts are nullable integers, dates datetimes, amounts Decimals,
     lists tuples. ``source`` is the folder that was read; ``periods`` are those that risks were rated in, earliest
-    first, and a unit's share of the register keeps them all. The controls have their unit's report beside them. In a
-    register that only begins, ``assumed`` are the blank cells for which something stands in, as table, column and key.
+    first, and a unit's share of the register keeps them all. The controls have their unit's report beside them,
+    and what all units make of them. In a register that only begins, ``assumed`` are the blank cells for which
+    something stands in, as table, column and key.
     """
 
     source: Path
@@ -160,7 +162,9 @@ def load(path: str | Path = "data") -> Register:
     if problems:
         raise RegisterError(problems, source)
     frames = {name: _frame(table) for name, table in tables.items()}
-    frames["controls"] = _with_reports(frames["controls"], frames["business_units"])
+    frames["controls"] = _with_uses(
+        _with_reports(frames["controls"], frames["business_units"]), frames["risk_controls"]
+    )
     return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()))
 
 
@@ -233,11 +237,13 @@ def _nowhere(wanted: Path) -> UsageError:
 
 
 def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
-    """The periods that risks were rated in, each with the day of its latest evidence."""
+    """The periods that risks were rated in, each with the day of its latest evidence, but for stray days."""
     until: dict[str, date] = {}
     dated = [(row.period, row.tested_on) for row in tables["control_tests"].rows.values()]
     dated += [(row.period, row.rated_on) for row in tables["ratings"].rows.values() if row.rated_on]
     for name, day in dated:
+        if (day - Period.parse(name).last_day).days > _STRAY:
+            continue
         until[name] = max(day, until.get(name, day))
     rated_in = {row.period for row in tables["ratings"].rows.values()}
     periods = (replace(Period.parse(name), evidence_until=until.get(name)) for name in rated_in)
@@ -250,6 +256,18 @@ def _with_reports(controls: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
     It goes with a control into the share of another unit that relies on it, and into that share's fingerprint.
     """
     return controls.join(units.set_index("unit_id")[["report_type", "report_from", "report_to"]], on="unit_id")
+
+
+def _with_uses(controls: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    """The controls with what any unit makes of them, which a unit's share alone can't show.
+
+    ``relied_on``: whether another control relies on it; ``reach``: the largest coverage of a risk by it, 0 to 1,
+    missing where it acts on none.
+    """
+    relied_on = {name for names in controls["relies_on"] for name in names}
+    reach = links.assign(coverage=links["coverage"].astype(float)).groupby("control_id")["coverage"].max()
+    ids = controls["control_id"]
+    return controls.assign(relied_on=ids.isin(relied_on), reach=ids.map(reach).astype(float))
 
 
 def _frame(table: Table) -> pd.DataFrame:

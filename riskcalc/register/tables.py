@@ -283,6 +283,9 @@ class ControlTest(Row):
             "must not be before covers_from, or both be blank: the period's days",
         )
         yield from require(
+            first is None or first <= self.tested_on, "covers_from", f"must not be after tested_on, {self.tested_on}"
+        )
+        yield from require(
             self.selection != "whole" or self.population in (None, self.sample_size),
             "selection",
             f"whole, but {self.sample_size} of {self.population} items were tested",

@@ -113,12 +113,23 @@ class Programme:
         """How many notebooks are to be run, if nothing is unchanged."""
         return len(self.units) + self.closes
 
+    @property
+    def context(self) -> Context:
+        """The whole register in the period and as of the day of the run."""
+        as_of = date.fromisoformat(str(self.assessment.parameters["as_of"]))
+        return Context.of(self.shares.register, self.period, as_of)
+
+    @property
+    def unrated(self) -> int:
+        """How many risks of the units to run have no rating in the period, as of the day."""
+        ratings, risks = self.context.ratings, self.shares.register.risks
+        rated = ratings.loc[ratings["likelihood"].notna(), "risk_id"]
+        return int((risks["unit_id"].isin(self.units) & ~risks["risk_id"].isin(rated)).sum())
+
     @cached_property
     def breaches(self) -> dict[str, int]:
         """Risks outside appetite by unit, for readers whose pages don't tell them."""
-        as_of = date.fromisoformat(str(self.assessment.parameters["as_of"]))
-        found = scores(Context.of(self.shares.register, self.period, as_of))
-        by_unit = found.groupby("unit_id")["breach"].sum()
+        by_unit = scores(self.context).groupby("unit_id")["breach"].sum()
         return {str(unit): int(number) for unit, number in by_unit.items()}
 
     def job(self, unit_id: str) -> Job:
@@ -142,7 +153,7 @@ class Programme:
 class Report:
     """How a run ended: the entries of the units it was asked for, the organisation's (None for a shard, or an audience
     that doesn't get its page), where the pages are, its length in seconds, and the files of earlier runs that should
-    have been removed and can't be.
+    have been removed and can't be; and how many of the units' risks are unrated.
     """
 
     units: tuple[Entry, ...]
@@ -150,6 +161,7 @@ class Report:
     folder: str
     seconds: float
     left: tuple[str, ...] = ()
+    unrated: int = 0
 
     @property
     def wrong(self) -> tuple[Entry, ...]:
@@ -179,6 +191,10 @@ def plan(request: Request) -> Programme:
     units = asked[request.shard[0] - 1 :: request.shard[1]] if request.shard else asked
     if not every:
         raise UsageError("The register has no business units, so there is nothing to run.")
+    if not units:
+        raise UsageError(
+            "--shard {}/{} is of more shards than there are units: {}.".format(*request.shard or (), len(asked))
+        )
     _check_names(every)
     common: dict[str, Value] = {"period": period, "data_dir": request.data_dir, "as_of": as_of}
     readers = audiences.find(request.audience)
@@ -246,7 +262,8 @@ def run(
         if organisation:
             seen(organisation)
     units = tuple(manifest.units[unit_id] for unit_id in programme.units)
-    return Report(units, organisation, str(programme.pages), time.monotonic() - began, tuple(manifest.left))
+    seconds, left = time.monotonic() - began, tuple(manifest.left)
+    return Report(units, organisation, str(programme.pages), seconds, left, programme.unrated)
 
 
 def _check_limits(request: Request) -> None:
@@ -267,7 +284,7 @@ def _check_names(unit_ids: Sequence[str]) -> None:
 def _book(name: str, request: Request, common: dict[str, Value], set_later: set[str]) -> Book:
     path = notebook_files.find(name, request.notebooks)
     further = notebook_files.from_text(path, request.parameters)
-    for taken in {*set_later, *common} & set(further):
+    for taken in {*set_later, *common, "audience"} & set(further):
         raise UsageError(f"-p {taken} can't be set: riskcalc run sets it for each unit, from its own options.")
     parameters = {**common, **further}
     notebook_files.check(path, {**parameters, **dict.fromkeys(set_later, "")})

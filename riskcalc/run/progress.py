@@ -76,13 +76,16 @@ def summary(report: Report, place: str) -> str:
     """A run in the words of a mail: what was done, what went wrong and why, what is outside appetite, what to open."""
     counts = Counter(entry.status for entry in report.units)
     outside = [entry for entry in report.units if entry.breaches]
-    risks, units = report.breaches, len(outside)
+    told = f"{counted(report.breaches, 'risk')} outside appetite"
+    told += f", in {counted(len(outside), 'unit')}: {_named(entry.unit_id for entry in outside)}" if outside else ""
+    unknown = sum(entry.breaches is None for entry in report.units)
+    rest = [f"{counted(report.unrated, 'risk')} unrated"] if report.unrated else []
+    rest += [f"unknown for {counted(unknown, 'unit')}"] if unknown else []
     lines = [
         f"{counted(len(report.units), 'unit')} in {_duration(report.seconds)}: "
         + ", ".join(f"{number} {status}" for status, number in counts.items())
         + ".",
-        f"{counted(risks, 'risk')} outside appetite"
-        + (f", in {counted(units, 'unit')}: {_named(entry.unit_id for entry in outside)}." if units else "."),
+        "; ".join([told, *rest]) + ".",
     ]
     if report.wrong:
         lines += ["", "Went wrong:"]

@@ -291,9 +291,8 @@ class Workshop:
 
     def _before(self) -> dict[str, Rating]:
         """The ratings of the period before, by risk."""
-        earlier = [each.name for each in self.register.periods if each.last_day < self.period.last_day]
-        rows = self.register.ratings
-        found = rows[rows["period"] == (earlier[-1] if earlier else "")].to_dict("records")
+        before, rows = self.register.previous(self.period), self.register.ratings
+        found = rows[rows["period"] == (before.name if before else "")].to_dict("records")
         return {row["risk_id"]: rating(row) for row in found}
 
 

@@ -63,6 +63,7 @@ RETEST = {
 }  # fmt: skip
 DETECTIVE = both(control(0, kind="detective"), control(1, kind="corrective"))
 SUBSERVICE = control(0, performed_by="subservice", subservice_id="SUB-1")
+MODIFIED = both(SUBSERVICE, lambda rows: rows["subservice_organisations"][0].update(opinion="adverse"))
 CASES: list[tuple[str, str, Edit]] = [
     (
         "objective-without-risk",
@@ -95,10 +96,22 @@ CASES: list[tuple[str, str, Edit]] = [
         "A-C1",
         both(SUBSERVICE, lambda rows: rows["subservice_organisations"][0].update(report_to="2026-03-31")),
     ),
+    ("subservice-fault", "A-C1", MODIFIED),
     ("subservice-unreviewed", "A-C1", SUBSERVICE),
+    ("key-control-without-reach", "A-C1", lambda rows: rows["risk_controls"][0].update(coverage="0")),
+    (
+        "issued-unlike-outlook",
+        "alpha",
+        lambda rows: rows["business_units"][0].update(issued_on="2026-06-30", opinion="unmodified"),
+    ),
     ("self-tested", "T1", a_test(0, tested_by="C. Owner")),
     ("test-without-evidence", "T9", add("control_tests", **{**RETEST, "evidence": ""})),
     ("test-before-period", "T1", a_test(0, tested_on="2025-12-31")),
+    (
+        "deviation-after-period",
+        "T1",
+        a_test(0, deviations="1", covers_from="2026-07-01", covers_to="2026-07-15", tested_on="2026-07-15"),
+    ),
     ("deviation-without-deficiency", "A-C2", a_test(1, deviations="1")),
     ("retest-failed", "T9", add("control_tests", **RETEST)),
     ("deficiency-past-due", "D1", add("deficiencies", **{**DEFICIENCY, "due_on": "2026-06-29"})),
@@ -148,6 +161,8 @@ def test_every_check_has_a_case() -> None:
         ("cuec-untold", "A-C1", control(0, performed_by="user_entity", communicated_in="Agreement")),
         ("automated-without-itgc", "A-G1", control(2, nature="automated")),
         ("report-period-short", "alpha", lambda rows: rows["business_units"][0].update(report_from="2026-01-01")),
+        ("subservice-report", "A-C1", MODIFIED),
+        ("issued-unlike-outlook", "alpha", lambda rows: rows["business_units"][0].update(issued_on="2026-06-30", opinion="adverse")),
     ],
 )  # fmt: skip
 def test_a_check_is_silent_at_its_limit(tmp_path: Path, check: str, row: str, edit: Edit) -> None:
@@ -168,6 +183,26 @@ def test_findings_look_from_the_day_they_are_asked_for() -> None:
 def test_a_register_without_ratings_still_has_its_matrix_checked(tmp_path: Path) -> None:
     """Before the first workshop there is no period to look at, but a matrix."""
     assert matrix_findings(load(write_register(tmp_path, lambda rows: rows["ratings"].clear()))) == []
+
+
+def test_a_control_that_only_another_unit_uses_is_used_on_its_own_page_too(tmp_path: Path) -> None:
+    """Beta relies on alpha's IT general control, and on its A-C2: alpha's page and the organisation's find the same."""
+
+    def crossed(rows: Rows) -> None:
+        rows["controls"][1].update(relies_on="")
+        rows["controls"][2].update(nature="automated")
+        rows["controls"][3].update(relies_on="A-G1")
+        rows["risk_controls"][1].update(risk_id="B-R1")
+
+    whole = Context.of(load(write_register(tmp_path, crossed)))
+    checks = {"control-without-risk", "automated-without-itgc", "key-control-without-reach"}
+    told = [one for one in findings(whole) if one.check in checks]
+    for name in ("alpha", "beta"):
+        mine = [one for one in findings(whole.only(name)) if one.check in checks and one.unit_id == name]
+        assert mine == [one for one in told if one.unit_id == name]
+    rows = {(one.check, one.row) for one in findings(whole.only("alpha"))}
+    assert not rows & {("control-without-risk", name) for name in ("A-C2", "A-G1")}
+    assert ("automated-without-itgc", "A-G1") not in rows
 
 
 def test_a_units_page_lists_its_own_findings_only(tmp_path: Path) -> None:

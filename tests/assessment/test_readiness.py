@@ -48,6 +48,7 @@ def evidenced(rows: Rows) -> None:
         test["evidence"] = "WP 1"
     rows["control_tests"][2]["deviations"] = "0"
     rows["risk_controls"].append({**rows["risk_controls"][0], "risk_id": "A-R2"})
+    rows["ratings"][2] = {**rows["ratings"][1], "risk_id": "A-R2", "likelihood": "2", "impact": "2"}
 
 
 def opened(folder: Path, *edits: Edit) -> Context:
@@ -97,8 +98,8 @@ BREAKS: list[tuple[str, Edit, str, str]] = [
     ("operated", a_test(0, deviations="1"), "A-R2: A-C1 not effective (1 of 5 deviated, more than the tolerable 10 %)", NOT_ACHIEVED),
     ("operated", a_test(0, sample_size="2"), "A-R2: A-C1 insufficient evidence (0 of 2 deviated; too little to conclude)", NOT_YET),
     ("operated", lambda rows: rows["control_tests"].pop(0), "A-R2: A-C1 was not tested in the report's period", NOT_YET),
-    ("evidenced", a_test(0, evidence=""), "A-R2: A-C1 has no evidence on record", NOT_YET),
-    ("in_period", a_test(0, tested_on="2025-12-31"), "A-R2: A-C1 was not tested on 181 days of the report's period", NOT_YET),
+    ("evidenced", a_test(0, evidence=""), "A-R2: A-C1 has no evidence on record of T1", NOT_YET),
+    ("in_period", a_test(0, covers_from="2026-06-15", covers_to="2026-06-15"), "A-R2: A-C1 was not tested on 180 days of the report's period", NOT_YET),
     ("operated", lambda rows: [control(0, relies_on="A-G1")(rows), a_test(2, deviations="9")(rows)],
      "A-R2: A-C1 relies on A-G1, which hasn't earned as much", NOT_ACHIEVED),
 ]  # fmt: skip
@@ -241,6 +242,35 @@ def test_a_gap_has_the_owner_and_dates_of_its_deficiency(tmp_path: Path) -> None
 def test_a_gap_that_was_there_before_is_as_old_as_that(tmp_path: Path) -> None:
     """Nothing documents it now, and nothing did in 2025-H2."""
     assert gap_of(tmp_path, "A-C1", control(0, documentation="")).since == date(2025, 12, 31)
+
+
+def test_another_fault_of_the_same_step_is_no_older_than_this_period(tmp_path: Path) -> None:
+    """It wasn't tested by December; that 4 of 5 deviated in spring is something nobody could know then."""
+    context = opened(tmp_path, a_test(0, deviations="4"))
+    before = context.previous()
+    assert before is not None
+    assert ("A-C1", "operated") in {(gap.row, gap.step) for gap in gaps(before)}
+    [since] = [gap.since for gap in gaps(context) if (gap.row, gap.step) == ("A-C1", "operated")]
+    assert since is None
+
+
+def test_what_failed_comes_before_the_days_that_are_untested(tmp_path: Path) -> None:
+    """Decisions take the first gap of a control: it is its gravest fault."""
+    edit = a_test(0, deviations="4", tested_on="2026-03-01")
+    context = opened(tmp_path, edit).only("alpha")
+    assert [gap.step for gap in gaps(context) if gap.row == "A-C1"] == ["operated", "in_period", "roll_forward"]
+
+
+def test_a_failed_control_without_a_deficiency_on_record_is_named_as_such(tmp_path: Path) -> None:
+    """It has no name to call the deficiency by."""
+
+    def material(rows: Rows) -> None:
+        a_test(0, deviations="4")(rows)
+        rows["risks"][0].update(loss_low="1000000", loss_high="9000000", frequency_per_year="1")
+        rows["risk_controls"].pop(1)
+
+    contradictions = outlook(tmp_path, "A-CO1", "type2", material).contradictions
+    assert "A-C1 (no deficiency on record) is a candidate material weakness" in contradictions
 
 
 def test_a_gap_beside_a_control_that_holds_does_not_decide(tmp_path: Path) -> None:

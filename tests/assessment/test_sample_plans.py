@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from register_files import SAMPLE, write_register
 
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.sample_plans import plan
+from riskcalc.assessment.evidence import assess
+from riskcalc.assessment.sample_plans import of_control, plan
 from riskcalc.assessment.sample_selection import in_time, read_population, select
 from riskcalc.cli.main import main
 from riskcalc.errors import RegisterError
@@ -72,6 +73,33 @@ def test_what_a_planned_size_buys(tmp_path: Path, frequency: str, population: st
 
     planned = {each.control_id: each for each in plan(Context.of(load(write_register(tmp_path, edit))))}["A-C1"]
     assert (planned.size, planned.buys) == (size, buys)
+
+
+@pytest.mark.parametrize(
+    "frequency", ["many_a_day", "daily", "weekly", "monthly", "quarterly", "half_yearly", "annual", "ad_hoc"]
+)
+@pytest.mark.parametrize("report_from", ["2025-07-01", "2025-10-01"])
+def test_what_is_planned_is_what_the_conclusion_asks_for(tmp_path: Path, frequency: str, report_from: str) -> None:
+    """Over a report of a year, or of nine months: the planned size without deviation is enough, one item less isn't."""
+
+    def tested(items: int) -> Context:
+        def edit(rows: dict[str, list[dict[str, str]]]) -> None:
+            rows["business_units"][0]["report_from"] = report_from
+            rows["controls"][0]["frequency"] = frequency
+            rows["control_tests"][0].update(sample_size=str(items), covers_from=report_from, covers_to="2026-06-30")
+
+        return Context.of(load(write_register(tmp_path / str(items), edit)))
+
+    size = of_control(plan(tested(1)), "A-C1").size
+    assert assess(tested(size), "type2").loc["A-C1", "conclusion"] == "operated_effectively"
+    if 1 < size <= 22:  # 22 show a tolerable rate by themselves
+        assert assess(tested(size - 1), "type2").loc["A-C1", "conclusion"] == "insufficient_evidence"
+
+
+def test_a_type_1_control_is_planned_to_be_walked_through(tmp_path: Path) -> None:
+    """Its operation isn't tested, so no sample is asked for."""
+    planned = of_control(plan(Context.of(load(write_register(tmp_path)))), "B-C1")
+    assert (planned.size, planned.buys) == (1, "one walkthrough: whether it is in use")
 
 
 def test_controls_that_others_perform_are_not_planned_for() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.test_main import invoke
 from click.testing import CliRunner
 from register_files import SAMPLE
 
 import riskcalc
+from cli.test_main import invoke
 from riskcalc.cli import new as commands
 from riskcalc.cli.main import main
 from riskcalc.register import starter

@@ -274,7 +274,7 @@ def test_sampling_and_gaps_are_in_the_workbook(exported: Path) -> None:
     """Planned sizes with what they show, and what is missing with owner and due date."""
     book = openpyxl.load_workbook(exported, data_only=True)
     planned = {row[1]: row for row in book["results sampling"].iter_rows(min_row=2, values_only=True)}
-    assert (planned["PAY-C01"][4], planned["PAY-C01"][5][:20]) == (13, "13 without deviation")
+    assert (planned["PAY-C01"][4], planned["PAY-C01"][5][:20]) == (25, "25 without deviation")
     gaps = list(book["results gaps"].iter_rows(min_row=2, values_only=True))
     assert any(gap[2] == "PAY-C03" and gap[4] == "is not documented" for gap in gaps)
 

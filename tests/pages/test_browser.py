@@ -13,6 +13,9 @@ from chromium import skip_without
 from opened_page import Opened
 from register_files import SAMPLE
 
+from riskcalc.pages import display
+from riskcalc.register.register import load
+
 ROOT = Path(__file__).parents[2]
 
 skip_without()
@@ -55,6 +58,30 @@ def test_no_page_is_wider_than_its_window(browser: Any, pages: Path, width: int)
     """On a phone and on a projector: wide charts and tables scroll by themselves, the page doesn't."""
     for path in (pages / "payroll.html", pages / "index.html"):
         assert Opened(browser, path, width).page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("name", ["payroll", "index"])
+def test_a_phone_shows_whole_charts(browser: Any, pages: Path, name: str) -> None:
+    """Nothing of a chart is cut at the edge: its labels leave room for what is drawn."""
+    page = Opened(browser, pages / f"{name}.html", 390).page
+    cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.ariaLabel)"
+    assert page.locator(".plot-scroll").evaluate_all(cut) == []
+
+
+def test_five_levels_fit_into_their_panel(browser: Any, tmp_path: Path) -> None:
+    """The unrated ones, last in the bar, stay inside the panel, and their name isn't cut."""
+    levels = {"Critical": 1, "High": 2, "Medium": 1, "Low": 3, "Unrated": 1}
+    bars = [display.bar("2026-H1", levels, load(SAMPLE).methodology.matrix)]
+    brief = display.brief("In brief", [display.panel(f"Panel {n}", "1", "says", bars=bars) for n in range(3)])
+    css = display.stylesheet("displays.css") + display.stylesheet("page.css")
+    path = tmp_path / "page.html"
+    body = f'<main class="riskcalc">{display.render(brief.as_json())}</main>'
+    path.write_text(f"<!doctype html><style>{css}</style>{body}", "utf-8")
+    page = Opened(browser, path, 1440, wait=False).page
+    places = "all => all.map(each => Math.round(each.getBoundingClientRect().top))"
+    assert len(set(page.locator(".panel .part").evaluate_all(places))) == 1
+    assert page.locator(".panel").evaluate_all("all => all.every(each => each.scrollWidth <= each.clientWidth)")
+    assert page.locator(".part").evaluate_all("all => all.every(each => each.scrollWidth <= each.clientWidth)")
 
 
 def test_without_scripts_every_chart_is_there_as_a_table(browser: Any, pages: Path) -> None:

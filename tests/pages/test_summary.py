@@ -217,3 +217,21 @@ def test_what_got_worse_is_counted_and_nothing_looks_good_then(tmp_path: Path) -
     beta = panels(summary.unit(open_unit("beta", data_dir=data)))["What changed"]
     assert (beta["figure"], beta["tone"]) == ("1", "bad")
     assert beta["items"][0]["note"]["text"] == "worse: Low to Medium"
+
+
+def test_the_organisation_decides_on_what_its_units_do(tmp_path: Path) -> None:
+    """One count: the organisation's is the sum of the units', controls that block a report among them."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][1]["appetite"] = "Critical"
+        rows["controls"][3]["documentation"] = ""
+
+    data = str(write_register(tmp_path / "data", edit))
+    units = [panels(summary.unit(open_unit(name, data_dir=data)))["To be decided"] for name in ("alpha", "beta")]
+    portfolio = open_portfolio(data_dir=data)
+    whole = panels(summary.organisation(portfolio))["To be decided"]
+    assert int(whole["figure"]) == sum(int(each["figure"]) for each in units)
+    listed = {str(row[0]): row for row in summary.to_decide(portfolio).content["rows"]}
+    assert len(listed) == int(whole["figure"])
+    assert listed["B-C1"][2] == ""
+    assert listed["A-R2"][2] == "Unrated"

@@ -145,6 +145,14 @@ def test_an_interrupted_run_says_what_was_not_done(small: Path, tmp_path: Path) 
     assert manifest(tmp_path)["finished"] is False
 
 
+def test_unrated_risks_are_never_taken_for_risks_inside_appetite(small: Path, tmp_path: Path) -> None:
+    """A summary of a register where one risk is unrated says so; the same line says whose figures aren't known."""
+    report = run(request(small, tmp_path), FakeEngine({"beta": "failed"}))
+    assert "1 risk outside appetite, in 1 unit: alpha; 1 risk unrated; unknown for 1 unit." in summary(
+        report, "Open it"
+    )
+
+
 def test_a_page_of_an_earlier_day_is_told_beside_the_index_of_a_later_one(small: Path, tmp_path: Path) -> None:
     """An index as of September doesn't call a page as of June, which says something else, well."""
     run(request(small, tmp_path), FakeEngine())
@@ -201,6 +209,8 @@ def test_two_runs_do_not_write_into_one_folder(small: Path, tmp_path: Path) -> N
         ({"parameters": ("as_of",)}, "'as_of' is no parameter; write NAME=VALUE"),
         ({"parameters": ("period=2025-H2",)}, "-p period can't be set: riskcalc run sets it"),
         ({"as_of": "30.6.2026"}, "--as-of is '30.6.2026'; allowed: a date as YYYY-MM-DD"),
+        ({"shard": (4, 4)}, "--shard 4/4 is of more shards than there are units: 2"),
+        ({"parameters": ("audience=board",)}, "-p audience can't be set"),
         ({"as_of": "0001-01-01"}, "--as-of is '0001-01-01'; allowed: a date as YYYY-MM-DD, of 1950 to 2200"),
         ({"timeout": float("nan")}, "--timeout is nan; allowed: a number of seconds"),
         ({"memory": float("nan")}, "--memory is nan; allowed: a number of MB"),
@@ -279,7 +289,7 @@ def test_a_summary_can_be_read_in_a_mail() -> None:
     units += [Entry(f"bad{n}", "timeout", 600.0, error="still running after 600 s") for n in range(30)]
     text = summary(batch.Report(tuple(units), Entry("organisation", "ok"), "reports/2026-H1", 754.2), "Open it")
     assert text.splitlines()[:4] == [
-        "33 units in 12 min 34 s: 3 ok, 30 timeout.", "1 risk outside appetite, in 1 unit: u1.", "", "Went wrong:",
+        "33 units in 12 min 34 s: 3 ok, 30 timeout.", "1 risk outside appetite, in 1 unit: u1; unknown for 30 units.", "", "Went wrong:",
     ]  # fmt: skip
     assert (
         "  bad19: timeout: still running after 600 s\n  and 10 more, see reports/2026-H1/manifest.json\n\nOpen it"

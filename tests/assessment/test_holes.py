@@ -1,0 +1,211 @@
+"""Pages must not look better than the evidence: registers that once made them so, one hole each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from register_files import DEFICIENCY, Rows, write_register
+
+from riskcalc.assessment import evidence
+from riskcalc.assessment.consistency import findings
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.opinion import (
+    ACHIEVED,
+    JUDGEMENT,
+    NOT_ACHIEVED,
+    NOT_READY,
+    NOT_YET,
+    UNMODIFIED,
+    Outlook,
+    outlooks,
+    report_outlooks,
+)
+from riskcalc.errors import RegisterError
+from riskcalc.register.register import load
+
+Edit = Callable[[Rows], object]
+DAY = date(2026, 6, 30)
+
+
+def opened(folder: Path, *edits: Edit, as_of: date | None = DAY) -> Context:
+    register = load(write_register(folder / "data", lambda rows: [edit(rows) for edit in edits]))
+    return Context.of(register, "2026-H1", as_of)
+
+
+def sound(rows: Rows) -> None:
+    """Alpha's one objective, A-CO1, is achieved: its one rated risk is within appetite, and A-C2 holds."""
+    rows["risks"] = [risk for risk in rows["risks"] if risk["risk_id"] != "A-R2"]
+    rows["ratings"] = [{**rating, "likelihood": "2", "impact": "2"} for rating in rows["ratings"]]
+    rows["ratings"] = [{**one, "rationale": "r", "rated_by": "W", "rated_on": "2026-06-20"} for one in rows["ratings"]]
+    rows["ratings"] = [one for one in rows["ratings"] if one["risk_id"] != "A-R2"]
+    for test in rows["control_tests"]:
+        test.update(evidence="WP 1", deviations="0")
+
+
+def a_test(**changes: str) -> Edit:
+    """Another round of the test of A-C2."""
+    return lambda rows: rows["control_tests"].append({**rows["control_tests"][1], "test_id": "T9", **changes})
+
+
+def only_test(**changes: str) -> Edit:
+    """The test of A-C2, changed."""
+    return lambda rows: rows["control_tests"][1].update(changes)
+
+
+def outlook(context: Context) -> Outlook:
+    return next(one for one in outlooks(context, "type2") if one.objective_id == "A-CO1")
+
+
+def found(context: Context, code: str) -> list[str]:
+    return [one.row for one in findings(context) if one.check == code]
+
+
+def test_the_small_register_is_sound(tmp_path: Path) -> None:
+    """Before anything is bent, the objective is achieved: what follows is each test's own doing."""
+    assert outlook(opened(tmp_path, sound)).outcome == ACHIEVED
+
+
+def test_a_test_from_before_its_days_shows_nothing(tmp_path: Path) -> None:
+    """A test of 2024 that is labelled with a period of the report doesn't make its control effective."""
+    context = opened(tmp_path, sound, only_test(tested_on="2025-12-31"))
+    assert evidence.conclude_all(context, "type2")["A-C2"].name == "not_tested"
+    assert evidence.conclude_all(context)["A-C2"].name == "not_tested"
+
+
+def test_days_after_a_test_are_not_covered_by_it(tmp_path: Path) -> None:
+    """A test made before the report's period shows nothing of it, whatever days its columns name."""
+    edit = only_test(period="2025-H2", tested_on="2025-12-31", covers_from="2025-07-01", covers_to="2026-06-30")
+    assert evidence.conclude_all(opened(tmp_path, sound, edit), "type2")["A-C2"].name == "not_tested"
+
+
+def test_a_test_of_another_period_from_before_its_days_is_found(tmp_path: Path) -> None:
+    """A test that was labelled with a later period than it was made in is named, whatever period is assessed."""
+    context = opened(tmp_path, sound, a_test(period="2026-H2"))
+    assert found(context, "test-before-period") == ["T9"]
+
+
+@pytest.mark.parametrize("changes", [{"tested_on": "2025-11-01"}, {"period": "2026-H2", "tested_on": "2026-06-01"}])
+def test_what_deviated_counts_whatever_the_days(tmp_path: Path, changes: dict[str, str]) -> None:
+    """A failed test isn't made away with by dates that don't go together."""
+    context = opened(tmp_path, sound, a_test(deviations="20", systematic="yes", **changes))
+    assert evidence.conclude_all(context, "type2")["A-C2"].name == "not_effective"
+    assert evidence.conclude_all(context)["A-C2"].deviations == 20
+
+
+def test_no_test_covers_days_from_after_it_on(tmp_path: Path) -> None:
+    """A first day covered that is after the test is refused, with the field, the value and the day."""
+    edit = only_test(tested_on="2026-03-01", covers_from="2026-03-02", covers_to="2026-06-30")
+    with pytest.raises(RegisterError, match=r"covers_from.*2026-03-02.*must not be after tested_on, 2026-03-01"):
+        opened(tmp_path, edit)
+
+
+def test_what_counts_later_only_is_listed_whatever_its_period(tmp_path: Path) -> None:
+    """A test and a deficiency of after the day are on the page as not counted, whatever period the test names."""
+
+    def late(rows: Rows) -> None:
+        rows["deficiencies"].append({**DEFICIENCY, "identified_on": "2026-07-01"})
+
+    days = {"covers_from": "2026-01-01", "covers_to": "2026-06-30"}
+    context = opened(tmp_path, sound, late, a_test(period="2026-H2", tested_on="2026-12-20", **days))
+    assert evidence.later(context)[["unit_id", "table", "row"]].to_numpy().tolist() == [
+        ["alpha", "control_tests", "T9"],
+        ["alpha", "deficiencies", "D1"],
+    ]
+    assert found(context, "evidence-after-as-of") == ["D1", "T9"]
+
+
+def test_the_next_periods_tests_are_not_listed_in_this_one(tmp_path: Path) -> None:
+    """Who looks back at a period isn't told of every test of the next one."""
+    context = opened(tmp_path, sound, a_test(period="2026-H2", tested_on="2026-12-20"))
+    assert evidence.later(context).empty
+
+
+def test_what_deviated_after_the_period_by_the_day_is_found(tmp_path: Path) -> None:
+    """A failed test that is about days after the period doesn't count in it, and isn't passed over in silence."""
+    days = {"covers_from": "2026-07-01", "covers_to": "2026-07-15", "tested_on": "2026-07-15"}
+    context = opened(tmp_path, sound, a_test(deviations="20", **days), as_of=date(2026, 7, 31))
+    assert found(context, "deviation-after-period") == ["T9"]
+
+
+def test_a_report_that_runs_on_is_not_ready(tmp_path: Path) -> None:
+    """A report whose period has just begun isn't called unmodified, and each control says how long it runs."""
+
+    def begun(rows: Rows) -> None:
+        rows["business_units"][0].update(report_from="2026-06-01", report_to="2027-05-31")
+
+    context = opened(tmp_path, sound, begun)
+    assert outlook(context).outcome == NOT_YET
+    assert "its report's period still runs for 335 days" in outlook(context).faults[0]
+    assert report_outlooks(context, "type2")["alpha"].opinion == NOT_READY
+
+
+@pytest.mark.parametrize(("until", "opinion"), [("2026-09-30", UNMODIFIED), ("2026-10-01", NOT_READY)])
+def test_a_report_may_run_on_for_as_long_as_days_may_be_untested(tmp_path: Path, until: str, opinion: str) -> None:
+    """With 92 days to come the tests roll forward; with 93 they don't."""
+    context = opened(tmp_path, sound, lambda rows: rows["business_units"][0].update(report_to=until))
+    assert report_outlooks(context, "type2")["alpha"].opinion == opinion
+
+
+def unrated(rows: Rows) -> None:
+    rows["ratings"][1].update(likelihood="", impact="", rationale="", rated_by="", rated_on="")
+
+
+@pytest.mark.parametrize("edit", [unrated, lambda rows: rows["ratings"][1].update(rated_on="2026-07-01")])
+def test_an_unrated_risk_takes_judgement(tmp_path: Path, edit: Edit) -> None:
+    """Nobody knows whether an unrated risk is within appetite, so that its objective isn't called achieved."""
+    seen = outlook(opened(tmp_path, sound, edit))
+    assert (seen.outcome, seen.contradictions) == (JUDGEMENT, ("A-R1 is unrated",))
+
+
+@pytest.mark.parametrize(("coverage", "outcome"), [("0.01", ACHIEVED), ("0.009999999", NOT_ACHIEVED)])
+def test_a_control_that_reaches_next_to_nothing_carries_nothing(tmp_path: Path, coverage: str, outcome: str) -> None:
+    """A coverage too small to change any figure doesn't make an objective achieved."""
+
+    def small(rows: Rows) -> None:
+        rows["risk_controls"] = [{**link, "coverage": coverage} for link in rows["risk_controls"]]
+
+    assert outlook(opened(tmp_path, sound, small)).outcome == outcome
+
+
+def test_deficiencies_that_are_material_together_take_judgement(tmp_path: Path) -> None:
+    """Two deficiencies, neither of which is material alone, contradict an objective as a single material one does."""
+
+    def two(rows: Rows) -> None:
+        rows["risks"] = [{**risk, "loss_low": "1", "loss_high": "600000"} for risk in rows["risks"]]
+        rows["risks"].insert(1, {**rows["risks"][0], "risk_id": "A-R2", "title": "Missing hours"})
+        rows["ratings"].append({**rows["ratings"][1], "risk_id": "A-R2"})
+        rows["controls"] += [{**rows["controls"][0], "control_id": name, "key": "no"} for name in ("A-D1", "A-D2")]
+        link = {**rows["risk_controls"][0], "coverage": "0.1"}
+        rows["risk_controls"] = [
+            {**link, "risk_id": risk, "control_id": control}
+            for risk, control in (("A-R1", "A-D1"), ("A-R2", "A-D2"), ("A-R1", "A-C2"), ("A-R2", "A-C2"))
+        ]
+        rows["deficiencies"] += [
+            {**DEFICIENCY, "deficiency_id": f"D{name}", "control_id": name} for name in ("A-D1", "A-D2")
+        ]
+
+    seen = outlook(opened(tmp_path, sound, two))
+    assert seen.outcome == JUDGEMENT
+    together = "deficiencies of A-D1, A-D2 together are a candidate material weakness: objective A-CO1"
+    assert seen.contradictions == (together,)
+
+
+@pytest.mark.parametrize(("day", "seen"), [("2027-06-30", date(2027, 6, 30)), ("2099-12-31", DAY)])
+def test_one_date_typed_wrong_does_not_move_the_day(tmp_path: Path, day: str, seen: date) -> None:
+    """A rating of the far future doesn't take the pages there: it doesn't count, and is listed."""
+    context = opened(tmp_path, sound, lambda rows: rows["ratings"][1].update(rated_on=day), as_of=None)
+    assert context.as_of == seen
+    assert ("A-R1" in found(context, "evidence-after-as-of")) == (seen == DAY)
+
+
+@pytest.mark.parametrize("cells", [{"evidence": ""}, {"covers_from": "2026-06-15", "covers_to": "2026-06-15"}])
+def test_what_a_control_relies_on_is_asked_for_evidence_too(tmp_path: Path, cells: dict[str, str]) -> None:
+    """A control isn't shown by tests of an IT general control that nobody can show, or of one day only."""
+    context = opened(
+        tmp_path, sound, lambda rows: rows["risk_controls"].pop(0), lambda rows: rows["control_tests"][2].update(cells)
+    )
+    assert outlook(context).outcome == NOT_YET
+    assert "A-C2 relies on A-G1, which has no evidence, or none over the report's period" in outlook(context).faults[0]
