@@ -7,11 +7,15 @@ from dataclasses import asdict, dataclass
 from riskcalc.assessment import control_checks, report_checks, risk_checks
 from riskcalc.assessment.checks import CHECKS, Gravity
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.next_steps import next_steps, without_controls
 from riskcalc.register.methodology import FILE
 from riskcalc.register.register import Register
+from riskcalc.register.stand_ins import NOT_YET
 
 # Importing a file of checks lists them.
 MODULES = (risk_checks, control_checks, report_checks)
+# What can't be told yet of risks whose controls, and of a report whose objectives, nobody has looked at.
+_LATER = ("risk-without-control", "breach-untreated", "report-items-missing")
 
 
 @dataclass(frozen=True)
@@ -34,17 +38,27 @@ class Finding:
 
 
 def findings(context: Context) -> list[Finding]:
-    """All findings for a register that reads without a problem, the graver first.
+    """All findings for a register that reads without a problem, the graver first; what to fill in next comes last.
 
     >>> from riskcalc.register.register import load
     >>> {finding.severity for finding in findings(Context.of(load("data")))} <= {"error", "warning", "note"}
     True
     """
     found = matrix_findings(context.register)
+    unknown = _LATER if without_controls(context.register) else ()
     for name, (gravity, advice, check) in CHECKS.items():
-        found.extend(Finding(gravity, name, unit, row, message, advice) for unit, row, message in check(context))
+        seen = () if name in unknown else check(context)
+        found.extend(
+            Finding(gravity, name, unit, row, message, advice)
+            for unit, row, message in seen
+            if not row.startswith(NOT_YET)  # of what only stands in, next_steps tells
+        )
     order = {"error": 0, "warning": 1, "note": 2}
-    return sorted(found, key=lambda finding: (order[finding.severity], finding.unit_id, finding.check, finding.row))
+    found.sort(key=lambda finding: (order[finding.severity], finding.unit_id, finding.check, finding.row))
+    for step in next_steps(context.register):
+        told = (f"not assessed yet: {step.what}", f"It would bring {step.brings}.")
+        found.append(Finding("note", "next-step", step.unit_id, step.place, *told))
+    return found
 
 
 def matrix_findings(register: Register) -> list[Finding]:

@@ -85,6 +85,11 @@ class Assessment(_Opened):
         return {view: annual_loss.year(self.quantified, view) for view in VIEWS}
 
     @property
+    def in_money(self) -> bool:
+        """Whether something can be said in money, and is for these readers."""
+        return self.audience.money and not pd.isna(self.unit["materiality"])
+
+    @property
     def tolerable_rate(self) -> float:
         """The tolerable deviation rate."""
         return float(self.register.methodology.sampling.tolerable_deviation_rate)
@@ -114,7 +119,10 @@ class Portfolio(_Opened):
 
     @cached_property
     def quantified(self) -> annual_loss.Model:
-        """The organisation's risks in money, in its currency; raises UsageError if a rate is missing."""
+        """The organisation's risks in money, in its currency; raises UsageError if a rate or materiality is missing."""
+        units = self.register.business_units
+        if without := units[units["materiality"].isna()]["unit_id"].tolist():
+            raise UsageError(f"Materiality isn't set yet for {', '.join(without)}.")
         return annual_loss.model(self.context, self.register.methodology.currency)
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.deficiencies import NOT_ON_RECORD, SEVERITIES, Candidate, aggregated, candidates
+from riskcalc.assessment.next_steps import unassessed
 from riskcalc.assessment.scoring import scores
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
@@ -306,6 +307,8 @@ class _Case:
         risks = self.risks.get(objective, [])
         if not risks:
             return Outlook(unit, objective, self.report_type, NOT_YET, ("no risk is named",))
+        if why := unassessed(self.register, objective):
+            return Outlook(unit, objective, self.report_type, NOT_YET, (why,))
         open_risks = [risk for risk in risks if not self.held(risk)]
         acting = self._with_relied_on({name for risk in risks for name in self.reaching.get(risk, ())})
         contradictions = self._contradictions(unit, risks)

@@ -9,6 +9,7 @@ from typing import Any
 
 from riskcalc.assessment import coverage
 from riskcalc.assessment.context import Context, once
+from riskcalc.assessment.next_steps import is_open, without_controls
 from riskcalc.assessment.opinion import NEEDED, STEPS, key_controls, missing, outlooks, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
@@ -56,7 +57,7 @@ def gaps(context: Context) -> tuple[Gap, ...]:
         blocked = {row for each in outlooks(mine, report_type) for row in each.blocking}
         found.extend(_at_controls(unit, _lacks(mine, report_type), mine, then, blocked))
         found.extend(_unguarded(mine.register))
-        found.extend(_too_short(unit))
+        found.extend(_too_short(mine.register, unit))
         found.extend(_of_the_report(mine, unit))
     return _by_urgency(found)
 
@@ -78,7 +79,7 @@ def blocking(context: Context) -> tuple[Gap, ...]:
         blocked = {row for each in outlooks(context, report_type) if each.unit_id == name for row in each.blocking}
         lacks = {key: lack for key, lack in _lacks(context, report_type).items() if key[0] in blocked}
         found.extend(_at_controls(unit, lacks, context, {}, blocked))
-        found.extend(_too_short(unit))
+        found.extend(_too_short(context.register, unit))
     return _by_urgency(found)
 
 
@@ -146,7 +147,9 @@ def _mends(context: Context) -> Mapping[str, Any]:
 
 
 def _unguarded(register: Register) -> Iterator[Gap]:
-    """Objectives without a risk, and risks without a key control of ours."""
+    """Objectives without a risk, and risks without a key control of ours; none where no control is assessed yet."""
+    if without_controls(register):
+        return
     keys = set(relevant(register.controls.set_index("control_id", drop=False)))
     acting, owners = reaching(register), register.business_units.set_index("unit_id")["owner"]
     named = set(register.risks["objective_id"])
@@ -160,9 +163,10 @@ def _unguarded(register: Register) -> Iterator[Gap]:
             yield Gap(unit_id, (objective,), objective, "designed", what, owners[unit_id], None, None, True)
 
 
-def _too_short(unit: Any) -> Iterator[Gap]:
-    if unit["report_type"] == "type2" and (unit["report_to"] - unit["report_from"]).days + 1 < LEAST_DAYS:
-        days = (unit["report_to"] - unit["report_from"]).days + 1
+def _too_short(register: Register, unit: Any) -> Iterator[Gap]:
+    days = (unit["report_to"] - unit["report_from"]).days + 1
+    assumed = is_open(register, unit["unit_id"], "report_to")
+    if not assumed and unit["report_type"] == "type2" and days < LEAST_DAYS:
         what = f"the report covers {counted(days, 'day')}; six months are expected"
         yield Gap(unit["unit_id"], (), unit["unit_id"], "in_period", what, unit["owner"], None, None, True)
 
@@ -170,7 +174,8 @@ def _too_short(unit: Any) -> Iterator[Gap]:
 def _of_the_report(context: Context, unit: Any) -> Iterator[Gap]:
     """What the report lacks beside its controls' steps: none of it decides on an objective by itself."""
     name, report_type = unit["unit_id"], unit["report_type"]
-    lacking = [*_roll_forward(context, report_type), *_uncovered(context, report_type), *_unfinished(context, name)]
+    uncovered = () if without_controls(context.register) else _uncovered(context, report_type)
+    lacking = [*_roll_forward(context, report_type), *uncovered, *_unfinished(context, name)]
     for objectives, row, step, what, owner, due in lacking:
         yield Gap(name, objectives, row, step, what, owner or unit["owner"], due, None, False)
 

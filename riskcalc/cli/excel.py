@@ -22,7 +22,7 @@ def excel() -> None:
 @excel.command(
     cls=Examples,
     epilog="""
-    riskcalc excel template register.xlsx  # with the sample's scales and matrix
+    riskcalc excel template register.xlsx  # with scales and a matrix to begin with
     riskcalc excel template register.xlsx data  # with those of the register in ./data
     """,
 )

@@ -14,6 +14,7 @@ import click
 
 from riskcalc.cli.excel import excel
 from riskcalc.cli.help import Examples
+from riskcalc.cli.new import demo, new
 from riskcalc.cli.workshop import workshop
 from riskcalc.errors import RegisterError, RiskcalcError, counted, printable
 from riskcalc.version import __version__
@@ -21,6 +22,7 @@ from riskcalc.version import __version__
 if TYPE_CHECKING:
     from riskcalc.assessment.context import Context
 
+_OF_WORKSHOPS = {"sqlalchemy", "anywidget", "voila", "psycopg"}
 WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
 
 
@@ -33,6 +35,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except RiskcalcError as error:
             click.echo(printable(error, most=1_000_000, but="\n"), err=True)
+            sys.exit(BAD_INPUT)
+        except ModuleNotFoundError as error:
+            if str(error.name).partition(".")[0] not in _OF_WORKSHOPS:
+                raise
+            click.echo("Workshops need an extra: pip install 'riskcalc-workbook[workshop]'.", err=True)
             sys.exit(BAD_INPUT)
         except OSError as error:
             click.echo(printable(f"{error.filename or 'A file'}: {error.strerror or error}"), err=True)
@@ -300,6 +307,8 @@ def run(
     sys.exit(WRONG if report.wrong or report.left else BREACH if fail_on_breach and report.breaches else 0)
 
 
+main.add_command(new)
+main.add_command(demo)
 main.add_command(workshop)
 main.add_command(excel)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from importlib import resources
 from pathlib import Path
 
 import pandas as pd
@@ -19,13 +18,14 @@ from riskcalc.register.audiences import FULL, PUBLIC, WITHHELD, Audience, find, 
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.register import find_register, load, read_tables
+from riskcalc.register.starter import Starter
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import open_workbook
 from riskcalc.register.xlsx_tables import METHODOLOGY, methodology_text
 
 
 def template(data: str | None = None) -> bytes:
-    """An empty register as a workbook, with the methodology of the register in ``data``, else the sample's.
+    """An empty register as a workbook, with the methodology of the register in ``data``, else one to begin with.
 
     Raises:
         RegisterError: that methodology can't be used.
@@ -34,7 +34,7 @@ def template(data: str | None = None) -> bytes:
     >>> template()[:2]  # a workbook is a zip file
     b'PK'
     """
-    text = text_of_methodology(find_register(data)) if data else _sample_methodology()
+    text = text_of_methodology(find_register(data)) if data else Starter("Your organisation", "EUR").methodology()
     with Sheets("Risks to financial reporting: a register to fill in") as sheets:
         write_register(sheets, text, Methodology.parse(text))
         return sheets.as_bytes()
@@ -100,10 +100,10 @@ def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame) -> Table:
     withheld here; an amount that counts, but reads as withheld, too.
     """
     whole, found = whole.loc[seen.index], Table(table.name, columns=table.columns)
-    found.cells = {line: dict(table.cells[line]) for line in seen.index}
+    found.cells = {line: dict(table.cells[line]) for line in seen.index if line in table.cells}  # not what stands in
     for column in table.columns:
         for line, before, after in zip(seen.index, whole[column], seen[column], strict=True):
-            if str(before) != str(after):
+            if str(before) != str(after) and line in found.cells:
                 found.cells[line][column] = WITHHELD
     return found
 
@@ -157,11 +157,3 @@ def text_of_methodology(source: Path) -> str:
     if problems:
         raise RegisterError(problems, source)
     return text
-
-
-def _sample_methodology() -> str:
-    package = Path(str(resources.files("riskcalc")))
-    for place in (package / "sample_methodology.toml", package.parent / "data" / FILE):
-        if place.is_file():
-            return place.read_text("utf-8")
-    raise UsageError(f"There is no sample {FILE}; name a register whose methodology to take.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,23 @@ _SEED = 2026  # of the band; fixed, so that the same register gives the same pag
 BEYOND = "All clients together, beyond one client's materiality"  # materiality is a client's; losses are added up
 _QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
 
+T = TypeVar("T")
 
+
+def _against_materiality(shown: Callable[[Assessment], T]) -> Callable[[Assessment], T | Display | None]:
+    """Show one remark only of a unit whose materiality isn't set: there is nothing to hold amounts against."""
+
+    @wraps(shown)
+    def guarded(unit: Assessment) -> T | Display | None:
+        if not pd.isna(unit.unit["materiality"]):
+            return shown(unit)
+        told = "Not assessed yet: the unit's materiality, so nothing is said in money."
+        return display.remark(told) if shown.__name__ == "figures" else None
+
+    return guarded
+
+
+@_against_materiality
 def figures(unit: Assessment) -> Display:
     """The unit's year in money: expected, against materiality, and what untested controls cost."""
     years, currency, missing = unit.years, unit.unit["currency"], unit.quantified.unquantified
@@ -68,6 +86,7 @@ def per_client(unit: Assessment) -> list[tuple[str, str, str]]:
     return [("One client, beyond its materiality", f"{exceeds:.1%}", assumed)]
 
 
+@_against_materiality
 def exceedance(unit: Assessment) -> go.Figure:
     """The exceedance curve, with the band that the tests' doubt leaves around the earned one."""
     low = min(float(unit.unit["performance_materiality"]) / 50, max(unit.years["earned"].var(0.3), 1.0))
@@ -77,18 +96,21 @@ def exceedance(unit: Assessment) -> go.Figure:
     return loss_charts.exceedance(unit.years, unit.unit, band)
 
 
+@_against_materiality
 def contributions(unit: Assessment) -> go.Figure:
     """Which risks the loss comes from."""
     titles = dict(zip(unit.register.risks["risk_id"], unit.register.risks["title"], strict=True))
     return loss_charts.contributions(annual_loss.contributions(unit.quantified), titles, str(unit.unit["currency"]))
 
 
+@_against_materiality
 def tornado(unit: Assessment) -> go.Figure:
     """Which controls matter most for exceeding materiality."""
     titles = dict(zip(unit.register.controls["control_id"], unit.register.controls["title"], strict=True))
     return loss_charts.tornado(annual_loss.controls(unit.quantified, float(unit.unit["materiality"])), titles)
 
 
+@_against_materiality
 def quantiles(unit: Assessment) -> Display:
     """The year's loss in figures, in each view, with what to be wary of."""
     currency, years = unit.unit["currency"], unit.years
@@ -107,6 +129,7 @@ def quantiles(unit: Assessment) -> Display:
     return display.table("The yearly loss in figures", columns, rows, numeric=columns[1:], note=note, grouped=True)
 
 
+@_against_materiality
 def sensitivity(unit: Assessment) -> Display:
     """How the headline moves with the anchors."""
     materiality = float(unit.unit["materiality"])

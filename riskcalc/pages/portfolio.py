@@ -10,7 +10,7 @@ from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.errors import counted
 from riskcalc.notebook_files import WENT_WRONG
-from riskcalc.pages import display, wording
+from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result
 
 _WHEN = {"type2": "over the reports' periods", "type1": "at the reports' dates"}
@@ -22,7 +22,7 @@ def heading(portfolio: Portfolio) -> Display:
     verdict, tone = wording.verdict(portfolio.scores, wording.appetite_of(portfolio))
     units = counted(len(portfolio.register.business_units), "business unit")
     carry = "carries a rated risk worse than its" if outside == 1 else "carry a rated risk worse than their"
-    lines = [f"{outside} of {units} {carry} appetite.", *_run_lines(portfolio)]
+    lines = [*not_assessed.lines(portfolio), f"{outside} of {units} {carry} appetite.", *_run_lines(portfolio)]
     eyebrow = f"{wording.SUBJECT} · {portfolio.period.name}, as of {portfolio.as_of}"
     went_wrong = any(run["status"] in WENT_WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
@@ -40,8 +40,8 @@ def units(portfolio: Portfolio) -> Display:
         unit_id, run = unit["unit_id"], portfolio.runs.get(unit["unit_id"])
         levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
         numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
-        outlook = _outlook(unit, portfolio)
-        rows.append([wording.page_link(unit, run), *numbers, unit["appetite"], outlook, *_run_cell(run)])
+        rest = [not_assessed.appetite(portfolio, unit), _outlook(unit, portfolio)]
+        rows.append([wording.page_link(unit, run), *numbers, *rest, *_run_cell(run)])
     numeric = [*counts.columns, "Outside appetite"]
     columns = ["Unit", *numeric, "Appetite", "Opinion", *(["Run"] if portfolio.runs else [])]
     note = f"Levels: risk now. Opinion: an outlook over the report's period, or at its date. {MANAGEMENTS_TESTS}"

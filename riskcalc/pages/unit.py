@@ -12,20 +12,22 @@ from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import outlooks
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.errors import counted
-from riskcalc.pages import display, wording
+from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, level_cell
 from riskcalc.pages.loss import BEYOND, per_client
 from riskcalc.pages.summary import due_cell
+from riskcalc.register.stand_ins import NOT_YET
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
 
 def heading(unit: Assessment) -> Display:
     """The top of a unit's page: is it inside its appetite?"""
-    verdict, tone = wording.verdict(unit.scores, f"the appetite, {unit.unit['appetite']}")
+    verdict, tone = wording.verdict(unit.scores, f"the appetite, {wording.appetite_of(unit)}")
     lines = [
-        f"{unit.unit['service']}. Owner: {unit.unit['owner']}.",
-        f"{_REPORT[unit.unit['report_type']]} {_report_span(unit.unit)}.",
+        *not_assessed.lines(unit),
+        *not_assessed.whose(unit),
+        f"{_REPORT[unit.unit['report_type']]} {_report_span(unit.unit)}{not_assessed.assumed(unit, 'report_to')}.",
         *_type1_note(unit.unit),
     ]
     eyebrow = f"{unit.register.methodology.organisation} · {wording.SUBJECT} · {unit.period.name}, as of {unit.as_of}"
@@ -46,7 +48,7 @@ def figures(unit: Assessment) -> Display:
     return display.facts(
         "Key figures",
         [
-            *(_against_materiality(unit) if unit.audience.money else []),
+            *(_against_materiality(unit) if unit.in_money else []),
             (
                 "Controls that earn all they claim",
                 f"{full} of {len(ours)}",
@@ -116,7 +118,7 @@ def risks(unit: Assessment) -> Display:
         details = described.loc[risk["risk_id"]]
         ratings = "unrated" if pd.isna(risk["likelihood"]) else f"{risk['likelihood']} x {risk['impact']}"
         title: Cell = {"text": risk["title"], "note": details["description"]}
-        about = [", ".join(details["assertions"]).replace("_", " "), ratings]
+        about = [", ".join(details["assertions"]).replace("_", " ") or NOT_YET, ratings]
         reason = rationale.get(risk["risk_id"])
         why = "" if pd.isna(reason) else str(reason)
         before = "–" if unit.previous is None else _level_before(unit, risk["risk_id"])
@@ -201,7 +203,8 @@ def result(unit: Assessment) -> Result:
             "unrated": int(unit.scores["likelihood"].isna().sum()),
             "report_outlook": wording.report(unit.context, unit.unit).opinion,
             "currency": unit.unit["currency"],
-            **(_in_money(unit) if unit.audience.money else {}),
+            **(_in_money(unit) if unit.in_money else {}),
+            **not_assessed.listed(unit),
             "risks": [wording.plain_values(row) for row in rated.to_dict("records")],
         }
     )
@@ -253,7 +256,7 @@ def _lost(unit: Assessment, risk_id: str) -> str:
     lines = unit.lines[unit.lines["risk_id"] == risk_id]
     short = lines[lines["earned_effect"] < lines["claimed_effect"]]
     reasons = [f"{line['control_id']}: {line['reason']}" for line in short.to_dict("records")]
-    weak = "its controls take away too little even as claimed" if len(lines) else "no control acts on it"
+    weak = "its controls take away too little even as claimed" if len(lines) else not_assessed.no_control(unit)
     return "; ".join(reasons) or weak
 
 

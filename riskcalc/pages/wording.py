@@ -25,6 +25,7 @@ from riskcalc.assessment.opinion import (
     report_outlooks,
 )
 from riskcalc.errors import counted
+from riskcalc.pages import not_assessed
 from riskcalc.pages.display import Cell, Display, facts, level_cell, state, table
 from riskcalc.version import __version__
 
@@ -129,7 +130,7 @@ def page_link(unit: Any, run: Any) -> Cell:
 
 def appetite_of(opened: Assessment | Portfolio) -> str:
     """What risks are measured against: the unit's appetite by its name, or that of each unit."""
-    return str(opened.unit["appetite"]) if isinstance(opened, Assessment) else "their unit's appetite"
+    return not_assessed.appetite(opened, opened.unit) if isinstance(opened, Assessment) else "their unit's appetite"
 
 
 def breach_count(scores: pd.DataFrame) -> int:

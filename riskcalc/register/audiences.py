@@ -155,6 +155,9 @@ def redacted(register: Register, audience: Audience) -> Register:
 
     Nothing that levels, outlooks or amounts are computed from is taken away, so that an audience sees the same figures
     as everybody else; of the register for the public nothing can be computed. The fingerprint stays that of the whole.
+
+    Raises:
+        UsageError: the register only begins, and what the public would be told isn't assessed yet.
     """
     if audience is FULL:
         return register
@@ -162,11 +165,20 @@ def redacted(register: Register, audience: Audience) -> Register:
         name: _shown(getattr(register, name), audience.withheld[name], audience.hidden[name]) for name in TABLES
     }
     if audience is PUBLIC:
+        _refuse_assumed(register)
         tables = {name: _only(getattr(register, name), audience.withheld[name]) for name in TABLES}
         tables["controls"] = tables["controls"].query("performed_by == 'user_entity'")
     found = replace(register, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
+
+
+def _refuse_assumed(register: Register) -> None:
+    """The public gets no page on which something only stands in for a service, a report or an objective."""
+    told = {("business_units", "service"), ("business_units", "report_to"), ("risks", "objective_id")}
+    waiting = sorted({f"{column} in {table}.csv" for table, column, _ in register.assumed if (table, column) in told})
+    if waiting:
+        raise UsageError(f"There is nothing to tell the public yet; first fill in: {', '.join(waiting)}.")
 
 
 def _only(table: pd.DataFrame, withheld: tuple[str, ...]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import SAVE_AS, csv_rows, read
+from riskcalc.register import stand_ins
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import Row
 from riskcalc.register.tables import TABLES
@@ -31,7 +32,8 @@ class Table:
     another nor make problems of all the rows that point at it. ``whole`` says that every line's key is known.
     ``refused`` are cells, columns by line, that hold what no text can say; their problems are told by the reader.
     ``columns`` are those of the header. ``source`` is the file, and ``sheet`` its sheet, where it isn't the
-    register's own CSV file; there, columns have ``letters``.
+    register's own CSV file; there, columns have ``letters``. In a register that only begins, ``assumed`` are blank
+    cells, columns by line, for which something stands in, and ``carried`` the ratings, by line, among the risks.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Table:
     rows: dict[int, Any] = field(default_factory=dict)
     cells: dict[int, dict[str, str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    assumed: dict[int, set[str]] = field(default_factory=dict)
+    carried: dict[int, dict[str, str]] | None = None
     whole: bool = False
 
     @property
@@ -64,9 +68,9 @@ class Table:
         """Keep a problem of this table."""
         self.problems.append(self.problem(line, column, value, allowed))
 
-    def tell_missing(self, place: str) -> None:
+    def tell_missing(self, place: str, methodology: Methodology) -> None:
         """Nothing to read, which only an optional table may be: it is whole, without rows."""
-        self.whole = TABLES[self.name].optional
+        self.whole = TABLES[self.name].optional or stand_ins.may_wait(self.name, methodology)
         if not self.whole:
             self.tell(0, "", "", f"the {place} is missing")
 
@@ -79,11 +83,11 @@ class Table:
 
 def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
     """Read and check ``folder/name.csv``."""
-    table = Table(name)
+    table = Table(name, carried=stand_ins.carrying(name, methodology, (folder / "ratings.csv").exists()))
     try:
         content = read(folder / table.file, inside=folder)
     except FileNotFoundError:
-        table.tell_missing("file")
+        table.tell_missing("file", methodology)
     except OSError as error:
         table.tell(0, "", "", f"can't be read: {error.strerror}")
     else:
@@ -104,15 +108,16 @@ def check_lines(
     model = TABLES[table.name]
     while header and not header[-1].strip():
         header = header[:-1]  # as spreadsheets leave them where something once stood
-    if wrong := list(_wrong_columns(header, model)):
+    columns = stand_ins.columns(table, header, methodology)
+    if wrong := list(_wrong_columns(columns, model)):
         table.problems.extend(table.problem(first, column, "", allowed) for column, allowed in wrong)
         return
-    table.whole, table.columns = True, header
+    table.whole, table.columns = True, columns
     for line, cells in lines:
         if len(cells) > len(header) and not any(cells[len(header) :]):
             cells = cells[: len(header)]
         if len(cells) == len(header):
-            table.cells[line] = dict(zip(header, cells, strict=True))
+            table.cells[line] = stand_ins.sorted_out(table, line, dict(zip(header, cells, strict=True)))
             table.whole &= bool(table.cells[line][model.primary_key[0]].strip())
         else:
             table.whole = False
@@ -132,14 +137,14 @@ def _read_row(table: Table, line: int, methodology: Methodology) -> None:
     cells, model = table.cells[line], TABLES[table.name]
     known = table.refused.get(line, set())
     try:
-        row = model.model_validate(cells, context={"methodology": methodology})
+        row = model.model_validate(stand_ins.filled(table, line, methodology), context={"methodology": methodology})
     except ValidationError as error:
         found = [_told(each, cells) for each in error.errors() if each["loc"][0] not in known]
         table.problems.extend(table.problem(line, *each) for each in found)
         return
     if known:
         return
-    table.rows[line] = row
+    table.rows[line] = stand_ins.blanked(table, line, row)
     for column in model.primary_key:
         if allowed := _spoilt(cells[column]):
             table.tell(line, column, cells[column], allowed)
@@ -198,7 +203,8 @@ def _wrong_columns(header: list[str], model: type[Row]) -> Iterator[tuple[str, s
         if column not in model.model_fields:
             near = get_close_matches(column.strip().lower(), model.model_fields, 1, 0.75)
             meant = f"did you mean {near[0]!r}? " if near else ""
-            yield column, f"unknown column; {meant}allowed: {', '.join(model.model_fields)}"
+            known = f"unknown column; {meant}allowed: {', '.join(model.model_fields)}"
+            yield column, stand_ins.belongs_elsewhere(column, model) or known
     for column, info in model.model_fields.items():
         if column not in header and info.is_required():
             yield column, "the column is missing; its cells may be blank where the table allows it"

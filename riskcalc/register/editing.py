@@ -144,6 +144,11 @@ def put_row(folder: Path, table: str, key: Mapping[str, str], cells: Cells | Non
     or the cells aren't allowed there.
     """
     path = folder / f"{table}.csv"
+    if not path.exists():
+        raise UsageError(
+            f"{path} isn't there, so nothing was written. Make it with a line of column names; ratings among the risks "
+            "move there first, each with its period."
+        )
     found = _matching(folder, table, key, methodology)
     text = path.read_bytes().decode("utf-8")
     if cells is not None:

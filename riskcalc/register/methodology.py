@@ -21,6 +21,13 @@ from riskcalc.register.periods import Period
 FILE = "methodology.toml"
 
 
+def _period(value: object) -> object:
+    try:
+        return Period.parse(str(value)).name
+    except ValueError as error:
+        raise ValueError(f"allowed: {error}") from None
+
+
 def _number(value: object) -> object:
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         return value
@@ -139,11 +146,15 @@ class _MatrixPart(_Part):
 
 
 class Methodology(_Part):
-    """Everything an organisation sets itself, as read from methodology.toml."""
+    """Everything an organisation sets itself, as read from methodology.toml.
+
+    ``first_period`` says that the register only begins, and which period its ratings are of: see ``stand_ins``.
+    """
 
     organisation: Name
     currency: Currency
     classification: Name = "Confidential"
+    first_period: Annotated[str, BeforeValidator(_period)] | None = Field(default=None, exclude=True)
     exchange_rates: dict[Currency, Positive]
     likelihood: tuple[LikelihoodRating, ...]
     impact: tuple[ImpactRating, ...]

@@ -21,6 +21,7 @@ from riskcalc.register.editing import settle
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period
+from riskcalc.register.quick_start import settled
 from riskcalc.register.row import Row, kind_of, may_be_blank
 from riskcalc.register.tables import TABLES
 
@@ -36,7 +37,8 @@ class Register:
     Blank cells are missing values; ratings and counts are nullable integers, dates datetimes, amounts Decimals,
     lists tuples. ``source`` is the folder that was read; ``periods`` are those that risks were rated in, earliest
     first, and a unit's share of the register keeps them all. The controls have their unit's report beside them,
-    and what all units make of them.
+    and what all units make of them. In a register that only begins, ``assumed`` are the blank cells for which
+    something stands in, as table, column and key.
     """
 
     source: Path
@@ -55,6 +57,7 @@ class Register:
     training: pd.DataFrame
     scoping: pd.DataFrame
     report_items: pd.DataFrame
+    assumed: frozenset[tuple[str, str, str]] = frozenset()
 
     def period(self, name: str | None = None) -> Period:
         """The period called ``name``, or the latest one; raises UsageError, naming those there are, for another."""
@@ -94,7 +97,8 @@ class Register:
 
     @cached_property
     def _fingerprint(self) -> str:
-        return fingerprint_of(self.methodology, {name: row_hashes(getattr(self, name)) for name in TABLES})
+        hashes = {name: row_hashes(getattr(self, name)) for name in TABLES}
+        return fingerprint_of(self.methodology, hashes, self.assumed)
 
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -112,11 +116,12 @@ def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     return np.array(digests, dtype=object)
 
 
-def fingerprint_of(methodology: Methodology, hashes: Mapping[str, Iterable[bytes]]) -> str:
-    """The fingerprint of tables whose rows have these hashes."""
+def fingerprint_of(methodology: Methodology, hashes: Mapping[str, Iterable[bytes]], assumed: Iterable[object]) -> str:
+    """The fingerprint of tables whose rows have these hashes, and of which some cells are ``assumed``."""
     digest = hashlib.sha256(methodology.model_dump_json(by_alias=True).encode())
     for name, rows in hashes.items():
         digest.update(f"\n{name}\n".encode() + b"".join(sorted(rows)))
+    digest.update("".join(sorted(f"\n{cell!r}" for cell in assumed)).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
@@ -160,7 +165,7 @@ def load(path: str | Path = "data") -> Register:
     frames["controls"] = _with_uses(
         _with_reports(frames["controls"], frames["business_units"]), frames["risk_controls"]
     )
-    return Register(source, methodology, _periods(tables), **frames)
+    return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()))
 
 
 def read_tables(source: Path) -> tuple[Methodology, dict[str, Table]]:
@@ -168,13 +173,13 @@ def read_tables(source: Path) -> tuple[Methodology, dict[str, Table]]:
     if source.is_file():
         from riskcalc.register.xlsx_tables import read_workbook
 
-        return read_workbook(source)
+        return settled(*read_workbook(source))
     for _ in range(5):
         settle(source)
         before = _stamps(source)
         found = _read_folder(source)
         if _stamps(source) == before:
-            return found
+            return settled(*found)
     raise UsageError(f"{source} changes while it is read; try again.")
 
 
@@ -276,6 +281,15 @@ def _frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(columns, index=index)
 
 
+def _assumed(tables: Iterable[Table]) -> frozenset[tuple[str, str, str]]:
+    return frozenset(
+        (table.name, column, str(getattr(table.rows[line], TABLES[table.name].primary_key[0])))
+        for table in tables
+        for line, columns in table.assumed.items()
+        for column in columns
+    )
+
+
 def _dtype(model: type[Row], column: str) -> str:
     """The dtype that holds a column without loss; a missing value stays missing in each."""
     kind = kind_of(model, column)
@@ -284,4 +298,4 @@ def _dtype(model: type[Row], column: str) -> str:
     return known.get(kind, "str" if get_origin(kind) is Literal else "object")
 
 
-assert {field.name for field in fields(Register)} == {"source", "methodology", "periods", *TABLES}
+assert {field.name for field in fields(Register)} == {"source", "methodology", "periods", "assumed", *TABLES}

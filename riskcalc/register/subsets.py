@@ -44,7 +44,8 @@ class Subsets:
     def fingerprint(self, unit_id: str) -> str:
         """The fingerprint of the unit's share, without cutting it out."""
         rows = self._rows(unit_id)
-        return fingerprint_of(self.register.methodology, {name: self._hashes[name][rows[name]] for name in TABLES})
+        hashes = {name: self._hashes[name][rows[name]] for name in TABLES}
+        return fingerprint_of(self.register.methodology, hashes, self.register.assumed)
 
     @cached_property
     def _hashes(self) -> dict[str, np.ndarray[Any, Any]]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from riskcalc.errors import Problem, RegisterError
+from riskcalc.register import stand_ins
 from riskcalc.register.checked_rows import Table, check_lines
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import kind_of
@@ -131,9 +132,9 @@ def _wrong_sheets(book: Workbook, file: str) -> Iterator[Problem]:
 
 def read_sheet(book: Workbook, name: str, file: str, methodology: Methodology) -> Table:
     """A table out of its sheet, checked; what is wrong is kept in it."""
-    table = Table(name, file, name)
+    table = Table(name, file, name, carried=stand_ins.carrying(name, methodology, "ratings" in book.sheets))
     if name not in book.sheets:
-        table.tell_missing("sheet")
+        table.tell_missing("sheet", methodology)
         return table
     grid = book.grid(name)
     for row, allowed in unseen(grid):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,15 @@ def test_run_refuses_a_register_with_problems_and_writes_nothing(small: Path, tm
     assert code == 2
     assert "mappings.csv:2" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_extra_says_what_to_install(small: Path) -> None:
+    """Without what workshops need, a command of theirs names the extra; no traceback."""
+    code = "import sys; sys.modules['sqlalchemy'] = None; from riskcalc.cli.main import main; main()"
+    run = [sys.executable, "-c", code, "workshop", "ballots", str(small)]
+    found = subprocess.run(run, capture_output=True, text=True)
+    told = "Workshops need an extra: pip install 'riskcalc-workbook[workshop]'.\n"
+    assert (found.returncode, found.stderr) == (2, told)
 
 
 @pytest.mark.parametrize("arguments", [["plan"], ["run", "--unit", "nosuch"]])

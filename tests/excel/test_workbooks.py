@@ -88,7 +88,7 @@ def test_the_template_offers_what_the_methodology_sets(tmp_path: Path) -> None:
     assert offered(rules["controls", "H2"])[:2] == ["annual", "half_yearly"]
     assert rules["risks", "C2"].formula1 == "control_objectives!$A$2:$A$5000"
     definitions = [cell.value for row in book["lists"] for cell in row]
-    assert "Possible: Has happened here; expect it about once in four years." in definitions
+    assert "Possible: Once in two to five years." in definitions
 
 
 def test_every_column_of_the_template_says_what_it_takes(tmp_path: Path) -> None:

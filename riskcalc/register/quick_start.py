@@ -1,0 +1,85 @@
+"""What a register that only begins leaves to be found between its tables: ratings, the only unit, an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from riskcalc.errors import Problem
+from riskcalc.register.checked_rows import Table, check_lines
+from riskcalc.register.methodology import Methodology
+from riskcalc.register.stand_ins import NOT_YET
+from riskcalc.register.tables import TABLES, ControlObjective
+
+Tables = dict[str, Table]
+
+
+def settled(methodology: Methodology, tables: Tables) -> tuple[Methodology, Tables]:
+    """The tables with ratings taken from among the risks, and each risk in a unit and under an objective.
+
+    Where a unit has no materiality, no loss can be a share of it: the methodology is without such anchors. A register
+    that doesn't only begin is left as it is.
+    """
+    if methodology.first_period is None:
+        return methodology, tables
+    for table in tables.values():
+        table.columns = table.columns or list(TABLES[table.name].model_fields)
+    risks = tables["risks"]
+    if risks.carried is not None:
+        tables["ratings"] = _ratings(risks, methodology)
+    units = [unit.unit_id for unit in tables["business_units"].rows.values()]
+    objectives = tables["control_objectives"]
+    for line, risk in risks.rows.items():
+        waiting = risks.assumed.get(line, ())
+        if "unit_id" in waiting and len(units) > 1:
+            risks.tell(line, "unit_id", "", f"blank, and there are several units; allowed: {', '.join(units)}")
+        unit = units[0] if "unit_id" in waiting and units else risk.unit_id
+        own = NOT_YET if len(units) == 1 else f"{NOT_YET}: {unit}"
+        objective = own if "objective_id" in waiting else risk.objective_id
+        risks.rows[line] = risk.model_copy(update={"unit_id": unit, "objective_id": objective})
+        if objective == own and unit in units:
+            objectives.rows[-units.index(unit)] = ControlObjective.model_construct(  # no line of the file is this one's
+                objective_id=own,
+                unit_id=unit,
+                process=NOT_YET,
+                statement=f"{NOT_YET}: which control objective these risks threaten",
+            )
+    risks.problems.extend(_amounts_without_materiality(tables))
+    unknown = any("materiality" in waiting for waiting in tables["business_units"].assumed.values())
+    return _without_loss_anchors(methodology) if unknown else methodology, tables
+
+
+def _ratings(risks: Table, methodology: Methodology) -> Table:
+    """The ratings that stand among the risks, checked as those of their own table."""
+    found = Table("ratings", risks.file, risks.sheet, risks.letters)
+    seen = dict[str, int]()
+    for line, cells in risks.cells.items():
+        seen.setdefault(cells["risk_id"], line)  # a repeated or blank id is told of the risk itself
+    lines = [
+        (line, [risk_id, *((risks.carried or {}).get(line, {}).get(axis, "") for axis in ("likelihood", "impact"))])
+        for risk_id, line in seen.items()
+        if risk_id.strip()
+    ]
+    check_lines(found, ["risk_id", "likelihood", "impact"], lines, methodology)
+    return found
+
+
+def _amounts_without_materiality(tables: Tables) -> Iterator[Problem]:
+    """Amounts that nothing can be held against."""
+    units = tables["business_units"]
+    without = {
+        units.rows[line].unit_id
+        for line, names in units.assumed.items()
+        if "materiality" in names and line in units.rows
+    }
+    for line, risk in tables["risks"].rows.items():
+        if risk.loss_high is not None and risk.unit_id in without:
+            allowed = f"needs the materiality of {risk.unit_id} in {units.place}, which is blank"
+            yield tables["risks"].problem(line, "loss_high", str(risk.loss_high), allowed)
+
+
+def _without_loss_anchors(methodology: Methodology) -> Methodology:
+    nothing: dict[str, Decimal | None] = {"loss_low": None, "loss_mode": None, "loss_high": None}
+    return methodology.model_copy(
+        update={"impact": tuple(rating.model_copy(update=nothing) for rating in methodology.impact)}
+    )

@@ -1,0 +1,128 @@
+"""What stands in for blank cells while a register begins, so that a plain list of risks is enough for a first page.
+
+``first_period`` in methodology.toml says that a register begins. Then tables may be missing, and so may the columns
+named here; their blank cells are read as if something safe stood there, and remembered as not assessed. Likelihood and
+impact may stand among the risks, until there is a table of ratings. Nothing of this holds for any other register.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, get_origin
+
+from riskcalc.register.methodology import Methodology
+from riskcalc.register.periods import Period
+from riskcalc.register.row import Row, kind_of, may_be_blank
+from riskcalc.register.tables import TABLES, Risk
+
+if TYPE_CHECKING:
+    from riskcalc.register.checked_rows import Table
+
+NOT_YET = "Not assessed yet"
+_NEEDED = ("business_units", "risks")
+_CARRIED = ("likelihood", "impact")
+_WAITING = {
+    "business_units": {
+        "name", "service", "currency", "materiality", "performance_materiality", "materiality_basis", "appetite",
+        "report_type", "report_from", "report_to", "owner",
+    },
+    "risks": {"unit_id", "objective_id", "description", "assertions", "treatment"},
+    "ratings": {"period", "rationale", "rated_by", "rated_on"},
+}  # fmt: skip
+# What a cell is read as that had to hold something valid to be checked: nothing is to be computed from it.
+_BLANKED: dict[str, Any] = {
+    "materiality": Decimal("NaN"),
+    "performance_materiality": Decimal("NaN"),
+    "assertions": (),
+    "treatment": NOT_YET.lower(),
+    "rated_on": None,
+}
+
+
+def may_wait(table: str, methodology: Methodology) -> bool:
+    """Whether a table may still be missing."""
+    return methodology.first_period is not None and table not in _NEEDED
+
+
+def carrying(table: str, methodology: Methodology, rated: bool) -> dict[int, dict[str, str]] | None:
+    """A place for the ratings that a table's rows carry; None where they can't, as where ratings have their table."""
+    return {} if table == "risks" and methodology.first_period is not None and not rated else None
+
+
+def belongs_elsewhere(column: str, model: type[Row]) -> str:
+    """What to say of a column of ratings among the risks where it can't stand; blank for any other."""
+    if model is not Risk or column not in _CARRIED:
+        return ""
+    return (
+        "belongs in ratings.csv (risk_id, period, likelihood, impact, …); it may stand here only as long as there is "
+        "no ratings.csv, and methodology.toml names the period: first_period"
+    )
+
+
+def columns(table: Table, header: list[str], methodology: Methodology) -> list[str]:
+    """The columns of a table, from its header: without ratings that it carries, and with those that may be missing."""
+    if methodology.first_period is None:
+        return header
+    own = [column for column in header if table.carried is None or column not in _CARRIED or header.count(column) > 1]
+    model, waiting = TABLES[table.name], set(_WAITING.get(table.name, ()))
+    needed = [column for column, info in model.model_fields.items() if column not in own and info.is_required()]
+    waiting |= {name for name in needed if may_be_blank(model, name) or get_origin(kind_of(model, name)) is tuple}
+    return own + [column for column in needed if column in waiting]
+
+
+def sorted_out(table: Table, line: int, cells: dict[str, str]) -> dict[str, str]:
+    """A line's cells by the table's columns; ratings that it carries are put apart."""
+    if table.carried is not None:
+        table.carried[line] = {column: cells[column] for column in _CARRIED if column in cells}
+    return {column: cells.get(column, "") for column in table.columns}
+
+
+def filled(table: Table, line: int, methodology: Methodology) -> Mapping[str, str]:
+    """A line's cells with what stands in for blank ones; the table remembers which those are."""
+    cells = table.cells[line]
+    if methodology.first_period is None:
+        return cells
+    found = {
+        column: text for column, text in _stand_ins(table.name, cells, methodology).items() if not cells[column].strip()
+    }
+    if found:
+        table.assumed[line] = set(found)
+    return {**cells, **found}
+
+
+def blanked(table: Table, line: int, row: Row) -> Row:
+    """A row as it is read: nothing is left of what stood in only to be checked."""
+    blank = {column: _BLANKED[column] for column in table.assumed.get(line, ()) if column in _BLANKED}
+    return row.model_copy(update=blank) if blank else row
+
+
+def _stand_ins(table: str, cells: Mapping[str, str], methodology: Methodology) -> Mapping[str, str]:
+    """What may stand in for a row's cells, as text."""
+    period = Period.parse(str(methodology.first_period))
+    if table == "risks":
+        said = {"description": NOT_YET, "assertions": "accuracy", "treatment": "mitigate"}
+        return {"unit_id": NOT_YET, "objective_id": NOT_YET, **said}
+    if table == "ratings":
+        rated = {"rationale": NOT_YET, "rated_by": NOT_YET, "rated_on": f"{period.last_day}"}
+        return {"period": period.name, **(rated if cells["likelihood"].strip() else {})}
+    if table == "business_units":
+        names = methodology.level_names
+        said = {"name": cells["unit_id"], "service": NOT_YET, "owner": NOT_YET, "currency": methodology.currency}
+        appetite = {"appetite": names[min(1, len(names) - 1)]}
+        return {**said, **appetite, **_without_materiality(cells), **_report(cells, period)}
+    return {}
+
+
+def _without_materiality(cells: Mapping[str, str]) -> Mapping[str, str]:
+    if cells["materiality"].strip() or cells["performance_materiality"].strip():
+        return {"materiality_basis": NOT_YET}
+    return {"materiality": "1", "performance_materiality": "1", "materiality_basis": NOT_YET}
+
+
+def _report(cells: Mapping[str, str], period: Period) -> Mapping[str, str]:
+    """A report over, or at the end of, the first period, as far as none is named."""
+    if cells["report_to"].strip() or cells["report_from"].strip():
+        return {"report_type": "type2"}
+    until = {"report_type": "type2", "report_to": f"{period.last_day}"}
+    return until if cells["report_type"].strip() == "type1" else {**until, "report_from": f"{period.first_day}"}
