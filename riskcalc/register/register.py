@@ -297,7 +297,7 @@ def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
     return tuple(sorted(periods, key=lambda period: period.last_day))
 
 
-_REPORT = ["report_type", "report_from", "report_to"]
+_REPORT, _USES = ["report_type", "report_from", "report_to"], ["relied_on", "reach"]
 
 
 def with_uses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -308,7 +308,7 @@ def with_uses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     acts on none. Of rows with days, these are those of the first of a unit until the register is taken ``at`` a period.
     """
     links, units = tables["risk_controls"], tables["business_units"].drop_duplicates("unit_id").set_index("unit_id")
-    controls = tables["controls"].drop(columns=_REPORT, errors="ignore").join(units[_REPORT], on="unit_id")
+    controls = tables["controls"].drop(columns=[*_REPORT, *_USES], errors="ignore").join(units[_REPORT], on="unit_id")
     relied_on = {name for names in controls["relies_on"] for name in names}
     reach = links.assign(coverage=links["coverage"].astype(float)).groupby("control_id")["coverage"].max()
     ids = controls["control_id"]

@@ -45,8 +45,8 @@ class Subsets:
 
     def fingerprint(self, unit_id: str) -> str:
         """The fingerprint of the unit's share, without cutting it out."""
-        rows = self._rows(unit_id)
-        beside = [*self.register.assumed, *self._ended(self.register.risks.iloc[rows["risks"]])]
+        risks = self.register.risks.iloc[self._found("risks", [unit_id])]
+        beside = [*self.register.assumed, *self._ended(risks)]
         before = self._earlier._hashed(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else {}
         return fingerprint_of(self.register.methodology, self._hashed(unit_id), beside, before)
 
@@ -67,7 +67,8 @@ class Subsets:
         return frozenset(each for each in self.register.ended if each[0] in mine)
 
     def _hashed(self, unit_id: str) -> dict[str, np.ndarray[Any, Any]]:
-        return {name: self._hashes[name][places] for name, places in self._rows(unit_id).items()}
+        rows = self._rows(unit_id)
+        return {name: self._hashes[name][rows[name]] for name in TABLES}
 
     @cached_property
     def _hashes(self) -> dict[str, np.ndarray[Any, Any]]:
