@@ -24,7 +24,6 @@ from riskcalc.register.periods import Period
 from riskcalc.register.quick_start import settled
 from riskcalc.register.row import SPAN, Row, kind_of, may_be_blank
 from riskcalc.register.tables import TABLES
-from riskcalc.register.validity import check_days
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -207,7 +206,7 @@ def load(path: str | Path = "data") -> Register:
     source = find_register(path)
     methodology, tables = read_tables(source)
     problems = [problem for table in tables.values() for problem in table.problems]
-    problems.extend([*check_references(tables), *check_days(tables)])
+    problems.extend(check_references(tables))
     if problems:
         raise RegisterError(problems, source)
     frames: dict[str, Any] = {name: _frame(table) for name, table in tables.items()}
