@@ -22,7 +22,6 @@ import nbformat
 from riskcalc.errors import ForkError
 from riskcalc.run.forkserver import ForkServer
 
-
 _REFUSED = "--engine riskcalc runs Python notebooks that import riskcalc; leave the option away for this one."
 
 
