@@ -111,8 +111,9 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     else:
         for finding in found:
             click.echo(printable(finding))
+        seen = _contents(context.register if context else register)
         day = f"; {context.period.name} seen from {context.as_of}" if context else ""
-        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(register)}{day}.")
+        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {seen}{day}.")
     sys.exit(WRONG if strict and found else 0)
 
 

@@ -20,7 +20,7 @@ from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register import stand_ins
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.row import Row
+from riskcalc.register.row import SPAN, Row
 from riskcalc.register.tables import TABLES
 
 
@@ -164,13 +164,15 @@ def _spoilt(key: str) -> str:
 
 
 def _repeated_keys(table: Table) -> Iterator[Problem]:
-    columns, seen = TABLES[table.name].primary_key, dict[tuple[str, ...], int]()
+    model, seen = TABLES[table.name], dict[tuple[str, ...], int]()
+    columns, more = model.primary_key, ", or from another day on: valid_from" if model.timed() else ""
     refused = {line for line, names in table.refused.items() if names.intersection(columns)}
     for line, cells in table.cells.items():
         key = tuple(cells[column] for column in columns)
-        if line not in refused and seen.setdefault(key, line) != line:
-            place = f"row {seen[key]}" if table.sheet else f"line {seen[key]}"
-            allowed = f"stands already at {place}; allowed: once"
+        since = (*key, cells.get(SPAN[0], "").strip())
+        if line not in refused and seen.setdefault(since, line) != line:
+            place = f"row {seen[since]}" if table.sheet else f"line {seen[since]}"
+            allowed = f"stands already at {place}; allowed: once{more}"
             yield table.problem(line, " + ".join(columns), " + ".join(key), allowed)
 
 

@@ -22,8 +22,9 @@ from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period
 from riskcalc.register.quick_start import settled
-from riskcalc.register.row import Row, kind_of, may_be_blank
+from riskcalc.register.row import SPAN, Row, kind_of, may_be_blank
 from riskcalc.register.tables import TABLES
+from riskcalc.register.validity import check_days
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +40,11 @@ class Register:
     first, and a unit's share of the register keeps them all. The controls have their unit's report beside them,
     and what all units make of them. In a register that only begins, ``assumed`` are the blank cells for which
     something stands in, as table, column and key.
+
+    As read, it holds all rows there are, of whatever days; ``at`` gives it as it stood for a period, with one row per
+    key. Then ``stands`` names the period and the day it is seen from, ``before`` is the same for the period before
+    (None where no row has days), and ``ended`` are the controls that acted on a risk earlier in its unit's report:
+    risk, control, last day.
     """
 
     source: Path
@@ -58,6 +64,9 @@ class Register:
     scoping: pd.DataFrame
     report_items: pd.DataFrame
     assumed: frozenset[tuple[str, str, str]] = frozenset()
+    stands: tuple[Period, date] | None = None
+    before: Register | None = None
+    ended: frozenset[tuple[str, str, date]] = frozenset()
 
     def period(self, name: str | None = None) -> Period:
         """The period called ``name``, or the latest one; raises UsageError, naming those there are, for another."""
@@ -81,7 +90,10 @@ class Register:
         found = self.business_units[self.business_units["unit_id"] == unit_id]
         if found.empty:
             known = ", ".join(self.business_units["unit_id"]) or "none yet"
-            raise UsageError(f"There is no business unit {unit_id!r}; the register's units are: {known}.")
+            then = f" in {self.stands[0].name}" if self.stands else ""
+            raise UsageError(f"There is no business unit {unit_id!r}{then}; the register's units are: {known}.")
+        if SPAN[0] in found:
+            found = found.sort_values(SPAN[0], ascending=False, na_position="last")
         return {str(column): value for column, value in found.iloc[0].items()}
 
     def only(self, unit_id: str) -> Register:
@@ -89,7 +101,30 @@ class Register:
         from riskcalc.register.subsets import Subsets
 
         self.unit(unit_id)
+        if self.timed:
+            raise UsageError("Rows of this register hold on some days only; say of which period: Register.at.")
         return Subsets(self).of(unit_id)
+
+    def at(self, period: Period, as_of: date | None = None) -> Register:
+        """The register as it stood for a period, seen from a day: later facts are not in it, and each key has one row.
+
+        Raises:
+            UsageError: it was made for another period or day.
+
+        >>> register = load("data")
+        >>> register.at(register.period("2025-H2")).stands[0].name
+        '2025-H2'
+        """
+        from riskcalc.register.standing import as_it_stood
+
+        seen = (period, as_of or period.as_of)
+        return self if self.stands == seen else as_it_stood(self, *seen)
+
+    @cached_property
+    def timed(self) -> bool:
+        """Whether some row holds on some days only."""
+        tables = (getattr(self, name) for name, model in TABLES.items() if model.timed())
+        return any(table[column].notna().any() for table in tables for column in SPAN if column in table)
 
     def fingerprint(self) -> str:
         """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""
@@ -97,8 +132,10 @@ class Register:
 
     @cached_property
     def _fingerprint(self) -> str:
-        hashes = {name: row_hashes(getattr(self, name)) for name in TABLES}
-        return fingerprint_of(self.methodology, hashes, self.assumed)
+        hashes, before = (
+            {name: row_hashes(getattr(each, name)) for name in TABLES} if each else {} for each in (self, self.before)
+        )
+        return fingerprint_of(self.methodology, hashes, [*self.assumed, *self.ended], before)
 
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -106,6 +143,8 @@ def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     columns = []
     for name in table.columns:
         column = table[name]
+        if name in SPAN and column.isna().all():
+            continue
         if is_datetime64_dtype(column.dtype):
             columns.append(column.to_numpy().astype(str).tolist())
         else:
@@ -116,12 +155,22 @@ def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     return np.array(digests, dtype=object)
 
 
-def fingerprint_of(methodology: Methodology, hashes: Mapping[str, Iterable[bytes]], assumed: Iterable[object]) -> str:
-    """The fingerprint of tables whose rows have these hashes, and of which some cells are ``assumed``."""
+def fingerprint_of(
+    methodology: Methodology,
+    hashes: Mapping[str, Iterable[bytes]],
+    beside: Iterable[object],
+    before: Mapping[str, Iterable[bytes]],
+) -> str:
+    """The fingerprint of tables whose rows have these hashes, of what is told ``beside`` them, and of tables whose rows
+    may have stood otherwise ``before``.
+    """
     digest = hashlib.sha256(methodology.model_dump_json(by_alias=True).encode())
     for name, rows in hashes.items():
         digest.update(f"\n{name}\n".encode() + b"".join(sorted(rows)))
-    digest.update("".join(sorted(f"\n{cell!r}" for cell in assumed)).encode("utf-8", "surrogatepass"))
+    digest.update("".join(sorted(f"\n{cell!r}" for cell in beside)).encode("utf-8", "surrogatepass"))
+    for name, rows in before.items():
+        if TABLES[name].timed() and set(rows) != set(hashes[name]):
+            digest.update(f"\n{name} before\n".encode() + b"".join(sorted(rows)))
     return digest.hexdigest()
 
 
@@ -158,13 +207,11 @@ def load(path: str | Path = "data") -> Register:
     source = find_register(path)
     methodology, tables = read_tables(source)
     problems = [problem for table in tables.values() for problem in table.problems]
-    problems.extend(check_references(tables))
+    problems.extend([*check_references(tables), *check_days(tables)])
     if problems:
         raise RegisterError(problems, source)
-    frames = {name: _frame(table) for name, table in tables.items()}
-    frames["controls"] = _with_uses(
-        _with_reports(frames["controls"], frames["business_units"]), frames["risk_controls"]
-    )
+    frames: dict[str, Any] = {name: _frame(table) for name, table in tables.items()}
+    frames["controls"] = with_uses(frames)
     return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()))
 
 
@@ -250,20 +297,18 @@ def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
     return tuple(sorted(periods, key=lambda period: period.last_day))
 
 
-def _with_reports(controls: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
-    """The controls with the report of the unit that each belongs to, which says what evidence it needs.
+_REPORT, _USES = ["report_type", "report_from", "report_to"], ["relied_on", "reach"]
 
-    It goes with a control into the share of another unit that relies on it, and into that share's fingerprint.
+
+def with_uses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The controls with the report of their unit and what any unit makes of them, which no unit's share alone can show.
+
+    The report says what evidence a control needs, also in the share of another unit that relies on it. ``relied_on``:
+    whether another control relies on it; ``reach``: the largest coverage of a risk by it, 0 to 1, missing where it
+    acts on none. Of rows with days, these are those of the first of a unit until the register is taken ``at`` a period.
     """
-    return controls.join(units.set_index("unit_id")[["report_type", "report_from", "report_to"]], on="unit_id")
-
-
-def _with_uses(controls: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
-    """The controls with what any unit makes of them, which a unit's share alone can't show.
-
-    ``relied_on``: whether another control relies on it; ``reach``: the largest coverage of a risk by it, 0 to 1,
-    missing where it acts on none.
-    """
+    links, units = tables["risk_controls"], tables["business_units"].drop_duplicates("unit_id").set_index("unit_id")
+    controls = tables["controls"].drop(columns=[*_REPORT, *_USES], errors="ignore").join(units[_REPORT], on="unit_id")
     relied_on = {name for names in controls["relies_on"] for name in names}
     reach = links.assign(coverage=links["coverage"].astype(float)).groupby("control_id")["coverage"].max()
     ids = controls["control_id"]
@@ -298,4 +343,7 @@ def _dtype(model: type[Row], column: str) -> str:
     return known.get(kind, "str" if get_origin(kind) is Literal else "object")
 
 
-assert {field.name for field in fields(Register)} == {"source", "methodology", "periods", "assumed", *TABLES}
+assert {field.name for field in fields(Register)} == {
+    *("source", "methodology", "periods", "assumed", "stands", "before", "ended"),
+    *TABLES,
+}

@@ -181,9 +181,9 @@ def plan(request: Request) -> Programme:
     Raises RegisterError or UsageError for whatever can't be run as asked.
     """
     _check_limits(request)
-    register = load(request.data_dir)
-    period = register.period(request.period).name
-    as_of = (as_day(request.as_of, "--as-of") or register.period(period).as_of).isoformat()
+    whole = load(request.data_dir)
+    context = Context.of(whole, request.period, as_day(request.as_of, "--as-of"))
+    register, period, as_of = context.register, context.period.name, context.as_of.isoformat()
     for unit_id in request.units:
         register.unit(unit_id)
     every = tuple(register.business_units["unit_id"])

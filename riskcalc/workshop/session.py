@@ -371,8 +371,8 @@ def _opened(
     business_unit: str, period: str, data_dir: str, votes: str, create: bool = False
 ) -> tuple[Register, Period, Store]:
     whole = load(find_folder(data_dir))  # never a workbook: decisions go into ratings.csv
-    register = whole.only(business_unit)
-    return register, _period(whole, period), Store(votes_address(whole.source, votes), create)
+    chosen = _period(whole, period)
+    return whole.at(chosen).only(business_unit), chosen, Store(votes_address(whole.source, votes), create)
 
 
 def _period(register: Register, name: str) -> Period:
