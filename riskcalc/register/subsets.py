@@ -97,14 +97,14 @@ def pack(shares: Subsets, data_dir: str, unit_id: str | None) -> bytes:
     return pickle.dumps((data_dir, unit_id, register), protocol=pickle.HIGHEST_PROTOCOL)
 
 
-def read_subset(data_dir: str, unit_id: str) -> Register:
+def read_subset(data_dir: str, unit_id: str, period: str = "") -> Register:
     """The unit's share: as handed to this process, or read from ``data_dir``; raises as ``register.load`` does."""
-    return _handed(data_dir, unit_id) or load(data_dir).only(unit_id)
+    return _handed(data_dir, unit_id) or load(data_dir, period).only(unit_id)
 
 
-def read_whole(data_dir: str) -> Register:
+def read_whole(data_dir: str, period: str = "") -> Register:
     """The whole register: as handed to this process, or read from ``data_dir``; raises as ``register.load`` does."""
-    return _handed(data_dir, None) or load(data_dir)
+    return _handed(data_dir, None) or load(data_dir, period)
 
 
 def _handed(data_dir: str, unit_id: str | None) -> Register | None:
