@@ -16,7 +16,7 @@ _DATA = click.argument("data", default="data")
 _UNIT = click.option(
     "--unit", default="", metavar="ID", help="The business unit; may be left out if there is only one."
 )
-_PERIOD = click.option("--period", default="", help="The period that is rated; default: the latest.")
+_PERIOD = click.option("--period", default="", help="The period that is rated; default: the latest that is opened.")
 _VOTES = click.option(
     "--votes", default="", metavar="ADDRESS", envvar="RISKCALC_VOTES", help="The votes' database; default: beside DATA."
 )

@@ -128,7 +128,7 @@ def read_standing(data_dir: str, period: str, as_of: date | None, unit_id: str |
     handed = _handed(data_dir, unit_id)
     if handed and handed.stands == ((asked := handed.period(period)), as_of or asked.as_of):
         return handed
-    whole = load(data_dir)
+    whole = load(data_dir, period)
     found = whole.at(whole.period(period), as_of)
     return found.only(unit_id) if unit_id else found
 

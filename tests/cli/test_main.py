@@ -34,7 +34,8 @@ def test_check_says_that_all_is_well(small: Path) -> None:
     code, said = invoke("check", str(small))
     assert (code, said.splitlines()[-1]) == (
         0,
-        f"{small}: no problems; 13 findings; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30.",
+        f"{small}: no problems; 13 findings; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30 "
+        "(the latest period that is at least half rated: 2 of 3 risks).",
     )
 
 
@@ -49,7 +50,7 @@ def test_check_names_the_day_of_a_late_test(small: Path) -> None:
     """The day it is seen from is that of the test, not the period's last."""
     tests = small / "control_tests.csv"
     tests.write_text(tests.read_text("utf-8").replace("2026-06-15", "2026-07-09", 1), "utf-8")
-    assert invoke("check", str(small))[1].splitlines()[-1].endswith("; 2026-H1 seen from 2026-07-09.")
+    assert invoke("check", str(small))[1].splitlines()[-1].partition("; 2026-H1 seen from 2026-07-09 (")[1]
 
 
 def test_check_prints_all_problems_and_exits_2(small: Path) -> None:
