@@ -168,7 +168,7 @@ def redacted(register: Register, audience: Audience) -> Register:
         _refuse_assumed(register)
         tables = {name: _only(getattr(register, name), audience.withheld[name]) for name in TABLES}
         tables["controls"] = tables["controls"].query("performed_by == 'user_entity'")
-    found = replace(register, **tables)
+    found = replace(register, notes=(), **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
 

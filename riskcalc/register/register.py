@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
-from riskcalc.errors import RegisterError, UsageError
+from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import settle
 from riskcalc.register.integrity import check_references
@@ -38,7 +38,8 @@ class Register:
     lists tuples. ``source`` is the folder that was read; ``periods`` are those that risks were rated in, earliest
     first, and a unit's share of the register keeps them all. The controls have their unit's report beside them,
     and what all units make of them. In a register that only begins, ``assumed`` are the blank cells for which
-    something stands in, as table, column and key.
+    something stands in, as table, column and key. ``notes`` tell of cells that weren't in their column's spelling,
+    and how they were read.
     """
 
     source: Path
@@ -58,6 +59,7 @@ class Register:
     scoping: pd.DataFrame
     report_items: pd.DataFrame
     assumed: frozenset[tuple[str, str, str]] = frozenset()
+    notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None) -> Period:
         """The period called ``name``, or the latest one; raises UsageError, naming those there are, for another."""
@@ -165,7 +167,8 @@ def load(path: str | Path = "data") -> Register:
     frames["controls"] = _with_uses(
         _with_reports(frames["controls"], frames["business_units"]), frames["risk_controls"]
     )
-    return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()))
+    notes = tuple(sorted(note for table in tables.values() for note in table.notes))
+    return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()), notes=notes)
 
 
 def read_tables(source: Path) -> tuple[Methodology, dict[str, Table]]:
@@ -298,4 +301,4 @@ def _dtype(model: type[Row], column: str) -> str:
     return known.get(kind, "str" if get_origin(kind) is Literal else "object")
 
 
-assert {field.name for field in fields(Register)} == {"source", "methodology", "periods", "assumed", *TABLES}
+assert {field.name for field in fields(Register)} == {"source", "methodology", "periods", "assumed", "notes", *TABLES}
