@@ -135,7 +135,8 @@ def check_lines(
             table.doubtful.update(cells)
             table.tell(line, "", "", _wrong_number(cells, header))
     for line in table.cells:
-        _read_row(table, line, methodology)
+        if stand_ins.only_named(table, line, methodology) or _read_row(table, line, methodology):
+            table.problems.extend(_spoilt_keys(table, line))
     table.problems.extend(_repeated_keys(table))
 
 
@@ -153,7 +154,8 @@ def _wrong_number(cells: list[str], header: list[str]) -> str:
     return f"{number}, but the header has {len(header)} columns{hint}"
 
 
-def _read_row(table: Table, line: int, methodology: Methodology) -> None:
+def _read_row(table: Table, line: int, methodology: Methodology) -> bool:
+    """Check a line; whether it makes a row."""
     cells, model = table.cells[line], TABLES[table.name]
     known = table.refused.get(line, set())
     given = stand_ins.filled(table, line, methodology)
@@ -166,16 +168,12 @@ def _read_row(table: Table, line: int, methodology: Methodology) -> None:
             del wrong[column]
         wrong = {column: wrong.get(column, told) for column, told in still.items()}
     table.problems.extend(table.problem(line, *told) for column, told in wrong.items() if column not in known)
-    if row is None:
-        return
-    if known:
-        return
+    if row is None or known:
+        return False
     table.rows[line] = stand_ins.blanked(table, line, row)
-    for column in model.primary_key:
-        if allowed := _spoilt(cells[column]):
-            table.tell(line, column, cells[column], allowed)
     for column, allowed in row.contradictions():
         table.tell(line, column, cells.get(column, ""), allowed)
+    return True
 
 
 def _validated(
@@ -198,6 +196,13 @@ def _meant(model: type[Row], wrong: dict[str, tuple[str, str, str]], methodology
         except ValueError as error:
             wrong[column] = (column, cell, f"{error}; {allowed}")
     return {column: text for column, text in meant.items() if text}
+
+
+def _spoilt_keys(table: Table, line: int) -> Iterator[Problem]:
+    for column in TABLES[table.name].primary_key:
+        cell = table.cells[line][column]
+        if allowed := _spoilt(cell):
+            yield table.problem(line, column, cell, allowed)
 
 
 def _spoilt(key: str) -> str:

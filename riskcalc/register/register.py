@@ -286,7 +286,7 @@ def _frame(table: Table) -> pd.DataFrame:
 
 def _assumed(tables: Iterable[Table]) -> frozenset[tuple[str, str, str]]:
     return frozenset(
-        (table.name, column, str(getattr(table.rows[line], TABLES[table.name].primary_key[0])))
+        (table.name, column, table.cells[line][TABLES[table.name].primary_key[0]])
         for table in tables
         for line, columns in table.assumed.items()
         for column in columns
