@@ -111,9 +111,10 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     context = Context.of(register, period, day) if register.periods or period else None
     found = [*decision_findings(register), *(findings(context) if context else matrix_findings(register))]
     if as_json:
-        click.echo(json.dumps({"problems": [], "findings": [finding.as_dict() for finding in found]}, indent=1))
+        notes = {"notes": [note.as_dict() for note in register.notes]} if register.notes else {}
+        click.echo(json.dumps({"problems": [], **notes, "findings": [each.as_dict() for each in found]}, indent=1))
     else:
-        for finding in found:
+        for finding in (*register.notes, *found):
             click.echo(printable(finding))
         shown = context.register if context else register
         of = f"; {seen(register, context.period, context.as_of, period)}" if context else ""
@@ -295,6 +296,11 @@ def run(
         from riskcalc.run.progress import Progress, summary
 
         programme = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
+        if notes := programme.shares.register.notes:
+            click.echo(
+                f"Not typed as it is spelt here, but clear: {counted(len(notes), 'cell')}. See them: riskcalc check",
+                err=True,
+            )
         ways.ready(must_fork=engine_name == "fork")
         prints = stack.enter_context(printer()) if pdf or png else None
         if ways.note:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
-from riskcalc.errors import RegisterError, UsageError
+from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import settle
 from riskcalc.register.integrity import check_references
@@ -41,7 +41,8 @@ class Register:
     lists tuples. ``source`` is the folder that was read; ``periods`` are those that are opened, with rows of ratings
     be they blank, earliest first, and a unit's share of the register keeps them all. The controls have their unit's
     report beside them, and what all units make of them. In a register that only begins, ``assumed`` are the blank
-    cells for which something stands in, as table, column and key.
+    cells for which something stands in, as table, column and key. ``notes`` tell of cells that weren't in their
+    column's spelling, and how they were read.
 
     As read, it holds all rows there are, of whatever days; ``at`` gives it as it stood for a period, with one row per
     key. Then ``stands`` names the period and the day it is seen from, ``before`` is the same for the period before
@@ -69,6 +70,7 @@ class Register:
     stands: tuple[Period, date] | None = None
     before: Register | None = None
     ended: frozenset[tuple[str, str, date]] = frozenset()
+    notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None, new: bool = False) -> Period:
         """The period called ``name``, with ``new`` also one that isn't opened; by default ``periods.chosen`` chooses.
@@ -220,7 +222,8 @@ def load(path: str | Path = "data", period: str = "") -> Register:
         raise RegisterError(problems, source)
     frames: dict[str, Any] = {name: _frame(table) for name, table in tables.items()}
     frames["controls"] = with_uses(frames)
-    return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()))
+    notes = tuple(sorted(note for table in tables.values() for note in table.notes))
+    return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()), notes=notes)
 
 
 def read_tables(source: Path, period: str = "") -> tuple[Methodology, dict[str, Table]]:
@@ -341,7 +344,7 @@ def _frame(table: Table) -> pd.DataFrame:
 
 def _assumed(tables: Iterable[Table]) -> frozenset[tuple[str, str, str]]:
     return frozenset(
-        (table.name, column, str(getattr(table.rows[line], TABLES[table.name].primary_key[0])))
+        (table.name, column, table.cells[line][TABLES[table.name].primary_key[0]])
         for table in tables
         for line, columns in table.assumed.items()
         for column in columns
@@ -357,6 +360,6 @@ def _dtype(model: type[Row], column: str) -> str:
 
 
 assert {field.name for field in fields(Register)} == {
-    *("source", "methodology", "periods", "assumed", "stands", "before", "ended"),
+    *("source", "methodology", "periods", "assumed", "notes", "stands", "before", "ended"),
     *TABLES,
 }

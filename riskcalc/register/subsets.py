@@ -38,7 +38,8 @@ class Subsets:
     def of(self, unit_id: str) -> Register:
         """The unit's share; an unknown unit's is empty."""
         rows = {name: getattr(self.register, name).iloc[places] for name, places in self._rows(unit_id).items()}
-        share = replace(self.register, **rows, before=self._before(unit_id), ended=self._ended(rows["risks"]))
+        before, ended = self._before(unit_id), self._ended(rows["risks"])
+        share = replace(self.register, notes=(), **rows, before=before, ended=ended)
         if "_hashes" in vars(self):  # its fingerprint is all but known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
         return share

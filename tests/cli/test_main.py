@@ -53,6 +53,23 @@ def test_check_names_the_day_of_a_late_test(small: Path) -> None:
     assert invoke("check", str(small))[1].splitlines()[-1].partition("; 2026-H1 seen from 2026-07-09 (")[1]
 
 
+def test_check_tells_how_cells_were_read(small: Path) -> None:
+    """Where and what was typed, and what it was read as; for machines, too."""
+    replace_in(small / "risk_controls.csv", "A-R1,A-C1,likelihood,0.5", "A-R1 ,A-C1,Likelihood,50%")
+    code, said = invoke("check", str(small))
+    assert (code, said.splitlines()[:3]) == (
+        0,
+        [
+            "risk_controls.csv:2: column 'acts_on': 'Likelihood': read as likelihood",
+            "risk_controls.csv:2: column 'coverage': '50%': read as 0.5",
+            "risk_controls.csv:2: column 'risk_id': 'A-R1 ': read as 'A-R1', without the blanks around it",
+        ],
+    )
+    assert [note["column"] for note in json.loads(invoke("check", str(small), "--json")[1])["notes"]] == [
+        "acts_on", "coverage", "risk_id",
+    ]  # fmt: skip
+
+
 def test_check_prints_all_problems_and_exits_2(small: Path) -> None:
     """File, line, column, value and what is allowed, for each."""
     replace_in(small / "risk_controls.csv", "A-R1,A-C1,likelihood,0.5", "A-R9,A-C1,likelihood,1.5")
