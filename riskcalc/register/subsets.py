@@ -83,7 +83,9 @@ class Subsets:
         needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
         controls = self._found("controls", needed, self._control_places)
         subservice = self.register.controls["subservice_id"].iloc[controls].dropna()
-        of_unit = ("business_units", "control_objectives", "risks", "training", "scoping", "report_items")
+        owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
+        trained = [self._found("training", [unit_id]), self._found("training", owners, self._trained)]
+        of_unit = ("business_units", "control_objectives", "risks", "scoping", "report_items")
         return {
             **{name: self._found(name, [unit_id]) for name in of_unit},
             "ratings": self._found("ratings", risks),
@@ -91,7 +93,12 @@ class Subsets:
             "controls": controls,
             **{name: self._found(name, needed) for name in ("control_tests", "deficiencies", "mappings")},
             "subservice_organisations": self._found("subservice_organisations", set(subservice)),
+            "training": np.unique(np.concatenate(trained)),
         }
+
+    @cached_property
+    def _trained(self) -> Mapping[str, Any]:
+        return dict(self.register.training.groupby("person", sort=False).indices)  # type: ignore[arg-type]
 
     @cached_property
     def _control_places(self) -> dict[str, list[int]]:
