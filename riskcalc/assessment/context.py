@@ -27,14 +27,14 @@ class Context:
     as_of: date
 
     @classmethod
-    def of(cls, register: Register, period: str | None = None, as_of: date | None = None) -> Context:
-        """The context of a period, the latest by default, as of a day.
+    def of(cls, register: Register, period: str | None = None, as_of: date | None = None, new: bool = False) -> Context:
+        """The context of a period, by default that of ``Register.period``, as of a day.
 
         Where no day is given it is the period's last, or that of its latest evidence if that is later. The context's
-        register is the one given as it stood then.
+        register is the one given as it stood then. With ``new`` the period may be one that isn't opened yet.
 
         Raises:
-            UsageError: no risk is rated in ``period``.
+            UsageError: ``period`` isn't opened.
 
         >>> from riskcalc.register.register import load
         >>> context = Context.of(load("data"))
@@ -43,7 +43,7 @@ class Context:
         """
         if register.stands and not (period or as_of):
             return cls(register, *register.stands)
-        chosen = register.period(period)
+        chosen = register.period(period, new)
         day = as_of or chosen.as_of
         return cls(register.at(chosen, day), chosen, day)
 

@@ -131,8 +131,8 @@ def open_unit(
 ) -> Assessment:
     """Read the register in ``data_dir`` and assess one unit.
 
-    ``period`` is the latest by default; ``as_of`` (YYYY-MM-DD) the last day of the period. For an ``audience``, other
-    than the public, what isn't for its eyes is redacted at once.
+    ``period`` is by default that of ``Register.period``; ``as_of`` (YYYY-MM-DD) the last day of the period. For an
+    ``audience``, other than the public, what isn't for its eyes is redacted at once.
 
     Raises:
         RegisterError: the register can't be used.
@@ -203,5 +203,6 @@ def as_day(text: str, name: str = "as_of") -> date | None:
     except ValueError:
         day = date.min
     if day and not 1950 <= day.year <= 2200:
-        raise UsageError(f"{name} is {text!r}; allowed: a date as YYYY-MM-DD, of 1950 to 2200.")
+        today = "today, or " if name.startswith("--") else ""
+        raise UsageError(f"{name} is {text!r}; allowed: {today}a date as YYYY-MM-DD, of 1950 to 2200.")
     return day

@@ -57,8 +57,8 @@ def export(
     b'PK'
     """
     readers = _readers(audience, unit_id)
-    register = load(data)
-    methodology, tables = read_tables(register.source)
+    register = load(data, period)
+    methodology, tables = read_tables(register.source, period)
     text = text_of_methodology(register.source)
     if problems := [*_unfit_lines(text), *(problem for table in tables.values() for problem in unfit(table))]:
         raise RegisterError(problems, register.source)

@@ -172,7 +172,8 @@ def redacted(register: Register, audience: Audience) -> Register:
         _refuse_assumed(register)
         tables = {name: _only(getattr(register, name), audience.withheld[name]) for name in TABLES}
         tables["controls"] = tables["controls"].query("performed_by == 'user_entity'")
-    found = replace(register, **tables, before=register.before and redacted(register.before, audience))
+    before = register.before and redacted(register.before, audience)
+    found = replace(register, notes=(), before=before, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from itertools import islice
@@ -38,17 +38,21 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
     if not target.whole:
         return
     known, several = target.keys, TABLES[table.name].model_fields[column].annotation == tuple[str, ...]
+    keys = known | target.doubtful
     told: dict[str, str] = {}
     for line, cells in table.cells.items():
         for name in cells[column].split("|") if several else [cells[column]]:
-            if name and name not in known:
+            if name and name not in keys:
                 if name not in told:  # whose ids are all wrong is helped by the first few, and waits for no more
                     told[name] = f"; {_some(known, name)}" if len(told) < _MEANT else ""
                 yield table.problem(line, column, name, f"is not in {target.place}{told[name]}")
 
 
-def _some(names: Iterable[str], seen: str, most: int = 12) -> str:
+def _some(names: Collection[str], seen: str, most: int = 12) -> str:
     """The name that was probably meant, and the names there are, or the first of them."""
+    parts = [part.strip() for part in re.split("[,;]", seen)]
+    if len(parts) > 1 and all(part in names for part in parts):
+        return f"the names in a list are separated by |: write {'|'.join(parts)}"
     digits = re.sub("[^0-9]", "", seen)  # another number is another row, not a slip of the pen
     near = get_close_matches(seen, [name for name in names if re.sub("[^0-9]", "", name) == digits], 1, 0.75)
     meant = f"did you mean {near[0]!r}? " if near else ""

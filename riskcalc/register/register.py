@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
@@ -15,14 +16,15 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
-from riskcalc.errors import RegisterError, UsageError
+from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import settle
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
-from riskcalc.register.periods import Period
+from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
 from riskcalc.register.row import SPAN, Row, kind_of, may_be_blank
+from riskcalc.register.stand_ins import begun_in
 from riskcalc.register.tables import TABLES
 
 P = ParamSpec("P")
@@ -35,10 +37,11 @@ class Register:
     """The tables of a register, indexed by the line of the file that each row starts at.
 
     Blank cells are missing values; ratings and counts are nullable integers, dates datetimes, amounts Decimals,
-    lists tuples. ``source`` is the folder that was read; ``periods`` are those that risks were rated in, earliest
-    first, and a unit's share of the register keeps them all. The controls have their unit's report beside them,
-    and what all units make of them. In a register that only begins, ``assumed`` are the blank cells for which
-    something stands in, as table, column and key.
+    lists tuples. ``source`` is the folder that was read; ``periods`` are those that are opened, with rows of ratings
+    be they blank, earliest first, and a unit's share of the register keeps them all. The controls have their unit's
+    report beside them, and what all units make of them. In a register that only begins, ``assumed`` are the blank
+    cells for which something stands in, as table, column and key. ``notes`` tell of cells that weren't in their
+    column's spelling, and how they were read.
 
     As read, it holds all rows there are, of whatever days; ``at`` gives it as it stood for a period, with one row per
     key. Then ``stands`` names the period and the day it is seen from, ``before`` is the same for the period before
@@ -66,13 +69,19 @@ class Register:
     stands: tuple[Period, date] | None = None
     before: Register | None = None
     ended: frozenset[tuple[str, str, date]] = frozenset()
+    notes: tuple[Problem, ...] = ()
 
-    def period(self, name: str | None = None) -> Period:
-        """The period called ``name``, or the latest one; raises UsageError, naming those there are, for another."""
+    def period(self, name: str | None = None, new: bool = False) -> Period:
+        """The period called ``name``, with ``new`` also one that isn't opened; by default ``periods.chosen`` chooses.
+
+        Raises UsageError, naming those there are, for another.
+        """
+        if new and name:
+            return to_come(self.periods, name)
         if not self.periods:
             raise UsageError("The register has no ratings yet, so there is no period to assess.")
         if not name:
-            return self.periods[-1]
+            return chosen(self.periods)
         for period in self.periods:
             if period.name == name:
                 return period
@@ -190,11 +199,12 @@ def once(work: Callable[Concatenate[Register, P], T]) -> Callable[Concatenate[Re
     return remembered
 
 
-def load(path: str | Path = "data") -> Register:
+def load(path: str | Path = "data", period: str = "") -> Register:
     """Read and check the register in a folder, or in an .xlsx workbook.
 
     A relative ``path`` is looked for in the working directory, then in its parents, so that a notebook finds
-    ``data`` from wherever it runs.
+    ``data`` from wherever it runs. ``period`` is that of ratings which stand among the risks, as they may in a
+    register that only begins; by default the ``first_period`` of its methodology.
 
     Raises:
         RegisterError: the register can't be used; ``.problems`` holds every reason with file, line and column.
@@ -204,26 +214,27 @@ def load(path: str | Path = "data") -> Register:
     'EUR'
     """
     source = find_register(path)
-    methodology, tables = read_tables(source)
+    methodology, tables = read_tables(source, period)
     problems = [problem for table in tables.values() for problem in table.problems]
     problems.extend(check_references(tables))
     if problems:
         raise RegisterError(problems, source)
     frames: dict[str, Any] = {name: _frame(table) for name, table in tables.items()}
     frames["controls"] = with_uses(frames)
-    return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()))
+    notes = tuple(sorted(note for table in tables.values() for note in table.notes))
+    return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()), notes=notes)
 
 
-def read_tables(source: Path) -> tuple[Methodology, dict[str, Table]]:
+def read_tables(source: Path, period: str = "") -> tuple[Methodology, dict[str, Table]]:
     """The methodology and the tables, each checked by itself; raises RegisterError where there is no methodology."""
     if source.is_file():
         from riskcalc.register.xlsx_tables import read_workbook
 
-        return settled(*read_workbook(source))
+        return settled(*read_workbook(source, period))
     for _ in range(5):
         settle(source)
         before = _stamps(source)
-        found = _read_folder(source)
+        found = _read_folder(source, period)
         if _stamps(source) == before:
             return settled(*found)
     raise UsageError(f"{source} changes while it is read; try again.")
@@ -239,7 +250,7 @@ def _stamps(folder: Path) -> list[tuple[str, int, int, int]]:
     return [(name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states]
 
 
-def _read_folder(folder: Path) -> tuple[Methodology, dict[str, Table]]:
+def _read_folder(folder: Path, period: str) -> tuple[Methodology, dict[str, Table]]:
     try:
         methodology = Methodology.read(folder / FILE)
     except RegisterError as error:
@@ -248,6 +259,7 @@ def _read_folder(folder: Path) -> tuple[Methodology, dict[str, Table]]:
             named = " and ".join(str(folder / name) for name in books[:3])
             raise UsageError(f"{folder} holds no CSV files, but {named}: name the workbook itself.") from None
         raise RegisterError(error.problems, folder) from None
+    methodology = begun_in(methodology, period, (folder / "ratings.csv").exists())
     return methodology, {name: read_table(folder, name, methodology) for name in TABLES}
 
 
@@ -291,8 +303,12 @@ def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
         if (day - Period.parse(name).last_day).days > _STRAY:
             continue
         until[name] = max(day, until.get(name, day))
-    rated_in = {row.period for row in tables["ratings"].rows.values()}
-    periods = (replace(Period.parse(name), evidence_until=until.get(name)) for name in rated_in)
+    rows, risks = tables["ratings"].rows.values(), len(tables["risks"].rows)
+    rated = Counter(row.period for row in rows if row.likelihood is not None)
+    periods = (
+        replace(Period.parse(name), evidence_until=until.get(name), rated=(rated[name], risks))
+        for name in {row.period for row in rows}
+    )
     return tuple(sorted(periods, key=lambda period: period.last_day))
 
 
@@ -327,7 +343,7 @@ def _frame(table: Table) -> pd.DataFrame:
 
 def _assumed(tables: Iterable[Table]) -> frozenset[tuple[str, str, str]]:
     return frozenset(
-        (table.name, column, str(getattr(table.rows[line], TABLES[table.name].primary_key[0])))
+        (table.name, column, table.cells[line][TABLES[table.name].primary_key[0]])
         for table in tables
         for line, columns in table.assumed.items()
         for column in columns
@@ -343,6 +359,6 @@ def _dtype(model: type[Row], column: str) -> str:
 
 
 assert {field.name for field in fields(Register)} == {
-    *("source", "methodology", "periods", "assumed", "stands", "before", "ended"),
+    *("source", "methodology", "periods", "assumed", "notes", "stands", "before", "ended"),
     *TABLES,
 }

@@ -68,3 +68,10 @@ def kind_of(model: type[Row], column: str) -> Any:
 def may_be_blank(model: type[Row], column: str) -> bool:
     """Whether a column's type has a place for a value that is missing."""
     return get_origin(model.model_fields[column].annotation) in (Union, types.UnionType)
+
+
+def names_in(model: type[Row]) -> tuple[str, ...]:
+    """The columns that hold keys, or what points at them."""
+    fields = model.model_fields.items()
+    pointing = [column for column, info in fields if any(isinstance(mark, Ref) for mark in info.metadata)]
+    return tuple(dict.fromkeys([*model.primary_key, *pointing]))

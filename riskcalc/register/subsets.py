@@ -38,7 +38,8 @@ class Subsets:
     def of(self, unit_id: str) -> Register:
         """The unit's share; an unknown unit's is empty."""
         rows = {name: getattr(self.register, name).iloc[places] for name, places in self._rows(unit_id).items()}
-        share = replace(self.register, **rows, before=self._before(unit_id), ended=self._ended(rows["risks"]))
+        before, ended = self._before(unit_id), self._ended(rows["risks"])
+        share = replace(self.register, notes=(), **rows, before=before, ended=ended)
         if "_hashes" in vars(self):  # its fingerprint is all but known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
         return share
@@ -82,7 +83,9 @@ class Subsets:
         needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
         controls = self._found("controls", needed, self._control_places)
         subservice = self.register.controls["subservice_id"].iloc[controls].dropna()
-        of_unit = ("business_units", "control_objectives", "risks", "training", "scoping", "report_items")
+        owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
+        trained = [self._found("training", [unit_id]), self._found("training", owners, self._trained)]
+        of_unit = ("business_units", "control_objectives", "risks", "scoping", "report_items")
         return {
             **{name: self._found(name, [unit_id]) for name in of_unit},
             "ratings": self._found("ratings", risks),
@@ -90,7 +93,12 @@ class Subsets:
             "controls": controls,
             **{name: self._found(name, needed) for name in ("control_tests", "deficiencies", "mappings")},
             "subservice_organisations": self._found("subservice_organisations", set(subservice)),
+            "training": np.unique(np.concatenate(trained)),
         }
+
+    @cached_property
+    def _trained(self) -> Mapping[str, Any]:
+        return dict(self.register.training.groupby("person", sort=False).indices)  # type: ignore[arg-type]
 
     @cached_property
     def _control_places(self) -> dict[str, list[int]]:
@@ -128,7 +136,7 @@ def read_standing(data_dir: str, period: str, as_of: date | None, unit_id: str |
     handed = _handed(data_dir, unit_id)
     if handed and handed.stands == ((asked := handed.period(period)), as_of or asked.as_of):
         return handed
-    whole = load(data_dir)
+    whole = load(data_dir, period)
     found = whole.at(whole.period(period), as_of)
     return found.only(unit_id) if unit_id else found
 
