@@ -210,9 +210,9 @@ def _key(row: tuple[Key, str, int]) -> Key:
     return row[0]
 
 
-def _several(old: Table, new: Table) -> set[Key]:
+def _several(old: Table, new: Table, silent: set[tuple[int, str]]) -> set[Key]:
     """The keys whose rows are told apart by their days; where a file knows of no days, it speaks of the latest."""
-    if SPAN[0] not in new.columns:
+    if SPAN[0] not in new.columns or all((line, SPAN[0]) in silent for line in new.cells):
         return set()
     counts = (Counter(map(_key, _rows(table))) for table in (old, new))
     return {key for count in counts for key, number in count.items() if number > 1}
@@ -226,7 +226,7 @@ def _by_key(table: Table, several: Collection[Key]) -> dict[Key, int]:
 
 def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -> None:
     """Add to the plan what one table would become."""
-    several, own = _several(old, new), len(TABLES[old.name].primary_key)
+    several, own = _several(old, new, silent), len(TABLES[old.name].primary_key)
     before = _by_key(old, several)
     after = {key: line for key, line in _by_key(new, several).items() if all(key[:own])}
     changed: dict[int, Cells | None] = {}
