@@ -10,10 +10,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import ipywidgets as widgets
-
 from riskcalc.assessment.what_if import Added
-from riskcalc.errors import RiskcalcError, UsageError
+from riskcalc.errors import RiskcalcError, UsageError, of_an_extra
 from riskcalc.workshop import ballot_server, decision_log, display, projector, record
 from riskcalc.workshop.background import in_background
 from riskcalc.workshop.ballot import Ballot, Desk
@@ -28,6 +26,9 @@ from riskcalc.workshop.session import (
     votes_address,
 )
 from riskcalc.workshop.store import FILE, NOWHERE, Store
+
+with of_an_extra():
+    import ipywidgets as widgets
 
 _EVERY = 0.1  # seconds between looks at the votes
 _SELDOM = 20  # looks at the votes for each look for a server of ballots
