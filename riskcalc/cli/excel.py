@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from riskcalc.cli.help import Examples
+from riskcalc.cli.help import PERIODS, UNITS, Examples
 from riskcalc.errors import RegisterError, UsageError, printable
 
 _OUT = click.argument("out", type=click.Path(path_type=Path))
@@ -47,7 +47,12 @@ def template(out: Path, data: str | None, overwrite: bool) -> None:
 )
 @_OUT
 @click.argument("data", default="data")
-@click.option("--period", default="", help="The period of the results, such as 2026-H1; default: the latest.")
+@click.option(
+    "--period",
+    default="",
+    shell_complete=PERIODS,
+    help="The period of the results, such as 2026-H1; default: the latest.",
+)
 @click.option(
     "--as-of",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -60,7 +65,9 @@ def template(out: Path, data: str | None, overwrite: bool) -> None:
     metavar="NAME",
     help="board, auditor or unit: for these readers only; what isn't for them is withheld.",
 )
-@click.option("--unit", "unit_id", default="", metavar="ID", help="With --audience: this unit's rows only.")
+@click.option(
+    "--unit", "unit_id", default="", metavar="ID", shell_complete=UNITS, help="With --audience: this unit's rows only."
+)
 @_OVERWRITE
 def export(
     out: Path, data: str, period: str, as_of: datetime | None, audience: str, unit_id: str, overwrite: bool

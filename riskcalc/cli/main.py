@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from riskcalc.cli.excel import excel
-from riskcalc.cli.help import Examples
-from riskcalc.cli.new import demo, new
+from riskcalc.cli.help import CONTROLS, PERIODS, UNITS, Examples
+from riskcalc.cli.new import demo, guides, lab, new
 from riskcalc.cli.workshop import workshop
 from riskcalc.errors import RegisterError, RiskcalcError, counted, printable
 from riskcalc.version import __version__
@@ -22,7 +22,10 @@ from riskcalc.version import __version__
 if TYPE_CHECKING:
     from riskcalc.assessment.context import Context
 
-_OF_WORKSHOPS = {"sqlalchemy", "anywidget", "voila", "psycopg"}
+_NEEDED = {  # what isn't installed, to who needs it and the extra that brings it
+    **dict.fromkeys(("sqlalchemy", "anywidget", "voila", "psycopg"), ("Workshops need", "workshop")),
+    "jupyterlab": ("Notebooks need", "lab"),
+}
 WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
 
 
@@ -37,11 +40,14 @@ class Commands(click.Group):
             click.echo(printable(error, most=1_000_000, but="\n"), err=True)
             sys.exit(BAD_INPUT)
         except ModuleNotFoundError as error:
-            if str(error.name).partition(".")[0] not in _OF_WORKSHOPS:
+            who, extra = _NEEDED.get(str(error.name).partition(".")[0], ("", ""))
+            if not who:
                 raise
-            click.echo("Workshops need an extra: pip install 'riskcalc-workbook[workshop]'.", err=True)
+            click.echo(f"{who} an extra: pip install 'riskcalc-workbook[{extra}]'.", err=True)
             sys.exit(BAD_INPUT)
         except OSError as error:
+            if isinstance(error, BrokenPipeError) and ctx.invoked_subcommand in ("check", "plan"):
+                raise  # click ends quietly where the reader has seen enough, as in `plan | head`
             click.echo(printable(f"{error.filename or 'A file'}: {error.strerror or error}"), err=True)
             sys.exit(WRONG)
         except KeyboardInterrupt:
@@ -59,7 +65,11 @@ def _shard(context: click.Context, option: click.Parameter, text: str | None) ->
     raise click.BadParameter(f"{text!r}; allowed: I/N with I from 1 to N, such as 2/4.", context, option)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"\b\nThe guides are in\n  {guides()}",
+)
 @click.version_option(__version__, prog_name="riskcalc")
 def main() -> None:
     """Assess risks to clients' financial reporting on the way to a SOC 1 report.
@@ -79,7 +89,9 @@ def main() -> None:
 @click.argument("data", default="data")
 @click.option("--json", "as_json", is_flag=True, help="Print problems and findings as JSON.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if there are findings.")
-@click.option("--period", default="", help="The period to look at, such as 2026-H1; default: the latest.")
+@click.option(
+    "--period", default="", shell_complete=PERIODS, help="The period to look at, such as 2026-H1; default: the latest."
+)
 def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     """Say everything that is wrong with the register in DATA, and what deserves a second look.
 
@@ -125,10 +137,14 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     """,
 )
 @click.argument("data", default="data")
-@click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
-@click.option("--period", default="", help="The period to test, such as 2026-H1; default: the latest.")
+@click.option(
+    "--unit", "units", multiple=True, metavar="ID", shell_complete=UNITS, help="Only this unit; may be given again."
+)
+@click.option(
+    "--period", default="", shell_complete=PERIODS, help="The period to test, such as 2026-H1; default: the latest."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the sizes as JSON.")
-@click.option("--control", metavar="ID", help="Draw a sample for this control.")
+@click.option("--control", metavar="ID", shell_complete=CONTROLS, help="Draw a sample for this control.")
 @click.option("--population", metavar="FILE", help="The items to draw from: a CSV file, a line per item.")
 @click.option("--date-column", metavar="NAME", help="Spread the sample over the period by this column's dates.")
 @click.option("--size", type=click.IntRange(1), help="Items to draw; default: the planned size.")
@@ -212,8 +228,12 @@ def _draw(
     """,
 )
 @click.argument("data", default="data")
-@click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
-@click.option("--period", default="", help="The period to assess, such as 2026-H1; default: the latest.")
+@click.option(
+    "--unit", "units", multiple=True, metavar="ID", shell_complete=UNITS, help="Only this unit; may be given again."
+)
+@click.option(
+    "--period", default="", shell_complete=PERIODS, help="The period to assess, such as 2026-H1; default: the latest."
+)
 @click.option(
     "--as-of",
     default="",
@@ -309,6 +329,7 @@ def run(
 
 main.add_command(new)
 main.add_command(demo)
+main.add_command(lab)
 main.add_command(workshop)
 main.add_command(excel)
 

@@ -16,9 +16,9 @@ from typing import Any
 import anywidget
 import traitlets
 
-from riskcalc.errors import RiskcalcError, UsageError
+from riskcalc.errors import RiskcalcError, UsageError, one_line
 from riskcalc.workshop.background import in_background
-from riskcalc.workshop.store import NOWHERE, Store, Vote, one_line
+from riskcalc.workshop.store import NOWHERE, Store, Vote
 
 _EVERY = 0.25  # seconds between looks at what the facilitator did
 _log = logging.getLogger(__name__)
