@@ -54,7 +54,10 @@ def test_lab_in_a_folder_that_is_not_there_writes_nothing(tmp_path: Path, opened
 def test_lab_without_its_extra_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name to install, no traceback, and nothing is copied."""
     monkeypatch.setitem(sys.modules, "jupyterlab.labapp", None)
-    assert invoke("lab", str(tmp_path)) == (2, "Notebooks need an extra: pip install 'riskcalc-workbook[lab]'.\n")
+    assert invoke("lab", str(tmp_path)) == (
+        2,
+        "jupyterlab isn't installed; it comes with: pip install 'riskcalc-workbook[lab]'.\n",
+    )
     assert list(tmp_path.iterdir()) == []
 
 
