@@ -57,6 +57,21 @@ def _shortened(value: str, limit: int = 80) -> str:
     return value if len(value) <= limit else value[: limit - 1] + "…"
 
 
+# What could forge a line of a terminal's output: control characters, line separators, changes of direction.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def one_line(text: str) -> str:
+    """The text itself; raises ValueError where it holds what a terminal would obey instead of show.
+
+    >>> one_line("Zoë 工藤")
+    'Zoë 工藤'
+    """
+    if found := _UNFIT.search(text):
+        raise ValueError(f"holds the control character {found[0]!r}; allowed: text in one line")
+    return text
+
+
 def printable(text: object, most: int = 1000, but: str = "") -> str:
     """A text as one line of a terminal, a log or a mail: whatever would end the line, move the cursor, or turn the
     direction of reading is shown as an escape, except what is in ``but``; beyond ``most`` characters it is cut.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from riskcalc.cli.help import Examples
+from riskcalc.cli.help import UNITS, Examples
 from riskcalc.cli.period import as_of_option, period_option
 from riskcalc.errors import RegisterError, UsageError, printable
 
@@ -55,7 +55,9 @@ def template(out: Path, data: str | None, overwrite: bool) -> None:
     metavar="NAME",
     help="board, auditor or unit: for these readers only; what isn't for them is withheld.",
 )
-@click.option("--unit", "unit_id", default="", metavar="ID", help="With --audience: this unit's rows only.")
+@click.option(
+    "--unit", "unit_id", default="", metavar="ID", shell_complete=UNITS, help="With --audience: this unit's rows only."
+)
 @_OVERWRITE
 def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id: str, overwrite: bool) -> None:
     """Write the register in DATA and its results to OUT, an .xlsx.

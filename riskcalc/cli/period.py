@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from riskcalc.cli.help import PERIODS
+
 if TYPE_CHECKING:
     from riskcalc.register.periods import Period
     from riskcalc.register.register import Register
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 def period_option(use: str) -> Callable[[Any], Any]:
     """``--period``, for a command that makes this use of it."""
     told = f"The period to {use}, such as 2026-H1; default: the latest that is at least half rated."
-    return click.option("--period", default="", help=told)
+    return click.option("--period", default="", shell_complete=PERIODS, help=told)
 
 
 def _day(_: click.Context, __: click.Parameter, text: str) -> str:

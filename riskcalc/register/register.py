@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -204,7 +206,8 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     """Read and check the register in a folder, or in an .xlsx workbook.
 
     A relative ``path`` is looked for in the working directory, then in its parents, so that a notebook finds
-    ``data`` from wherever it runs. ``period`` is that of ratings which stand among the risks, as they may in a
+    ``data`` from wherever it runs, and at last in the folder that ``RISKCALC_DATA`` in the
+    environment names. ``period`` is that of ratings which stand among the risks, as they may in a
     register that only begins; by default the ``first_period`` of its methodology.
 
     Raises:
@@ -286,12 +289,17 @@ def find_folder(path: str | Path) -> Path:
 
 
 def _places(wanted: Path) -> list[Path]:
-    here = Path.cwd()
-    return [wanted] if wanted.is_absolute() else [parent / wanted for parent in (here, *here.parents)]
+    here, named = Path.cwd(), os.environ.get("RISKCALC_DATA")
+    folders = (here, *here.parents, *([here / named] if named else []))
+    return [wanted] if wanted.is_absolute() else [folder / wanted for folder in folders]
 
 
 def _nowhere(wanted: Path) -> UsageError:
-    where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it"
+    if address := re.match(r"\w\w+:/", str(wanted)):  # what follows may hold keys
+        return UsageError(f"{address[0]}…: is an address; a register is read from this machine, so copy it here first.")
+    named = os.environ.get("RISKCALC_DATA")
+    beside = f", nor in {named} (RISKCALC_DATA)" if named else ""
+    where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it{beside}"
     return UsageError(f"There is no folder {str(wanted)!r}{where}.")
 
 
