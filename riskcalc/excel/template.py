@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from riskcalc.excel.writer import HEADER, PLAIN, ROWS, TEXT, TITLE, Look, Sheet, Sheets, escape
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.row import Ref, Row, kind_of
+from riskcalc.register.row import SPAN, Ref, Row, kind_of
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import letters
 from riskcalc.register.xlsx_tables import METHODOLOGY
@@ -113,7 +113,10 @@ def _refusals(model: type[Row], methodology: Methodology, text: str) -> dict[str
 def _note(model: type[Row], column: str, wanted: bool, refusal: str) -> str:
     lines = [f"{column}: {'required' if wanted else 'may be blank'}."]
     if column in model.primary_key:
-        lines.append("No two rows have the same." if len(model.primary_key) == 1 else "Part of the row's key.")
+        once = "No two rows have the same, on one day." if model.timed() else "No two rows have the same."
+        lines.append(once if len(model.primary_key) == 1 else "Part of the row's key.")
+    if column in SPAN:
+        lines.append("The row holds from valid_from to valid_to; blank: without an end.")
     if table := _points_at(model, column):
         lines.append(
             f"As in the sheet {table}; several are separated by |."

@@ -28,7 +28,6 @@ from riskcalc.register.quick_start import settled
 from riskcalc.register.row import SPAN, Row, kind_of, may_be_blank
 from riskcalc.register.stand_ins import begun_in
 from riskcalc.register.tables import TABLES
-from riskcalc.register.validity import check_days
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -220,7 +219,7 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     source = find_register(path)
     methodology, tables = read_tables(source, period)
     problems = [problem for table in tables.values() for problem in table.problems]
-    problems.extend([*check_references(tables), *check_days(tables)])
+    problems.extend(check_references(tables))
     if problems:
         raise RegisterError(problems, source)
     frames: dict[str, Any] = {name: _frame(table) for name, table in tables.items()}
@@ -312,13 +311,17 @@ def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
         if (day - Period.parse(name).last_day).days > _STRAY:
             continue
         until[name] = max(day, until.get(name, day))
-    rows, risks = tables["ratings"].rows.values(), len(tables["risks"].rows)
+    rows, risks = tables["ratings"].rows.values(), Counter(row.days() for row in tables["risks"].rows.values())
     rated = Counter(row.period for row in rows if row.likelihood is not None)
-    periods = (
-        replace(Period.parse(name), evidence_until=until.get(name), rated=(rated[name], risks))
-        for name in {row.period for row in rows}
+    periods = sorted((Period.parse(name) for name in {row.period for row in rows}), key=lambda each: each.last_day)
+    held = {
+        each.name: sum(number for (first, last), number in risks.items() if first <= each.last_day <= last)
+        for each in periods
+    }
+    return tuple(
+        replace(each, evidence_until=until.get(each.name), rated=(rated[each.name], held[each.name]))
+        for each in periods
     )
-    return tuple(sorted(periods, key=lambda period: period.last_day))
 
 
 _REPORT, _USES = ["report_type", "report_from", "report_to"], ["relied_on", "reach"]
