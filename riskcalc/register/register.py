@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property, wraps
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_origin
 from weakref import WeakKeyDictionary
 
@@ -18,7 +20,7 @@ from pandas.api.types import is_datetime64_dtype
 
 from riskcalc.errors import RegisterError, UsageError
 from riskcalc.register.checked_rows import Table, read_table
-from riskcalc.register.editing import settle
+from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
@@ -174,6 +176,28 @@ def load(path: str | Path = "data", period: str = "") -> Register:
         _with_reports(frames["controls"], frames["business_units"]), frames["risk_controls"]
     )
     return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()))
+
+
+def changed(folder: Path, files: Mapping[str, bytes]) -> Register:
+    """The register in a folder as it would be with these files; nothing is written there.
+
+    Raises RegisterError, of the folder, where it couldn't be used.
+    """
+    with copied({**contents(folder), **files}) as copy:
+        try:
+            return load(copy)
+        except RegisterError as error:
+            raise RegisterError(error.problems, folder) from None
+
+
+@contextmanager
+def copied(files: Mapping[str, bytes | None]) -> Iterator[Path]:
+    """A folder of these files, to be read as a register."""
+    with TemporaryDirectory(prefix="riskcalc-") as name:
+        for file, content in files.items():
+            if content is not None:
+                (Path(name) / file).write_bytes(content)
+        yield Path(name)
 
 
 def read_tables(source: Path, period: str = "") -> tuple[Methodology, dict[str, Table]]:

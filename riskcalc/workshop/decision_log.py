@@ -18,11 +18,11 @@ from pydantic import AfterValidator, TypeAdapter
 from riskcalc.assessment.consistency import Finding
 from riskcalc.errors import UsageError
 from riskcalc.files import sha256, write_whole
-from riskcalc.register.editing import Cells
+from riskcalc.register.editing import LOG, Cells
 from riskcalc.register.register import Register
 from riskcalc.workshop.store import one_line
 
-FILE = "decisions.jsonl"
+FILE = LOG
 PENDING = ".decision-pending"  # holds the hash of the last line while ratings.csv lacks what it decides
 
 _Line = Annotated[str, AfterValidator(one_line)]
