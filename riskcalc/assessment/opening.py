@@ -24,7 +24,7 @@ from riskcalc.register.audiences import FULL, Audience
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.periods import Period
 from riskcalc.register.register import Register
-from riskcalc.register.subsets import read_subset, read_whole
+from riskcalc.register.subsets import read_standing
 
 _RUN = {"status": "pending", "error": None}
 _DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
@@ -142,8 +142,9 @@ def open_unit(
     'Payroll Services'
     """
     readers = _readers(audience)
-    register = audiences.redacted(read_subset(data_dir, business_unit, period), readers)
-    context = Context.of(register, period, as_day(as_of))
+    share = read_standing(data_dir, period, as_day(as_of), business_unit)
+    register = audiences.redacted(share, readers)
+    context = Context.of(register)
     before = context.previous()
     return Assessment(
         context,
@@ -167,8 +168,7 @@ def open_portfolio(
         UsageError: no such folder, period, date, manifest or audience.
     """
     readers = _readers(audience)
-    register = audiences.redacted(read_whole(data_dir, period), readers)
-    context = Context.of(register, period, as_day(as_of))
+    context = Context.of(audiences.redacted(read_standing(data_dir, period, as_day(as_of)), readers))
     opinions = {report_type: outlooks(context, report_type) for report_type in NEEDED}
     return Portfolio(context, described_scores(context), opinions, read_runs(manifest), audience=readers)
 

@@ -13,19 +13,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from riskcalc.cli.asked import as_of_option, period_option, seen
+from riskcalc.cli.endings import BAD_INPUT, BREACH, INTERRUPTED, WRONG, Summarised, ending, write_summary
 from riskcalc.cli.excel import excel
 from riskcalc.cli.help import Examples
 from riskcalc.cli.new import demo, new
 from riskcalc.cli.period import period, planned_line
 from riskcalc.cli.workshop import workshop
-from riskcalc.errors import RegisterError, RiskcalcError, counted, printable
+from riskcalc.errors import RegisterError, counted, printable
 from riskcalc.version import __version__
 
 if TYPE_CHECKING:
     from riskcalc.assessment.context import Context
-
-_OF_WORKSHOPS = {"sqlalchemy", "anywidget", "voila", "psycopg"}
-WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
 
 
 class Commands(click.Group):
@@ -35,20 +33,12 @@ class Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except RiskcalcError as error:
-            click.echo(printable(error, most=1_000_000, but="\n"), err=True)
-            sys.exit(BAD_INPUT)
-        except ModuleNotFoundError as error:
-            if str(error.name).partition(".")[0] not in _OF_WORKSHOPS:
+        except (Exception, KeyboardInterrupt) as error:
+            found = ending(error)
+            if found is None:
                 raise
-            click.echo("Workshops need an extra: pip install 'riskcalc-workbook[workshop]'.", err=True)
-            sys.exit(BAD_INPUT)
-        except OSError as error:
-            click.echo(printable(f"{error.filename or 'A file'}: {error.strerror or error}"), err=True)
-            sys.exit(WRONG)
-        except KeyboardInterrupt:
-            click.echo("Interrupted; what was done is kept.", err=True)
-            sys.exit(INTERRUPTED)
+            click.echo(found[0], err=True)
+            sys.exit(found[1])
 
 
 def _shard(context: click.Context, option: click.Parameter, text: str | None) -> tuple[int, int] | None:
@@ -112,12 +102,14 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     context = Context.of(register, period, day) if register.periods or period else None
     found = [*decision_findings(register), *(findings(context) if context else matrix_findings(register))]
     if as_json:
-        click.echo(json.dumps({"problems": [], "findings": [finding.as_dict() for finding in found]}, indent=1))
+        notes = {"notes": [note.as_dict() for note in register.notes]} if register.notes else {}
+        click.echo(json.dumps({"problems": [], **notes, "findings": [each.as_dict() for each in found]}, indent=1))
     else:
-        for finding in found:
+        for finding in (*register.notes, *found):
             click.echo(printable(finding))
+        shown = context.register if context else register
         of = f"; {seen(register, context.period, context.as_of, period)}" if context else ""
-        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(register)}{of}.")
+        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(shown)}{of}.")
     sys.exit(WRONG if strict and found else 0)
 
 
@@ -212,13 +204,14 @@ def _draw(
 
 
 @main.command(
-    cls=Examples,
+    cls=Summarised,
     epilog="""
     riskcalc run  # every unit, into ./reports
     riskcalc run --as-of today  # dues as of today, as on a schedule
     riskcalc run --unit payroll --unit loans  # two units; the others keep their pages
     riskcalc run clients/2026 --period 2026-H1 --out /share/risk  # another register
     riskcalc run --fail-on-breach --json  # for a scheduler: exit 3 outside appetite, a line of JSON per unit
+    riskcalc run --summary mail.txt  # for a schedule: how it ended, whatever happens, to put into a mail
     riskcalc run --shard 2/4 --out /share/risk  # every fourth unit; a run without --shard closes
     riskcalc run --audience board --pdf --pptx  # what the board gets, to print and to present
     riskcalc run --executor dask://scheduler:8786 --out s3://bucket/risk  # on a cluster
@@ -254,6 +247,7 @@ def _draw(
 @click.option("--force", is_flag=True, help="Run units whose inputs haven't changed, too.")
 @click.option("--fail-on-breach", is_flag=True, help="Exit with 3 if a residual risk is worse than appetite.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per unit; the summary goes to stderr.")
+@click.option("--summary", metavar="FILE", help="Write how the run ended, and why, to FILE, in every case.")
 @click.option("--notebooks", metavar="DIR", help="Other notebooks; default: ./notebooks, else the package's.")
 @click.option("-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A further parameter of assessment.ipynb.")
 @click.option("--shard", metavar="I/N", callback=_shard, help="Run every N-th unit only, from the I-th on.")
@@ -276,6 +270,7 @@ def run(
     pdf: bool,
     png: bool,
     pptx: bool,
+    summary: str | None = None,
     **options: Any,
 ) -> None:
     """Run the assessment of every business unit in DATA, and write its pages.
@@ -291,17 +286,23 @@ def run(
     formats = _formats(static, pdf, png, pptx, options["audience"])
     with engines(engine_name, executor, jobs) as ways, ExitStack() as stack:  # ready while this one imports and reads
         from riskcalc.run import batch
-        from riskcalc.run.progress import Progress, summary
+        from riskcalc.run import progress as told
 
         programme = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
+        if notes := programme.shares.register.notes:
+            click.echo(
+                f"Not typed as it is spelt here, but clear: {counted(len(notes), 'cell')}. See them: riskcalc check",
+                err=True,
+            )
         ways.ready(must_fork=engine_name == "fork")
         prints = stack.enter_context(printer()) if pdf or png else None
         if ways.note:
             click.echo(ways.note, err=True)
-        with Progress(programme.jobs, ways.label, as_json) as progress:
+        with told.Progress(programme.jobs, ways.label, as_json) as progress:
             try:
                 report = batch.run(programme, ways.executor, ways.engine, progress.seen, ways.own, prints)
             except KeyboardInterrupt:
+                write_summary(summary, INTERRUPTED, f"Interrupted; {progress.said()}")
                 click.echo(f"Interrupted; {progress.said()}", err=True)
                 sys.exit(INTERRUPTED)
     if report.organisation is None:
@@ -311,8 +312,11 @@ def run(
         made = "index.html" in report.organisation.outputs
         place = f"Open {programme.pages}/index.html" if made else f"See {programme.folder}/{programme.manifest}"
     of = seen(programme.shares.register, programme.context.period, programme.as_of, options["period"])
-    click.echo(summary(report, f"{of}.\n{place}"), err=as_json)
-    sys.exit(WRONG if report.wrong or report.left else BREACH if fail_on_breach and report.breaches else 0)
+    text, code = told.summary(report, f"{of}.\n{place}"), WRONG if report.wrong or report.left else 0
+    code = code or (BREACH if fail_on_breach and report.breaches else 0)
+    write_summary(summary, code, text)
+    click.echo(text, err=as_json)
+    sys.exit(code)
 
 
 main.add_command(new)

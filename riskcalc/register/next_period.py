@@ -42,11 +42,11 @@ def opening(register: Register, period: Period, seen: Mapping[str, bytes | None]
     >>> opening(load("data"), Period.parse("2026-H2"), contents(load("data").source)).proposals["PAY-R01"]
     ('2', '4')
     """
-    ratings = register.ratings
+    ratings, held = register.ratings, register.at(period, period.last_day).risks["risk_id"]
     before = register.previous(period)
     known = _held(ratings[ratings["period"] == before.name]) if before else {}
     there = set(ratings[ratings["period"] == period.name]["risk_id"])
-    proposals = {risk: known.get(risk) for risk in register.risks["risk_id"] if risk not in there}
+    proposals = {risk: known.get(risk) for risk in held if risk not in there}
     rows = [_row(risk, period.name, proposed=pair) for risk, pair in proposals.items()]
     files = _files(register, rows, seen) if rows else {}
     return Opening(period, before, proposals, {name: text.encode() for name, text in files.items()})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -18,16 +17,17 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
-from riskcalc.errors import RegisterError, UsageError
+from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
-from riskcalc.register.row import Row, kind_of, may_be_blank
+from riskcalc.register.row import SPAN, Row, kind_of, may_be_blank
 from riskcalc.register.stand_ins import begun_in
 from riskcalc.register.tables import TABLES
+from riskcalc.register.validity import check_days
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,7 +42,13 @@ class Register:
     lists tuples. ``source`` is the folder that was read; ``periods`` are those that are opened, with rows of ratings
     be they blank, earliest first, and a unit's share of the register keeps them all. The controls have their unit's
     report beside them, and what all units make of them. In a register that only begins, ``assumed`` are the blank
-    cells for which something stands in, as table, column and key.
+    cells for which something stands in, as table, column and key. ``notes`` tell of cells that weren't in their
+    column's spelling, and how they were read.
+
+    As read, it holds all rows there are, of whatever days; ``at`` gives it as it stood for a period, with one row per
+    key. Then ``stands`` names the period and the day it is seen from, ``before`` is the same for the period before
+    (None where no row has days), and ``ended`` are the controls that acted on a risk earlier in its unit's report:
+    risk, control, last day.
     """
 
     source: Path
@@ -62,6 +68,10 @@ class Register:
     scoping: pd.DataFrame
     report_items: pd.DataFrame
     assumed: frozenset[tuple[str, str, str]] = frozenset()
+    stands: tuple[Period, date] | None = None
+    before: Register | None = None
+    ended: frozenset[tuple[str, str, date]] = frozenset()
+    notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None, new: bool = False) -> Period:
         """The period called ``name``, with ``new`` also one that isn't opened; by default ``periods.chosen`` chooses.
@@ -90,7 +100,10 @@ class Register:
         found = self.business_units[self.business_units["unit_id"] == unit_id]
         if found.empty:
             known = ", ".join(self.business_units["unit_id"]) or "none yet"
-            raise UsageError(f"There is no business unit {unit_id!r}; the register's units are: {known}.")
+            then = f" in {self.stands[0].name}" if self.stands else ""
+            raise UsageError(f"There is no business unit {unit_id!r}{then}; the register's units are: {known}.")
+        if SPAN[0] in found:
+            found = found.sort_values(SPAN[0], ascending=False, na_position="last")
         return {str(column): value for column, value in found.iloc[0].items()}
 
     def only(self, unit_id: str) -> Register:
@@ -98,7 +111,30 @@ class Register:
         from riskcalc.register.subsets import Subsets
 
         self.unit(unit_id)
+        if self.timed:
+            raise UsageError("Rows of this register hold on some days only; say of which period: Register.at.")
         return Subsets(self).of(unit_id)
+
+    def at(self, period: Period, as_of: date | None = None) -> Register:
+        """The register as it stood for a period, seen from a day: later facts are not in it, and each key has one row.
+
+        Raises:
+            UsageError: it was made for another period or day.
+
+        >>> register = load("data")
+        >>> register.at(register.period("2025-H2")).stands[0].name
+        '2025-H2'
+        """
+        from riskcalc.register.standing import as_it_stood
+
+        seen = (period, as_of or period.as_of)
+        return self if self.stands == seen else as_it_stood(self, *seen)
+
+    @cached_property
+    def timed(self) -> bool:
+        """Whether some row holds on some days only."""
+        tables = (getattr(self, name) for name, model in TABLES.items() if model.timed())
+        return any(table[column].notna().any() for table in tables for column in SPAN if column in table)
 
     def fingerprint(self) -> str:
         """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""
@@ -106,8 +142,10 @@ class Register:
 
     @cached_property
     def _fingerprint(self) -> str:
-        hashes = {name: row_hashes(getattr(self, name)) for name in TABLES}
-        return fingerprint_of(self.methodology, hashes, self.assumed)
+        hashes, before = (
+            {name: row_hashes(getattr(each, name)) for name in TABLES} if each else {} for each in (self, self.before)
+        )
+        return fingerprint_of(self.methodology, hashes, [*self.assumed, *self.ended], before)
 
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -115,6 +153,8 @@ def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     columns = []
     for name in table.columns:
         column = table[name]
+        if name in SPAN and column.isna().all():
+            continue
         if is_datetime64_dtype(column.dtype):
             columns.append(column.to_numpy().astype(str).tolist())
         else:
@@ -125,12 +165,22 @@ def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     return np.array(digests, dtype=object)
 
 
-def fingerprint_of(methodology: Methodology, hashes: Mapping[str, Iterable[bytes]], assumed: Iterable[object]) -> str:
-    """The fingerprint of tables whose rows have these hashes, and of which some cells are ``assumed``."""
+def fingerprint_of(
+    methodology: Methodology,
+    hashes: Mapping[str, Iterable[bytes]],
+    beside: Iterable[object],
+    before: Mapping[str, Iterable[bytes]],
+) -> str:
+    """The fingerprint of tables whose rows have these hashes, of what is told ``beside`` them, and of tables whose rows
+    may have stood otherwise ``before``.
+    """
     digest = hashlib.sha256(methodology.model_dump_json(by_alias=True).encode())
     for name, rows in hashes.items():
         digest.update(f"\n{name}\n".encode() + b"".join(sorted(rows)))
-    digest.update("".join(sorted(f"\n{cell!r}" for cell in assumed)).encode("utf-8", "surrogatepass"))
+    digest.update("".join(sorted(f"\n{cell!r}" for cell in beside)).encode("utf-8", "surrogatepass"))
+    for name, rows in before.items():
+        if TABLES[name].timed() and set(rows) != set(hashes[name]):
+            digest.update(f"\n{name} before\n".encode() + b"".join(sorted(rows)))
     return digest.hexdigest()
 
 
@@ -168,14 +218,13 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     source = find_register(path)
     methodology, tables = read_tables(source, period)
     problems = [problem for table in tables.values() for problem in table.problems]
-    problems.extend(check_references(tables))
+    problems.extend([*check_references(tables), *check_days(tables)])
     if problems:
         raise RegisterError(problems, source)
-    frames = {name: _frame(table) for name, table in tables.items()}
-    frames["controls"] = _with_uses(
-        _with_reports(frames["controls"], frames["business_units"]), frames["risk_controls"]
-    )
-    return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()))
+    frames: dict[str, Any] = {name: _frame(table) for name, table in tables.items()}
+    frames["controls"] = with_uses(frames)
+    notes = tuple(sorted(note for table in tables.values() for note in table.notes))
+    return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()), notes=notes)
 
 
 def changed(folder: Path, files: Mapping[str, bytes]) -> Register:
@@ -278,29 +327,28 @@ def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
         if (day - Period.parse(name).last_day).days > _STRAY:
             continue
         until[name] = max(day, until.get(name, day))
-    rows, risks = tables["ratings"].rows.values(), len(tables["risks"].rows)
-    rated = Counter(row.period for row in rows if row.likelihood is not None)
-    periods = (
-        replace(Period.parse(name), evidence_until=until.get(name), rated=(rated[name], risks))
-        for name in {row.period for row in rows}
-    )
+    rows = tables["ratings"].rows.values()
+    rated = {(row.period, row.risk_id) for row in rows if row.likelihood is not None}
+    periods = [replace(Period.parse(name), evidence_until=until.get(name)) for name in {row.period for row in rows}]
+    days = [(row.risk_id, *row.days()) for row in tables["risks"].rows.values()]
+    for place, period in enumerate(periods):
+        risks = {risk for risk, first, last in days if first <= period.last_day <= last}
+        periods[place] = replace(period, rated=(sum((period.name, risk) in rated for risk in risks), len(risks)))
     return tuple(sorted(periods, key=lambda period: period.last_day))
 
 
-def _with_reports(controls: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
-    """The controls with the report of the unit that each belongs to, which says what evidence it needs.
+_REPORT, _USES = ["report_type", "report_from", "report_to"], ["relied_on", "reach"]
 
-    It goes with a control into the share of another unit that relies on it, and into that share's fingerprint.
+
+def with_uses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The controls with the report of their unit and what any unit makes of them, which no unit's share alone can show.
+
+    The report says what evidence a control needs, also in the share of another unit that relies on it. ``relied_on``:
+    whether another control relies on it; ``reach``: the largest coverage of a risk by it, 0 to 1, missing where it
+    acts on none. Of rows with days, these are those of the first of a unit until the register is taken ``at`` a period.
     """
-    return controls.join(units.set_index("unit_id")[["report_type", "report_from", "report_to"]], on="unit_id")
-
-
-def _with_uses(controls: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
-    """The controls with what any unit makes of them, which a unit's share alone can't show.
-
-    ``relied_on``: whether another control relies on it; ``reach``: the largest coverage of a risk by it, 0 to 1,
-    missing where it acts on none.
-    """
+    links, units = tables["risk_controls"], tables["business_units"].drop_duplicates("unit_id").set_index("unit_id")
+    controls = tables["controls"].drop(columns=[*_REPORT, *_USES], errors="ignore").join(units[_REPORT], on="unit_id")
     relied_on = {name for names in controls["relies_on"] for name in names}
     reach = links.assign(coverage=links["coverage"].astype(float)).groupby("control_id")["coverage"].max()
     ids = controls["control_id"]
@@ -320,7 +368,7 @@ def _frame(table: Table) -> pd.DataFrame:
 
 def _assumed(tables: Iterable[Table]) -> frozenset[tuple[str, str, str]]:
     return frozenset(
-        (table.name, column, str(getattr(table.rows[line], TABLES[table.name].primary_key[0])))
+        (table.name, column, table.cells[line][TABLES[table.name].primary_key[0]])
         for table in tables
         for line, columns in table.assumed.items()
         for column in columns
@@ -335,4 +383,7 @@ def _dtype(model: type[Row], column: str) -> str:
     return known.get(kind, "str" if get_origin(kind) is Literal else "object")
 
 
-assert {field.name for field in fields(Register)} == {"source", "methodology", "periods", "assumed", *TABLES}
+assert {field.name for field in fields(Register)} == {
+    *("source", "methodology", "periods", "assumed", "notes", "stands", "before", "ended"),
+    *TABLES,
+}

@@ -29,7 +29,13 @@ _WAITING = {
     },
     "risks": {"unit_id", "objective_id", "description", "assertions", "treatment"},
     "ratings": {"period", "rationale", "rated_by", "rated_on"},
+    "controls": {
+        "unit_id", "description", "owner", "kind", "nature", "frequency", "key", "component", "performed_by", "design",
+    },
+    "risk_controls": {"acts_on", "coverage"},
 }  # fmt: skip
+# By table, what all says something of a row that isn't only named: with all of it blank, it counts for nothing yet.
+_SAID = {"controls": _WAITING["controls"] - {"unit_id", "owner"}, "risk_controls": _WAITING["risk_controls"]}
 # What a cell is read as that had to hold something valid to be checked: nothing is to be computed from it.
 _BLANKED: dict[str, Any] = {
     "materiality": Decimal("NaN"),
@@ -87,6 +93,20 @@ def sorted_out(table: Table, line: int, cells: dict[str, str]) -> dict[str, str]
     if table.carried is not None:
         table.carried[line] = {column: cells[column] for column in _CARRIED if column in cells}
     return {column: cells.get(column, "") for column in table.columns}
+
+
+def only_named(table: Table, line: int, methodology: Methodology) -> bool:
+    """Whether a line says no more of a control, or of a control's link to a risk, than that there is one.
+
+    It is no row to compute with, and the table remembers that it isn't assessed.
+    """
+    cells, said = table.cells[line], _SAID.get(table.name)
+    if methodology.first_period is None or not said or any(cells[column].strip() for column in said):
+        return False
+    named = all(cells[column].strip() for column in (*TABLES[table.name].primary_key, "title") if column in cells)
+    if named:
+        table.assumed[line] = set(said)
+    return named
 
 
 def filled(table: Table, line: int, methodology: Methodology) -> Mapping[str, str]:

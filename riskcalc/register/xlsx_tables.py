@@ -18,6 +18,7 @@ from typing import Any
 from riskcalc.errors import Problem, RegisterError
 from riskcalc.register import stand_ins
 from riskcalc.register.checked_rows import Table, check_lines
+from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import kind_of
 from riskcalc.register.tables import TABLES
@@ -48,7 +49,8 @@ def read_workbook(path: Path, period: str = "") -> tuple[Methodology, dict[str, 
     """
     methodology, tables, problems = read_sheets(path, period)
     if problems:
-        raise RegisterError([*problems, *(each for table in tables.values() for each in table.problems)], path)
+        found = [*(each for table in tables.values() for each in table.problems), *check_references(tables)]
+        raise RegisterError([*problems, *found], path)
     return methodology, tables
 
 

@@ -18,7 +18,10 @@ from riskcalc.version import __version__
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of one unit: ``pending`` until it was run, then how that ended and what it left."""
+    """What is known of one unit: ``pending`` until it was run, then how that ended and what it left.
+
+    ``figures`` are those of ``decisions.standings``; what isn't known is missing.
+    """
 
     unit_id: str
     status: str = "pending"
@@ -26,7 +29,7 @@ class Entry:
     inputs_sha256: str = ""
     register_sha256: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
-    breaches: int | None = None
+    figures: dict[str, int] = field(default_factory=dict)
     error: str | None = None
 
 
@@ -141,7 +144,7 @@ class Manifest:
         """
         for entry in reversed(self._earlier.get(unit_id, [])):
             good = entry.status in ("ok", "unchanged") and entry.inputs_sha256 == inputs_sha256
-            if good and set(names) <= set(entry.outputs):
+            if good and entry.figures and set(names) <= set(entry.outputs):
                 contents = {name: self._pages.read(name) for name in entry.outputs if _of_a_run(name)}
                 if {name: sha256(content) for name, content in contents.items() if content} == entry.outputs:
                     return replace(entry, status="unchanged", seconds=0.0)

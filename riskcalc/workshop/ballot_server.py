@@ -14,10 +14,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from riskcalc import notebook_files
-from riskcalc.errors import UsageError
+from riskcalc.errors import UsageError, needed
 
 LOOPBACK = "127.0.0.1"
 _IDLE = 600  # seconds after which the kernel of a closed page, some 70 MB, is ended: a telephone may sleep meanwhile
@@ -37,6 +38,8 @@ def serving(
 
     Raises UsageError where the port is taken, or Voila isn't installed.
     """
+    if not find_spec("voila"):
+        raise UsageError(needed("voila"))
     source = notebook_files.find("ballot.ipynb", folder)
     number = _free_port(listen, port)
     token = secrets.token_urlsafe(18)
@@ -88,9 +91,7 @@ def _free_port(listen: str, port: int) -> int:
 def _wait(server: subprocess.Popen[bytes], listen: str, port: int) -> None:
     for _ in range(600):
         if server.poll() is not None:
-            raise UsageError(
-                "The ballots' server didn't start; is the extra installed? pip install 'riskcalc-workbook[workshop]'"
-            )
+            raise UsageError("The ballots' server didn't start; what it wrote above may say why.")
         with socket.socket() as probe:
             probe.settimeout(1)
             if probe.connect_ex((LOOPBACK if listen == "0.0.0.0" else listen, port)) == 0:  # noqa: S104 - compared

@@ -10,10 +10,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import ipywidgets as widgets
-
 from riskcalc.assessment.what_if import Added
-from riskcalc.errors import RiskcalcError, UsageError
+from riskcalc.errors import RiskcalcError, UsageError, of_an_extra
 from riskcalc.register.matrix import Matrix
 from riskcalc.workshop import decision_log, display, record
 from riskcalc.workshop.background import in_background
@@ -21,6 +19,9 @@ from riskcalc.workshop.ballot import Ballot, Desk
 from riskcalc.workshop.locking import RatingChangedError
 from riskcalc.workshop.session import ORDERS, Standing, Workshop, begin_workshop, open_workshop
 from riskcalc.workshop.store import FILE, NOWHERE, Store
+
+with of_an_extra():
+    import ipywidgets as widgets
 
 _EVERY = 0.1  # seconds between looks at the votes
 _log = logging.getLogger(__name__)
@@ -190,12 +191,14 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def _draw(self, standing: Standing, scores: Any = None, note: str = "") -> None:
         self._scores = self._ours.scores() if scores is None else scores
-        shown = []
+        shown, others = [], self._scores
+        if not standing.revealed:  # where its rating on file stands would sway those who are still to vote
+            others = others[others["risk_id"] != standing.risk["risk_id"]]
         for level, target in (("inherent", self.map_inherent), ("earned", self.map_earned)):
             told = note if level == "earned" else ""
-            drawn = display.the_map(self._ours, standing, level, self._scores, told)
-            shown.append(display.rendered(drawn))
-            target.value = display.framed(shown[-1])
+            drawn = [display.the_map(self._ours, standing, level, each, told) for each in (self._scores, others)]
+            target.value = display.framed(display.rendered(drawn[0]))
+            shown.append(display.rendered(drawn[1]))
         self.projector.show(standing, shown, self._ours.register.methodology.matrix)
 
     def _offer_ratings(self, standing: Standing) -> None:
@@ -349,7 +352,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
 
 class Projector(widgets.VBox):  # type: ignore[misc]
-    """What the room sees: the risk, how many have voted, the votes once they are shown, the maps. No names."""
+    """What the room sees: the risk, how many have voted, the maps; the votes, and the risk on the maps, once shown."""
 
     def __init__(self) -> None:
         self._text, self._inherent, self._earned = widgets.HTML(), widgets.HTML(layout=_MAP), widgets.HTML(layout=_MAP)

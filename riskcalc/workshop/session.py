@@ -371,9 +371,9 @@ def _opened(
     business_unit: str, period: str, data_dir: str, votes: str, create: bool = False
 ) -> tuple[Register, Period, Store]:
     whole = load(find_folder(data_dir))  # never a workbook: decisions go into ratings.csv
-    register = whole.only(business_unit)
     latest = whole.periods[-1].name if whole.periods else ""  # what is opened is there to be rated
-    return register, whole.period(period or latest, new=True), Store(votes_address(whole.source, votes), create)
+    chosen = whole.period(period or latest, new=True)
+    return whole.at(chosen).only(business_unit), chosen, Store(votes_address(whole.source, votes), create)
 
 
 def _need(text: str, told: str, lines: bool = False) -> None:

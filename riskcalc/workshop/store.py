@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from riskcalc.errors import UsageError, needed, of_an_extra
 
-from riskcalc.errors import UsageError
+with of_an_extra():
+    import sqlalchemy as sa
+    from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 FILE = "workshop.sqlite"
 NOWHERE = "sqlite://"  # in memory: for where there is no workshop yet
@@ -119,7 +120,8 @@ class Store:
             with self._alone() as connection:
                 _tables.create_all(connection)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
-            raise UsageError(f"The address of the votes is no database known here: {error}") from None
+            told = needed(getattr(error, "name", "")) or error
+            raise UsageError(f"The address of the votes is no database known here: {told}") from None
         except SQLAlchemyError as error:
             told = sa.make_url(address).render_as_string(hide_password=True)
             reason = str(getattr(error, "orig", error)).strip().splitlines()[0]

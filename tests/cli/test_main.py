@@ -53,6 +53,23 @@ def test_check_names_the_day_of_a_late_test(small: Path) -> None:
     assert invoke("check", str(small))[1].splitlines()[-1].partition("; 2026-H1 seen from 2026-07-09 (")[1]
 
 
+def test_check_tells_how_cells_were_read(small: Path) -> None:
+    """Where and what was typed, and what it was read as; for machines, too."""
+    replace_in(small / "risk_controls.csv", "A-R1,A-C1,likelihood,0.5", "A-R1 ,A-C1,Likelihood,50%")
+    code, said = invoke("check", str(small))
+    assert (code, said.splitlines()[:3]) == (
+        0,
+        [
+            "risk_controls.csv:2: column 'acts_on': 'Likelihood': read as likelihood",
+            "risk_controls.csv:2: column 'coverage': '50%': read as 0.5",
+            "risk_controls.csv:2: column 'risk_id': 'A-R1 ': read as 'A-R1', without the blanks around it",
+        ],
+    )
+    assert [note["column"] for note in json.loads(invoke("check", str(small), "--json")[1])["notes"]] == [
+        "acts_on", "coverage", "risk_id",
+    ]  # fmt: skip
+
+
 def test_check_prints_all_problems_and_exits_2(small: Path) -> None:
     """File, line, column, value and what is allowed, for each."""
     replace_in(small / "risk_controls.csv", "A-R1,A-C1,likelihood,0.5", "A-R9,A-C1,likelihood,1.5")
@@ -115,12 +132,40 @@ def test_run_refuses_a_register_with_problems_and_writes_nothing(small: Path, tm
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--period", "2031-H1"], "2031-H1"),
+        (["--unit", "nosuch"], "'nosuch'"),
+        (["--shard", "3/2"], "'3/2'"),
+        (["--nosuch"], "--nosuch"),
+        (["--timeout", "soon"], "'soon'"),
+    ],
+)
+def test_the_mail_of_a_run_tells_why_nothing_ran(small: Path, tmp_path: Path, options: list[str], said: str) -> None:
+    """A schedule that mails the summary mails what must be mended, not the summary of last week."""
+    mail = tmp_path / "mail.txt"
+    mail.write_text("all well", "utf-8")
+    code, output = invoke("run", str(small), "--out", str(tmp_path / "out"), *options, f"--summary={mail}")
+    told = mail.read_text("utf-8")
+    assert (code, told.splitlines()[0]) == (2, "riskcalc run: exit code 2, bad input, nothing ran")
+    assert said in told
+    assert told.splitlines()[2] in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mail_that_can_not_be_written_is_told_before_anything_runs(small: Path, tmp_path: Path) -> None:
+    """Nobody waits for a mail that won't come."""
+    code, said = invoke("run", str(small), "--out", str(tmp_path / "out"), "--summary", str(tmp_path / "no/mail.txt"))
+    assert (code, "can't be written" in said, (tmp_path / "out").exists()) == (2, True, False)
+
+
 def test_a_missing_extra_says_what_to_install(small: Path) -> None:
     """Without what workshops need, a command of theirs names the extra; no traceback."""
     code = "import sys; sys.modules['sqlalchemy'] = None; from riskcalc.cli.main import main; main()"
     run = [sys.executable, "-c", code, "workshop", "ballots", str(small)]
     found = subprocess.run(run, capture_output=True, text=True)
-    told = "Workshops need an extra: pip install 'riskcalc-workbook[workshop]'.\n"
+    told = "sqlalchemy isn't installed; it comes with: pip install 'riskcalc-workbook[workshop]'.\n"
     assert (found.returncode, found.stderr) == (2, told)
 
 
