@@ -18,6 +18,7 @@ from riskcalc.cli.excel import excel
 from riskcalc.cli.help import Examples
 from riskcalc.cli.new import demo, new
 from riskcalc.cli.period import period, planned_line
+from riskcalc.cli.rename import rename
 from riskcalc.cli.workshop import workshop
 from riskcalc.errors import RegisterError, counted, printable
 from riskcalc.version import __version__
@@ -324,6 +325,7 @@ main.add_command(demo)
 main.add_command(workshop)
 main.add_command(excel)
 main.add_command(period)
+main.add_command(rename)
 
 
 def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> tuple[str, ...]:

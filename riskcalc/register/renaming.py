@@ -56,14 +56,21 @@ def _check(kind: str, old: str, new: str, table: Table) -> None:
         raise UsageError(f"{old!r} is its name already; nothing to rename.")
     if not new.strip():
         raise UsageError(f"The new name of {old!r} is blank; give one.")
-    if wrong := spoilt(new):
+    if wrong := _unfit(kind, new, known - {old}, table):
         raise UsageError(f"{new!r} {wrong}.")
-    if new in known:
-        raise UsageError(f"{new!r} is another {kind} in {table.file}; two can't become one. Choose a free name.")
+
+
+def _unfit(kind: str, new: str, others: set[str], table: Table) -> str:
+    """Why something can't be called so; blank where it can."""
+    if new != new.strip():
+        return "begins or ends with a blank, which nobody sees; take it away"
+    if new in others:
+        return f"is another {kind} in {table.file}; two can't become one. Choose a free name"
     if "|" in new:
-        raise UsageError(f"{new!r} holds |, which separates names in a cell; choose another name.")
-    if kind == "unit" and (same := [each for each in known - {old} if stem(each) == stem(new)]):
-        raise UsageError(f"The pages of {new!r} would have the file name of those of {same[0]!r}; choose another name.")
+        return "holds |, which separates names in a cell; choose another name"
+    if same := [each for each in others if kind == "unit" and stem(each) == stem(new)]:
+        return f"would have its pages in the files of {same[0]!r}; choose another name"
+    return spoilt(new)
 
 
 def _changed(table: Table, of: str, old: str, new: str) -> Iterator[tuple[int, Cells]]:
