@@ -14,7 +14,19 @@ from typing import Any
 
 PAGES = ("index", "payroll", "board/index", "board/payroll", "public/index", "public/payroll")
 WIDTHS = (1440, 1024, 768, 390, 360)
-COLUMNS = ("page", "width", "kB", "paint ms", "charts ms", "drawn ms", "longest ms", "nodes", "screens", "words", "sideways")
+COLUMNS = (
+    "page",
+    "width",
+    "kB",
+    "paint ms",
+    "charts ms",
+    "drawn ms",
+    "longest ms",
+    "nodes",
+    "screens",
+    "words",
+    "sideways",
+)
 _WATCH = """window.tasks = [];
 new PerformanceObserver((list) => list.getEntries().forEach((each) => window.tasks.push(each.duration)))
   .observe({ type: "longtask", buffered: true });"""
@@ -68,7 +80,13 @@ def row(browser: Any, path: Path, name: str, width: int) -> tuple[Any, ...]:
     if os.environ.get("SHOW_SIDEWAYS"):
         print(name, width, seen["sideways"], file=sys.stderr)
     numbers = (size, seen["paint"], charts, drawn, longest, seen["nodes"], round(seen["screens"], 1))
-    return (name, width, *(round(n, 1) if n == numbers[-1] else round(n) for n in numbers), seen["words"], len(seen["sideways"]))
+    return (
+        name,
+        width,
+        *(round(n, 1) if n == numbers[-1] else round(n) for n in numbers),
+        seen["words"],
+        len(seen["sideways"]),
+    )
 
 
 def table(folder: Path) -> None:
@@ -77,11 +95,14 @@ def table(folder: Path) -> None:
     print("| " + " | ".join(COLUMNS) + " |\n|" + " --- |" * len(COLUMNS))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         for name in PAGES:
             for width in WIDTHS:
-                print("| " + " | ".join(map(str, row(browser, folder / f"{name}.html", name, width))) + " |", flush=True)
+                print(
+                    "| " + " | ".join(map(str, row(browser, folder / f"{name}.html", name, width))) + " |", flush=True
+                )
 
 
 if __name__ == "__main__":

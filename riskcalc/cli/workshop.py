@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from riskcalc.cli.help import Examples
-from riskcalc.errors import UsageError
+from riskcalc.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from riskcalc.workshop.session import Workshop
@@ -70,7 +70,7 @@ def take_votes(file: str, data: str, unit: str, period: str, votes: str) -> None
     from riskcalc.workshop.vote_import import import_votes
 
     number = import_votes(_under_way(data, unit, period, votes), file)
-    click.echo(f"{number} votes are in.")
+    click.echo(f"{counted(number, 'vote')} {'is' if number == 1 else 'are'} in.")
 
 
 @workshop.command(
