@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from riskcalc.cli.asked import as_of_option, finish_first, period_option
 from riskcalc.cli.help import UNITS, Examples
-from riskcalc.cli.period import as_of_option, period_option
 from riskcalc.errors import RegisterError, UsageError, printable
 
 _OUT = click.argument("out", type=click.Path(path_type=Path))
@@ -105,13 +105,8 @@ def take_over(file: Path, into: Path, apply_: bool, mapping: Path | None, delete
     With --map, FILE may be any .xlsx or .csv whose rows are risks, ratings, controls and the like.
     """
     from riskcalc.excel import importing
-    from riskcalc.register.editing import interrupted, unfinished
 
-    if left := unfinished(into):
-        click.echo(f"An import into {into} was interrupted: {', '.join(left)}.")
-        if not click.confirm("Finish it now?"):
-            raise UsageError(interrupted(into))
-        importing.finish(into, left)
+    finish_first(into)
     made = importing.plan(file, into, mapping, delete_missing)
     for line in importing.told(made):
         click.echo(printable(line, most=100_000))

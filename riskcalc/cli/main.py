@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from riskcalc.cli.asked import as_of_option, period_option, seen
 from riskcalc.cli.endings import BAD_INPUT, BREACH, INTERRUPTED, WRONG, Summarised, ending, write_summary
 from riskcalc.cli.excel import excel
 from riskcalc.cli.help import CONTROLS, UNITS, Examples
 from riskcalc.cli.new import demo, guides, lab, new
-from riskcalc.cli.period import as_of_option, period_option, seen
+from riskcalc.cli.period import period, planned_line
+from riskcalc.cli.rename import rename
 from riskcalc.cli.workshop import workshop
 from riskcalc.errors import RegisterError, counted, printable
 from riskcalc.version import __version__
@@ -171,8 +173,7 @@ def plan(
         click.echo(json.dumps([each.as_dict() for each in plans], indent=1, ensure_ascii=False))
     else:
         for each in plans:
-            unit, control = printable(each.unit_id), printable(each.control_id)
-            click.echo(f"{unit:<12} {control:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
+            click.echo(planned_line(each))
         source = printable(register.methodology.sampling.source)
         of = seen(register, context.period, context.as_of, period, dues=False)
         click.echo(f"{counted(len(plans), 'control')}; {of}.")
@@ -332,6 +333,8 @@ main.add_command(demo)
 main.add_command(lab)
 main.add_command(workshop)
 main.add_command(excel)
+main.add_command(period)
+main.add_command(rename)
 
 
 def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> tuple[str, ...]:

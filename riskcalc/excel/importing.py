@@ -7,10 +7,8 @@ otherwise (0.8 for 0.80) is no change; what doesn't change keeps its bytes.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from difflib import unified_diff
@@ -22,16 +20,15 @@ from riskcalc.excel.commands import text_of_methodology
 from riskcalc.excel.mapping import Taken, read_mapped
 from riskcalc.register import editing
 from riskcalc.register.checked_rows import Table, read_table
-from riskcalc.register.editing import Cells, as_file, held, replace_all, rewritten, settle, widened
+from riskcalc.register.editing import Cells, as_file, rewritten, settle, widened
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
-from riskcalc.register.register import load, read_tables
+from riskcalc.register.register import changed, copied, read_tables
 from riskcalc.register.row import SPAN, kind_of
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_tables import read_sheets
 
 Key = tuple[str, ...]
-_FILES = (FILE, *(f"{name}.csv" for name in TABLES))
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ def plan(path: Path, into: Path, mapping: Path | None = None, delete_missing: bo
     if into.exists() and not into.is_dir():
         raise UsageError(f"{into} is no folder; an import goes into the folder of a register's CSV files.")
     settle(into)
-    made = Plan(into, seen={name: _content(into / name) for name in _FILES}, delete_missing=delete_missing)
+    made = Plan(into, seen=editing.contents(into), delete_missing=delete_missing)
     if mapping:
         methodology = Methodology.read(into / FILE)
         taken = read_mapped(path, mapping, methodology)
@@ -103,12 +100,7 @@ def finish(folder: Path, left: Mapping[str, bytes | None]) -> None:
         RegisterError: it wouldn't; nothing was written.
         UsageError: the folder has changed since, or somebody else is changing it; nothing was written.
     """
-    staged = {name: content for name, content in left.items() if content is not None}
-    with _written({**{name: _content(folder / name) for name in _FILES}, **staged}) as written:
-        try:
-            load(written)
-        except RegisterError as error:
-            raise RegisterError(error.problems, folder) from None
+    changed(folder, {name: content for name, content in left.items() if content is not None})
     editing.finish(folder, left)
 
 
@@ -122,12 +114,7 @@ def apply(made: Plan) -> None:
     if made.problems:
         raise RegisterError(made.problems, made.folder)
     made.folder.mkdir(parents=True, exist_ok=True)
-    with held(made.folder):
-        if changed := [name for name, content in made.seen.items() if _content(made.folder / name) != content]:
-            named = " and ".join(changed)
-            raise UsageError(f"{named} in {made.folder} changed since it was read; nothing was written. Look again.")
-        if made.files:
-            replace_all(made.folder, made.files)
+    editing.replace_seen(made.folder, made.files, made.seen)
 
 
 _SIGNS = {"new": "+", "changed": "~", "missing": "-"}
@@ -161,10 +148,6 @@ def _short(text: str) -> str:
 
 
 # --- parts ---
-
-
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
 
 
 def _order(problem: Problem) -> tuple[str, str, Problem]:
@@ -285,19 +268,9 @@ def _same_number(one: str, other: str) -> bool:
         return False
 
 
-@contextmanager
-def _written(files: Mapping[str, bytes | None]) -> Iterator[Path]:
-    """A folder of these files, to be read as a register."""
-    with tempfile.TemporaryDirectory(prefix="riskcalc-") as name:
-        for file, content in files.items():
-            if content is not None:
-                (Path(name) / file).write_bytes(content)
-        yield Path(name)
-
-
 def _problems_after(made: Plan, tables: Mapping[str, Table]) -> Iterator[Problem]:
     """What would be wrong with the register afterwards, each at the cell of the workbook that it comes from."""
-    with _written({**made.seen, **made.files}) as folder:
+    with copied({**made.seen, **made.files}) as folder:
         try:
             _, merged = read_tables(folder)
         except RegisterError as error:

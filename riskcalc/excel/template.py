@@ -158,7 +158,7 @@ def _choices(name: str, methodology: Methodology) -> Iterator[Choice]:
 
 
 def _axis(table: str, column: str) -> str:
-    axis = column.partition("_")[0]
+    axis = column.removeprefix("proposed_").partition("_")[0]
     return axis if table == "ratings" and axis in ("likelihood", "impact") else ""
 
 

@@ -201,11 +201,11 @@ def _meant(model: type[Row], wrong: dict[str, tuple[str, str, str]], methodology
 def _spoilt_keys(table: Table, line: int) -> Iterator[Problem]:
     for column in TABLES[table.name].primary_key:
         cell = table.cells[line][column]
-        if allowed := _spoilt(cell):
+        if allowed := spoilt(cell):
             yield table.problem(line, column, cell, allowed)
 
 
-def _spoilt(key: str) -> str:
+def spoilt(key: str) -> str:
     """What to say of a key that isn't what was meant, or isn't what it looks like; blank for any other."""
     if re.fullmatch(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}", key):
         return "is how a spreadsheet shortens a long number; format the column as text, and type the key again"
