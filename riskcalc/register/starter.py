@@ -15,6 +15,7 @@ import yaml
 
 from riskcalc.errors import UsageError
 from riskcalc.files import as_line
+from riskcalc.register.checked_rows import spoilt
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.tables import TABLES
@@ -128,9 +129,12 @@ class Starter:
         return text
 
     def files(self) -> dict[str, str]:
-        """The files of a register that begins, by name; raises as ``methodology`` does."""
-        known = {"unit_id": self.unit, "name": self.unit, "currency": self.currency}
-        unit = as_line(_UNIT) + as_line(known.get(column, "") for column in _UNIT)
+        """The files of a register that begins, by name; raises as ``methodology`` does, and for an id that spoils."""
+        name = self.unit.strip()
+        if told := spoilt(name):
+            raise UsageError(f"The unit's id {name!r} {told}.")
+        known = {"unit_id": name, "name": name, "currency": self.currency}
+        unit = as_line(_UNIT) + (as_line(known.get(column, "") for column in _UNIT) if name else "")
         return {FILE: self.methodology(), "business_units.csv": unit, "risks.csv": as_line(_RISKS)}
 
     def _head(self) -> Iterator[str]:

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from riskcalc.errors import Problem, RegisterError
+from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.register import stand_ins
 from riskcalc.register.checked_rows import Table, check_lines
 from riskcalc.register.integrity import check_references
@@ -46,6 +46,7 @@ def read_workbook(path: Path) -> tuple[Methodology, dict[str, Table]]:
 
     Raises:
         RegisterError: the file can't be read as a workbook, or its methodology can't be used.
+        UsageError: it has no sheet of a register.
     """
     methodology, tables, problems = read_sheets(path)
     if problems:
@@ -57,6 +58,8 @@ def read_workbook(path: Path) -> tuple[Methodology, dict[str, Table]]:
 def read_sheets(path: Path) -> tuple[Methodology, dict[str, Table], list[Problem]]:
     """As ``read_workbook``, but with what is wrong with the sheets as a whole apart."""
     with open_workbook(path) as book:
+        if not {*TABLES, METHODOLOGY}.intersection(book.sheets):
+            raise UsageError(f"{path.name} has none of a register's sheets. {bring_in(path)}")
         problems = list(_wrong_sheets(book, path.name))
         methodology = read_methodology(book, path.name)
         tables = {name: read_sheet(book, name, path.name, methodology) for name in TABLES}
