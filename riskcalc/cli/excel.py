@@ -81,7 +81,7 @@ def export(
     cls=Examples,
     epilog="""
     riskcalc excel import list.xlsx --into mine  # a plain list of risks: proposes which column is which, and asks
-    riskcalc excel import list.csv --into mine --organisation Acme --unit pay --currency EUR --period 2026 --yes  # unasked
+    riskcalc excel import list.csv --into mine --organisation A --unit pay --currency EUR --period 2026 --yes  # unasked
     riskcalc excel import register.xlsx --into data  # a register as a workbook: what would change, and what is wrong
     riskcalc excel import register.xlsx --into data --apply  # does it, all or nothing
     riskcalc excel import risks.csv --into data --map simplerisk.toml  # columns with other names

@@ -147,6 +147,7 @@ def propose(path: Path, methodology: Methodology | None, sheet: str = "", unit: 
 def as_toml(mapping: MappingFile) -> str:
     """A mapping file's text.
 
+    >>> from riskcalc.excel.mapping import TableMap
     >>> part = TableMap(name="risks", columns={"risk_id": "No."})
     >>> print(as_toml(MappingFile(table=(part,))), end="")
     # Which columns of another register are which of ours; docs/excel.md says what may stand here.
@@ -257,7 +258,10 @@ class _Made:
         if unit:
             self._columns.pop("unit", None)
         self.units = "unit" in self._columns
-        self._scales = {axis: self._scale(axis, methodology) for axis in ("likelihood", "impact") if axis in columns}
+        axes = [axis for axis in ("likelihood", "impact") if axis in columns]
+        lengths = [set(_sizes(self._rated(axis)[0])) for axis in axes]
+        self._common = min(set.intersection(*lengths), default=0) if lengths else 0  # one scale for both, if it can be
+        self._scales = {axis: self._scale(axis, methodology) for axis in axes}
         sizes = {size for size, _ in self._scales.values() if size}
         if len(sizes) > 1 and methodology is None:
             told = "likelihood and impact have scales of different lengths: a matrix of that shape is needed, "
@@ -314,14 +318,17 @@ class _Made:
         """The different texts of a column, as they come."""
         return list(dict.fromkeys(text for text in header_of(self._list.column(self._columns[ours])) if text.strip()))
 
+    def _rated(self, axis: str) -> tuple[list[str], list[str]]:
+        """The texts that are ratings, and those that say that there is none."""
+        texts = self._words(axis)
+        return [text for text in texts if plain(text) not in _OPEN], [text for text in texts if plain(text) in _OPEN]
+
     def _scale(self, axis: str, methodology: Methodology | None) -> tuple[int, dict[str, str]]:
         """How many ratings a list's scale has, and what its words mean."""
-        open_, words = list[str](), list[str]()
-        for text in self._words(axis):
-            (open_ if plain(text) in _OPEN else words).append(text)
+        words, open_ = self._rated(axis)
         ours = [rating.name for rating in getattr(methodology, axis)] if methodology else []
         try:
-            size, meant = _meaning(axis, words, ours)
+            size, meant = _meaning(axis, words, ours, self._common)
         except UsageError as error:
             self.open.append(str(error))
             return 0, {**dict.fromkeys(words, "?"), **dict.fromkeys(open_, "")}
@@ -367,8 +374,10 @@ _SPLIT = "controls, several separated by ; or a new line: they are only named, a
 _OPEN = {"", "na", "tbd", "tbc", "unrated", "notrated", "notassessed", "none", "unknown"}
 
 
-def _meaning(axis: str, words: Sequence[str], ours: Sequence[str]) -> tuple[int, dict[str, str]]:
+def _meaning(axis: str, words: Sequence[str], ours: Sequence[str], common: int) -> tuple[int, dict[str, str]]:
     """The length of the scale that words are of, 0 where it isn't known, and which rating each means.
+
+    ``ours`` are the register's ratings, none while it begins; then a scale of the length ``common`` is preferred.
 
     Raises UsageError where they could mean more than one, or none.
     """
@@ -386,7 +395,7 @@ def _meaning(axis: str, words: Sequence[str], ours: Sequence[str]) -> tuple[int,
     if all(plain(word) in by_name for word in words):
         return len(ours), {word: by_name[plain(word)] for word in words}
     sizes = _sizes(words)
-    size = len(ours) or (sizes[0] if sizes else 0)
+    size = len(ours) or common or (sizes[0] if sizes else 0)
     if size not in sizes or (ours and len(set(sizes)) > 1):
         register = f"; the register's are {', '.join(ours)}" if ours else ""
         raise UsageError(f"{axis}: which ratings are {', '.join(map(repr, words[:12]))}?{register}")

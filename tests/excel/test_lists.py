@@ -176,7 +176,7 @@ def test_without_a_yes_nothing_is_written(tmp_path: Path, monkeypatch: pytest.Mo
     [
         (("Colour,Owner", "Red,Ops"), "no list of risks is found in it"),
         (("Risk,Likelihood", "Late feed,Often"), "likelihood: which ratings are 'Often'?"),
-        (("Risk,Likelihood,Impact", "A,Low,Low", "B,High,Critical"), "likelihood and impact have scales of different lengths"),
+        (("Risk,Likelihood,Impact", "A,Rare,Low", "B,Likely,Critical"), "likelihood and impact have scales of different lengths"),
         (("Risk,Likelihood", "Late feed,7"), "likelihood goes to 7 in the list: give a matrix for it"),
     ],
     ids=["no list", "unknown words", "two scales", "beyond"],
