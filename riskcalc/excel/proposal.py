@@ -114,7 +114,7 @@ def is_list(path: Path) -> bool:
     if path.suffix.lower() == ".csv":
         return True
     with open_workbook(path) as book:
-        return not {"methodology", "scales", "business_units"}.intersection(book.sheets)
+        return not {"methodology", "business_units"}.intersection(book.sheets)
 
 
 def propose(path: Path, methodology: Methodology | None, sheet: str = "", unit: str = "", period: str = "") -> Proposal:

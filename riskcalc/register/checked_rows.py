@@ -90,7 +90,10 @@ class Table:
 
     def read_as(self, line: int, column: str, text: str, how: str) -> None:
         """Put a cell in its column's spelling, and keep a note of it."""
-        self.notes.append(self.problem(line, column, self.cells[line][column], how))
+        if not re.fullmatch(
+            "[1-9][0-9]? - .+", self.cells[line][column]
+        ):  # as drop-downs offer a rating: no doubt in it
+            self.notes.append(self.problem(line, column, self.cells[line][column], how))
         self.cells[line][column] = text
 
 
