@@ -309,7 +309,7 @@ def test_libreoffice_opens_the_template(tmp_path: Path) -> None:
     path = converted(saved(tmp_path / "new.xlsx", commands.template()))
     assert len(riskcalc.load(path).risks) == 0
     rules = openpyxl.load_workbook(path)["ratings"].data_validations.dataValidation
-    assert any("lists" in str(rule.formula1) for rule in rules)
+    assert any("scales" in str(rule.formula1) for rule in rules)
 
 
 def test_the_chain_from_objective_to_deficiency_is_one_table(exported: Path, sample: riskcalc.Register) -> None:
