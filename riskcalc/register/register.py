@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
-from riskcalc.errors import Problem, RegisterError, UsageError
+from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references
@@ -296,7 +296,8 @@ def find_register(path: str | Path) -> Path:
         if place.is_dir() or (place.is_file() and place.suffix.lower() in (".xlsx", ".xlsm", ".xls")):
             return place
     if wanted.is_file():
-        raise UsageError(f"{str(path)!r} is a file; a register is the folder that holds its files, or one .xlsx file.")
+        told = f"{str(path)!r} is a file; a register is the folder that holds its files, or one .xlsx file."
+        raise UsageError(f"{told} {bring_in(path)}" if wanted.suffix.lower() == ".csv" else told)
     raise _nowhere(wanted)
 
 
