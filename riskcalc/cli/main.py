@@ -73,7 +73,8 @@ def main() -> None:
 def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     """Say everything that is wrong with the register in DATA, and what deserves a second look.
 
-    Problems (the register can't be used) end with exit code 2, findings with 0. It is seen from the period's last
+    Problems (the register can't be used) end with exit code 2. Findings end with 0: act (something has to be done),
+    look (at it, to decide), and note. It is seen from the period's last
     day, or that of its latest test or rating if that is later.
     """
     from riskcalc.assessment.consistency import findings, matrix_findings
@@ -101,8 +102,13 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     else:
         for finding in found:
             click.echo(printable(finding))
-        day = f"; {context.period.name} seen from {context.as_of}" if context else ""
-        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(register)}{day}.")
+        acts = f", {number} to act on" if (number := sum(each.severity == "act" for each in found)) else ""
+        said = [
+            f"{counted(len(found), 'finding')}{acts}",
+            _contents(register),
+            *([_standing(context)] if context else []),
+        ]
+        click.echo(f"{register.source} can be used; {'; '.join(said)}.")
     sys.exit(WRONG if strict and found else 0)
 
 
@@ -318,6 +324,13 @@ def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> t
         raise click.UsageError("--pptx needs an extra: pip install 'riskcalc-workbook[pptx]'.")
     wanted = {".static.html": static, ".pdf": pdf, ".png": png, ".pptx": pptx}
     return tuple(ending for ending, asked in wanted.items() if asked)
+
+
+def _standing(context: Context) -> str:
+    from riskcalc.assessment.decisions import in_words, standings, together
+
+    found = in_words(together(standings(context).values()))
+    return f"{context.period.name} seen from {context.as_of}: {found}"
 
 
 def _contents(register: Any) -> str:
