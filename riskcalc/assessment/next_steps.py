@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from riskcalc.errors import counted
 from riskcalc.register.register import Register, once
 from riskcalc.register.stand_ins import NOT_YET
 
@@ -71,11 +72,16 @@ def _steps(register: Register, unit: Any) -> Iterator[Step]:
         yield Step(name, "business_units.csv", what, "a verdict that is yours")
     risks = set(register.risks[register.risks["unit_id"] == name]["risk_id"])
     acting = set(register.risk_controls[register.risk_controls["risk_id"].isin(risks)]["control_id"])
+    named = len({key for table, _, key in register.assumed if table == "controls"})
     if not acting:
         brings = "what they claim to take away; until then a risk is held to be as bad as before controls"
-        yield Step(name, "controls.csv, risk_controls.csv", "controls", brings)
+        some = f" ({counted(named, 'control')} only named in the register)" if named else ""
+        yield Step(name, "controls.csv, risk_controls.csv", f"controls{some}", brings)
     elif not acting & set(register.control_tests["control_id"]):
         yield Step(name, "control_tests.csv", "tests of controls", "what controls have earned of what they claim")
+    if acting and named:
+        what = f"{counted(named, 'control')} of the register that {'is' if named == 1 else 'are'} only named"
+        yield Step(name, "controls.csv, risk_controls.csv", what, "what they claim to take away")
     if is_open(register, name, "materiality"):
         brings = "what a year may cost, and how severe a deficiency is"
         yield Step(name, "business_units.csv", "materiality", brings)

@@ -16,6 +16,7 @@ from riskcalc.cli.endings import BAD_INPUT, BREACH, INTERRUPTED, WRONG, Summaris
 from riskcalc.cli.excel import excel
 from riskcalc.cli.help import Examples
 from riskcalc.cli.new import demo, new
+from riskcalc.cli.period import as_of_option, period_option, seen
 from riskcalc.cli.workshop import workshop
 from riskcalc.errors import RegisterError, counted, printable
 from riskcalc.version import __version__
@@ -64,27 +65,29 @@ def main() -> None:
     riskcalc check  # the register in ./data
     riskcalc check clients/2026 --json  # for a machine
     riskcalc check --strict  # fail on findings too, as in CI
+    riskcalc check --period 2026-H2 --as-of today  # a period that runs, as it stands now
     """,
 )
 @click.argument("data", default="data")
 @click.option("--json", "as_json", is_flag=True, help="Print problems and findings as JSON.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if there are findings.")
-@click.option("--period", default="", help="The period to look at, such as 2026-H1; default: the latest.")
-def check(data: str, as_json: bool, strict: bool, period: str) -> None:
+@period_option("look at")
+@as_of_option
+def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> None:
     """Say everything that is wrong with the register in DATA, and what deserves a second look.
 
     Problems (the register can't be used) end with exit code 2. Findings end with 0: act (something has to be done),
-    look (at it, to decide), and note. It is seen from the period's last
-    day, or that of its latest test or rating if that is later.
+    look (at it, to decide), and note.
     """
     from riskcalc.assessment.consistency import findings, matrix_findings
     from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
     from riskcalc.register.editing import interrupted, unfinished
     from riskcalc.register.register import load
     from riskcalc.workshop.decision_log import findings as decision_findings
 
     try:
-        register = load(data)
+        register = load(data, period)
     except RegisterError as error:
         if as_json:
             click.echo(
@@ -95,34 +98,37 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
         sys.exit(BAD_INPUT)
     if unfinished(register.source):
         click.echo(interrupted(register.source), err=True)
-    context = Context.of(register, period) if register.periods or period else None
+    day = as_day(as_of, "--as-of")
+    context = Context.of(register, period, day) if register.periods or period else None
     found = [*decision_findings(register), *(findings(context) if context else matrix_findings(register))]
     if as_json:
-        click.echo(json.dumps({"problems": [], "findings": [finding.as_dict() for finding in found]}, indent=1))
+        notes = {"notes": [note.as_dict() for note in register.notes]} if register.notes else {}
+        click.echo(json.dumps({"problems": [], **notes, "findings": [each.as_dict() for each in found]}, indent=1))
     else:
-        for finding in found:
+        for finding in (*register.notes, *found):
             click.echo(printable(finding))
+        shown = context.register if context else register
         acts = f", {number} to act on" if (number := sum(each.severity == "act" for each in found)) else ""
-        said = [
-            f"{counted(len(found), 'finding')}{acts}",
-            _contents(register),
-            *([_standing(context)] if context else []),
-        ]
-        click.echo(f"{register.source} can be used; {'; '.join(said)}.")
+        stands = f"{_standing(context)}; " if context else ""
+        of = f"; {seen(register, context.period, context.as_of, period)}" if context else ""
+        findings_in = f"{counted(len(found), 'finding')}{acts}"
+        click.echo(f"{register.source} can be used; {findings_in}; {stands}{_contents(shown)}{of}.")
     sys.exit(WRONG if strict and found else 0)
 
 
 @main.command(
     cls=Examples,
     epilog="""
-    riskcalc plan  # sizes for every control, latest period
+    riskcalc plan  # sizes for every control
+    riskcalc plan --period 2026-H2  # of a period that hasn't begun
     riskcalc plan --unit payroll --json  # one unit, for a machine
     riskcalc plan --control PAY-C01 --population joiners.csv --date-column date --out sample.csv  # draw the items
     """,
 )
 @click.argument("data", default="data")
 @click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
-@click.option("--period", default="", help="The period to test, such as 2026-H1; default: the latest.")
+@period_option("test")
+@as_of_option
 @click.option("--json", "as_json", is_flag=True, help="Print the sizes as JSON.")
 @click.option("--control", metavar="ID", help="Draw a sample for this control.")
 @click.option("--population", metavar="FILE", help="The items to draw from: a CSV file, a line per item.")
@@ -135,6 +141,7 @@ def plan(
     data: str,
     units: tuple[str, ...],
     period: str,
+    as_of: str,
     as_json: bool,
     control: str | None,
     population: str | None,
@@ -142,17 +149,18 @@ def plan(
 ) -> None:
     """Say how many items of each control to test and what that shows, or draw the items.
 
-    The draw depends on the population file alone: whoever has the file gets the same items again. Populations in
-    the register count up to the period's last day, or that of its latest test or rating if that is later.
+    The draw depends on the population file alone: whoever has the file gets the same items again. The period may be one
+    that hasn't begun. Populations in the register count up to the day that it is seen from.
     """
     from riskcalc.assessment import sample_plans
     from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
     from riskcalc.register.register import load
 
     if bool(control) != bool(population):
         raise click.UsageError("To draw a sample, give both --control and --population.")
     register = load(data)
-    context = Context.of(register, period)
+    context = Context.of(register, period, as_day(as_of, "--as-of"), new=True)
     if control and population:
         _draw(context, units, control, population, **draw)
         return
@@ -164,7 +172,11 @@ def plan(
             unit, control = printable(each.unit_id), printable(each.control_id)
             click.echo(f"{unit:<12} {control:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
         source = printable(register.methodology.sampling.source)
-        click.echo(f"{counted(len(plans), 'control')}. Sizes by frequency: {source}")
+        of = seen(register, context.period, context.as_of, period, dues=False)
+        click.echo(f"{counted(len(plans), 'control')}; {of}.")
+        if assumed := ", ".join(sample_plans.without_report(context, units)):
+            click.echo(f"No report is planned over {context.period.name} yet; assumed is one over its days: {assumed}.")
+        click.echo(f"Sizes by frequency: {source}")
 
 
 def _draw(
@@ -198,7 +210,8 @@ def _draw(
 @main.command(
     cls=Summarised,
     epilog="""
-    riskcalc run  # every unit, latest period, into ./reports
+    riskcalc run  # every unit, into ./reports
+    riskcalc run --as-of today  # dues as of today, as on a schedule
     riskcalc run --unit payroll --unit loans  # two units; the others keep their pages
     riskcalc run clients/2026 --period 2026-H1 --out /share/risk  # another register
     riskcalc run --fail-on-breach --json  # for a scheduler: exit 3 outside appetite, a line of JSON per unit
@@ -210,14 +223,8 @@ def _draw(
 )
 @click.argument("data", default="data")
 @click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
-@click.option("--period", default="", help="The period to assess, such as 2026-H1; default: the latest.")
-@click.option(
-    "--as-of",
-    default="",
-    metavar="DATE",
-    help="The day from which dues and acceptances are seen; default: the period's last, or that of its latest test or "
-    "rating if that is later.",
-)
+@period_option("assess")
+@as_of_option
 @click.option(
     "--out",
     default="reports",
@@ -286,6 +293,11 @@ def run(
         from riskcalc.run import progress as told
 
         programme = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
+        if notes := programme.shares.register.notes:
+            click.echo(
+                f"Not typed as it is spelt here, but clear: {counted(len(notes), 'cell')}. See them: riskcalc check",
+                err=True,
+            )
         ways.ready(must_fork=engine_name == "fork")
         prints = stack.enter_context(printer()) if pdf or png else None
         if ways.note:
@@ -303,7 +315,8 @@ def run(
     else:
         made = "index.html" in report.organisation.outputs
         place = f"Open {programme.pages}/index.html" if made else f"See {programme.folder}/{programme.manifest}"
-    text, code = told.summary(report, place), WRONG if report.wrong or report.left else 0
+    of = seen(programme.shares.register, programme.context.period, programme.as_of, options["period"])
+    text, code = told.summary(report, f"{of}.\n{place}"), WRONG if report.wrong or report.left else 0
     code = code or (BREACH if fail_on_breach and report.breaches else 0)
     write_summary(summary, code, text)
     click.echo(text, err=as_json)
@@ -329,8 +342,7 @@ def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> t
 def _standing(context: Context) -> str:
     from riskcalc.assessment.decisions import in_words, standings, together
 
-    found = in_words(together(standings(context).values()))
-    return f"{context.period.name} seen from {context.as_of}: {found}"
+    return in_words(together(standings(context).values()))
 
 
 def _contents(register: Any) -> str:

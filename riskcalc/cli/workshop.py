@@ -16,7 +16,7 @@ _DATA = click.argument("data", default="data")
 _UNIT = click.option(
     "--unit", default="", metavar="ID", help="The business unit; may be left out if there is only one."
 )
-_PERIOD = click.option("--period", default="", help="The period that is rated; default: the latest.")
+_PERIOD = click.option("--period", default="", help="The period that is rated; default: the latest that is opened.")
 _VOTES = click.option(
     "--votes", default="", metavar="ADDRESS", envvar="RISKCALC_VOTES", help="The votes' database; default: beside DATA."
 )
@@ -95,7 +95,7 @@ def _under_way(data: str, unit: str, period: str, votes: str, ended: bool = Fals
     from riskcalc.register.register import load
     from riskcalc.workshop.session import open_workshop
 
-    units = list(load(data).business_units["unit_id"])
+    units = list(dict.fromkeys(load(data).business_units["unit_id"]))
     if not unit and len(units) != 1:
         raise UsageError(f"Which unit? Give --unit; there are: {', '.join(units)}.")
     found = open_workshop(unit or units[0], period, data, votes, ended=ended)

@@ -57,16 +57,18 @@ def export(
     b'PK'
     """
     readers = _readers(audience, unit_id)
-    register = load(data)
-    methodology, tables = read_tables(register.source)
+    register = load(data, period)
+    methodology, tables = read_tables(register.source, period)
     text = text_of_methodology(register.source)
     if problems := [*_unfit_lines(text), *(problem for table in tables.values() for problem in unfit(table))]:
         raise RegisterError(problems, register.source)
     title = f"{methodology.organisation}: risks to financial reporting"
     if readers is not FULL:
-        seen = redacted(register.only(unit_id) if unit_id else register, readers)
-        shown = {name: _seen(tables[name], getattr(register, name), getattr(seen, name)) for name in TABLES}
-        context = Context.of(seen, period, as_of) if register.periods or period else None
+        rated = bool(register.periods or period)
+        stood = Context.of(register, period, as_of).register if rated else register
+        seen = redacted(stood.only(unit_id) if unit_id else stood, readers)
+        shown = {name: _seen(tables[name], getattr(stood, name), getattr(seen, name)) for name in TABLES}
+        context = Context.of(seen) if rated else None
         return _for_readers(title, readers, methodology, shown, context)
     with Sheets(title) as sheets:
         write_register(sheets, text, methodology, tables)
@@ -101,7 +103,7 @@ def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame) -> Table:
     """
     whole, found = whole.loc[seen.index], Table(table.name, columns=table.columns)
     found.cells = {line: dict(table.cells[line]) for line in seen.index if line in table.cells}  # not what stands in
-    for column in table.columns:
+    for column in (column for column in table.columns if column in seen):
         for line, before, after in zip(seen.index, whole[column], seen[column], strict=True):
             if str(before) != str(after) and line in found.cells:
                 found.cells[line][column] = WITHHELD

@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register import stand_ins
+from riskcalc.register.as_typed import second_reading
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.row import Row
+from riskcalc.register.row import SPAN, Row, names_in
 from riskcalc.register.tables import TABLES
 
 
@@ -34,6 +35,8 @@ class Table:
     ``columns`` are those of the header. ``source`` is the file, and ``sheet`` its sheet, where it isn't the
     register's own CSV file; there, columns have ``letters``. In a register that only begins, ``assumed`` are blank
     cells, columns by line, for which something stands in, and ``carried`` the ratings, by line, among the risks.
+    ``cells`` that weren't in their column's spelling, but can mean one thing only, are in it; ``notes`` tells of each
+    of them. ``doubtful`` are texts of broken lines that may be their keys.
     """
 
     name: str
@@ -45,6 +48,8 @@ class Table:
     rows: dict[int, Any] = field(default_factory=dict)
     cells: dict[int, dict[str, str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+    doubtful: set[str] = field(default_factory=set)
     assumed: dict[int, set[str]] = field(default_factory=dict)
     carried: dict[int, dict[str, str]] | None = None
     whole: bool = False
@@ -80,6 +85,11 @@ class Table:
         column = TABLES[self.name].primary_key[0]
         return {cells[column] for cells in self.cells.values()} - {""}
 
+    def read_as(self, line: int, column: str, text: str, how: str) -> None:
+        """Put a cell in its column's spelling, and keep a note of it."""
+        self.notes.append(self.problem(line, column, self.cells[line][column], how))
+        self.cells[line][column] = text
+
 
 def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
     """Read and check ``folder/name.csv``."""
@@ -113,18 +123,29 @@ def check_lines(
         table.problems.extend(table.problem(first, column, "", allowed) for column, allowed in wrong)
         return
     table.whole, table.columns = True, columns
+    key, names = model.primary_key[0], names_in(model)
     for line, cells in lines:
         if len(cells) > len(header) and not any(cells[len(header) :]):
             cells = cells[: len(header)]
         if len(cells) == len(header):
             table.cells[line] = stand_ins.sorted_out(table, line, dict(zip(header, cells, strict=True)))
-            table.whole &= bool(table.cells[line][model.primary_key[0]].strip())
+            table.whole &= bool(table.cells[line][key].strip())
+            _trim(table, line, names)
         else:
-            table.whole = False
+            table.doubtful.update(cells)
             table.tell(line, "", "", _wrong_number(cells, header))
     for line in table.cells:
-        _read_row(table, line, methodology)
+        if stand_ins.only_named(table, line, methodology) or _read_row(table, line, methodology):
+            table.problems.extend(_spoilt_keys(table, line))
     table.problems.extend(_repeated_keys(table))
+
+
+def _trim(table: Table, line: int, names: Iterable[str]) -> None:
+    """Take away the blanks around keys and what points at them: nobody sees them, and means another row by them."""
+    for name in names:
+        cell = table.cells[line].get(name, "")
+        if cell and (text := "|".join(part.strip() for part in cell.split("|"))) != cell and text:
+            table.read_as(line, name, text, f"read as {text!r}, without the blanks around it")
 
 
 def _wrong_number(cells: list[str], header: list[str]) -> str:
@@ -133,44 +154,76 @@ def _wrong_number(cells: list[str], header: list[str]) -> str:
     return f"{number}, but the header has {len(header)} columns{hint}"
 
 
-def _read_row(table: Table, line: int, methodology: Methodology) -> None:
+def _read_row(table: Table, line: int, methodology: Methodology) -> bool:
+    """Check a line; whether it makes a row."""
     cells, model = table.cells[line], TABLES[table.name]
     known = table.refused.get(line, set())
-    try:
-        row = model.model_validate(stand_ins.filled(table, line, methodology), context={"methodology": methodology})
-    except ValidationError as error:
-        found = [_told(each, cells) for each in error.errors() if each["loc"][0] not in known]
-        table.problems.extend(table.problem(line, *each) for each in found)
-        return
-    if known:
-        return
+    given = stand_ins.filled(table, line, methodology)
+    row, wrong = _validated(model, given, methodology)
+    if wrong:
+        meant = _meant(model, wrong, methodology)
+        row, still = _validated(model, {**given, **meant}, methodology)
+        for column in [column for column in meant if column not in still and column not in known]:
+            table.read_as(line, column, meant[column], f"read as {meant[column]}")
+            del wrong[column]
+        wrong = {column: wrong.get(column, told) for column, told in still.items()}
+    table.problems.extend(table.problem(line, *told) for column, told in wrong.items() if column not in known)
+    if row is None or known:
+        return False
     table.rows[line] = stand_ins.blanked(table, line, row)
-    for column in model.primary_key:
-        if allowed := _spoilt(cells[column]):
-            table.tell(line, column, cells[column], allowed)
     for column, allowed in row.contradictions():
         table.tell(line, column, cells.get(column, ""), allowed)
+    return True
+
+
+def _validated(
+    model: type[Row], cells: Mapping[str, str], methodology: Methodology
+) -> tuple[Row | None, dict[str, tuple[str, str, str]]]:
+    """The row that cells make, or what is wrong with them, by column."""
+    try:
+        return model.model_validate(cells, context={"methodology": methodology}), {}
+    except ValidationError as error:
+        told = [_told(each, cells) for each in error.errors()]
+        return None, {each[0]: each for each in told}
+
+
+def _meant(model: type[Row], wrong: dict[str, tuple[str, str, str]], methodology: Methodology) -> dict[str, str]:
+    """Refused cells in their columns' spelling, where they can mean one thing only; told where they can mean two."""
+    meant = {}
+    for column, (_, cell, allowed) in list(wrong.items()):
+        try:
+            meant[column] = second_reading(model, column, cell, methodology) if cell.strip() else ""
+        except ValueError as error:
+            wrong[column] = (column, cell, f"{error}; {allowed}")
+    return {column: text for column, text in meant.items() if text}
+
+
+def _spoilt_keys(table: Table, line: int) -> Iterator[Problem]:
+    for column in TABLES[table.name].primary_key:
+        cell = table.cells[line][column]
+        if allowed := _spoilt(cell):
+            yield table.problem(line, column, cell, allowed)
 
 
 def _spoilt(key: str) -> str:
     """What to say of a key that isn't what was meant, or isn't what it looks like; blank for any other."""
     if re.fullmatch(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}", key):
         return "is how a spreadsheet shortens a long number; format the column as text, and type the key again"
-    if key != key.strip():
-        return "begins or ends with a blank, so that it looks like another key; take it away"
     if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in key):
         return "holds a character that can't be seen, or breaks the line; type the key again"  # it would forge a log's
     return ""
 
 
 def _repeated_keys(table: Table) -> Iterator[Problem]:
-    columns, seen = TABLES[table.name].primary_key, dict[tuple[str, ...], int]()
+    model, seen = TABLES[table.name], dict[tuple[str, ...], int]()
+    columns, more = model.primary_key, ", or from another day on: valid_from" if model.timed() else ""
     refused = {line for line, names in table.refused.items() if names.intersection(columns)}
     for line, cells in table.cells.items():
         key = tuple(cells[column] for column in columns)
-        if line not in refused and seen.setdefault(key, line) != line:
-            place = f"row {seen[key]}" if table.sheet else f"line {seen[key]}"
-            allowed = f"stands already at {place}; allowed: once"
+        since = (*key, cells.get(SPAN[0], "").strip())
+        if line not in refused and seen.setdefault(since, line) != line:
+            place = f"row {seen[since]}" if table.sheet else f"line {seen[since]}"
+            allowed = f"stands already at {place}; allowed: once{more}"
             yield table.problem(line, " + ".join(columns), " + ".join(key), allowed)
 
 

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BeforeValidator, ValidationInfo
 
+from riskcalc.register import as_typed
+from riskcalc.register.as_typed import Typed
 from riskcalc.register.periods import Period
 
 Assertion = Literal[
@@ -148,22 +150,31 @@ T = TypeVar("T")
 Maybe = Annotated[T | None, BeforeValidator(_blank_to_none)]
 Text = Annotated[str, BeforeValidator(_text)]
 Count = Annotated[
-    int, BeforeValidator(_matching("[0-9]{1,12}", int, "a whole number, 0 or more, digits only, at most 12"))
+    int,
+    BeforeValidator(_matching("[0-9]{1,12}", int, "a whole number, 0 or more, digits only, at most 12")),
+    Typed(as_typed.trimmed),
 ]
 Money = Annotated[
     Decimal,
     BeforeValidator(
         _matching(r"[0-9]{1,18}(\.[0-9]{1,6})?", _amount, "an amount such as 1250000.00, digits and a point only")
     ),
+    Typed(as_typed.trimmed),
 ]
 Rate = Annotated[
-    Decimal, BeforeValidator(_matching(r"[0-9]{1,6}(\.[0-9]{1,9})?", Decimal, "a number such as 0.25, 0 or more"))
+    Decimal,
+    BeforeValidator(_matching(r"[0-9]{1,6}(\.[0-9]{1,9})?", Decimal, "a number such as 0.25, 0 or more")),
+    Typed(as_typed.trimmed),
 ]
 Share = Annotated[
-    Decimal, BeforeValidator(_matching(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", Decimal, "a number from 0 to 1, such as 0.8"))
+    Decimal,
+    BeforeValidator(_matching(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", Decimal, "a number from 0 to 1, such as 0.8")),
+    Typed(as_typed.share),
 ]
 Day = Annotated[
-    date, BeforeValidator(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}|[2-6][0-9]{4}", _day, "a date as YYYY-MM-DD"))
+    date,
+    BeforeValidator(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}|[2-6][0-9]{4}", _day, "a date as YYYY-MM-DD")),
+    Typed(as_typed.day),
 ]
 MonthDay = Annotated[
     str,
@@ -174,21 +185,28 @@ MonthDay = Annotated[
             "a day of each year as MM-DD, such as 12-31",
         )
     ),
+    Typed(as_typed.trimmed),
 ]
 Answer = Literal["yes", "no", "unsure"]
 DataHeld = Annotated[
     tuple[Data, ...],
     BeforeValidator(lambda cell: tuple(_one_of(name, Data, "kind of data") for name in _names(cell))),
+    Typed(as_typed.some_of(get_args(Data))),
 ]
-YesNo = Annotated[bool, BeforeValidator(_matching("yes|no", lambda cell: cell == "yes", "yes or no"))]
-Currency = Annotated[str, BeforeValidator(_matching("[A-Z]{3}", str, "an ISO 4217 code such as EUR"))]
-PeriodName = Annotated[str, BeforeValidator(_period)]
-Likelihood = Annotated[int, BeforeValidator(_rating("likelihood"))]
-Impact = Annotated[int, BeforeValidator(_rating("impact"))]
-Level = Annotated[str, BeforeValidator(_name_from("level_names"))]
-Design = Annotated[str, BeforeValidator(_name_from("design_names"))]
+YesNo = Annotated[
+    bool, BeforeValidator(_matching("yes|no", lambda cell: cell == "yes", "yes or no")), Typed(as_typed.yes_no)
+]
+Currency = Annotated[
+    str, BeforeValidator(_matching("[A-Z]{3}", str, "an ISO 4217 code such as EUR")), Typed(as_typed.capitals)
+]
+PeriodName = Annotated[str, BeforeValidator(_period), Typed(as_typed.period)]
+Likelihood = Annotated[int, BeforeValidator(_rating("likelihood")), Typed(as_typed.rating("likelihood"))]
+Impact = Annotated[int, BeforeValidator(_rating("impact")), Typed(as_typed.rating("impact"))]
+Level = Annotated[str, BeforeValidator(_name_from("level_names")), Typed(as_typed.name_of("level_names"))]
+Design = Annotated[str, BeforeValidator(_name_from("design_names")), Typed(as_typed.name_of("design_names"))]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Assertions = Annotated[
     tuple[Assertion, ...],
     BeforeValidator(lambda cell: tuple(_one_of(name, Assertion, "assertion") for name in _names(_text(cell)))),
+    Typed(as_typed.some_of(get_args(Assertion))),
 ]

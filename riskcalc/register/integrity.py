@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import islice
 
@@ -26,7 +27,7 @@ def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
                 yield from _unknown_references(table, column, tables[ref.table])
     yield from _objective_of_another_unit(tables)
     yield from _retest_of_another_control(tables["control_tests"])
-    yield from _cycles(tables["controls"], "relies_on", "a control must not rely on itself")
+    yield from _relying_on_themselves(tables["controls"])
     yield from _cycles(tables["control_tests"], "retest_of", "a test must not retest itself")
     yield from _mixed_periods([tables["ratings"], tables["control_tests"]])
 
@@ -35,17 +36,21 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
     if not target.whole:
         return
     known, several = target.keys, TABLES[table.name].model_fields[column].annotation == tuple[str, ...]
+    keys = known | target.doubtful
     told: dict[str, str] = {}
     for line, cells in table.cells.items():
         for name in cells[column].split("|") if several else [cells[column]]:
-            if name and name not in known:
+            if name and name not in keys:
                 if name not in told:  # whose ids are all wrong is helped by the first few, and waits for no more
                     told[name] = f"; {_some(known, name)}" if len(told) < _MEANT else ""
                 yield table.problem(line, column, name, f"is not in {target.place}{told[name]}")
 
 
-def _some(names: Iterable[str], seen: str, most: int = 12) -> str:
+def _some(names: Collection[str], seen: str, most: int = 12) -> str:
     """The name that was probably meant, and the names there are, or the first of them."""
+    parts = [part.strip() for part in re.split("[,;]", seen)]
+    if len(parts) > 1 and all(part in names for part in parts):
+        return f"the names in a list are separated by |: write {'|'.join(parts)}"
     digits = re.sub("[^0-9]", "", seen)  # another number is another row, not a slip of the pen
     near = get_close_matches(seen, [name for name in names if re.sub("[^0-9]", "", name) == digits], 1, 0.75)
     meant = f"did you mean {near[0]!r}? " if near else ""
@@ -56,10 +61,12 @@ def _some(names: Iterable[str], seen: str, most: int = 12) -> str:
 
 def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]:
     units = tables["business_units"].keys
-    unit_of = {row.objective_id: row.unit_id for row in tables["control_objectives"].rows.values()}
+    units_of: dict[str, list[str]] = {}
+    for row in tables["control_objectives"].rows.values():
+        units_of.setdefault(row.objective_id, []).append(row.unit_id)
     for line, risk in tables["risks"].rows.items():
-        unit = unit_of.get(risk.objective_id, risk.unit_id)
-        if unit != risk.unit_id and {unit, risk.unit_id} <= units:
+        unit, *others = units_of.get(risk.objective_id, [risk.unit_id])
+        if risk.unit_id not in (unit, *others) and {unit, risk.unit_id} <= units:
             allowed = f"belongs to unit {unit}; allowed: an objective of {risk.unit_id}"
             yield tables["risks"].problem(line, "objective_id", risk.objective_id, allowed)
 
@@ -71,6 +78,16 @@ def _retest_of_another_control(tests: Table) -> Iterator[Problem]:
         if control != test.control_id:
             allowed = f"tests {control}; allowed: a test of {test.control_id}"
             yield tests.problem(line, "retest_of", test.retest_of, allowed)
+
+
+def _relying_on_themselves(controls: Table) -> Iterator[Problem]:
+    """Cycles of the controls that hold at a time, told once: who relied on whom before is no matter."""
+    found: dict[Problem, None] = {}
+    for day in sorted({row.days()[0] for row in controls.rows.values()}):
+        held = {line: row for line, row in controls.rows.items() if row.days()[0] <= day <= row.days()[1]}
+        then = replace(controls, rows=held)
+        found |= dict.fromkeys(_cycles(then, "relies_on", "a control must not rely on itself"))
+    yield from found
 
 
 def _cycles(table: Table, column: str, rule: str) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from riskcalc.errors import Problem
 from riskcalc.register.checked_rows import Table, check_lines
 from riskcalc.register.methodology import Methodology
+from riskcalc.register.row import Ref
 from riskcalc.register.stand_ins import NOT_YET
 from riskcalc.register.tables import TABLES, ControlObjective
 
@@ -27,7 +28,7 @@ def settled(methodology: Methodology, tables: Tables) -> tuple[Methodology, Tabl
     risks = tables["risks"]
     if risks.carried is not None:
         tables["ratings"] = _ratings(risks, methodology)
-    units = [unit.unit_id for unit in tables["business_units"].rows.values()]
+    units = list(dict.fromkeys(unit.unit_id for unit in tables["business_units"].rows.values()))
     objectives = tables["control_objectives"]
     for line, risk in risks.rows.items():
         waiting = risks.assumed.get(line, ())
@@ -45,6 +46,8 @@ def settled(methodology: Methodology, tables: Tables) -> tuple[Methodology, Tabl
                 statement=f"{NOT_YET}: which control objective these risks threaten",
             )
     risks.problems.extend(_amounts_without_materiality(tables))
+    for table in tables.values():
+        table.problems.extend(_pointing_at_a_name(table, tables["controls"]))
     unknown = any("materiality" in waiting for waiting in tables["business_units"].assumed.values())
     return _without_loss_anchors(methodology) if unknown else methodology, tables
 
@@ -62,6 +65,17 @@ def _ratings(risks: Table, methodology: Methodology) -> Table:
     ]
     check_lines(found, ["risk_id", "likelihood", "impact"], lines, methodology)
     return found
+
+
+def _pointing_at_a_name(table: Table, controls: Table) -> Iterator[Problem]:
+    """Rows that say something of a control which is only named: nothing can be made of that yet."""
+    named = {controls.cells[line]["control_id"] for line in controls.assumed.keys() - controls.rows.keys()}
+    model = TABLES[table.name]
+    for column in [name for name, info in model.model_fields.items() if Ref("controls") in info.metadata]:
+        for line in table.rows if named else ():
+            for name in named.intersection(table.cells[line][column].split("|")):
+                told = f"is only named in {controls.place}; describe it there first (kind, nature and so on)"
+                yield table.problem(line, column, name, told)
 
 
 def _amounts_without_materiality(tables: Tables) -> Iterator[Problem]:

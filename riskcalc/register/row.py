@@ -5,11 +5,13 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
 Contradiction = tuple[str, str]  # a column, and what is allowed there
+SPAN = ("valid_from", "valid_to")  # the first and the last day of a row of what changes; blank: no limit
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,16 @@ class Row(BaseModel):
         """Cells that don't go together, each at the column that a person would mend, with what is allowed there."""
         yield from ()
 
+    def days(self) -> tuple[date, date]:
+        """The first and the last day on which it holds; a row that has none holds for good."""
+        first, last = (getattr(self, column, None) for column in SPAN)
+        return first or date.min, last or date.max
+
+    @classmethod
+    def timed(cls) -> bool:
+        """Whether its rows hold from one day to another, and a key may have several, one after the other."""
+        return SPAN[0] in cls.model_fields
+
 
 def kind_of(model: type[Row], column: str) -> Any:
     """The type that a column's values have where they are given: str, int, Decimal, date, bool, a Literal or a tuple.
@@ -56,3 +68,10 @@ def kind_of(model: type[Row], column: str) -> Any:
 def may_be_blank(model: type[Row], column: str) -> bool:
     """Whether a column's type has a place for a value that is missing."""
     return get_origin(model.model_fields[column].annotation) in (Union, types.UnionType)
+
+
+def names_in(model: type[Row]) -> tuple[str, ...]:
+    """The columns that hold keys, or what points at them."""
+    fields = model.model_fields.items()
+    pointing = [column for column, info in fields if any(isinstance(mark, Ref) for mark in info.metadata)]
+    return tuple(dict.fromkeys([*model.primary_key, *pointing]))

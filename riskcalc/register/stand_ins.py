@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_origin
 
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.periods import Period
+from riskcalc.register.periods import Period, to_come
 from riskcalc.register.row import Row, kind_of, may_be_blank
 from riskcalc.register.tables import TABLES, Risk
 
@@ -29,7 +29,13 @@ _WAITING = {
     },
     "risks": {"unit_id", "objective_id", "description", "assertions", "treatment"},
     "ratings": {"period", "rationale", "rated_by", "rated_on"},
+    "controls": {
+        "unit_id", "description", "owner", "kind", "nature", "frequency", "key", "component", "performed_by", "design",
+    },
+    "risk_controls": {"acts_on", "coverage"},
 }  # fmt: skip
+# By table, what all says something of a row that isn't only named: with all of it blank, it counts for nothing yet.
+_SAID = {"controls": _WAITING["controls"] - {"unit_id", "owner"}, "risk_controls": _WAITING["risk_controls"]}
 # What a cell is read as that had to hold something valid to be checked: nothing is to be computed from it.
 _BLANKED: dict[str, Any] = {
     "materiality": Decimal("NaN"),
@@ -38,6 +44,17 @@ _BLANKED: dict[str, Any] = {
     "treatment": NOT_YET.lower(),
     "rated_on": None,
 }
+
+
+def begun_in(methodology: Methodology, period: str, rated: bool) -> Methodology:
+    """The methodology with ``period``, where one is named, as the first, whose ratings may stand among the risks.
+
+    Where ratings have their table (``rated``), or the register doesn't only begin, nothing changes. Raises UsageError
+    for what is no period.
+    """
+    if not period or rated or methodology.first_period is None:
+        return methodology
+    return methodology.model_copy(update={"first_period": to_come((), period).name})
 
 
 def may_wait(table: str, methodology: Methodology) -> bool:
@@ -76,6 +93,20 @@ def sorted_out(table: Table, line: int, cells: dict[str, str]) -> dict[str, str]
     if table.carried is not None:
         table.carried[line] = {column: cells[column] for column in _CARRIED if column in cells}
     return {column: cells.get(column, "") for column in table.columns}
+
+
+def only_named(table: Table, line: int, methodology: Methodology) -> bool:
+    """Whether a line says no more of a control, or of a control's link to a risk, than that there is one.
+
+    It is no row to compute with, and the table remembers that it isn't assessed.
+    """
+    cells, said = table.cells[line], _SAID.get(table.name)
+    if methodology.first_period is None or not said or any(cells[column].strip() for column in said):
+        return False
+    named = all(cells[column].strip() for column in (*TABLES[table.name].primary_key, "title") if column in cells)
+    if named:
+        table.assumed[line] = set(said)
+    return named
 
 
 def filled(table: Table, line: int, methodology: Methodology) -> Mapping[str, str]:

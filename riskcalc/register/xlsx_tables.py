@@ -18,6 +18,7 @@ from typing import Any
 from riskcalc.errors import Problem, RegisterError
 from riskcalc.register import stand_ins
 from riskcalc.register.checked_rows import Table, check_lines
+from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import kind_of
 from riskcalc.register.tables import TABLES
@@ -40,23 +41,24 @@ _ADVICE = {
 _BESIDE = "stands beside the table, in a column without a name; delete it, or move it to another file"
 
 
-def read_workbook(path: Path) -> tuple[Methodology, dict[str, Table]]:
+def read_workbook(path: Path, period: str = "") -> tuple[Methodology, dict[str, Table]]:
     """The methodology and the checked tables of a workbook.
 
     Raises:
         RegisterError: the file can't be read as a workbook, or its methodology can't be used.
     """
-    methodology, tables, problems = read_sheets(path)
+    methodology, tables, problems = read_sheets(path, period)
     if problems:
-        raise RegisterError([*problems, *(each for table in tables.values() for each in table.problems)], path)
+        found = [*(each for table in tables.values() for each in table.problems), *check_references(tables)]
+        raise RegisterError([*problems, *found], path)
     return methodology, tables
 
 
-def read_sheets(path: Path) -> tuple[Methodology, dict[str, Table], list[Problem]]:
+def read_sheets(path: Path, period: str = "") -> tuple[Methodology, dict[str, Table], list[Problem]]:
     """As ``read_workbook``, but with what is wrong with the sheets as a whole apart."""
     with open_workbook(path) as book:
         problems = list(_wrong_sheets(book, path.name))
-        methodology = read_methodology(book, path.name)
+        methodology = stand_ins.begun_in(read_methodology(book, path.name), period, "ratings" in book.sheets)
         tables = {name: read_sheet(book, name, path.name, methodology) for name in TABLES}
     return methodology, tables, problems
 

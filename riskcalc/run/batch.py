@@ -114,10 +114,14 @@ class Programme:
         return len(self.units) + self.closes
 
     @property
+    def as_of(self) -> date:
+        """The day that the period is seen from."""
+        return date.fromisoformat(str(self.assessment.parameters["as_of"]))
+
+    @property
     def context(self) -> Context:
         """The whole register in the period and as of the day of the run."""
-        as_of = date.fromisoformat(str(self.assessment.parameters["as_of"]))
-        return Context.of(self.shares.register, self.period, as_of)
+        return Context.of(self.shares.register, self.period, self.as_of)
 
     @cached_property
     def figures(self) -> dict[str, dict[str, int]]:
@@ -172,9 +176,9 @@ def plan(request: Request) -> Programme:
     Raises RegisterError or UsageError for whatever can't be run as asked.
     """
     _check_limits(request)
-    register = load(request.data_dir)
-    period = register.period(request.period).name
-    as_of = (as_day(request.as_of, "--as-of") or register.period(period).as_of).isoformat()
+    whole = load(request.data_dir, request.period)
+    context = Context.of(whole, request.period, as_day(request.as_of, "--as-of"))
+    register, period, as_of = context.register, context.period.name, context.as_of.isoformat()
     for unit_id in request.units:
         register.unit(unit_id)
     every = tuple(register.business_units["unit_id"])
@@ -230,7 +234,13 @@ def run(
     with programme.pages.alone(".lock-{}-of-{}".format(*shard) if shard else ".lock"):
         source = str(programme.shares.register.source.resolve())
         manifest = Manifest(
-            programme.folder, programme.period, source, programme.listed, shard, programme.audience.name
+            programme.folder,
+            programme.period,
+            source,
+            programme.listed,
+            shard,
+            programme.audience.name,
+            programme.as_of.isoformat(),
         )
         manifest.begin(replaced=programme.request.force)
         _tell_outdated(programme, manifest)

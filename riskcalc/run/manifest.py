@@ -45,7 +45,7 @@ def manifest_file(audience: str = "", shard: tuple[int, int] | None = None) -> s
 
 
 class Manifest:
-    """The manifest of one period in ``folder``; every change is on disk before the next.
+    """The manifest of one period, seen from a day, in ``folder``; every change is on disk before the next.
 
     A shard, ``(number, of)``, keeps a manifest of its own beside; the next run without shards takes them all in. That
     of an ``audience`` tells of the pages in its own folder, and stands outside of it: what is in there can be given
@@ -60,8 +60,10 @@ class Manifest:
         unit_ids: Sequence[str],
         shard: tuple[int, int] | None = None,
         audience: str = "",
+        as_of: str = "",
     ) -> None:
-        self._folder, self._period, self._source = folder, period, source
+        self._folder, self._source = folder, source
+        self._seen = {"period": period, **({"as_of": as_of} if as_of else {})}
         self._pages = folder.within(audience) if audience else folder
         self._file, self._whole = manifest_file(audience, shard), manifest_file(audience)
         self._shards = self._whole.replace(".json", ".shard-*.json")
@@ -125,7 +127,7 @@ class Manifest:
     def write(self) -> None:
         """Write the whole manifest, atomically."""
         head = {
-            "period": self._period,
+            **self._seen,
             "register": self._source,
             "riskcalc_version": __version__,
             "finished": self.finished,

@@ -306,7 +306,7 @@ def open_workshop(
 ) -> Workshop | None:
     """The unit's workshop that is under way, or None. Nothing is written: ``on_file.complete()`` finishes a lock.
 
-    ``period`` is the latest rated one by default; ``votes`` the database's address; ``ended`` opens the last workshop
+    ``period`` is the latest opened one by default; ``votes`` the database's address; ``ended`` opens the last workshop
     also where it was ended.
 
     Raises:
@@ -371,21 +371,9 @@ def _opened(
     business_unit: str, period: str, data_dir: str, votes: str, create: bool = False
 ) -> tuple[Register, Period, Store]:
     whole = load(find_folder(data_dir))  # never a workbook: decisions go into ratings.csv
-    register = whole.only(business_unit)
-    return register, _period(whole, period), Store(votes_address(whole.source, votes), create)
-
-
-def _period(register: Register, name: str) -> Period:
-    """The period to rate: the latest one, or another of the same kind, which may be new."""
-    if not name:
-        return register.period()
-    try:
-        period = Period.parse(name)
-    except ValueError as error:
-        raise UsageError(f"{name!r} is no period; allowed: {error}.") from None
-    if register.periods and register.periods[-1].kind != period.kind:
-        raise UsageError(f"{name} is a {period.kind}; the register's periods are like {register.periods[-1].name}.")
-    return period
+    latest = whole.periods[-1].name if whole.periods else ""  # what is opened is there to be rated
+    chosen = whole.period(period or latest, new=True)
+    return whole.at(chosen).only(business_unit), chosen, Store(votes_address(whole.source, votes), create)
 
 
 def _need(text: str, told: str, lines: bool = False) -> None:

@@ -34,8 +34,9 @@ def test_check_says_that_all_is_well(small: Path) -> None:
     code, said = invoke("check", str(small))
     assert (code, said.splitlines()[-1]) == (
         0,
-        f"{small} can be used; 13 findings, 2 to act on; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30: "
-        "1 of 2 rated risks outside appetite; 1 newly since the period before; 1 risk unrated; 2 decisions to take.",
+        f"{small} can be used; 13 findings, 2 to act on; 1 of 2 rated risks outside appetite; 1 newly since the period "
+        "before; 1 risk unrated; 2 decisions to take; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30 "
+        "(the latest period that is at least half rated: 2 of 3 risks).",
     )
 
 
@@ -50,9 +51,24 @@ def test_check_names_the_day_of_a_late_test(small: Path) -> None:
     """The day it is seen from is that of the test, not the period's last."""
     tests = small / "control_tests.csv"
     tests.write_text(tests.read_text("utf-8").replace("2026-06-15", "2026-07-09", 1), "utf-8")
-    assert (
-        invoke("check", str(small))[1].splitlines()[-1].partition("; 2026-H1 ")[2].startswith("seen from 2026-07-09: ")
+    assert invoke("check", str(small))[1].splitlines()[-1].partition("; 2026-H1 seen from 2026-07-09 (")[1]
+
+
+def test_check_tells_how_cells_were_read(small: Path) -> None:
+    """Where and what was typed, and what it was read as; for machines, too."""
+    replace_in(small / "risk_controls.csv", "A-R1,A-C1,likelihood,0.5", "A-R1 ,A-C1,Likelihood,50%")
+    code, said = invoke("check", str(small))
+    assert (code, said.splitlines()[:3]) == (
+        0,
+        [
+            "risk_controls.csv:2: column 'acts_on': 'Likelihood': read as likelihood",
+            "risk_controls.csv:2: column 'coverage': '50%': read as 0.5",
+            "risk_controls.csv:2: column 'risk_id': 'A-R1 ': read as 'A-R1', without the blanks around it",
+        ],
     )
+    assert [note["column"] for note in json.loads(invoke("check", str(small), "--json")[1])["notes"]] == [
+        "acts_on", "coverage", "risk_id",
+    ]  # fmt: skip
 
 
 def test_check_prints_all_problems_and_exits_2(small: Path) -> None:

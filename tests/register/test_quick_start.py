@@ -197,3 +197,48 @@ def test_a_beginning_can_be_handed_out_as_a_workbook(begun: Path) -> None:
     """To those who see all, and to the board, though the objective that stands in is in no file."""
     for audience in ("", "board"):
         assert export(str(begun), audience=audience)[:2] == b"PK"
+
+
+def test_the_period_that_is_asked_for_is_that_of_ratings_among_the_risks(begun: Path) -> None:
+    """A list has one set of ratings: whoever runs it for a period gets it, with the report assumed over it, too."""
+    register = riskcalc.load(begun, "2027-H1")
+    assert [period.name for period in register.periods] == ["2027-H1"]
+    assert f"{register.unit('funds')['report_to']:%Y-%m-%d}" == "2027-06-30"
+    assert riskcalc.open_unit("funds", "2027-H1", str(begun)).scores["likelihood"].tolist()[0] == 2
+    with pytest.raises(UsageError, match=r"'2027-H3' is no period; allowed"):
+        riskcalc.load(begun, "2027-H3")
+
+
+def test_ratings_with_a_period_of_their_own_keep_it(begun: Path) -> None:
+    """Asking for another period renames nothing that has its period on file."""
+    (begun / "risks.csv").write_text("risk_id,title,owner\nR1,Late feed,Ops\n", "utf-8")
+    (begun / "ratings.csv").write_text("risk_id,period,likelihood,impact\nR1,2026-H2,2,3\n", "utf-8")
+    assert [period.name for period in riskcalc.load(begun, "2027-H1").periods] == ["2026-H2"]
+
+
+NAMED = {
+    "controls.csv": "control_id,title\nC1,Feeds are compared\nC2,Prices are challenged\n",
+    "risk_controls.csv": "risk_id,control_id\nR1,C1\nR2,C2\n",
+}
+
+
+def test_controls_that_are_only_named_take_nothing_away_and_are_told(begun: Path) -> None:
+    """A title is enough to keep a control; what it does isn't made up, and counts for nothing until somebody says it."""
+    for name, text in NAMED.items():
+        (begun / name).write_text(text, "utf-8")
+    register = riskcalc.load(begun)
+    assert (len(register.controls), len(register.risk_controls)) == (0, 0)
+    rated = riskcalc.score(register).dropna()
+    assert rated["claimed_score"].tolist() == rated["inherent_score"].tolist()
+    assert "controls (2 controls only named in the register)" in [step.what for step in next_steps(register)]
+
+
+def test_nothing_hangs_on_a_control_that_is_only_named(begun: Path) -> None:
+    """A reach, or a test, of a control that nobody has described is told, at its row; half a description, too."""
+    for name, text in NAMED.items():
+        (begun / name).write_text(text, "utf-8")
+    (begun / "risk_controls.csv").write_text("risk_id,control_id,acts_on,coverage\nR1,C1,both,0.5\n", "utf-8")
+    [told] = _problems(begun)
+    assert told.startswith("risk_controls.csv:2: column 'control_id': 'C1': is only named in controls.csv")
+    (begun / "controls.csv").write_text("control_id,title,kind\nC1,Feeds are compared,detective\n", "utf-8")
+    assert any("controls.csv:2: column 'nature': blank" in each for each in _problems(begun))

@@ -80,7 +80,7 @@ def test_the_manifest_lists_every_unit_with_the_hashes_of_its_files(small: Path,
     """What the manifest says of a file can be checked against the file."""
     run(request(small, tmp_path), FakeEngine())
     content = manifest(tmp_path)
-    assert content["period"] == "2026-H1"
+    assert (content["period"], content["as_of"]) == ("2026-H1", "2026-06-30")
     assert content["finished"] is True
     assert [unit["unit_id"] for unit in content["units"]] == ["alpha", "beta"]
     for unit in [*content["units"], content["organisation"]]:
@@ -213,10 +213,10 @@ def test_two_runs_do_not_write_into_one_folder(small: Path, tmp_path: Path) -> N
         ({"parameters": ("colour=red",)}, "no parameter 'colour'; it has: business_unit, period, data_dir, as_of"),
         ({"parameters": ("as_of",)}, "'as_of' is no parameter; write NAME=VALUE"),
         ({"parameters": ("period=2025-H2",)}, "-p period can't be set: riskcalc run sets it"),
-        ({"as_of": "30.6.2026"}, "--as-of is '30.6.2026'; allowed: a date as YYYY-MM-DD"),
+        ({"as_of": "30.6.2026"}, "--as-of is '30.6.2026'; allowed: today, or a date as YYYY-MM-DD"),
         ({"shard": (4, 4)}, "--shard 4/4 is of more shards than there are units: 2"),
         ({"parameters": ("audience=board",)}, "-p audience can't be set"),
-        ({"as_of": "0001-01-01"}, "--as-of is '0001-01-01'; allowed: a date as YYYY-MM-DD, of 1950 to 2200"),
+        ({"as_of": "0001-01-01"}, "--as-of is '0001-01-01'; allowed: today, or a date as YYYY-MM-DD, of 1950 to 2200"),
         ({"timeout": float("nan")}, "--timeout is nan; allowed: a number of seconds"),
         ({"memory": float("nan")}, "--memory is nan; allowed: a number of MB"),
         ({"memory": float("inf")}, "--memory is inf"),
