@@ -8,6 +8,7 @@ from typing import Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
+from riskcalc.assessment.scoring import LEGEND
 from riskcalc.excel.writer import HEADER, PLAIN, ROWS, TEXT, TITLE, Look, Sheet, Sheets, escape
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.methodology import Methodology
@@ -28,6 +29,7 @@ _STEPS = (
     "A sheet without rows keeps its first row.",
     "All cells are texts: what you type stays as you type it. Dates are YYYY-MM-DD, amounts 1250000.00, lists are "
     "separated by |. Where a cell offers a list, choose from it; what the ratings mean stands on the sheet lists.",
+    *(f"{word}: {meaning}" for word, meaning in LEGEND.items()),
     "methodology holds the settings (methodology.toml), a line per row: scales, matrix, weights, sampling.",
     "Don't merge cells, hide rows or add sheets: they are refused, so that nothing is left out unseen. This sheet, "
     "lists, and sheets whose names begin with 'results' are not read.",
@@ -94,7 +96,7 @@ def notes(model: type[Row], methodology: Methodology) -> dict[str, str]:
 
     >>> from riskcalc.register.register import load
     >>> notes(TABLES["risk_controls"], load("data").methodology)["coverage"]
-    'coverage: required.\\nAllowed: a number from 0 to 1, such as 0.8.'
+    'coverage: required.\\nCoverage: how much of a risk a control reaches where it works. One that checks only the larger payments, 60 % of the amounts, covers 0.6.\\nAllowed: a number from 0 to 1, such as 0.8.'
     """
     wanted = _refusals(model, methodology, "")
     allowed = _refusals(model, methodology, _JUNK)
@@ -112,6 +114,8 @@ def _refusals(model: type[Row], methodology: Methodology, text: str) -> dict[str
 
 def _note(model: type[Row], column: str, wanted: bool, refusal: str) -> str:
     lines = [f"{column}: {'required' if wanted else 'may be blank'}."]
+    if column == "coverage":
+        lines.append(f"Coverage: {LEGEND['Coverage']}")
     if column in model.primary_key:
         lines.append("No two rows have the same." if len(model.primary_key) == 1 else "Part of the row's key.")
     if table := _points_at(model, column):
