@@ -95,8 +95,8 @@ def notes(model: type[Row], methodology: Methodology) -> dict[str, str]:
     """What each column of a table takes, in words: from the rules by which it is checked.
 
     >>> from riskcalc.register.register import load
-    >>> notes(TABLES["risk_controls"], load("data").methodology)["coverage"]
-    'coverage: required.\\nCoverage: how much of a risk a control reaches where it works. One that checks only the larger payments, 60 % of the amounts, covers 0.6.\\nAllowed: a number from 0 to 1, such as 0.8.'
+    >>> notes(TABLES["risk_controls"], load("data").methodology)["acts_on"]
+    'acts_on: required.\\nOne of: likelihood, impact, both.'
     """
     wanted = _refusals(model, methodology, "")
     allowed = _refusals(model, methodology, _JUNK)

@@ -70,8 +70,8 @@ def organisation(years: Mapping[str, AnnualLoss], currency: str) -> go.Figure:
     _curves(figure, years, losses, currency)
     earned, claimed = (years[view].var(0.95) for view in ("earned", "claimed"))
     told = (
-        f"1 year in 20 costs all units' clients together more than {earned:,.0f} {currency}; it would be {claimed:,.0f} if every control "
-        "operated as claimed."
+        f"1 year in 20 costs all units' clients together more than {earned:,.0f} {currency}; it would be "
+        f"{claimed:,.0f} if every control operated as claimed."
         if years["inherent"].mean
         else "No risk is quantified, so nothing can be said."
     )
