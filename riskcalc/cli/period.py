@@ -103,3 +103,4 @@ def _reports(context: Context) -> Iterator[str]:
     if early := without_report(context):
         yield f"Report dates to set in business_units.csv (report_from, report_to), {counted(len(early), 'unit')}:"
         yield from (f"  {unit_id}: its report ends on {units[unit_id]:%Y-%m-%d}" for unit_id in early)
+        yield f"  Each in a row of its own, valid_from {context.period.first_day} on: what older pages say stays true."

@@ -49,6 +49,7 @@ def test_it_is_shown_first_and_then_written(tmp_path: Path) -> None:
         "Report dates to set in business_units.csv (report_from, report_to), 2 units:",
         "  alpha: its report ends on 2026-06-30",
         "  beta: its report ends on 2026-06-30",
+        "  Each in a row of its own, valid_from 2026-07-01 on: what older pages say stays true.",
         "Nothing was written; --apply does it.",
     ]
     assert opened(small, "--apply").splitlines()[-2] == f"Wrote ratings.csv in {small}."
