@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from riskcalc.cli.help import PERIODS
 from riskcalc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def period_option(use: str) -> Callable[[Any], Any]:
     """``--period``, for a command that makes this use of it."""
     told = f"The period to {use}, such as 2026-H1; default: the latest that is at least half rated."
-    return click.option("--period", default="", help=told)
+    return click.option("--period", default="", shell_complete=PERIODS, help=told)
 
 
 def _day(_: click.Context, __: click.Parameter, text: str) -> str:

@@ -14,6 +14,7 @@ from riskcalc.register.checked_rows import Table
 from riskcalc.register.periods import Period
 from riskcalc.register.row import Ref, Row
 from riskcalc.register.tables import TABLES
+from riskcalc.register.validity import check_days
 
 _CYCLES, _TOLD = 200, 20  # cycles of a table that are told, and names of each
 _MEANT = 50  # wrong names of a column for which what was meant is looked for
@@ -30,6 +31,7 @@ def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
     yield from _relying_on_themselves(tables["controls"])
     yield from _cycles(tables["control_tests"], "retest_of", "a test must not retest itself")
     yield from _mixed_periods([tables["ratings"], tables["control_tests"]])
+    yield from check_days(tables)
 
 
 def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Problem]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -17,7 +19,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
-from riskcalc.errors import Problem, RegisterError, UsageError
+from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references
@@ -27,7 +29,6 @@ from riskcalc.register.quick_start import settled
 from riskcalc.register.row import SPAN, Row, kind_of, may_be_blank
 from riskcalc.register.stand_ins import begun_in
 from riskcalc.register.tables import TABLES
-from riskcalc.register.validity import check_days
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -205,7 +206,8 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     """Read and check the register in a folder, or in an .xlsx workbook.
 
     A relative ``path`` is looked for in the working directory, then in its parents, so that a notebook finds
-    ``data`` from wherever it runs. ``period`` is that of ratings which stand among the risks, as they may in a
+    ``data`` from wherever it runs, and at last in the folder that ``RISKCALC_DATA`` in the
+    environment names. ``period`` is that of ratings which stand among the risks, as they may in a
     register that only begins; by default the ``first_period`` of its methodology.
 
     Raises:
@@ -218,7 +220,7 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     source = find_register(path)
     methodology, tables = read_tables(source, period)
     problems = [problem for table in tables.values() for problem in table.problems]
-    problems.extend([*check_references(tables), *check_days(tables)])
+    problems.extend(check_references(tables))
     if problems:
         raise RegisterError(problems, source)
     frames: dict[str, Any] = {name: _frame(table) for name, table in tables.items()}
@@ -294,7 +296,8 @@ def find_register(path: str | Path) -> Path:
         if place.is_dir() or (place.is_file() and place.suffix.lower() in (".xlsx", ".xlsm", ".xls")):
             return place
     if wanted.is_file():
-        raise UsageError(f"{str(path)!r} is a file; a register is the folder that holds its files, or one .xlsx file.")
+        told = f"{str(path)!r} is a file; a register is the folder that holds its files, or one .xlsx file."
+        raise UsageError(f"{told} {bring_in(path)}" if wanted.suffix.lower() == ".csv" else told)
     raise _nowhere(wanted)
 
 
@@ -309,12 +312,17 @@ def find_folder(path: str | Path) -> Path:
 
 
 def _places(wanted: Path) -> list[Path]:
-    here = Path.cwd()
-    return [wanted] if wanted.is_absolute() else [parent / wanted for parent in (here, *here.parents)]
+    here, named = Path.cwd(), os.environ.get("RISKCALC_DATA")
+    folders = (here, *here.parents, *([here / named] if named else []))
+    return [wanted] if wanted.is_absolute() else [folder / wanted for folder in folders]
 
 
 def _nowhere(wanted: Path) -> UsageError:
-    where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it"
+    if address := re.match(r"\w\w+:/", str(wanted)):  # what follows may hold keys
+        return UsageError(f"{address[0]}…: is an address; a register is read from this machine, so copy it here first.")
+    named = os.environ.get("RISKCALC_DATA")
+    beside = f", nor in {named} (RISKCALC_DATA)" if named else ""
+    where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it{beside}"
     return UsageError(f"There is no folder {str(wanted)!r}{where}.")
 
 

@@ -88,7 +88,7 @@ class Manifest:
             if not mine and not replaced:
                 raise UsageError(
                     f"{self._folder} holds the pages of another register, {found.register}; "
-                    "choose another --out, or --force to replace them."
+                    "choose another --out; or --force to replace them, once, as where it was only moved or renamed."
                 )
             stale |= {name for name in found.claimed if not mine or _stem(name) not in stems}
             for entry in found.units if mine else ():

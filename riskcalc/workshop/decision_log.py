@@ -16,11 +16,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, TypeAdapter
 
 from riskcalc.assessment.consistency import Finding
-from riskcalc.errors import UsageError
+from riskcalc.errors import UsageError, one_line
 from riskcalc.files import sha256, write_whole
 from riskcalc.register.editing import LOG, Cells
 from riskcalc.register.register import Register
-from riskcalc.workshop.store import one_line
 
 FILE = LOG
 PENDING = ".decision-pending"  # holds the hash of the last line while ratings.csv lacks what it decides
@@ -174,7 +173,7 @@ def broken(folder: Path) -> list[str]:
 def findings(register: Register) -> list[Finding]:
     """What ``riskcalc check`` says of the log: where the chain breaks, and where ratings.csv says something else."""
     advice = "Restore it from a copy; the log is never edited, a decision is undone by a new entry."
-    found = [Finding("error", "decision-log-broken", "", FILE, message, advice) for message in broken(register.source)]
+    found = [Finding("act", "decision-log-broken", "", FILE, message, advice) for message in broken(register.source)]
     known = {(row["risk_id"], row["period"]): row for row in register.ratings.to_dict("records")}
     last = {(each.risk_id, each.period): each for each in read(register.source)}
     units = dict(zip(register.risks["risk_id"], register.risks["unit_id"], strict=True))
@@ -188,7 +187,7 @@ def findings(register: Register) -> list[Finding]:
             decided = f"{entry.action} by {entry.decided_by} on {entry.decided_at[:10]}"
             message = f"ratings.csv differs from the workshop's last decision ({decided})"
             advice = "Lock it again in a workshop, or record why it was changed."
-            found.append(Finding("warning", "rating-unlike-decision", entry.unit_id, key[0], message, advice))
+            found.append(Finding("look", "rating-unlike-decision", entry.unit_id, key[0], message, advice))
     return found
 
 
