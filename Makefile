@@ -15,7 +15,7 @@ run: $(VENV)/run ## Assess every unit of the sample register and write its pages
 	$(BIN)/riskcalc run data
 
 test: $(VENV)/dev lint ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks
 
 lint: $(VENV)/dev ## Check style, types and notebooks

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -61,6 +62,21 @@ def _shortened(value: str, limit: int = 80) -> str:
     return value if len(value) <= limit else value[: limit - 1] + "…"
 
 
+# What could forge a line of a terminal's output: control characters, line separators, changes of direction.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def one_line(text: str) -> str:
+    """The text itself; raises ValueError where it holds what a terminal would obey instead of show.
+
+    >>> one_line("Zoë 工藤")
+    'Zoë 工藤'
+    """
+    if found := _UNFIT.search(text):
+        raise ValueError(f"holds the control character {found[0]!r}; allowed: text in one line")
+    return text
+
+
 def printable(text: object, most: int = 1000, but: str = "") -> str:
     """A text as one line of a terminal, a log or a mail: whatever would end the line, move the cursor, or turn the
     direction of reading is shown as an escape, except what is in ``but``; beyond ``most`` characters it is cut.
@@ -72,6 +88,39 @@ def printable(text: object, most: int = 1000, but: str = "") -> str:
         each if each.isprintable() or unicodedata.category(each) == "Zs" or each in but else ascii(each)[1:-1]
         for each in _shortened(str(text), most)
     )
+
+
+# The extras, and the modules that each brings.
+_EXTRAS = {
+    "workshop": ("voila", "sqlalchemy", "anywidget", "psycopg"),
+    "lab": ("ipywidgets", "jupyterlab"),
+    "dask": ("distributed", "dask", "fsspec"),
+    "pdf": ("playwright",),
+    "pptx": ("pptx",),
+}
+
+
+def needed(missing: str | None) -> str:
+    """What to install where a module is missing; blank if no extra brings it.
+
+    >>> needed("voila.app")
+    "voila isn't installed; it comes with: pip install 'riskcalc-workbook[workshop]'."
+    """
+    top = str(missing).partition(".")[0]
+    extra = next((name for name, modules in _EXTRAS.items() if top in modules), "")
+    return f"{top} isn't installed; it comes with: pip install 'riskcalc-workbook[{extra}]'." if extra else ""
+
+
+@contextmanager
+def of_an_extra() -> Iterator[None]:
+    """A context for imports of what an extra brings: where it is missing, a notebook's reader is told what to install.
+
+    Raises ModuleNotFoundError, as the import does, but with that message.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(needed(error.name) or str(error), name=error.name) from None
 
 
 class RiskcalcError(Exception):

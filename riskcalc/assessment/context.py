@@ -27,26 +27,32 @@ class Context:
     as_of: date
 
     @classmethod
-    def of(cls, register: Register, period: str | None = None, as_of: date | None = None) -> Context:
-        """The context of a period, the latest by default, as of a day.
+    def of(cls, register: Register, period: str | None = None, as_of: date | None = None, new: bool = False) -> Context:
+        """The context of a period, by default that of ``Register.period``, as of a day.
 
-        Where no day is given it is the period's last, or that of its latest evidence if that is later.
+        Where no day is given it is the period's last, or that of its latest evidence if that is later. The context's
+        register is the one given as it stood then. With ``new`` the period may be one that isn't opened yet.
 
         Raises:
-            UsageError: no risk is rated in ``period``.
+            UsageError: ``period`` isn't opened.
 
         >>> from riskcalc.register.register import load
         >>> context = Context.of(load("data"))
         >>> context.previous().period.name
         '2025-H2'
         """
-        chosen = register.period(period)
-        return cls(register, chosen, as_of or chosen.as_of)
+        if register.stands and not (period or as_of):
+            return cls(register, *register.stands)
+        chosen = register.period(period, new)
+        day = as_of or chosen.as_of
+        return cls(register.at(chosen, day), chosen, day)
 
     def previous(self) -> Context | None:
         """The same register in the period before, as it was seen then, or None if there is none."""
         before = self.register.previous(self.period)
-        return Context(self.register, before, min(before.as_of, self.as_of)) if before else None
+        if before is None:
+            return None
+        return Context(self.register.before or self.register, before, min(before.as_of, self.as_of))
 
     def only(self, unit_id: str) -> Context:
         """The part of the register that one unit's assessment needs, in the same period and as of the same day."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +13,8 @@ import pandas as pd
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import ranked, score_lines, scores
+
+FIGURES = ("breaches", "newly_outside", "unrated", "decisions", "past_due")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,40 @@ def decisions(context: Context) -> list[Decision]:
             what, late = gap.what + hangs * bool(gap.objectives), gap.due_on is not None and gap.due_on < context.as_of
             found.append(Decision(gap.unit_id, gap.row, what, gap.owner, gap.due_on, late))
     return found
+
+
+def standings(context: Context) -> dict[str, dict[str, int]]:
+    """How each unit stands, in figures: what its page, the organisation's, the mail of a run and ``check`` all tell.
+
+    ``breaches`` are risks outside appetite, ``newly_outside`` those of them that weren't in the period before (left
+    out where there is none); ``unrated`` risks; ``decisions`` to take, and ``past_due``, those whose day is past.
+
+    >>> from riskcalc.register.register import load
+    >>> standings(Context.of(load("data"), "2026-H1"))["payroll"]["newly_outside"]
+    2
+    """
+    now, before, told = scores(context), context.previous(), decisions(context)
+    outside = now[now["breach"].fillna(False)]
+    counted = {"breaches": outside["unit_id"], "unrated": now.loc[now["likelihood"].isna(), "unit_id"]}
+    if before:
+        then = scores(before)
+        already = then.loc[then["breach"].fillna(False), "risk_id"]
+        counted["newly_outside"] = outside.loc[~outside["risk_id"].isin(already), "unit_id"]
+    numbers = {name: Counter(units) for name, units in counted.items()}
+    numbers["decisions"] = Counter(each.unit_id for each in told)
+    numbers["past_due"] = Counter(each.unit_id for each in told if each.late)
+    units = context.register.business_units["unit_id"]
+    return {unit: {name: number[unit] for name, number in numbers.items()} for unit in units}
+
+
+def together(found: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The figures of several units together; without those that aren't known of each.
+
+    >>> together([{"breaches": 1, "unrated": 0}, {"breaches": 2}])
+    {'breaches': 3}
+    """
+    each = list(found)
+    return {name: sum(one[name] for one in each) for name in FIGURES if all(name in one for one in each)}
 
 
 # --- parts ---

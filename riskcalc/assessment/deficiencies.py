@@ -269,6 +269,9 @@ def _candidate(
         reasons.append(f"judged {'to merit' if attention else 'not to merit'} the attention of those who oversee")
     if indicator:
         reasons.append(f"an indicator of a material weakness: {indicator.replace('_', ' ')} (AS 2201.69)")
+    if held := sorted(name for name in controls if case.proven[name]) if closed_on is None else []:
+        # AS 2201.62-.63: what could go wrong counts, and tests needn't have looked at what is deficient
+        reasons.append(f"judged as if it failed, though its tests say that it operated effectively: {', '.join(held)}")
     if closed_on:
         reasons.append(f"closed on {closed_on}, but in the report's period")
     return Candidate(

@@ -126,8 +126,7 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
 def window(context: Context, control: Mapping[Any, Any], report_type: str | None) -> tuple[Basis, Days]:
     """How tests of a control are concluded on, and over which days: now, or for its unit's report as one of a type."""
     methodology, as_of = context.register.methodology, context.as_of
-    type1 = (report_type or control["report_type"]) == "type1"
-    throughout = report_type is not None and not type1
+    type1, throughout = _question(control, report_type)
     first, last = report_days(control, methodology.evidence) if throughout else _look_back(context, control, type1)
     once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
     months = _months((first, min(last, as_of) if first <= as_of else last))  # of a report that hasn't begun: all
@@ -188,6 +187,12 @@ def _rounds(register: Register) -> Mapping[str, list[Round]]:
     return found
 
 
+def _question(control: Mapping[Any, Any], report_type: str | None) -> tuple[bool, bool]:
+    """Whether it is asked as for a Type 1 report, and whether over all the days of a Type 2 report."""
+    type1 = (report_type or control["report_type"]) == "type1"
+    return type1, report_type is not None and not type1
+
+
 def _by_then(context: Context, control: Mapping[Any, Any]) -> list[Round]:
     rounds, last_day = _rounds(context.register).get(control["control_id"], ()), context.period.last_day
     tested = [each for each in rounds if each.tested_on <= context.as_of]
@@ -203,19 +208,18 @@ def _carved_out(register: Register) -> dict[str, Any]:
 
 def _by_report(context: Context, control: Any, report: Any, report_type: str | None) -> Conclusion:
     """Now: over the days of the period; for the opinion: over those of our report, or the look-back to its date."""
-    type1 = (report_type or control["report_type"]) == "type1"
+    type1, throughout = _question(control, report_type)
     days = context.period.first_day, context.period.last_day
     if type1:
         days = _look_back(context, control, type1)
-    elif report_type:
+    elif throughout:
         days = report_days(control, context.register.methodology.evidence)
     return from_report(report, days, context.as_of, type1)
 
 
 def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_type: str | None) -> Conclusion:
     as_of, (tested, days) = context.as_of, window(context, control, report_type)
-    type1 = (report_type or control["report_type"]) == "type1"
-    throughout = report_type is not None and not type1
+    type1, throughout = _question(control, report_type)
     counting = in_window(context, control, days)
     found = over_period(tested, counting, days, as_of) if throughout else now(tested, counting, repaired, type1)
     if found:

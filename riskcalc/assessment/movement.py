@@ -81,19 +81,19 @@ def _move(risk_id: Any, old: _Scores, new: _Scores, matrix: Matrix) -> Move | No
     inherent, earned = ((_cell(old, view, matrix), _cell(new, view, matrix)) for view in ("inherent", "earned"))
     if inherent == (None, None) or (inherent[0] == inherent[1] and earned[0] == earned[1]):
         return None
-    return Move(str(risk_id), str(new["title"]), _what(old, new), inherent, earned, (_level(old), _level(new)))
+    return Move(str(risk_id), str(new["title"]), _what(old, new, matrix), inherent, earned, (_level(old), _level(new)))
 
 
-def _what(old: _Scores, new: _Scores) -> str:
-    """In a word, what happened to a risk."""
+def _what(old: _Scores, new: _Scores, matrix: Matrix) -> str:
+    """In a word, what happened to a risk: its level counts first, for a lower score may be at a worse level."""
     if pd.isna(old["likelihood"]):
         return NEW_OUTSIDE if new["breach"] is True else NEW
     if pd.isna(new["likelihood"]):
         return GONE
     if bool(new["breach"]) != bool(old["breach"]):
         return NEWLY_OUTSIDE if new["breach"] else BACK_INSIDE
-    worse = float(new["earned_score"]) - float(old["earned_score"])
-    return WORSE if worse > 0 else BETTER if worse < 0 else ELSEWHERE
+    then, now = ((matrix.level_names.index(each["earned_level"]), each["earned_score"]) for each in (old, new))
+    return WORSE if now > then else BETTER if now < then else ELSEWHERE
 
 
 def _level(risk: _Scores) -> str | None:

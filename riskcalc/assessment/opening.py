@@ -24,7 +24,7 @@ from riskcalc.register.audiences import FULL, Audience
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.periods import Period
 from riskcalc.register.register import Register
-from riskcalc.register.subsets import read_subset, read_whole
+from riskcalc.register.subsets import read_standing
 
 _RUN = {"status": "pending", "error": None}
 _DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
@@ -131,8 +131,8 @@ def open_unit(
 ) -> Assessment:
     """Read the register in ``data_dir`` and assess one unit.
 
-    ``period`` is the latest by default; ``as_of`` (YYYY-MM-DD) the last day of the period. For an ``audience``, other
-    than the public, what isn't for its eyes is redacted at once.
+    ``period`` is by default that of ``Register.period``; ``as_of`` (YYYY-MM-DD) the last day of the period. For an
+    ``audience``, other than the public, what isn't for its eyes is redacted at once.
 
     Raises:
         RegisterError: the register can't be used.
@@ -142,8 +142,9 @@ def open_unit(
     'Payroll Services'
     """
     readers = _readers(audience)
-    register = audiences.redacted(read_subset(data_dir, business_unit), readers)
-    context = Context.of(register, period, as_day(as_of))
+    share = read_standing(data_dir, period, as_day(as_of), business_unit)
+    register = audiences.redacted(share, readers)
+    context = Context.of(register)
     before = context.previous()
     return Assessment(
         context,
@@ -167,8 +168,7 @@ def open_portfolio(
         UsageError: no such folder, period, date, manifest or audience.
     """
     readers = _readers(audience)
-    register = audiences.redacted(read_whole(data_dir), readers)
-    context = Context.of(register, period, as_day(as_of))
+    context = Context.of(audiences.redacted(read_standing(data_dir, period, as_day(as_of)), readers))
     opinions = {report_type: outlooks(context, report_type) for report_type in NEEDED}
     return Portfolio(context, described_scores(context), opinions, read_runs(manifest), audience=readers)
 
@@ -203,5 +203,6 @@ def as_day(text: str, name: str = "as_of") -> date | None:
     except ValueError:
         day = date.min
     if day and not 1950 <= day.year <= 2200:
-        raise UsageError(f"{name} is {text!r}; allowed: a date as YYYY-MM-DD, of 1950 to 2200.")
+        today = "today, or " if name.startswith("--") else ""
+        raise UsageError(f"{name} is {text!r}; allowed: {today}a date as YYYY-MM-DD, of 1950 to 2200.")
     return day

@@ -349,6 +349,11 @@ class _Case:
             if risk in self.outside
         }
         found |= {risk: f"{risk} is unrated" for risk in risks if risk not in self.rated}
+        found |= {
+            control: f"{control} acted on {risk} until {last}, in the report's period: its tests up to then count, too"
+            for risk, control, last in sorted(self.register.ended)
+            if self.report_type == "type2" and risk in risks
+        }
         for one in self.weak:
             if one.unit_id == unit and set(one.risks) & set(risks):
                 found |= dict.fromkeys(one.controls, _weakness(one))

@@ -36,13 +36,16 @@ def _untrained_owners(context: Context) -> Seen:
                 yield unit, one["controls"][0], f"training of its owner, {one['owner']}, {told}"
 
 
-@check("training-of-nobody", "note", "Name the owner as in controls.csv.")
+@check("training-of-nobody", "note", "Name unit and owner as in controls.csv.")
 def _trained_strangers(context: Context) -> Seen:
-    """People in training.csv who own no control: a changed owner, or a name spelt in another way."""
-    owners = set(context.register.controls["owner"])
-    for one in context.register.training.to_dict("records"):
-        if one["person"] not in owners:
-            yield one["unit_id"], one["training_id"], f"{one['person']} owns no control"
+    """People in training.csv who own no control of that unit: a changed owner, or a name spelt in another way."""
+    register = context.register
+    owners = set(register.controls[["unit_id", "owner"]].itertuples(index=False, name=None))
+    for one in register.training[register.training["unit_id"].isin(register.business_units["unit_id"])].to_dict(
+        "records"
+    ):
+        if (one["unit_id"], one["person"]) not in owners:
+            yield one["unit_id"], one["training_id"], f"{one['person']} owns no control of {one['unit_id']}"
 
 
 @check("cuec-untold", "error", "Tell clients, and say where in communicated_in.")

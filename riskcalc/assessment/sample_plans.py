@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
+
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.testing import population_of
@@ -42,9 +44,10 @@ def plan(
     """A planned sample for every control that the units perform themselves; of all units by default.
 
     The size is the one that the report's conclusion asks for: the methodology's for the control's frequency and the
-    months of the report so far, but never more than there is to test. A control without a fixed frequency gets the
-    smallest sample that can show a tolerable rate; a Type 1 unit's is walked through once. Populations, by control,
-    are those given, else those of the frequency, else those of the tests.
+    months of the report so far, but never more than there is to test; where no report is planned over the period yet,
+    one over its days is assumed. A control without a fixed frequency gets the smallest sample that can show a tolerable
+    rate; a Type 1 unit's is walked through once. Populations, by control, are those given, else those of the frequency,
+    else those of the tests.
 
     Raises:
         UsageError: an unknown unit.
@@ -52,6 +55,13 @@ def plan(
     for unit_id in units:
         context.register.unit(unit_id)
     return list(_plans(context, units, populations))
+
+
+def without_report(context: Context, units: tuple[str, ...] = ()) -> list[str]:
+    """The units whose report ends before the period begins: none is planned over the period yet."""
+    found = context.register.business_units
+    early = found[found["report_to"] < pd.Timestamp(context.period.first_day)]["unit_id"]
+    return [unit_id for unit_id in early if not units or unit_id in units]
 
 
 def of_control(plans: list[Planned], control_id: str) -> Planned:
@@ -65,6 +75,8 @@ def of_control(plans: list[Planned], control_id: str) -> Planned:
 
 
 def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, int]) -> Iterator[Planned]:
+    assumed = set(without_report(context))
+    first, last = pd.Timestamp(context.period.first_day), pd.Timestamp(context.period.last_day)
     for control in context.register.controls.to_dict("records"):
         if control["performed_by"] != "own" or (units and control["unit_id"] not in units):
             continue
@@ -72,6 +84,8 @@ def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, i
         if control["report_type"] == "type1":
             yield Planned(*identity, 1, None, "one walkthrough: whether it is in use", "Type 1: walked through")
             continue
+        if control["unit_id"] in assumed:
+            control |= {"report_from": first, "report_to": last}
         basis, days = evidence.window(context, control, "type2")
         known = populations.get(control["control_id"]) or _performed(control["frequency"], basis.months)
         population = known or population_of(evidence.in_window(context, control, days))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import click
 
-from riskcalc.cli.help import Examples
+from riskcalc.cli.help import UNITS, Examples
 from riskcalc.cli.new import answers, begins, is_terminal
+from riskcalc.cli.period import as_of_option, period_option
 from riskcalc.errors import RegisterError, UsageError, printable
 
 _OUT = click.argument("out", type=click.Path(path_type=Path))
@@ -48,32 +48,28 @@ def template(out: Path, data: str | None, overwrite: bool) -> None:
 )
 @_OUT
 @click.argument("data", default="data")
-@click.option("--period", default="", help="The period of the results, such as 2026-H1; default: the latest.")
-@click.option(
-    "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="DATE",
-    help="The day from which dues are seen; default: the period's last, or its latest test's or rating's if later.",
-)
+@period_option("show results of")
+@as_of_option
 @click.option(
     "--audience",
     default="",
     metavar="NAME",
     help="board, auditor or unit: for these readers only; what isn't for them is withheld.",
 )
-@click.option("--unit", "unit_id", default="", metavar="ID", help="With --audience: this unit's rows only.")
+@click.option(
+    "--unit", "unit_id", default="", metavar="ID", shell_complete=UNITS, help="With --audience: this unit's rows only."
+)
 @_OVERWRITE
-def export(
-    out: Path, data: str, period: str, as_of: datetime | None, audience: str, unit_id: str, overwrite: bool
-) -> None:
+def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id: str, overwrite: bool) -> None:
     """Write the register in DATA and its results to OUT, an .xlsx.
 
     It holds all there is, unless --audience says who gets it: then, what isn't for them is in no part of it.
     """
+    from riskcalc.assessment.opening import as_day
     from riskcalc.excel import commands
 
     _check_out(out, overwrite)
-    _write(out, commands.export(data, period, as_of.date() if as_of else None, audience, unit_id))
+    _write(out, commands.export(data, period, as_day(as_of, "--as-of"), audience, unit_id))
 
 
 @excel.command(

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from riskcalc.cli.endings import BAD_INPUT, BREACH, INTERRUPTED, WRONG, Summarised, ending, write_summary
 from riskcalc.cli.excel import excel
-from riskcalc.cli.help import Examples
-from riskcalc.cli.new import demo, new
+from riskcalc.cli.help import CONTROLS, UNITS, Examples
+from riskcalc.cli.new import demo, guides, lab, new
+from riskcalc.cli.period import as_of_option, period_option, seen
 from riskcalc.cli.workshop import workshop
-from riskcalc.errors import RegisterError, RiskcalcError, counted, printable
+from riskcalc.errors import RegisterError, counted, printable
 from riskcalc.version import __version__
 
 if TYPE_CHECKING:
     from riskcalc.assessment.context import Context
-
-_OF_WORKSHOPS = {"sqlalchemy", "anywidget", "voila", "psycopg"}
-WRONG, BAD_INPUT, BREACH, INTERRUPTED = 1, 2, 3, 130
 
 
 class Commands(click.Group):
@@ -33,20 +32,12 @@ class Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except RiskcalcError as error:
-            click.echo(printable(error, most=1_000_000, but="\n"), err=True)
-            sys.exit(BAD_INPUT)
-        except ModuleNotFoundError as error:
-            if str(error.name).partition(".")[0] not in _OF_WORKSHOPS:
-                raise
-            click.echo("Workshops need an extra: pip install 'riskcalc-workbook[workshop]'.", err=True)
-            sys.exit(BAD_INPUT)
-        except OSError as error:
-            click.echo(printable(f"{error.filename or 'A file'}: {error.strerror or error}"), err=True)
-            sys.exit(WRONG)
-        except KeyboardInterrupt:
-            click.echo("Interrupted; what was done is kept.", err=True)
-            sys.exit(INTERRUPTED)
+        except (Exception, KeyboardInterrupt) as error:
+            found = ending(error)
+            if found is None or (isinstance(error, BrokenPipeError) and ctx.invoked_subcommand in ("check", "plan")):
+                raise  # the last: click ends quietly where the reader has seen enough, as in `plan | head`
+            click.echo(found[0], err=True)
+            sys.exit(found[1])
 
 
 def _shard(context: click.Context, option: click.Parameter, text: str | None) -> tuple[int, int] | None:
@@ -59,7 +50,11 @@ def _shard(context: click.Context, option: click.Parameter, text: str | None) ->
     raise click.BadParameter(f"{text!r}; allowed: I/N with I from 1 to N, such as 2/4.", context, option)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"\b\nThe guides are in\n  {guides()}",
+)
 @click.version_option(__version__, prog_name="riskcalc")
 def main() -> None:
     """Assess risks to clients' financial reporting on the way to a SOC 1 report.
@@ -74,26 +69,28 @@ def main() -> None:
     riskcalc check  # the register in ./data
     riskcalc check clients/2026 --json  # for a machine
     riskcalc check --strict  # fail on findings too, as in CI
+    riskcalc check --period 2026-H2 --as-of today  # a period that runs, as it stands now
     """,
 )
 @click.argument("data", default="data")
 @click.option("--json", "as_json", is_flag=True, help="Print problems and findings as JSON.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if there are findings.")
-@click.option("--period", default="", help="The period to look at, such as 2026-H1; default: the latest.")
-def check(data: str, as_json: bool, strict: bool, period: str) -> None:
+@period_option("look at")
+@as_of_option
+def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> None:
     """Say everything that is wrong with the register in DATA, and what deserves a second look.
 
-    Problems (the register can't be used) end with exit code 2, findings with 0. It is seen from the period's last
-    day, or that of its latest test or rating if that is later.
+    Problems (the register can't be used) end with exit code 2, findings with 0.
     """
     from riskcalc.assessment.consistency import findings, matrix_findings
     from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
     from riskcalc.register.editing import interrupted, unfinished
     from riskcalc.register.register import load
     from riskcalc.workshop.decision_log import findings as decision_findings
 
     try:
-        register = load(data)
+        register = load(data, period)
     except RegisterError as error:
         if as_json:
             click.echo(
@@ -104,7 +101,8 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
         sys.exit(BAD_INPUT)
     if unfinished(register.source):
         click.echo(interrupted(register.source), err=True)
-    context = Context.of(register, period) if register.periods or period else None
+    day = as_day(as_of, "--as-of")
+    context = Context.of(register, period, day) if register.periods or period else None
     found = [*decision_findings(register), *(findings(context) if context else matrix_findings(register))]
     if as_json:
         notes = {"notes": [note.as_dict() for note in register.notes]} if register.notes else {}
@@ -112,24 +110,29 @@ def check(data: str, as_json: bool, strict: bool, period: str) -> None:
     else:
         for finding in (*register.notes, *found):
             click.echo(printable(finding))
-        day = f"; {context.period.name} seen from {context.as_of}" if context else ""
-        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(register)}{day}.")
+        shown = context.register if context else register
+        of = f"; {seen(register, context.period, context.as_of, period)}" if context else ""
+        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(shown)}{of}.")
     sys.exit(WRONG if strict and found else 0)
 
 
 @main.command(
     cls=Examples,
     epilog="""
-    riskcalc plan  # sizes for every control, latest period
+    riskcalc plan  # sizes for every control
+    riskcalc plan --period 2026-H2  # of a period that hasn't begun
     riskcalc plan --unit payroll --json  # one unit, for a machine
     riskcalc plan --control PAY-C01 --population joiners.csv --date-column date --out sample.csv  # draw the items
     """,
 )
 @click.argument("data", default="data")
-@click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
-@click.option("--period", default="", help="The period to test, such as 2026-H1; default: the latest.")
+@click.option(
+    "--unit", "units", multiple=True, metavar="ID", shell_complete=UNITS, help="Only this unit; may be given again."
+)
+@period_option("test")
+@as_of_option
 @click.option("--json", "as_json", is_flag=True, help="Print the sizes as JSON.")
-@click.option("--control", metavar="ID", help="Draw a sample for this control.")
+@click.option("--control", metavar="ID", shell_complete=CONTROLS, help="Draw a sample for this control.")
 @click.option("--population", metavar="FILE", help="The items to draw from: a CSV file, a line per item.")
 @click.option("--date-column", metavar="NAME", help="Spread the sample over the period by this column's dates.")
 @click.option("--size", type=click.IntRange(1), help="Items to draw; default: the planned size.")
@@ -140,6 +143,7 @@ def plan(
     data: str,
     units: tuple[str, ...],
     period: str,
+    as_of: str,
     as_json: bool,
     control: str | None,
     population: str | None,
@@ -147,17 +151,18 @@ def plan(
 ) -> None:
     """Say how many items of each control to test and what that shows, or draw the items.
 
-    The draw depends on the population file alone: whoever has the file gets the same items again. Populations in
-    the register count up to the period's last day, or that of its latest test or rating if that is later.
+    The draw depends on the population file alone: whoever has the file gets the same items again. The period may be one
+    that hasn't begun. Populations in the register count up to the day that it is seen from.
     """
     from riskcalc.assessment import sample_plans
     from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
     from riskcalc.register.register import load
 
     if bool(control) != bool(population):
         raise click.UsageError("To draw a sample, give both --control and --population.")
     register = load(data)
-    context = Context.of(register, period)
+    context = Context.of(register, period, as_day(as_of, "--as-of"), new=True)
     if control and population:
         _draw(context, units, control, population, **draw)
         return
@@ -169,7 +174,11 @@ def plan(
             unit, control = printable(each.unit_id), printable(each.control_id)
             click.echo(f"{unit:<12} {control:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
         source = printable(register.methodology.sampling.source)
-        click.echo(f"{counted(len(plans), 'control')}. Sizes by frequency: {source}")
+        of = seen(register, context.period, context.as_of, period, dues=False)
+        click.echo(f"{counted(len(plans), 'control')}; {of}.")
+        if assumed := ", ".join(sample_plans.without_report(context, units)):
+            click.echo(f"No report is planned over {context.period.name} yet; assumed is one over its days: {assumed}.")
+        click.echo(f"Sizes by frequency: {source}")
 
 
 def _draw(
@@ -201,27 +210,25 @@ def _draw(
 
 
 @main.command(
-    cls=Examples,
+    cls=Summarised,
     epilog="""
-    riskcalc run  # every unit, latest period, into ./reports
+    riskcalc run  # every unit, into ./reports
+    riskcalc run --as-of today  # dues as of today, as on a schedule
     riskcalc run --unit payroll --unit loans  # two units; the others keep their pages
     riskcalc run clients/2026 --period 2026-H1 --out /share/risk  # another register
     riskcalc run --fail-on-breach --json  # for a scheduler: exit 3 outside appetite, a line of JSON per unit
+    riskcalc run --summary mail.txt  # for a schedule: how it ended, whatever happens, to put into a mail
     riskcalc run --shard 2/4 --out /share/risk  # every fourth unit; a run without --shard closes
     riskcalc run --audience board --pdf --pptx  # what the board gets, to print and to present
     riskcalc run --executor dask://scheduler:8786 --out s3://bucket/risk  # on a cluster
     """,
 )
 @click.argument("data", default="data")
-@click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
-@click.option("--period", default="", help="The period to assess, such as 2026-H1; default: the latest.")
 @click.option(
-    "--as-of",
-    default="",
-    metavar="DATE",
-    help="The day from which dues and acceptances are seen; default: the period's last, or that of its latest test or "
-    "rating if that is later.",
+    "--unit", "units", multiple=True, metavar="ID", shell_complete=UNITS, help="Only this unit; may be given again."
 )
+@period_option("assess")
+@as_of_option
 @click.option(
     "--out",
     default="reports",
@@ -248,6 +255,7 @@ def _draw(
 @click.option("--force", is_flag=True, help="Run units whose inputs haven't changed, too.")
 @click.option("--fail-on-breach", is_flag=True, help="Exit with 3 if a residual risk is worse than appetite.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per unit; the summary goes to stderr.")
+@click.option("--summary", metavar="FILE", help="Write how the run ended, and why, to FILE, in every case.")
 @click.option("--notebooks", metavar="DIR", help="Other notebooks; default: ./notebooks, else the package's.")
 @click.option("-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A further parameter of assessment.ipynb.")
 @click.option("--shard", metavar="I/N", callback=_shard, help="Run every N-th unit only, from the I-th on.")
@@ -270,6 +278,7 @@ def run(
     pdf: bool,
     png: bool,
     pptx: bool,
+    summary: str | None = None,
     **options: Any,
 ) -> None:
     """Run the assessment of every business unit in DATA, and write its pages.
@@ -285,7 +294,7 @@ def run(
     formats = _formats(static, pdf, png, pptx, options["audience"])
     with engines(engine_name, executor, jobs) as ways, ExitStack() as stack:  # ready while this one imports and reads
         from riskcalc.run import batch
-        from riskcalc.run.progress import Progress, summary
+        from riskcalc.run import progress as told
 
         programme = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
         if notes := programme.shares.register.notes:
@@ -297,10 +306,11 @@ def run(
         prints = stack.enter_context(printer()) if pdf or png else None
         if ways.note:
             click.echo(ways.note, err=True)
-        with Progress(programme.jobs, ways.label, as_json) as progress:
+        with told.Progress(programme.jobs, ways.label, as_json) as progress:
             try:
                 report = batch.run(programme, ways.executor, ways.engine, progress.seen, ways.own, prints)
             except KeyboardInterrupt:
+                write_summary(summary, INTERRUPTED, f"Interrupted; {progress.said()}")
                 click.echo(f"Interrupted; {progress.said()}", err=True)
                 sys.exit(INTERRUPTED)
     if report.organisation is None:
@@ -309,12 +319,17 @@ def run(
     else:
         made = "index.html" in report.organisation.outputs
         place = f"Open {programme.pages}/index.html" if made else f"See {programme.folder}/{programme.manifest}"
-    click.echo(summary(report, place), err=as_json)
-    sys.exit(WRONG if report.wrong or report.left else BREACH if fail_on_breach and report.breaches else 0)
+    of = seen(programme.shares.register, programme.context.period, programme.as_of, options["period"])
+    text, code = told.summary(report, f"{of}.\n{place}"), WRONG if report.wrong or report.left else 0
+    code = code or (BREACH if fail_on_breach and report.breaches else 0)
+    write_summary(summary, code, text)
+    click.echo(text, err=as_json)
+    sys.exit(code)
 
 
 main.add_command(new)
 main.add_command(demo)
+main.add_command(lab)
 main.add_command(workshop)
 main.add_command(excel)
 

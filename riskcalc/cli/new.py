@@ -1,10 +1,11 @@
-"""The commands that begin: a register of one's own, or the sample's pages."""
+"""The commands that begin: a register of one's own, the sample's pages, the notebooks."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 
 import click
@@ -98,6 +99,49 @@ def demo(context: click.Context, out: Path | None) -> None:
     place = out or Path(tempfile.mkdtemp(prefix="riskcalc-demo-"))
     _write(place / "register", sample_files())
     context.invoke(run, data=str((place / "register").resolve()), out=str((place / "reports").resolve()))
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    riskcalc lab  # the notebooks in ./notebooks, the register being ./data
+    riskcalc lab /srv/risk -- --no-browser --port 8899  # elsewhere, with options of JupyterLab
+    """,
+)
+@click.argument("place", metavar="[DIR]", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("options", metavar="[-- OPTIONS]", nargs=-1)
+def lab(place: Path, options: tuple[str, ...]) -> None:
+    """Open JupyterLab in DIR, with a copy of each notebook in DIR/notebooks that isn't there yet.
+
+    A notebook that is there stays as it is: what runs from DIR takes those, so they are yours to adapt.
+    """
+    from jupyterlab.labapp import LabApp
+
+    from riskcalc.notebook_files import packaged
+
+    for line in _copied({path.name: path.read_text("utf-8") for path in sorted(packaged().glob("*.ipynb"))}, place):
+        click.echo(line)
+    LabApp.launch_instance(
+        [f"--ServerApp.root_dir={place.resolve()}", "--LabApp.default_url=/lab/tree/notebooks", *options]
+    )
+
+
+def guides() -> Path:
+    """The folder of the guides that came with the package, or that stand beside it in a checkout."""
+    package = Path(str(resources.files("riskcalc")))
+    return package / "guides" if (package / "guides").is_dir() else package.parent / "docs"
+
+
+def _copied(books: dict[str, str], place: Path) -> Iterator[str]:
+    """Write the notebooks that aren't there, and say so; also which are there, but not as this version has them."""
+    folder = place / "notebooks"
+    missing = {name: text for name, text in books.items() if not (folder / name).exists()}
+    others = [name for name in books.keys() - missing.keys() if (folder / name).read_bytes() != books[name].encode()]
+    _write(folder, missing)
+    if missing:
+        yield f"Copied {', '.join(missing)} to {folder}."
+    if others:
+        yield f"Kept in {folder}, though different from those of this version: {', '.join(sorted(others))}."
 
 
 def _check_free(place: Path) -> None:

@@ -12,6 +12,7 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.scoring import scores
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.excel.results import write_results
+from riskcalc.excel.summary import write_summary
 from riskcalc.excel.template import write_lines, write_register, write_table
 from riskcalc.excel.writer import Sheets, too_long, unfit
 from riskcalc.register.audiences import FULL, PUBLIC, WITHHELD, Audience, find, redacted
@@ -57,22 +58,34 @@ def export(
     b'PK'
     """
     readers = _readers(audience, unit_id)
-    register = load(data)
-    methodology, tables = read_tables(register.source)
+    register = load(data, period)
+    methodology, tables = read_tables(register.source, period)
     text = text_of_methodology(register.source)
     if problems := [*_unfit_lines(text), *(problem for table in tables.values() for problem in unfit(table))]:
         raise RegisterError(problems, register.source)
     title = f"{methodology.organisation}: risks to financial reporting"
     if readers is not FULL:
-        seen = redacted(register.only(unit_id) if unit_id else register, readers)
-        shown = {name: _seen(tables[name], getattr(register, name), getattr(seen, name)) for name in TABLES}
-        context = Context.of(seen, period, as_of) if register.periods or period else None
+        rated = bool(register.periods or period)
+        stood = Context.of(register, period, as_of).register if rated else register
+        seen = redacted(stood.only(unit_id) if unit_id else stood, readers)
+        shown = {name: _seen(tables[name], getattr(stood, name), getattr(seen, name)) for name in TABLES}
+        context = Context.of(seen) if rated else None
         return _for_readers(title, readers, methodology, shown, context)
+    context = Context.of(register, period, as_of) if register.periods or period else None
     with Sheets(title) as sheets:
+        found = _summarised(sheets, context)
         write_register(sheets, text, methodology, tables)
-        if register.periods or period:
-            write_results(sheets, Context.of(register, period, as_of))
+        if context:
+            write_results(sheets, context, found)
         return sheets.as_bytes()
+
+
+def _summarised(sheets: Sheets, context: Context | None, label: str = "") -> pd.DataFrame:
+    """Write the summary that a workbook opens on, and give the scores it tells of; nothing where nothing is rated."""
+    found = scores(context) if context else pd.DataFrame()
+    if context:
+        write_summary(sheets, context, found, label)
+    return found
 
 
 def _readers(name: str, unit_id: str) -> Audience:
@@ -101,7 +114,7 @@ def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame) -> Table:
     """
     whole, found = whole.loc[seen.index], Table(table.name, columns=table.columns)
     found.cells = {line: dict(table.cells[line]) for line in seen.index if line in table.cells}  # not what stands in
-    for column in table.columns:
+    for column in (column for column in table.columns if column in seen):
         for line, before, after in zip(seen.index, whole[column], seen[column], strict=True):
             if str(before) != str(after) and line in found.cells:
                 found.cells[line][column] = WITHHELD
@@ -117,21 +130,17 @@ def _for_readers(
     nobody imports "withheld" over what it stands for.
     """
     with Sheets(title, readers.label) as sheets:
-        write_lines(sheets, "about", [f"{title}, {readers.label}", *_about(readers, tables, context)])
+        found = _summarised(sheets, context, readers.label)
+        write_lines(sheets, "about", [f"{title}, {readers.label}", *_about(readers, tables)])
         if context:
-            write_results(sheets, context)
+            write_results(sheets, context, found)
         for name in TABLES:
             if tables[name].columns:
                 write_table(sheets, name, methodology, tables[name])
         return sheets.as_bytes()
 
 
-def _about(readers: Audience, tables: Mapping[str, Table], context: Context | None) -> Iterator[str]:
-    if context:
-        found = scores(context)
-        rated, outside = int(found["likelihood"].notna().sum()), int(found["breach"].fillna(False).sum())
-        yield f"{context.period.name}, as of {context.as_of}. Risks: {len(found)}; unrated: {len(found) - rated}."
-        yield f"Outside appetite, as far as controls have earned it: {outside} of the {rated} rated."
+def _about(readers: Audience, tables: Mapping[str, Table]) -> Iterator[str]:
     yield "Sheets that begin with 'results' come first, then the register's tables, with what they were made from."
     for name, table in tables.items():
         if columns := [

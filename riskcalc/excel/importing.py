@@ -10,12 +10,14 @@ import csv
 import hashlib
 import io
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from difflib import unified_diff
 from pathlib import Path
+from typing import Any
 
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.excel.commands import text_of_methodology
@@ -26,7 +28,7 @@ from riskcalc.register.editing import Cells, as_file, held, replace_all, rewritt
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.register import load, read_tables
-from riskcalc.register.row import kind_of
+from riskcalc.register.row import SPAN, kind_of
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_tables import read_sheets
 
@@ -246,19 +248,44 @@ def _old(folder: Path, made: Plan, name: str, methodology: Methodology) -> Table
     if made.before[f"{name}.csv"] is None:
         return Table(name)
     table = read_table(folder, name, methodology)
-    if not table.whole or len(_by_key(table)) < len(table.cells):
+    if not table.whole or len(_by_key(table, set(map(_key, _rows(table))))) < len(table.cells):
         raise RegisterError(table.problems, made.folder)
     return table
 
 
-def _by_key(table: Table) -> dict[Key, int]:
+def _rows(table: Table) -> list[tuple[Key, str, int]]:
+    """Each line's key, from when on it holds, and the line; the latest row of a key comes last."""
     columns = TABLES[table.name].primary_key
-    return {tuple(cells[column] for column in columns): line for line, cells in table.cells.items()}
+    found = [
+        (tuple(cells[column] for column in columns), cells.get(SPAN[0], ""), line)
+        for line, cells in table.cells.items()
+    ]
+    return sorted(found, key=lambda row: row[1])
+
+
+def _key(row: tuple[Key, str, int]) -> Key:
+    return row[0]
+
+
+def _several(old: Table, new: Table, silent: set[tuple[int, str]]) -> set[Key]:
+    """The keys whose rows are told apart by their days; where a file knows of no days, it speaks of the latest."""
+    if SPAN[0] not in new.columns or all((line, SPAN[0]) in silent for line in new.cells):
+        return set()
+    counts = (Counter(map(_key, _rows(table))) for table in (old, new))
+    return {key for count in counts for key, number in count.items() if number > 1}
+
+
+def _by_key(table: Table, several: Collection[Key]) -> dict[Key, int]:
+    """The lines by key, in the order of the file; with the day from which a row holds for those of ``several`` rows."""
+    lines = {(*key, since) if key in several else key: line for key, since, line in _rows(table)}
+    return dict(sorted(lines.items(), key=lambda item: item[1]))
 
 
 def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -> None:
     """Add to the plan what one table would become."""
-    before, after = _by_key(old), {key: line for key, line in _by_key(new).items() if all(key)}
+    several, own = _several(old, new, silent), len(TABLES[old.name].primary_key)
+    before = _by_key(old, several)
+    after = {key: line for key, line in _by_key(new, several).items() if all(key[:own])}
     changed: dict[int, Cells | None] = {}
     added: list[Cells] = []
     for key, line in after.items():
@@ -266,14 +293,14 @@ def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -
         if key not in before:
             added.append(new.cells[line])
             fields = tuple((column, "", text) for column, text in new.cells[line].items() if text)
-            made.changes.append(Change(old.name, " + ".join(key), "new", place, fields))
+            made.changes.append(Change(old.name, _named(key), "new", place, fields))
         elif fields := tuple(_differing(old, before[key], new, line, silent)):
             changed[before[key]] = {**old.cells[before[key]], **{column: text for column, _, text in fields}}
-            made.changes.append(Change(old.name, " + ".join(key), "changed", place, fields))
+            made.changes.append(Change(old.name, _named(key), "changed", place, fields))
     for key, line in before.items():
         if key not in after:
             changed.update({line: None} if made.delete_missing else {})
-            made.changes.append(Change(old.name, " + ".join(key), "missing", f"{old.name}.csv:{line}"))
+            made.changes.append(Change(old.name, _named(key), "missing", f"{old.name}.csv:{line}"))
     made.same[old.name] = len(before.keys() & after.keys()) - sum(cells is not None for cells in changed.values())
     content = made.before[f"{old.name}.csv"]
     # an empty sheet of an optional table makes a file in a new folder only: there, all comes back as it was
@@ -300,6 +327,10 @@ def _columns_of_new(made: Plan, new: Table, added: list[Cells]) -> list[str]:
         else []
     )
     return said or new.columns or every
+
+
+def _named(key: Key) -> str:
+    return " + ".join(filter(None, key))
 
 
 def _place(table: Table, line: int) -> str:
@@ -347,17 +378,17 @@ def _problems_after(made: Plan, tables: Mapping[str, Table]) -> Iterator[Problem
             yield from error.problems if not made.problems else ()
             return
     found = [problem for table in merged.values() for problem in table.problems]
-    places = {name: _by_key(table) for name, table in tables.items()}
+    places = {name: {row[:end]: row[2] for row in _rows(table) for end in (1, 2)} for name, table in tables.items()}
     for problem in [*found, *check_references(merged)]:
         name = problem.file.removesuffix(".csv")
         yield from _traced(problem, merged[name], tables.get(name), places.get(name, {}))
 
 
-def _traced(problem: Problem, merged: Table, new: Table | None, places: Mapping[Key, int]) -> Iterator[Problem]:
+def _traced(problem: Problem, merged: Table, new: Table | None, places: Mapping[Any, int]) -> Iterator[Problem]:
     """A problem of the merged table, where the person who can mend it finds it; nothing that was told already."""
     cells = merged.cells.get(problem.line)
-    key = tuple(cells[column] for column in TABLES[merged.name].primary_key) if cells else None
-    line = places.get(key) if key else None
+    key = tuple(cells[column] for column in TABLES[merged.name].primary_key) if cells else ()
+    line = places.get((key, (cells or {}).get(SPAN[0], "")), places.get((key,)))
     if new is None or line is None:
         yield replace(problem, allowed=f"{problem.allowed} (after the import)")
     elif line not in new.refused:

@@ -14,7 +14,7 @@ from riskcalc.register.as_typed import reader_of, share
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.matrix import ink_on
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.row import Ref, Row, kind_of
+from riskcalc.register.row import SPAN, Ref, Row, kind_of
 from riskcalc.register.starter import AXES
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import letters
@@ -131,7 +131,10 @@ def _refusals(model: type[Row], methodology: Methodology, text: str) -> dict[str
 def _note(model: type[Row], column: str, wanted: bool, refusal: str) -> str:
     lines = [f"{column}: {'required' if wanted else 'may be blank'}."]
     if column in model.primary_key:
-        lines.append("No two rows have the same." if len(model.primary_key) == 1 else "Part of the row's key.")
+        once = "No two rows have the same, on one day." if model.timed() else "No two rows have the same."
+        lines.append(once if len(model.primary_key) == 1 else "Part of the row's key.")
+    if column in SPAN:
+        lines.append("The row holds from valid_from to valid_to; blank: without an end.")
     if table := _points_at(model, column):
         lines.append(
             f"As in the sheet {table}; several are separated by |."

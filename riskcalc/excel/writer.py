@@ -154,6 +154,7 @@ class Sheet:
     def _lines(self, value: object, column: int) -> int:
         """How many lines a text takes in its column, about."""
         width = self._widths[column] if column < len(self._widths) else 10
+        value = value.value if isinstance(value, Formula) else value
         return sum(1 + int(len(line) / (width * 1.1)) for line in value.split("\n")) if isinstance(value, str) else 1
 
 

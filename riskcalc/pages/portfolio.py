@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from riskcalc.assessment.decisions import standings, together
 from riskcalc.assessment.opening import Portfolio
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.assessment.scoring import level_counts, ranked
@@ -68,18 +69,17 @@ def provenance(portfolio: Portfolio) -> Display:
 
 def result(portfolio: Portfolio) -> Result:
     """The organisation's results for machines."""
-    counts = level_counts(portfolio.scores, portfolio.matrix)
-    breaches = portfolio.scores.groupby("unit_id")["breach"].sum().to_dict()
+    counts, found = level_counts(portfolio.scores, portfolio.matrix), standings(portfolio.context)
     return Result(
         {
             "period": portfolio.period.name,
             "as_of": portfolio.as_of.isoformat(),
-            "breaches": wording.breach_count(portfolio.scores),
+            **together(found.values()),
             "units": [
                 {
                     "unit_id": unit,
                     "levels": {name: int(count) for name, count in row.items()},
-                    "breaches": int(breaches[unit]),
+                    **found[str(unit)],
                 }
                 for unit, row in counts.to_dict("index").items()
             ],

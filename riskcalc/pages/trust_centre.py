@@ -7,7 +7,7 @@ what is, not what is planned: a report once it is issued, a bridge letter for th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -20,7 +20,7 @@ from riskcalc.pages.display import Cell, Display, Result
 from riskcalc.pages.wording import page_link
 from riskcalc.register import audiences
 from riskcalc.register.register import Register
-from riskcalc.register.subsets import read_subset, read_whole
+from riskcalc.register.subsets import read_standing
 
 _TYPES = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 # AT-C 320 and ISAE 3402 on restricting the use of the report: by whom it may be relied on.
@@ -56,9 +56,9 @@ def open_statement(
     >>> open_statement("payroll").register.ratings.empty
     True
     """
-    register = read_subset(data_dir, business_unit) if business_unit else read_whole(data_dir)
+    register = read_standing(data_dir, period, as_day(as_of), business_unit or None)
     shown = audiences.redacted(register, audiences.PUBLIC)
-    context = replace(Context.of(register, period, as_day(as_of)), register=shown)
+    context = Context.of(shown)
     return Statement(context, shown.unit(business_unit) if business_unit else None, read_runs(manifest))
 
 

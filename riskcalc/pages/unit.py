@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment.decisions import decisions
+from riskcalc.assessment.decisions import decisions, standings
 from riskcalc.assessment.evidence import assess
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import outlooks
@@ -199,8 +199,7 @@ def result(unit: Assessment) -> Result:
             "unit_id": unit.unit["unit_id"],
             "period": unit.period.name,
             "as_of": unit.as_of.isoformat(),
-            "breaches": wording.breach_count(unit.scores),
-            "unrated": int(unit.scores["likelihood"].isna().sum()),
+            **standings(unit.context)[unit.unit["unit_id"]],
             "report_outlook": wording.report(unit.context, unit.unit).opinion,
             "currency": unit.unit["currency"],
             **(_in_money(unit) if unit.in_money else {}),

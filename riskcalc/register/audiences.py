@@ -12,6 +12,7 @@ from pandas.api.types import is_string_dtype
 
 from riskcalc.errors import UsageError
 from riskcalc.register.register import Register
+from riskcalc.register.row import SPAN
 from riskcalc.register.tables import TABLES
 
 WITHHELD = "withheld"
@@ -95,7 +96,10 @@ class Audience:
     def _columns(self, table: str, wanted: str) -> Iterator[str]:
         place = list(AUDIENCES).index(self.name)
         signs = {column: sign[place] for sign, names in _SEEN[table].items() for column in names.split()}
-        return (column for column in TABLES[table].model_fields if signs.get(column, "-") == wanted)
+        columns = (
+            column for column in TABLES[table].model_fields if column not in SPAN
+        )  # what stands has no more days
+        return (column for column in columns if signs.get(column, "-") == wanted)
 
 
 FULL = Audience("", "")
@@ -168,7 +172,8 @@ def redacted(register: Register, audience: Audience) -> Register:
         _refuse_assumed(register)
         tables = {name: _only(getattr(register, name), audience.withheld[name]) for name in TABLES}
         tables["controls"] = tables["controls"].query("performed_by == 'user_entity'")
-    found = replace(register, notes=(), **tables)
+    before = register.before and redacted(register.before, audience)
+    found = replace(register, notes=(), before=before, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
 
@@ -182,7 +187,7 @@ def _refuse_assumed(register: Register) -> None:
 
 
 def _only(table: pd.DataFrame, withheld: tuple[str, ...]) -> pd.DataFrame:
-    left = table.drop(columns=list(withheld))
+    left = table.drop(columns=[*withheld, *SPAN], errors="ignore")
     return left if len(left.columns) else table.iloc[:0]
 
 

@@ -21,7 +21,7 @@ from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register import stand_ins
 from riskcalc.register.as_typed import second_reading
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.row import Row, names_in
+from riskcalc.register.row import SPAN, Row, names_in
 from riskcalc.register.tables import TABLES
 
 APART = 10**12  # between the numbers of rows that stand in one line, as where a cell lists several
@@ -90,9 +90,8 @@ class Table:
 
     def read_as(self, line: int, column: str, text: str, how: str) -> None:
         """Put a cell in its column's spelling, and keep a note of it."""
-        if not re.fullmatch(
-            "[1-9][0-9]? - .+", self.cells[line][column]
-        ):  # as drop-downs offer a rating: no doubt in it
+        offered = re.fullmatch("[1-9][0-9]? - .+", self.cells[line][column])  # by a drop-down: there is no doubt in it
+        if not offered:
             self.notes.append(self.problem(line, column, self.cells[line][column], how))
         self.cells[line][column] = text
 
@@ -221,13 +220,15 @@ def spoilt(key: str) -> str:
 
 
 def _repeated_keys(table: Table) -> Iterator[Problem]:
-    columns, seen = TABLES[table.name].primary_key, dict[tuple[str, ...], int]()
+    model, seen = TABLES[table.name], dict[tuple[str, ...], int]()
+    columns, more = model.primary_key, ", or from another day on: valid_from" if model.timed() else ""
     refused = {line for line, names in table.refused.items() if names.intersection(columns)}
     for line, cells in table.cells.items():
         key = tuple(cells[column] for column in columns)
-        if line not in refused and seen.setdefault(key, line) != line:
-            place = f"row {seen[key]}" if table.sheet else f"line {seen[key]}"
-            allowed = f"stands already at {place}; allowed: once"
+        since = (*key, cells.get(SPAN[0], "").strip())
+        if line not in refused and seen.setdefault(since, line) != line:
+            place = f"row {seen[since]}" if table.sheet else f"line {seen[since]}"
+            allowed = f"stands already at {place}; allowed: once{more}"
             yield table.problem(line, " + ".join(columns), " + ".join(key), allowed)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import islice
 
@@ -13,6 +14,7 @@ from riskcalc.register.checked_rows import Table
 from riskcalc.register.periods import Period
 from riskcalc.register.row import Ref, Row
 from riskcalc.register.tables import TABLES
+from riskcalc.register.validity import check_days
 
 _CYCLES, _TOLD = 200, 20  # cycles of a table that are told, and names of each
 _MEANT = 50  # wrong names of a column for which what was meant is looked for
@@ -26,9 +28,10 @@ def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
                 yield from _unknown_references(table, column, tables[ref.table])
     yield from _objective_of_another_unit(tables)
     yield from _retest_of_another_control(tables["control_tests"])
-    yield from _cycles(tables["controls"], "relies_on", "a control must not rely on itself")
+    yield from _relying_on_themselves(tables["controls"])
     yield from _cycles(tables["control_tests"], "retest_of", "a test must not retest itself")
     yield from _mixed_periods([tables["ratings"], tables["control_tests"]])
+    yield from check_days(tables)
 
 
 def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Problem]:
@@ -60,10 +63,12 @@ def _some(names: Collection[str], seen: str, most: int = 12) -> str:
 
 def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]:
     units = tables["business_units"].keys
-    unit_of = {row.objective_id: row.unit_id for row in tables["control_objectives"].rows.values()}
+    units_of: dict[str, list[str]] = {}
+    for row in tables["control_objectives"].rows.values():
+        units_of.setdefault(row.objective_id, []).append(row.unit_id)
     for line, risk in tables["risks"].rows.items():
-        unit = unit_of.get(risk.objective_id, risk.unit_id)
-        if unit != risk.unit_id and {unit, risk.unit_id} <= units:
+        unit, *others = units_of.get(risk.objective_id, [risk.unit_id])
+        if risk.unit_id not in (unit, *others) and {unit, risk.unit_id} <= units:
             allowed = f"belongs to unit {unit}; allowed: an objective of {risk.unit_id}"
             yield tables["risks"].problem(line, "objective_id", risk.objective_id, allowed)
 
@@ -75,6 +80,16 @@ def _retest_of_another_control(tests: Table) -> Iterator[Problem]:
         if control != test.control_id:
             allowed = f"tests {control}; allowed: a test of {test.control_id}"
             yield tests.problem(line, "retest_of", test.retest_of, allowed)
+
+
+def _relying_on_themselves(controls: Table) -> Iterator[Problem]:
+    """Cycles of the controls that hold at a time, told once: who relied on whom before is no matter."""
+    found: dict[Problem, None] = {}
+    for day in sorted({row.days()[0] for row in controls.rows.values()}):
+        held = {line: row for line, row in controls.rows.items() if row.days()[0] <= day <= row.days()[1]}
+        then = replace(controls, rows=held)
+        found |= dict.fromkeys(_cycles(then, "relies_on", "a control must not rely on itself"))
+    yield from found
 
 
 def _cycles(table: Table, column: str, rule: str) -> Iterator[Problem]:

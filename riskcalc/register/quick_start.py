@@ -28,7 +28,7 @@ def settled(methodology: Methodology, tables: Tables) -> tuple[Methodology, Tabl
     risks = tables["risks"]
     if risks.carried is not None:
         tables["ratings"] = _ratings(risks, methodology)
-    units = [unit.unit_id for unit in tables["business_units"].rows.values()]
+    units = list(dict.fromkeys(unit.unit_id for unit in tables["business_units"].rows.values()))
     objectives = tables["control_objectives"]
     for line, risk in risks.rows.items():
         waiting = risks.assumed.get(line, ())

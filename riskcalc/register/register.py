@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
@@ -20,9 +23,10 @@ from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import settle
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
-from riskcalc.register.periods import Period
+from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
-from riskcalc.register.row import Row, kind_of, may_be_blank
+from riskcalc.register.row import SPAN, Row, kind_of, may_be_blank
+from riskcalc.register.stand_ins import begun_in
 from riskcalc.register.tables import TABLES
 
 P = ParamSpec("P")
@@ -35,11 +39,16 @@ class Register:
     """The tables of a register, indexed by the line of the file that each row starts at.
 
     Blank cells are missing values; ratings and counts are nullable integers, dates datetimes, amounts Decimals,
-    lists tuples. ``source`` is the folder that was read; ``periods`` are those that risks were rated in, earliest
-    first, and a unit's share of the register keeps them all. The controls have their unit's report beside them,
-    and what all units make of them. In a register that only begins, ``assumed`` are the blank cells for which
-    something stands in, as table, column and key. ``notes`` tell of cells that weren't in their column's spelling,
-    and how they were read.
+    lists tuples. ``source`` is the folder that was read; ``periods`` are those that are opened, with rows of ratings
+    be they blank, earliest first, and a unit's share of the register keeps them all. The controls have their unit's
+    report beside them, and what all units make of them. In a register that only begins, ``assumed`` are the blank
+    cells for which something stands in, as table, column and key. ``notes`` tell of cells that weren't in their
+    column's spelling, and how they were read.
+
+    As read, it holds all rows there are, of whatever days; ``at`` gives it as it stood for a period, with one row per
+    key. Then ``stands`` names the period and the day it is seen from, ``before`` is the same for the period before
+    (None where no row has days), and ``ended`` are the controls that acted on a risk earlier in its unit's report:
+    risk, control, last day.
     """
 
     source: Path
@@ -59,14 +68,22 @@ class Register:
     scoping: pd.DataFrame
     report_items: pd.DataFrame
     assumed: frozenset[tuple[str, str, str]] = frozenset()
+    stands: tuple[Period, date] | None = None
+    before: Register | None = None
+    ended: frozenset[tuple[str, str, date]] = frozenset()
     notes: tuple[Problem, ...] = ()
 
-    def period(self, name: str | None = None) -> Period:
-        """The period called ``name``, or the latest one; raises UsageError, naming those there are, for another."""
+    def period(self, name: str | None = None, new: bool = False) -> Period:
+        """The period called ``name``, with ``new`` also one that isn't opened; by default ``periods.chosen`` chooses.
+
+        Raises UsageError, naming those there are, for another.
+        """
+        if new and name:
+            return to_come(self.periods, name)
         if not self.periods:
             raise UsageError("The register has no ratings yet, so there is no period to assess.")
         if not name:
-            return self.periods[-1]
+            return chosen(self.periods)
         for period in self.periods:
             if period.name == name:
                 return period
@@ -83,7 +100,10 @@ class Register:
         found = self.business_units[self.business_units["unit_id"] == unit_id]
         if found.empty:
             known = ", ".join(self.business_units["unit_id"]) or "none yet"
-            raise UsageError(f"There is no business unit {unit_id!r}; the register's units are: {known}.")
+            then = f" in {self.stands[0].name}" if self.stands else ""
+            raise UsageError(f"There is no business unit {unit_id!r}{then}; the register's units are: {known}.")
+        if SPAN[0] in found:
+            found = found.sort_values(SPAN[0], ascending=False, na_position="last")
         return {str(column): value for column, value in found.iloc[0].items()}
 
     def only(self, unit_id: str) -> Register:
@@ -91,7 +111,30 @@ class Register:
         from riskcalc.register.subsets import Subsets
 
         self.unit(unit_id)
+        if self.timed:
+            raise UsageError("Rows of this register hold on some days only; say of which period: Register.at.")
         return Subsets(self).of(unit_id)
+
+    def at(self, period: Period, as_of: date | None = None) -> Register:
+        """The register as it stood for a period, seen from a day: later facts are not in it, and each key has one row.
+
+        Raises:
+            UsageError: it was made for another period or day.
+
+        >>> register = load("data")
+        >>> register.at(register.period("2025-H2")).stands[0].name
+        '2025-H2'
+        """
+        from riskcalc.register.standing import as_it_stood
+
+        seen = (period, as_of or period.as_of)
+        return self if self.stands == seen else as_it_stood(self, *seen)
+
+    @cached_property
+    def timed(self) -> bool:
+        """Whether some row holds on some days only."""
+        tables = (getattr(self, name) for name, model in TABLES.items() if model.timed())
+        return any(table[column].notna().any() for table in tables for column in SPAN if column in table)
 
     def fingerprint(self) -> str:
         """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""
@@ -99,8 +142,10 @@ class Register:
 
     @cached_property
     def _fingerprint(self) -> str:
-        hashes = {name: row_hashes(getattr(self, name)) for name in TABLES}
-        return fingerprint_of(self.methodology, hashes, self.assumed)
+        hashes, before = (
+            {name: row_hashes(getattr(each, name)) for name in TABLES} if each else {} for each in (self, self.before)
+        )
+        return fingerprint_of(self.methodology, hashes, [*self.assumed, *self.ended], before)
 
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -108,6 +153,8 @@ def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     columns = []
     for name in table.columns:
         column = table[name]
+        if name in SPAN and column.isna().all():
+            continue
         if is_datetime64_dtype(column.dtype):
             columns.append(column.to_numpy().astype(str).tolist())
         else:
@@ -118,12 +165,22 @@ def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     return np.array(digests, dtype=object)
 
 
-def fingerprint_of(methodology: Methodology, hashes: Mapping[str, Iterable[bytes]], assumed: Iterable[object]) -> str:
-    """The fingerprint of tables whose rows have these hashes, and of which some cells are ``assumed``."""
+def fingerprint_of(
+    methodology: Methodology,
+    hashes: Mapping[str, Iterable[bytes]],
+    beside: Iterable[object],
+    before: Mapping[str, Iterable[bytes]],
+) -> str:
+    """The fingerprint of tables whose rows have these hashes, of what is told ``beside`` them, and of tables whose rows
+    may have stood otherwise ``before``.
+    """
     digest = hashlib.sha256(methodology.model_dump_json(by_alias=True).encode())
     for name, rows in hashes.items():
         digest.update(f"\n{name}\n".encode() + b"".join(sorted(rows)))
-    digest.update("".join(sorted(f"\n{cell!r}" for cell in assumed)).encode("utf-8", "surrogatepass"))
+    digest.update("".join(sorted(f"\n{cell!r}" for cell in beside)).encode("utf-8", "surrogatepass"))
+    for name, rows in before.items():
+        if TABLES[name].timed() and set(rows) != set(hashes[name]):
+            digest.update(f"\n{name} before\n".encode() + b"".join(sorted(rows)))
     return digest.hexdigest()
 
 
@@ -144,11 +201,13 @@ def once(work: Callable[Concatenate[Register, P], T]) -> Callable[Concatenate[Re
     return remembered
 
 
-def load(path: str | Path = "data") -> Register:
+def load(path: str | Path = "data", period: str = "") -> Register:
     """Read and check the register in a folder, or in an .xlsx workbook.
 
     A relative ``path`` is looked for in the working directory, then in its parents, so that a notebook finds
-    ``data`` from wherever it runs.
+    ``data`` from wherever it runs, and at last in the folder that ``RISKCALC_DATA`` in the
+    environment names. ``period`` is that of ratings which stand among the risks, as they may in a
+    register that only begins; by default the ``first_period`` of its methodology.
 
     Raises:
         RegisterError: the register can't be used; ``.problems`` holds every reason with file, line and column.
@@ -158,29 +217,27 @@ def load(path: str | Path = "data") -> Register:
     'EUR'
     """
     source = find_register(path)
-    methodology, tables = read_tables(source)
+    methodology, tables = read_tables(source, period)
     problems = [problem for table in tables.values() for problem in table.problems]
     problems.extend(check_references(tables))
     if problems:
         raise RegisterError(problems, source)
-    frames = {name: _frame(table) for name, table in tables.items()}
-    frames["controls"] = _with_uses(
-        _with_reports(frames["controls"], frames["business_units"]), frames["risk_controls"]
-    )
+    frames: dict[str, Any] = {name: _frame(table) for name, table in tables.items()}
+    frames["controls"] = with_uses(frames)
     notes = tuple(sorted(note for table in tables.values() for note in table.notes))
     return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()), notes=notes)
 
 
-def read_tables(source: Path) -> tuple[Methodology, dict[str, Table]]:
+def read_tables(source: Path, period: str = "") -> tuple[Methodology, dict[str, Table]]:
     """The methodology and the tables, each checked by itself; raises RegisterError where there is no methodology."""
     if source.is_file():
         from riskcalc.register.xlsx_tables import read_workbook
 
-        return settled(*read_workbook(source))
+        return settled(*read_workbook(source, period))
     for _ in range(5):
         settle(source)
         before = _stamps(source)
-        found = _read_folder(source)
+        found = _read_folder(source, period)
         if _stamps(source) == before:
             return settled(*found)
     raise UsageError(f"{source} changes while it is read; try again.")
@@ -196,7 +253,7 @@ def _stamps(folder: Path) -> list[tuple[str, int, int, int]]:
     return [(name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states]
 
 
-def _read_folder(folder: Path) -> tuple[Methodology, dict[str, Table]]:
+def _read_folder(folder: Path, period: str) -> tuple[Methodology, dict[str, Table]]:
     try:
         methodology = Methodology.read(folder / FILE)
     except RegisterError as error:
@@ -205,6 +262,7 @@ def _read_folder(folder: Path) -> tuple[Methodology, dict[str, Table]]:
             named = " and ".join(str(folder / name) for name in books[:3])
             raise UsageError(f"{folder} holds no CSV files, but {named}: name the workbook itself.") from None
         raise RegisterError(error.problems, folder) from None
+    methodology = begun_in(methodology, period, (folder / "ratings.csv").exists())
     return methodology, {name: read_table(folder, name, methodology) for name in TABLES}
 
 
@@ -231,12 +289,17 @@ def find_folder(path: str | Path) -> Path:
 
 
 def _places(wanted: Path) -> list[Path]:
-    here = Path.cwd()
-    return [wanted] if wanted.is_absolute() else [parent / wanted for parent in (here, *here.parents)]
+    here, named = Path.cwd(), os.environ.get("RISKCALC_DATA")
+    folders = (here, *here.parents, *([here / named] if named else []))
+    return [wanted] if wanted.is_absolute() else [folder / wanted for folder in folders]
 
 
 def _nowhere(wanted: Path) -> UsageError:
-    where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it"
+    if address := re.match(r"\w\w+:/", str(wanted)):  # what follows may hold keys
+        return UsageError(f"{address[0]}…: is an address; a register is read from this machine, so copy it here first.")
+    named = os.environ.get("RISKCALC_DATA")
+    beside = f", nor in {named} (RISKCALC_DATA)" if named else ""
+    where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it{beside}"
     return UsageError(f"There is no folder {str(wanted)!r}{where}.")
 
 
@@ -249,25 +312,31 @@ def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
         if (day - Period.parse(name).last_day).days > _STRAY:
             continue
         until[name] = max(day, until.get(name, day))
-    rated_in = {row.period for row in tables["ratings"].rows.values()}
-    periods = (replace(Period.parse(name), evidence_until=until.get(name)) for name in rated_in)
-    return tuple(sorted(periods, key=lambda period: period.last_day))
+    rows, risks = tables["ratings"].rows.values(), Counter(row.days() for row in tables["risks"].rows.values())
+    rated = Counter(row.period for row in rows if row.likelihood is not None)
+    periods = sorted((Period.parse(name) for name in {row.period for row in rows}), key=lambda each: each.last_day)
+    held = {
+        each.name: sum(number for (first, last), number in risks.items() if first <= each.last_day <= last)
+        for each in periods
+    }
+    return tuple(
+        replace(each, evidence_until=until.get(each.name), rated=(rated[each.name], held[each.name]))
+        for each in periods
+    )
 
 
-def _with_reports(controls: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
-    """The controls with the report of the unit that each belongs to, which says what evidence it needs.
+_REPORT, _USES = ["report_type", "report_from", "report_to"], ["relied_on", "reach"]
 
-    It goes with a control into the share of another unit that relies on it, and into that share's fingerprint.
+
+def with_uses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The controls with the report of their unit and what any unit makes of them, which no unit's share alone can show.
+
+    The report says what evidence a control needs, also in the share of another unit that relies on it. ``relied_on``:
+    whether another control relies on it; ``reach``: the largest coverage of a risk by it, 0 to 1, missing where it
+    acts on none. Of rows with days, these are those of the first of a unit until the register is taken ``at`` a period.
     """
-    return controls.join(units.set_index("unit_id")[["report_type", "report_from", "report_to"]], on="unit_id")
-
-
-def _with_uses(controls: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
-    """The controls with what any unit makes of them, which a unit's share alone can't show.
-
-    ``relied_on``: whether another control relies on it; ``reach``: the largest coverage of a risk by it, 0 to 1,
-    missing where it acts on none.
-    """
+    links, units = tables["risk_controls"], tables["business_units"].drop_duplicates("unit_id").set_index("unit_id")
+    controls = tables["controls"].drop(columns=[*_REPORT, *_USES], errors="ignore").join(units[_REPORT], on="unit_id")
     relied_on = {name for names in controls["relies_on"] for name in names}
     reach = links.assign(coverage=links["coverage"].astype(float)).groupby("control_id")["coverage"].max()
     ids = controls["control_id"]
@@ -302,4 +371,7 @@ def _dtype(model: type[Row], column: str) -> str:
     return known.get(kind, "str" if get_origin(kind) is Literal else "object")
 
 
-assert {field.name for field in fields(Register)} == {"source", "methodology", "periods", "assumed", "notes", *TABLES}
+assert {field.name for field in fields(Register)} == {
+    *("source", "methodology", "periods", "assumed", "notes", "stands", "before", "ended"),
+    *TABLES,
+}

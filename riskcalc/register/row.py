@@ -5,11 +5,13 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
 Contradiction = tuple[str, str]  # a column, and what is allowed there
+SPAN = ("valid_from", "valid_to")  # the first and the last day of a row of what changes; blank: no limit
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,16 @@ class Row(BaseModel):
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together, each at the column that a person would mend, with what is allowed there."""
         yield from ()
+
+    def days(self) -> tuple[date, date]:
+        """The first and the last day on which it holds; a row that has none holds for good."""
+        first, last = (getattr(self, column, None) for column in SPAN)
+        return first or date.min, last or date.max
+
+    @classmethod
+    def timed(cls) -> bool:
+        """Whether its rows hold from one day to another, and a key may have several, one after the other."""
+        return SPAN[0] in cls.model_fields
 
 
 def kind_of(model: type[Row], column: str) -> Any:

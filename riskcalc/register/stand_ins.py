@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_origin
 
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.periods import Period
+from riskcalc.register.periods import Period, to_come
 from riskcalc.register.row import Row, kind_of, may_be_blank
 from riskcalc.register.tables import TABLES, Risk
 
@@ -44,6 +44,17 @@ _BLANKED: dict[str, Any] = {
     "treatment": NOT_YET.lower(),
     "rated_on": None,
 }
+
+
+def begun_in(methodology: Methodology, period: str, rated: bool) -> Methodology:
+    """The methodology with ``period``, where one is named, as the first, whose ratings may stand among the risks.
+
+    Where ratings have their table (``rated``), or the register doesn't only begin, nothing changes. Raises UsageError
+    for what is no period.
+    """
+    if not period or rated or methodology.first_period is None:
+        return methodology
+    return methodology.model_copy(update={"first_period": to_come((), period).name})
 
 
 def may_wait(table: str, methodology: Methodology) -> bool:

@@ -10,11 +10,13 @@ import os
 import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from riskcalc.errors import UsageError
 from riskcalc.register.register import Register, fingerprint_of, load, row_hashes
@@ -36,16 +38,38 @@ class Subsets:
     def of(self, unit_id: str) -> Register:
         """The unit's share; an unknown unit's is empty."""
         rows = {name: getattr(self.register, name).iloc[places] for name, places in self._rows(unit_id).items()}
-        share = replace(self.register, notes=(), **rows)
+        before, ended = self._before(unit_id), self._ended(rows["risks"])
+        share = replace(self.register, notes=(), **rows, before=before, ended=ended)
         if "_hashes" in vars(self):  # its fingerprint is all but known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
         return share
 
     def fingerprint(self, unit_id: str) -> str:
         """The fingerprint of the unit's share, without cutting it out."""
+        risks = self.register.risks.iloc[self._found("risks", [unit_id])]
+        beside = [*self.register.assumed, *self._ended(risks)]
+        before = self._earlier._hashed(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else {}
+        return fingerprint_of(self.register.methodology, self._hashed(unit_id), beside, before)
+
+    @cached_property
+    def unit_ids(self) -> frozenset[str]:
+        """The units there are."""
+        return frozenset(self.register.business_units["unit_id"])
+
+    @cached_property
+    def _earlier(self) -> Subsets | None:
+        return Subsets(self.register.before) if self.register.before else None
+
+    def _before(self, unit_id: str) -> Register | None:
+        return self._earlier.of(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else None
+
+    def _ended(self, risks: pd.DataFrame) -> frozenset[tuple[str, str, date]]:
+        mine = set(risks["risk_id"])
+        return frozenset(each for each in self.register.ended if each[0] in mine)
+
+    def _hashed(self, unit_id: str) -> dict[str, np.ndarray[Any, Any]]:
         rows = self._rows(unit_id)
-        hashes = {name: self._hashes[name][rows[name]] for name in TABLES}
-        return fingerprint_of(self.register.methodology, hashes, self.register.assumed)
+        return {name: self._hashes[name][rows[name]] for name in TABLES}
 
     @cached_property
     def _hashes(self) -> dict[str, np.ndarray[Any, Any]]:
@@ -59,7 +83,9 @@ class Subsets:
         needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
         controls = self._found("controls", needed, self._control_places)
         subservice = self.register.controls["subservice_id"].iloc[controls].dropna()
-        of_unit = ("business_units", "control_objectives", "risks", "training", "scoping", "report_items")
+        owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
+        trained = [self._found("training", [unit_id]), self._found("training", owners, self._trained)]
+        of_unit = ("business_units", "control_objectives", "risks", "scoping", "report_items")
         return {
             **{name: self._found(name, [unit_id]) for name in of_unit},
             "ratings": self._found("ratings", risks),
@@ -67,7 +93,12 @@ class Subsets:
             "controls": controls,
             **{name: self._found(name, needed) for name in ("control_tests", "deficiencies", "mappings")},
             "subservice_organisations": self._found("subservice_organisations", set(subservice)),
+            "training": np.unique(np.concatenate(trained)),
         }
+
+    @cached_property
+    def _trained(self) -> Mapping[str, Any]:
+        return dict(self.register.training.groupby("person", sort=False).indices)  # type: ignore[arg-type]
 
     @cached_property
     def _control_places(self) -> dict[str, list[int]]:
@@ -97,14 +128,17 @@ def pack(shares: Subsets, data_dir: str, unit_id: str | None) -> bytes:
     return pickle.dumps((data_dir, unit_id, register), protocol=pickle.HIGHEST_PROTOCOL)
 
 
-def read_subset(data_dir: str, unit_id: str) -> Register:
-    """The unit's share: as handed to this process, or read from ``data_dir``; raises as ``register.load`` does."""
-    return _handed(data_dir, unit_id) or load(data_dir).only(unit_id)
+def read_standing(data_dir: str, period: str, as_of: date | None, unit_id: str | None = None) -> Register:
+    """The register, or a unit's share, as it stood for a period: as handed to this process, or read from ``data_dir``.
 
-
-def read_whole(data_dir: str) -> Register:
-    """The whole register: as handed to this process, or read from ``data_dir``; raises as ``register.load`` does."""
-    return _handed(data_dir, None) or load(data_dir)
+    Raises as ``register.load`` does, and UsageError for an unknown unit or period.
+    """
+    handed = _handed(data_dir, unit_id)
+    if handed and handed.stands == ((asked := handed.period(period)), as_of or asked.as_of):
+        return handed
+    whole = load(data_dir, period)
+    found = whole.at(whole.period(period), as_of)
+    return found.only(unit_id) if unit_id else found
 
 
 def _handed(data_dir: str, unit_id: str | None) -> Register | None:

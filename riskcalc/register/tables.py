@@ -65,6 +65,8 @@ class BusinessUnit(Row):
     bridge_from: Maybe[Day] = None
     bridge_letter_until: Maybe[Day]
     owner: Text
+    valid_from: Maybe[Day] = None
+    valid_to: Maybe[Day] = None
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
@@ -111,6 +113,8 @@ class ControlObjective(Row):
     unit_id: Annotated[Text, Ref("business_units")]
     process: Text
     statement: Text
+    valid_from: Maybe[Day] = None
+    valid_to: Maybe[Day] = None
 
 
 class Risk(Row):
@@ -132,6 +136,8 @@ class Risk(Row):
     loss_low: Maybe[Money]
     loss_mode: Maybe[Money]
     loss_high: Maybe[Money]
+    valid_from: Maybe[Day] = None
+    valid_to: Maybe[Day] = None
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
@@ -219,6 +225,8 @@ class Control(Row):
     relies_on: Annotated[Names, Ref("controls")]
     communicated_in: Maybe[str]
     confirmed_on: Maybe[Day]
+    valid_from: Maybe[Day] = None
+    valid_to: Maybe[Day] = None
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
@@ -235,6 +243,8 @@ class RiskControl(Row):
     control_id: Annotated[Text, Ref("controls")]
     acts_on: Literal["likelihood", "impact", "both"]
     coverage: Share
+    valid_from: Maybe[Day] = None
+    valid_to: Maybe[Day] = None
 
 
 class ControlTest(Row):
@@ -333,6 +343,8 @@ class SubserviceOrganisation(Row):
     reviewed_by: Maybe[str]
     reviewed_on: Maybe[Day]
     reference: Maybe[str]
+    valid_from: Maybe[Day] = None
+    valid_to: Maybe[Day] = None
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
@@ -367,6 +379,8 @@ class Mapping(Row):
     control_id: Annotated[Text, Ref("controls")]
     framework: Text
     reference: Text
+    valid_from: Maybe[Day] = None
+    valid_to: Maybe[Day] = None
 
 
 class Training(Row):
@@ -380,6 +394,8 @@ class Training(Row):
     due_on: Day
     completed_on: Maybe[Day]
     evidence: Maybe[str]
+    valid_from: Maybe[Day] = None
+    valid_to: Maybe[Day] = None
 
 
 class Scoping(Row):
@@ -398,6 +414,8 @@ class Scoping(Row):
     reason: Text
     answered_by: Text
     answered_on: Day
+    valid_from: Maybe[Day] = None
+    valid_to: Maybe[Day] = None
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
@@ -418,6 +436,8 @@ class ReportItem(Row):
     owner: Text
     due_on: Maybe[Day]
     reference: Maybe[str]
+    valid_from: Maybe[Day] = None
+    valid_to: Maybe[Day] = None
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
@@ -441,3 +461,5 @@ TABLES: dict[str, type[Row]] = {
     "scoping": Scoping,
     "report_items": ReportItem,
 }
+# The columns by which a row belongs to another, and ends with it.
+OWNERS = {"unit_id": "business_units", "risk_id": "risks", "control_id": "controls"}

@@ -42,27 +42,27 @@ _ADVICE = {
 _BESIDE = "stands beside the table, in a column without a name; delete it, or move it to another file"
 
 
-def read_workbook(path: Path) -> tuple[Methodology, dict[str, Table]]:
+def read_workbook(path: Path, period: str = "") -> tuple[Methodology, dict[str, Table]]:
     """The methodology and the checked tables of a workbook.
 
     Raises:
         RegisterError: the file can't be read as a workbook, or its methodology can't be used.
         UsageError: it has no sheet of a register.
     """
-    methodology, tables, problems = read_sheets(path)
+    methodology, tables, problems = read_sheets(path, period)
     if problems:
         found = [*(each for table in tables.values() for each in table.problems), *check_references(tables)]
         raise RegisterError([*problems, *found], path)
     return methodology, tables
 
 
-def read_sheets(path: Path) -> tuple[Methodology, dict[str, Table], list[Problem]]:
+def read_sheets(path: Path, period: str = "") -> tuple[Methodology, dict[str, Table], list[Problem]]:
     """As ``read_workbook``, but with what is wrong with the sheets as a whole apart."""
     with open_workbook(path) as book:
         if not {*TABLES, METHODOLOGY}.intersection(book.sheets):
             raise UsageError(f"{path.name} has none of a register's sheets. {bring_in(path)}")
         problems = list(_wrong_sheets(book, path.name))
-        methodology = read_methodology(book, path.name)
+        methodology = stand_ins.begun_in(read_methodology(book, path.name), period, "ratings" in book.sheets)
         tables = {name: read_sheet(book, name, path.name, methodology) for name in TABLES}
     return methodology, tables, problems
 

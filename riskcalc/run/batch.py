@@ -14,8 +14,8 @@ from functools import cached_property
 
 from riskcalc import notebook_files
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.decisions import FIGURES, standings
 from riskcalc.assessment.opening import as_day
-from riskcalc.assessment.scoring import scores
 from riskcalc.errors import PrintError, RiskcalcError, UsageError
 from riskcalc.files import sha256, stem
 from riskcalc.notebook_files import GOOD, WENT_WRONG, Value
@@ -114,23 +114,19 @@ class Programme:
         return len(self.units) + self.closes
 
     @property
-    def context(self) -> Context:
-        """The whole register in the period and as of the day of the run."""
-        as_of = date.fromisoformat(str(self.assessment.parameters["as_of"]))
-        return Context.of(self.shares.register, self.period, as_of)
+    def as_of(self) -> date:
+        """The day that the period is seen from."""
+        return date.fromisoformat(str(self.assessment.parameters["as_of"]))
 
     @property
-    def unrated(self) -> int:
-        """How many risks of the units to run have no rating in the period, as of the day."""
-        ratings, risks = self.context.ratings, self.shares.register.risks
-        rated = ratings.loc[ratings["likelihood"].notna(), "risk_id"]
-        return int((risks["unit_id"].isin(self.units) & ~risks["risk_id"].isin(rated)).sum())
+    def context(self) -> Context:
+        """The whole register in the period and as of the day of the run."""
+        return Context.of(self.shares.register, self.period, self.as_of)
 
     @cached_property
-    def breaches(self) -> dict[str, int]:
-        """Risks outside appetite by unit, for readers whose pages don't tell them."""
-        by_unit = scores(self.context).groupby("unit_id")["breach"].sum()
-        return {str(unit): int(number) for unit, number in by_unit.items()}
+    def figures(self) -> dict[str, dict[str, int]]:
+        """How each unit stands, for readers whose pages don't tell it."""
+        return standings(self.context)
 
     def job(self, unit_id: str) -> Job:
         """The job of a unit."""
@@ -153,7 +149,7 @@ class Programme:
 class Report:
     """How a run ended: the entries of the units it was asked for, the organisation's (None for a shard, or an audience
     that doesn't get its page), where the pages are, its length in seconds, and the files of earlier runs that should
-    have been removed and can't be; and how many of the units' risks are unrated.
+    have been removed and can't be.
     """
 
     units: tuple[Entry, ...]
@@ -161,7 +157,6 @@ class Report:
     folder: str
     seconds: float
     left: tuple[str, ...] = ()
-    unrated: int = 0
 
     @property
     def wrong(self) -> tuple[Entry, ...]:
@@ -172,7 +167,7 @@ class Report:
     @property
     def breaches(self) -> int:
         """Risks outside appetite in the units that have results."""
-        return sum(entry.breaches or 0 for entry in self.units)
+        return sum(entry.figures.get("breaches", 0) for entry in self.units)
 
 
 def plan(request: Request) -> Programme:
@@ -181,9 +176,9 @@ def plan(request: Request) -> Programme:
     Raises RegisterError or UsageError for whatever can't be run as asked.
     """
     _check_limits(request)
-    register = load(request.data_dir)
-    period = register.period(request.period).name
-    as_of = (as_day(request.as_of, "--as-of") or register.period(period).as_of).isoformat()
+    whole = load(request.data_dir, request.period)
+    context = Context.of(whole, request.period, as_day(request.as_of, "--as-of"))
+    register, period, as_of = context.register, context.period.name, context.as_of.isoformat()
     for unit_id in request.units:
         register.unit(unit_id)
     every = tuple(register.business_units["unit_id"])
@@ -239,7 +234,13 @@ def run(
     with programme.pages.alone(".lock-{}-of-{}".format(*shard) if shard else ".lock"):
         source = str(programme.shares.register.source.resolve())
         manifest = Manifest(
-            programme.folder, programme.period, source, programme.listed, shard, programme.audience.name
+            programme.folder,
+            programme.period,
+            source,
+            programme.listed,
+            shard,
+            programme.audience.name,
+            programme.as_of.isoformat(),
         )
         manifest.begin(replaced=programme.request.force)
         _tell_outdated(programme, manifest)
@@ -263,7 +264,7 @@ def run(
             seen(organisation)
     units = tuple(manifest.units[unit_id] for unit_id in programme.units)
     seconds, left = time.monotonic() - began, tuple(manifest.left)
-    return Report(units, organisation, str(programme.pages), seconds, left, programme.unrated)
+    return Report(units, organisation, str(programme.pages), seconds, left)
 
 
 def _check_limits(request: Request) -> None:
@@ -342,18 +343,20 @@ def _checked(outcome: Outcome) -> Outcome:
     if outcome.status not in ("ok", *WENT_WRONG):
         return Outcome("died", outcome.seconds, error=f"its worker told nonsense: status {outcome.status!r}")
     try:
-        _breaches(outcome)
+        _figures(outcome)
     except (ValueError, AttributeError, RecursionError) as error:
         return Outcome("failed", outcome.seconds, error=f"its results can't be read: {error}")
     return outcome
 
 
-def _breaches(outcome: Outcome) -> int | None:
-    """How many risks are outside appetite, as the results say; None if they don't."""
-    count = json.loads(outcome.files.get(".json", b"{}")).get("breaches")
-    if count is not None and not (type(count) is int and count >= 0):
-        raise ValueError(f"breaches is {str(count)[:80]!r}; allowed: a number of risks")
-    return count
+def _figures(outcome: Outcome) -> dict[str, int]:
+    """How the unit stands, as far as its results say."""
+    told = json.loads(outcome.files.get(".json", b"{}"))
+    found = {name: told[name] for name in FIGURES if told.get(name) is not None}
+    for name, number in found.items():
+        if not (type(number) is int and number >= 0):
+            raise ValueError(f"{name} is {str(number)[:80]!r}; allowed: a number, from 0 on")
+    return found
 
 
 def _printed(outcome: Outcome, programme: Programme, printer: Print | None) -> Outcome:
@@ -382,11 +385,11 @@ def _stored(programme: Programme, entry: Entry, name: str, outcome: Outcome) -> 
     if trouble := _put(programme.pages, name, files):
         told = _told("; ".join(filter(None, [outcome.error, trouble])))
         return replace(entry, status="failed" if outcome.status == "ok" else outcome.status, error=told)
-    breaches = _breaches(outcome)
-    if breaches is None and outcome.status == "ok" and not whole:
-        breaches = programme.breaches[entry.unit_id]
+    figures = _figures(outcome)
+    if "breaches" not in figures and outcome.status == "ok" and not whole:
+        figures = programme.figures[entry.unit_id]
     outputs = {f"{name}{ending}": sha256(content) for ending, content in files.items()}
-    return replace(entry, outputs=outputs, breaches=breaches)
+    return replace(entry, outputs=outputs, figures=figures)
 
 
 def _put(folder: Folder, name: str, files: dict[str, bytes]) -> str:

@@ -42,6 +42,7 @@ _ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
     "VECLIB_MAXIMUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's allocator; pandas imports it where it is installed
 }
 _LARGEST_FILE = 2**30  # bytes; a job that writes without end fails before the disk is full
 _AWAITED = {signal.SIGCHLD, signal.SIGTERM} if hasattr(signal, "SIGCHLD") else set()
@@ -175,8 +176,8 @@ def main(target: str, home: str) -> None:
     os.dup2(2, 1)  # whatever an import prints must not be taken for an answer
     module = importlib.import_module(target)
     module.warm_up()
-    if (threads := len(list(Path("/proc/self/task").iterdir()))) > 1:
-        os.write(answers, f"{threads} threads run after the imports, so it can't fork\n".encode())
+    if threads := _threads():
+        os.write(answers, f"threads run after the imports, so it can't fork: {', '.join(threads)}\n".encode())
         return
     gc.collect()
     gc.freeze()  # else the first collection in each child would copy all that it shares with this process
@@ -197,6 +198,12 @@ def main(target: str, home: str) -> None:
     for pid in list(children):
         end_family(pid)
     shutil.rmtree(home, ignore_errors=True)
+
+
+def _threads() -> list[str]:
+    """The names of this process's threads beside its first."""
+    tasks = [task for task in Path("/proc/self/task").iterdir() if task.name != str(os.getpid())]
+    return sorted((task / "comm").read_text("utf-8").strip() for task in tasks)
 
 
 def _reap(children: set[int], answers: int) -> None:

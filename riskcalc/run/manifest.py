@@ -18,7 +18,10 @@ from riskcalc.version import __version__
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of one unit: ``pending`` until it was run, then how that ended and what it left."""
+    """What is known of one unit: ``pending`` until it was run, then how that ended and what it left.
+
+    ``figures`` are those of ``decisions.standings``; what isn't known is missing.
+    """
 
     unit_id: str
     status: str = "pending"
@@ -26,7 +29,7 @@ class Entry:
     inputs_sha256: str = ""
     register_sha256: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
-    breaches: int | None = None
+    figures: dict[str, int] = field(default_factory=dict)
     error: str | None = None
 
 
@@ -42,7 +45,7 @@ def manifest_file(audience: str = "", shard: tuple[int, int] | None = None) -> s
 
 
 class Manifest:
-    """The manifest of one period in ``folder``; every change is on disk before the next.
+    """The manifest of one period, seen from a day, in ``folder``; every change is on disk before the next.
 
     A shard, ``(number, of)``, keeps a manifest of its own beside; the next run without shards takes them all in. That
     of an ``audience`` tells of the pages in its own folder, and stands outside of it: what is in there can be given
@@ -57,8 +60,10 @@ class Manifest:
         unit_ids: Sequence[str],
         shard: tuple[int, int] | None = None,
         audience: str = "",
+        as_of: str = "",
     ) -> None:
-        self._folder, self._period, self._source = folder, period, source
+        self._folder, self._source = folder, source
+        self._seen = {"period": period, **({"as_of": as_of} if as_of else {})}
         self._pages = folder.within(audience) if audience else folder
         self._file, self._whole = manifest_file(audience, shard), manifest_file(audience)
         self._shards = self._whole.replace(".json", ".shard-*.json")
@@ -122,7 +127,7 @@ class Manifest:
     def write(self) -> None:
         """Write the whole manifest, atomically."""
         head = {
-            "period": self._period,
+            **self._seen,
             "register": self._source,
             "riskcalc_version": __version__,
             "finished": self.finished,
@@ -139,7 +144,7 @@ class Manifest:
         """
         for entry in reversed(self._earlier.get(unit_id, [])):
             good = entry.status in ("ok", "unchanged") and entry.inputs_sha256 == inputs_sha256
-            if good and set(names) <= set(entry.outputs):
+            if good and entry.figures and set(names) <= set(entry.outputs):
                 contents = {name: self._pages.read(name) for name in entry.outputs if _of_a_run(name)}
                 if {name: sha256(content) for name, content in contents.items() if content} == entry.outputs:
                     return replace(entry, status="unchanged", seconds=0.0)

@@ -1,5 +1,8 @@
 """``papermill --engine riskcalc``: cells run in a process forked from one that has imported everything already.
 
+That process is made for notebooks that use riskcalc: other notebooks are refused, as they may see that what they rely
+on (charts' and threads' settings, a kernel's files and signals) isn't as in a kernel of theirs.
+
 Papermill loads its engines while it is itself still being imported, so this module must not import it at the top.
 """
 
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import time
 from functools import cache
 from pathlib import Path
@@ -17,6 +21,8 @@ import nbformat
 
 from riskcalc.errors import ForkError
 from riskcalc.run.forkserver import ForkServer
+
+_REFUSED = "--engine riskcalc runs Python notebooks that import riskcalc; leave the option away for this one."
 
 
 class Forked:
@@ -61,14 +67,18 @@ def forked(folder: Path) -> None:
 def _engine() -> Any:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.engines import NBClientEngine
+    from papermill.exceptions import PapermillException
 
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
         def execute_managed_notebook(
             cls, nb_man: Any, kernel_name: str, execution_timeout: float | None = None, **options: Any
         ) -> None:
+            if not _uses_riskcalc(nb_man.nb):
+                raise PapermillException(_REFUSED)
             try:
                 server = _forkserver(os.getpid())
+                server.ready()
             except ForkError:
                 super().execute_managed_notebook(nb_man, kernel_name, execution_timeout=execution_timeout, **options)
                 return
@@ -86,6 +96,12 @@ def _engine() -> Any:
                     raise DeadKernelError(f"Kernel died: exit code {child.code.result()}")
 
     return Engine
+
+
+def _uses_riskcalc(notebook: Any) -> bool:
+    python = notebook.metadata.get("kernelspec", {}).get("language", "python") == "python"
+    imports = r"(?m)^\s*(import|from)\s+riskcalc\b"
+    return python and any(cell.cell_type == "code" and re.search(imports, cell.source) for cell in notebook.cells)
 
 
 def _watched(child: Any, target: Path, timeout: float | None) -> bool:

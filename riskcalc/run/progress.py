@@ -6,10 +6,12 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from riskcalc.assessment.decisions import together
 from riskcalc.errors import counted, printable
 from riskcalc.notebook_files import GOOD
 from riskcalc.run.manifest import Entry
@@ -75,17 +77,11 @@ class Progress:
 def summary(report: Report, place: str) -> str:
     """A run in the words of a mail: what was done, what went wrong and why, what is outside appetite, what to open."""
     counts = Counter(entry.status for entry in report.units)
-    outside = [entry for entry in report.units if entry.breaches]
-    told = f"{counted(report.breaches, 'risk')} outside appetite"
-    told += f", in {counted(len(outside), 'unit')}: {_named(entry.unit_id for entry in outside)}" if outside else ""
-    unknown = sum(entry.breaches is None for entry in report.units)
-    rest = [f"{counted(report.unrated, 'risk')} unrated"] if report.unrated else []
-    rest += [f"unknown for {counted(unknown, 'unit')}"] if unknown else []
     lines = [
         f"{counted(len(report.units), 'unit')} in {_duration(report.seconds)}: "
         + ", ".join(f"{number} {status}" for status, number in counts.items())
         + ".",
-        "; ".join([told, *rest]) + ".",
+        *_standing(report.units),
     ]
     if report.wrong:
         lines += ["", "Went wrong:"]
@@ -98,6 +94,25 @@ def summary(report: Report, place: str) -> str:
     if report.left:
         lines += ["", f"Can't be removed from {report.folder}, and out of date: {_named(report.left)}."]
     return "\n".join([*lines, "", place])
+
+
+def _standing(units: Sequence[Entry]) -> Iterator[str]:
+    """How the units stand, of which that is known: what went wrong, or was never run, isn't 0 risks."""
+    known = [entry for entry in units if "breaches" in entry.figures]
+    if known:
+        total = together(entry.figures for entry in known)
+        outside = [entry.unit_id for entry in known if entry.figures["breaches"]]
+        within = f", in {counted(len(outside), 'unit')}: {_named(outside)}" if outside else ""
+        told = [f"{counted(total['breaches'], 'risk')} outside appetite{within}"]
+        told += [f"{total['newly_outside']} newly since the period before"] if total.get("newly_outside") else []
+        told += [f"{counted(total['unrated'], 'risk')} unrated"] if total.get("unrated") else []
+        yield "; ".join(told) + "."
+    if known and "decisions" in total:
+        late = f", {total['past_due']} past due" if total.get("past_due") else ""
+        yield f"{counted(total['decisions'], 'decision')} to take{late}."
+    if unknown := [entry.unit_id for entry in units if entry not in known]:
+        stand = "stands" if len(unknown) == 1 else "stand"
+        yield f"How {counted(len(unknown), 'unit')} {stand} isn't known: {_named(unknown)}."
 
 
 def _named(unit_ids: Any) -> str:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-import anywidget
-import traitlets
-
-from riskcalc.errors import RiskcalcError, UsageError
+from riskcalc.errors import RiskcalcError, UsageError, of_an_extra, one_line
 from riskcalc.workshop.background import in_background
-from riskcalc.workshop.store import NOWHERE, Store, Vote, one_line
+from riskcalc.workshop.store import NOWHERE, Store, Vote
+
+with of_an_extra():
+    import anywidget
+    import traitlets
 
 _EVERY = 0.25  # seconds between looks at what the facilitator did
 _log = logging.getLogger(__name__)

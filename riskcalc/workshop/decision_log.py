@@ -16,11 +16,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, TypeAdapter
 
 from riskcalc.assessment.consistency import Finding
-from riskcalc.errors import UsageError
+from riskcalc.errors import UsageError, one_line
 from riskcalc.files import sha256, write_whole
 from riskcalc.register.editing import Cells
 from riskcalc.register.register import Register
-from riskcalc.workshop.store import one_line
 
 FILE = "decisions.jsonl"
 PENDING = ".decision-pending"  # holds the hash of the last line while ratings.csv lacks what it decides

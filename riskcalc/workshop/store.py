@@ -8,7 +8,6 @@ their keys; and after the reveal and at the close the database throws away what 
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,17 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from riskcalc.errors import UsageError, needed, of_an_extra
 
-from riskcalc.errors import UsageError
+with of_an_extra():
+    import sqlalchemy as sa
+    from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 FILE = "workshop.sqlite"
 NOWHERE = "sqlite://"  # in memory: for where there is no workshop yet
 _WAIT = 30_000  # milliseconds that a writer waits for another
-
-# What could forge a line of a terminal's output: control characters, line separators, changes of direction.
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 _tables = sa.MetaData()
 
@@ -86,17 +83,6 @@ _ANONYMOUS = (BALLOTS, VOTED)  # nothing may pair the rows of these two
 _ONE_AT_A_TIME = 717_302  # any number that other programs don't use: PostgreSQL's advisory lock
 
 
-def one_line(text: str) -> str:
-    """The text itself; raises ValueError where it holds what a terminal would obey instead of show.
-
-    >>> one_line("Zoë 工藤")
-    'Zoë 工藤'
-    """
-    if found := _UNFIT.search(text):
-        raise ValueError(f"holds the control character {found[0]!r}; allowed: text in one line")
-    return text
-
-
 @dataclass(frozen=True)
 class Vote:
     """What somebody thinks of a risk; None is "can't say"."""
@@ -119,7 +105,8 @@ class Store:
             with self._alone() as connection:
                 _tables.create_all(connection)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
-            raise UsageError(f"The address of the votes is no database known here: {error}") from None
+            told = needed(getattr(error, "name", "")) or error
+            raise UsageError(f"The address of the votes is no database known here: {told}") from None
         except SQLAlchemyError as error:
             told = sa.make_url(address).render_as_string(hide_password=True)
             reason = str(getattr(error, "orig", error)).strip().splitlines()[0]

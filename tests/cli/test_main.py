@@ -34,7 +34,8 @@ def test_check_says_that_all_is_well(small: Path) -> None:
     code, said = invoke("check", str(small))
     assert (code, said.splitlines()[-1]) == (
         0,
-        f"{small}: no problems; 13 findings; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30.",
+        f"{small}: no problems; 13 findings; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30 "
+        "(the latest period that is at least half rated: 2 of 3 risks).",
     )
 
 
@@ -49,7 +50,7 @@ def test_check_names_the_day_of_a_late_test(small: Path) -> None:
     """The day it is seen from is that of the test, not the period's last."""
     tests = small / "control_tests.csv"
     tests.write_text(tests.read_text("utf-8").replace("2026-06-15", "2026-07-09", 1), "utf-8")
-    assert invoke("check", str(small))[1].splitlines()[-1].endswith("; 2026-H1 seen from 2026-07-09.")
+    assert invoke("check", str(small))[1].splitlines()[-1].partition("; 2026-H1 seen from 2026-07-09 (")[1]
 
 
 def test_check_tells_how_cells_were_read(small: Path) -> None:
@@ -131,12 +132,40 @@ def test_run_refuses_a_register_with_problems_and_writes_nothing(small: Path, tm
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--period", "2031-H1"], "2031-H1"),
+        (["--unit", "nosuch"], "'nosuch'"),
+        (["--shard", "3/2"], "'3/2'"),
+        (["--nosuch"], "--nosuch"),
+        (["--timeout", "soon"], "'soon'"),
+    ],
+)
+def test_the_mail_of_a_run_tells_why_nothing_ran(small: Path, tmp_path: Path, options: list[str], said: str) -> None:
+    """A schedule that mails the summary mails what must be mended, not the summary of last week."""
+    mail = tmp_path / "mail.txt"
+    mail.write_text("all well", "utf-8")
+    code, output = invoke("run", str(small), "--out", str(tmp_path / "out"), *options, f"--summary={mail}")
+    told = mail.read_text("utf-8")
+    assert (code, told.splitlines()[0]) == (2, "riskcalc run: exit code 2, bad input, nothing ran")
+    assert said in told
+    assert told.splitlines()[2] in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mail_that_can_not_be_written_is_told_before_anything_runs(small: Path, tmp_path: Path) -> None:
+    """Nobody waits for a mail that won't come."""
+    code, said = invoke("run", str(small), "--out", str(tmp_path / "out"), "--summary", str(tmp_path / "no/mail.txt"))
+    assert (code, "can't be written" in said, (tmp_path / "out").exists()) == (2, True, False)
+
+
 def test_a_missing_extra_says_what_to_install(small: Path) -> None:
     """Without what workshops need, a command of theirs names the extra; no traceback."""
     code = "import sys; sys.modules['sqlalchemy'] = None; from riskcalc.cli.main import main; main()"
     run = [sys.executable, "-c", code, "workshop", "ballots", str(small)]
     found = subprocess.run(run, capture_output=True, text=True)
-    told = "Workshops need an extra: pip install 'riskcalc-workbook[workshop]'.\n"
+    told = "sqlalchemy isn't installed; it comes with: pip install 'riskcalc-workbook[workshop]'.\n"
     assert (found.returncode, found.stderr) == (2, told)
 
 

@@ -236,12 +236,38 @@ def test_the_matrices_have_the_methodologys_colours(exported: Path, sample: risk
     """As on the page: each cell in the colour of its level, the risks in their cells, worst rating on top."""
     sheet = openpyxl.load_workbook(exported)["results matrices"]
     inherent = next(row for row in range(1, 9) if str(sheet.cell(row, 1).value).startswith("Inherent"))
-    top = sheet.cell(inherent + 1, 6)
-    assert sheet.cell(inherent + 1, 1).value == "5 Almost certain"
+    top = sheet.cell(inherent + 2, 6)
+    assert [sheet.cell(inherent + row, 1).value for row in (1, 2)] == ["Likelihood, by impact", "5 Almost certain"]
+    assert top.value == "Critical", "not by its colour alone"
     assert f"#{top.fill.fgColor.rgb[2:]}".lower() == sample.methodology.matrix.levels[-1].colour.lower()
-    held = "\n".join(str(cell.value) for row in sheet.iter_rows(inherent + 1, inherent + 5) for cell in row)
+    held = "\n".join(str(cell.value) for row in sheet.iter_rows(inherent + 2, inherent + 6) for cell in row)
     scores = riskcalc.score(sample)
     assert all(risk in held for risk in scores[scores["likelihood"].notna()]["risk_id"])
+
+
+def summary_of(path: Path) -> list[list[Any]]:
+    """The rows of the sheet that the workbook opens on, without the decisions."""
+    book = openpyxl.load_workbook(path, data_only=True)
+    assert (book.sheetnames[0], book.active.title) == ("results summary", "results summary")
+    rows = [list(row) for row in book["results summary"].iter_rows(values_only=True)]
+    return rows[: next(place for place, row in enumerate(rows) if str(row[0]).startswith("To be decided"))]
+
+
+def test_the_export_opens_on_what_matters(exported: Path, sample: riskcalc.Register) -> None:
+    """One map with the level and the number of risks in words, worst likelihood on top; how many are outside."""
+    scores, matrix = riskcalc.score(sample), sample.methodology.matrix
+    rows = summary_of(exported)
+    rated, outside = scores["likelihood"].notna(), int(scores["breach"].sum())
+    assert rows[2][0].endswith(f": {outside} of the {rated.sum()} rated risks. Unrated: {(~rated).sum()}.")
+    top = next(place for place, row in enumerate(rows) if row[0] == "5 Almost certain")
+    shown = [str(cell).split("\n") for row in rows[top : top + 5] for cell in row[1:6]]
+    wanted = [matrix.level_names[level] for row in reversed(matrix.grid) for level in row]
+    assert [cell[0] for cell in shown] == wanted
+    assert sum(int(cell[1].split()[0]) for cell in shown if len(cell) > 1) == rated.sum()
+    levels = {row[0]: row[1:4] for row in rows[top + 6 :]}
+    for name in matrix.level_names:
+        views = ("inherent", "claimed", "earned")
+        assert levels[name] == [(scores[f"{view}_level"] == name).sum() for view in views]
 
 
 def scores_in(path: Path) -> dict[str, list[Any]]:
@@ -286,7 +312,9 @@ def test_formulas_worked_out_elsewhere_give_the_pages_scores(
         for name, text in parts.items()
     }
     assert scores_in(repack(bare, **stripped))["PAY-R01"][0] is None
-    assert differing(sample, scores_in(converted(bare))) == []
+    worked_out = converted(bare)
+    assert differing(sample, scores_in(worked_out)) == []
+    assert summary_of(worked_out) == summary_of(exported)
 
 
 @needs_soffice

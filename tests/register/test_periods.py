@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from register_files import ROWS, write_register
 
-from riskcalc.register.periods import Period
+import riskcalc
+from riskcalc.register.periods import Period, chosen, reason
 
 PARTS = {
     "year": [""],
@@ -80,3 +84,31 @@ def test_the_periods_of_a_year_cover_the_year(year: int, kind: str) -> None:
     periods = [Period.parse(f"{year:04}{part}") for part in PARTS[kind]]
     assert (periods[0].first_day, periods[-1].last_day) == (whole.first_day, whole.last_day)
     assert (whole.first_day, whole.last_day) == (date(year, 1, 1), date(year, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("rated", "meant", "why"),
+    [
+        ((4, 1), 0, "the latest period that is at least half rated: 4 of 4 risks; in 2026-H2 1"),
+        ((4, 2), 1, "the latest period that is at least half rated: 2 of 4 risks"),
+        ((1, 1), 1, "no period is half rated: 1 of 4 risks"),
+        ((1, 0), 0, "no period is half rated: 1 of 4 risks; in 2026-H2 0"),
+    ],
+)
+def test_the_period_that_is_meant_is_the_latest_that_is_half_rated(
+    rated: tuple[int, int], meant: int, why: str
+) -> None:
+    """A scheduled run doesn't jump to a period because one rating exists, and says why it chooses which."""
+    periods = [
+        replace(Period.parse(name), rated=(number, 4))
+        for name, number in zip(("2026-H1", "2026-H2"), rated, strict=True)
+    ]
+    assert (chosen(periods), reason(periods)) == (periods[meant], why)
+
+
+def test_one_rating_of_a_new_period_does_not_move_what_is_assessed(tmp_path: Path) -> None:
+    """The first rating of the next half-year leaves scores, checks and runs where they are; a unit's share, too."""
+    first = {**ROWS["ratings"][-1], "period": "2026-H2", "rated_on": "2026-07-02"}
+    register = riskcalc.load(write_register(tmp_path, lambda tables: tables["ratings"].append(first)))
+    assert register.period().name == register.only("beta").period().name == "2026-H1"
+    assert riskcalc.score(register).equals(riskcalc.score(register, "2026-H1"))

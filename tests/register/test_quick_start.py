@@ -199,6 +199,23 @@ def test_a_beginning_can_be_handed_out_as_a_workbook(begun: Path) -> None:
         assert export(str(begun), audience=audience)[:2] == b"PK"
 
 
+def test_the_period_that_is_asked_for_is_that_of_ratings_among_the_risks(begun: Path) -> None:
+    """A list has one set of ratings: whoever runs it for a period gets it, with the report assumed over it, too."""
+    register = riskcalc.load(begun, "2027-H1")
+    assert [period.name for period in register.periods] == ["2027-H1"]
+    assert f"{register.unit('funds')['report_to']:%Y-%m-%d}" == "2027-06-30"
+    assert riskcalc.open_unit("funds", "2027-H1", str(begun)).scores["likelihood"].tolist()[0] == 2
+    with pytest.raises(UsageError, match=r"'2027-H3' is no period; allowed"):
+        riskcalc.load(begun, "2027-H3")
+
+
+def test_ratings_with_a_period_of_their_own_keep_it(begun: Path) -> None:
+    """Asking for another period renames nothing that has its period on file."""
+    (begun / "risks.csv").write_text("risk_id,title,owner\nR1,Late feed,Ops\n", "utf-8")
+    (begun / "ratings.csv").write_text("risk_id,period,likelihood,impact\nR1,2026-H2,2,3\n", "utf-8")
+    assert [period.name for period in riskcalc.load(begun, "2027-H1").periods] == ["2026-H2"]
+
+
 NAMED = {
     "controls.csv": "control_id,title\nC1,Feeds are compared\nC2,Prices are challenged\n",
     "risk_controls.csv": "risk_id,control_id\nR1,C1\nR2,C2\n",

@@ -44,7 +44,8 @@ class FakeEngine:
             return status()
         if status != "ok":
             return Outcome(status, 0.1, error=f"{job.unit_id} went wrong")
-        result = json.dumps({"breaches": 1}).encode()
+        figures = {"breaches": 1, "newly_outside": 1, "unrated": 2, "decisions": 4, "past_due": 1}
+        result = json.dumps(figures).encode()
         page, notebook = (f"{kind} of {job.unit_id}".encode() for kind in ("page", "notebook"))
         return Outcome("ok", 0.1, {".html": page, ".ipynb": notebook, ".json": result})
 
@@ -79,7 +80,7 @@ def test_the_manifest_lists_every_unit_with_the_hashes_of_its_files(small: Path,
     """What the manifest says of a file can be checked against the file."""
     run(request(small, tmp_path), FakeEngine())
     content = manifest(tmp_path)
-    assert content["period"] == "2026-H1"
+    assert (content["period"], content["as_of"]) == ("2026-H1", "2026-06-30")
     assert content["finished"] is True
     assert [unit["unit_id"] for unit in content["units"]] == ["alpha", "beta"]
     for unit in [*content["units"], content["organisation"]]:
@@ -146,11 +147,15 @@ def test_an_interrupted_run_says_what_was_not_done(small: Path, tmp_path: Path) 
 
 
 def test_unrated_risks_are_never_taken_for_risks_inside_appetite(small: Path, tmp_path: Path) -> None:
-    """A summary of a register where one risk is unrated says so; the same line says whose figures aren't known."""
+    """The summary tells them, and what is late; of a unit that went wrong it says that nothing is known."""
     report = run(request(small, tmp_path), FakeEngine({"beta": "failed"}))
-    assert "1 risk outside appetite, in 1 unit: alpha; 1 risk unrated; unknown for 1 unit." in summary(
-        report, "Open it"
-    )
+    assert summary(report, "Open it").splitlines()[1:4] == [
+        "1 risk outside appetite, in 1 unit: alpha; 1 newly since the period before; 2 risks unrated.",
+        "4 decisions to take, 1 past due.",
+        "How 1 unit stands isn't known: beta.",
+    ]
+    report = run(request(small, tmp_path, force=True), FakeEngine({"alpha": "timeout", "beta": "failed"}))
+    assert "appetite" not in summary(report, "Open it")
 
 
 def test_a_page_of_an_earlier_day_is_told_beside_the_index_of_a_later_one(small: Path, tmp_path: Path) -> None:
@@ -208,10 +213,10 @@ def test_two_runs_do_not_write_into_one_folder(small: Path, tmp_path: Path) -> N
         ({"parameters": ("colour=red",)}, "no parameter 'colour'; it has: business_unit, period, data_dir, as_of"),
         ({"parameters": ("as_of",)}, "'as_of' is no parameter; write NAME=VALUE"),
         ({"parameters": ("period=2025-H2",)}, "-p period can't be set: riskcalc run sets it"),
-        ({"as_of": "30.6.2026"}, "--as-of is '30.6.2026'; allowed: a date as YYYY-MM-DD"),
+        ({"as_of": "30.6.2026"}, "--as-of is '30.6.2026'; allowed: today, or a date as YYYY-MM-DD"),
         ({"shard": (4, 4)}, "--shard 4/4 is of more shards than there are units: 2"),
         ({"parameters": ("audience=board",)}, "-p audience can't be set"),
-        ({"as_of": "0001-01-01"}, "--as-of is '0001-01-01'; allowed: a date as YYYY-MM-DD, of 1950 to 2200"),
+        ({"as_of": "0001-01-01"}, "--as-of is '0001-01-01'; allowed: today, or a date as YYYY-MM-DD, of 1950 to 2200"),
         ({"timeout": float("nan")}, "--timeout is nan; allowed: a number of seconds"),
         ({"memory": float("nan")}, "--memory is nan; allowed: a number of MB"),
         ({"memory": float("inf")}, "--memory is inf"),
@@ -285,12 +290,15 @@ def test_a_share_is_what_reading_the_unit_alone_gives(sample: riskcalc.Register)
 
 def test_a_summary_can_be_read_in_a_mail() -> None:
     """What was done, what went wrong and why, what is outside appetite, and what to open; never thousands of lines."""
-    units = [Entry(f"u{n}", "ok", 1.0, breaches=n % 2) for n in range(3)]
+    units = [Entry(f"u{n}", "ok", 1.0, figures={"breaches": n % 2}) for n in range(3)]
     units += [Entry(f"bad{n}", "timeout", 600.0, error="still running after 600 s") for n in range(30)]
     text = summary(batch.Report(tuple(units), Entry("organisation", "ok"), "reports/2026-H1", 754.2), "Open it")
-    assert text.splitlines()[:4] == [
-        "33 units in 12 min 34 s: 3 ok, 30 timeout.", "1 risk outside appetite, in 1 unit: u1; unknown for 30 units.", "", "Went wrong:",
-    ]  # fmt: skip
+    assert text.splitlines()[:2] == [
+        "33 units in 12 min 34 s: 3 ok, 30 timeout.",
+        "1 risk outside appetite, in 1 unit: u1.",
+    ]
+    assert text.splitlines()[2].startswith("How 30 units stand isn't known: bad0, bad1, ")
+    assert text.splitlines()[3:5] == ["", "Went wrong:"]
     assert (
         "  bad19: timeout: still running after 600 s\n  and 10 more, see reports/2026-H1/manifest.json\n\nOpen it"
         in text
@@ -441,14 +449,14 @@ def test_the_publics_breaches_are_those_of_the_runs_own_day(small: Path, tmp_pat
     """Seen from before a rating, its risk is outside nothing: the count is that day's, not the period's last."""
     replace_in(small / "business_units.csv", ",Medium,", ",Low,")
     days = ("2026-06-14", "")
-    found = [batch.plan(request(small, tmp_path, audience="public", as_of=day)).breaches for day in days]
-    assert found == [{"alpha": 0, "beta": 0}, {"alpha": 1, "beta": 0}]
+    found = [batch.plan(request(small, tmp_path, audience="public", as_of=day)).figures for day in days]
+    assert [[each[unit]["breaches"] for unit in ("alpha", "beta")] for each in found] == [[0, 0], [1, 0]]
 
 
 def test_an_id_can_not_forge_a_line_of_progress_or_mail(capsys: pytest.CaptureFixture[str]) -> None:
     """Escapes and line ends in names and messages are shown, not obeyed."""
     bad = "alpha\n[2/2] beta ok\x1b[2K\u202e"
-    failed = Entry(bad, "failed", error=bad, breaches=1)
+    failed = Entry(bad, "failed", error=bad, figures={"breaches": 1})
     with Progress(2, "") as progress:
         progress.seen(failed)
     line = capsys.readouterr().err

@@ -289,12 +289,20 @@ def test_stopping_ends_what_runs_and_starts_nothing_more() -> None:
     assert not engine._home.exists()
 
 
+def test_pyarrow_starts_no_thread(tmp_path: Path) -> None:
+    """pandas imports it where it is installed; its allocator would start one."""
+    pytest.importorskip("pyarrow", reason="tried where it is installed; nothing needs it")
+    server = ForkServer("riskcalc.run.worker", tmp_path / "home")
+    server.ready()
+    server.close()
+
+
 def test_a_process_with_threads_is_not_forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fork would leave the threads' locks locked for ever: the reason is said instead."""
     module = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\ndef warm_up(): pass\n"
     (tmp_path / "threaded.py").write_text(module)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(ForkError, match="2 threads run after the imports, so it can't fork"):
+    with pytest.raises(ForkError, match="threads run after the imports, so it can't fork: python"):
         ForkServer("threaded", tmp_path / "home").ready()
 
 
@@ -390,3 +398,27 @@ def test_papermills_command_is_told_of_dead_and_late_cells(
             progress_bar=False, **options,
         )  # fmt: skip
     assert raised.type.__name__ == error
+
+
+@pytest.mark.parametrize("code", ["print('import riskcalc')", "# import riskcalc", "import riskcalculator"])
+def test_the_engine_refuses_notebooks_that_it_is_not_made_for(tmp_path: Path, code: str) -> None:
+    """They may see a difference to their kernel; better a sentence than other outputs."""
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), tmp_path / "in.ipynb")
+    with pytest.raises(papermill.exceptions.PapermillException, match="leave the option away"):
+        papermill.execute_notebook(
+            tmp_path / "in.ipynb", None, engine_name="riskcalc", kernel_name="python3", progress_bar=False
+        )
+
+
+def test_where_nothing_can_be_forked_the_engine_is_papermills_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS and Windows."""
+
+    def refused(_: ForkServer) -> None:
+        raise ForkError("processes are forked on Linux only")
+
+    monkeypatch.setattr(ForkServer, "ready", refused)
+    (tmp_path / "in.ipynb").write_text(notebook("import os\nos.getppid()"))
+    done = papermill.execute_notebook(tmp_path / "in.ipynb", None, engine_name="riskcalc", progress_bar=False)
+    assert str(os.getpid()) in str(done.cells[-2].outputs), "a kernel is this process's own child"

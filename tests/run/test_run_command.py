@@ -65,7 +65,11 @@ def test_a_unit_that_goes_wrong_is_told_everywhere_and_the_others_are_done(
 ) -> None:
     """In the manifest, on the organisation's page, in the summary, by the exit code; its page isn't there."""
     books = broken_notebooks(tmp_path, cell)
-    done = run(str(small), "--notebooks", str(books), "--out", "out", "--engine", engine, cwd=tmp_path)
+    asked = [str(small), "--notebooks", str(books), "--out", "out", "--engine", engine, "--summary", "mail.txt"]
+    done = run(*asked, cwd=tmp_path)
+    mailed = "riskcalc run: exit code 1, something went wrong\n\n" + done.stdout
+    assert (tmp_path / "mail.txt").read_text("utf-8") == mailed
+    assert "How 1 unit stands isn't known: alpha." in mailed
     units = {unit["unit_id"]: unit for unit in manifest(tmp_path)["units"]}
     assert (units["alpha"]["status"], units["beta"]["status"], done.returncode) == (status, "ok", 1), done.stderr
     assert said in units["alpha"]["error"]
@@ -125,7 +129,7 @@ def test_a_run_that_is_stopped_leaves_no_process_behind(
 ) -> None:
     """Ctrl-C, a scheduler's stop, even a kill: nothing runs on, no file is half written, and the manifest says so."""
     books = broken_notebooks(tmp_path, f"open({str(tmp_path / 'runs')!r}, 'w').close(); import time; time.sleep(600)")
-    asked = command(str(small), "--notebooks", str(books), "--out", "out", "--engine", engine)
+    asked = command(str(small), "--notebooks", str(books), "--out", "out", "--engine", engine, "--summary", "mail.txt")
     process = subprocess.Popen(
         asked, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     )
@@ -137,6 +141,9 @@ def test_a_run_that_is_stopped_leaves_no_process_behind(
     assert process.returncode == code, said
     assert b"Traceback" not in said
     assert sent is signal.SIGKILL or b"done and kept; the same command does the rest" in said
+    mailed = (tmp_path / "mail.txt").read_text("utf-8")
+    killed = "This run has not come to its end: it is still going on, or was killed"
+    assert mailed.startswith(killed if sent is signal.SIGKILL else "riskcalc run: exit code 130, interrupted\n\n")
     wait_for(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in family))
     assert manifest(tmp_path)["finished"] is False
     assert statuses(tmp_path)["alpha"] == "pending"

@@ -1,0 +1,103 @@
+"""The register as it stood for a period: the rows that held then, without what belongs to a later one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.errors import UsageError
+from riskcalc.register import register as registers
+from riskcalc.register.periods import Period
+from riskcalc.register.register import Register, with_uses
+from riskcalc.register.row import SPAN
+from riskcalc.register.tables import OWNERS, TABLES
+
+# What was known only later reads as blank: the column of its day, and what came with it.
+_KNOWN = {"deficiencies": ("closed_on",), "training": ("completed_on",), "business_units": ("issued_on", "opinion")}
+
+
+@registers.once
+def as_it_stood(register: Register, period: Period, as_of: date) -> Register:
+    """The register as it stood on a period's last day, or on ``as_of`` where that is earlier: a row per key.
+
+    As soon as a later period is rated, what is dated later, and so belongs to it, is left out as well; what was mended
+    or issued after ``as_of`` isn't yet. Beside it is the register as it stood for the period before, where rows have
+    days. Raises UsageError if it was made for another period or day.
+    """
+    if register.stands:
+        told = f"{register.stands[0].name}, seen from {register.stands[1]}"
+        raise UsageError(f"This is the register as it stood for {told}; read it again for {period.name} from {as_of}.")
+    found, before = _stood(register, period, as_of), register.previous(period)
+    if before is None or not register.timed:
+        return found
+    return replace(found, before=_stood(register, before, min(before.as_of, as_of)))
+
+
+def _stood(register: Register, period: Period, as_of: date) -> Register:
+    day = pd.Timestamp(min(period.last_day, as_of))
+    tables: dict[str, Any] = {name: getattr(register, name) for name in TABLES}
+    if any(each.last_day > period.last_day for each in register.periods):
+        tables |= _of_then(register, period, as_of)
+    for name, columns in _KNOWN.items():
+        known = ~(tables[name][columns[0]] > pd.Timestamp(as_of))
+        if not known.all():
+            tables[name] = tables[name].assign(**{column: tables[name][column].where(known) for column in columns})
+    for name in (name for name, model in TABLES.items() if model.timed()):
+        first, last = (tables[name][column] for column in SPAN)
+        tables[name] = tables[name][~(first > day) & ~(last < day)].drop(columns=list(SPAN))
+    found = replace(register, **tables, stands=(period, as_of))
+    return _consistent(found, _ended(register, found, day)) if register.timed else found
+
+
+def _consistent(register: Register, ended: frozenset[tuple[str, str, date]]) -> Register:
+    """The register without the rows whose unit, risk or control doesn't hold, and what its controls are to others."""
+    tables: dict[str, Any] = {}
+    for name, model in TABLES.items():
+        rows = getattr(register, name)
+        for column, table in OWNERS.items():
+            if column in model.model_fields and table != name:
+                rows = rows[rows[column].isin(tables[table][column])]
+        tables[name] = rows
+    tables["controls"] = with_uses(tables)
+    return replace(register, **tables, ended=ended)
+
+
+def _of_then(register: Register, period: Period, as_of: date) -> dict[str, pd.DataFrame]:
+    """Ratings, tests and deficiencies without those that belong to a later period."""
+    ratings, tests, known = register.ratings, register.control_tests, register.deficiencies
+    day, last = pd.Timestamp(as_of), pd.Timestamp(period.last_day)
+    periods = {name: Period.parse(name) for name in {*ratings["period"], *tests["period"]}}
+    until = [name for name, each in periods.items() if each.last_day <= period.last_day]
+    first = tests["covers_from"].fillna(
+        tests["period"].map({name: pd.Timestamp(one.first_day) for name, one in periods.items()})
+    )
+    counting = (tests["tested_on"] <= day) & ((first <= last) | (tests["tested_on"] <= last))
+    return {
+        "ratings": ratings[ratings["period"].isin(until)],
+        "control_tests": tests[tests["period"].isin(until) | counting],
+        "deficiencies": known[known["identified_on"] <= max(day, last)],
+    }
+
+
+def _ended(register: Register, stood: Register, day: pd.Timestamp) -> frozenset[tuple[str, str, date]]:
+    """The controls that acted on a risk in its unit's Type 2 report and don't any more: risk, control, last day."""
+    units = stood.business_units.set_index("unit_id")["report_from"]
+    since = stood.risks.set_index("risk_id")["unit_id"].map(units)
+    links, found = register.risk_controls, []
+    ends = [_last_days(links, ["risk_id", "control_id"]), _last_days(register.controls, ["control_id"])]
+    for risk, control in dict.fromkeys(zip(links["risk_id"], links["control_id"], strict=True)):
+        last = min(ends[0][risk, control], ends[1][control])
+        if risk in since.index and since[risk] <= last < day:
+            found.append((risk, control, last.date()))
+    return frozenset(found)
+
+
+def _last_days(table: pd.DataFrame, key: list[str]) -> Mapping[Any, pd.Timestamp]:
+    """By key, the last day on which a row of it holds."""
+    ends = table["valid_to"].fillna(pd.Timestamp(date(9999, 12, 31)))
+    found: Mapping[Any, pd.Timestamp] = ends.groupby([table[column] for column in key]).max().to_dict()
+    return found
