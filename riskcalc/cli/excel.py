@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from riskcalc.cli.asked import as_of_option, finish_first, period_option
 from riskcalc.cli.help import UNITS, Examples
 from riskcalc.cli.new import answers, begins, is_terminal
-from riskcalc.cli.period import as_of_option, period_option
 from riskcalc.errors import RegisterError, UsageError, printable
 
 _OUT = click.argument("out", type=click.Path(path_type=Path))
@@ -125,7 +125,7 @@ def take_over(
     from riskcalc.excel import importing, lists
     from riskcalc.files import write_whole
 
-    _finish_first(into)
+    finish_first(into)
     found = lists.found(file, into, mapping, sheet, given)
     for line in found.told:
         click.echo(printable(line))
@@ -153,18 +153,6 @@ def take_over(
 def _agreed(kept: Path | None, yes: bool) -> bool:
     """Whether a list is to be taken over as proposed: said as an option, or on a terminal."""
     return kept is not None and (yes or (is_terminal() and click.confirm("Take it over so?")))
-
-
-def _finish_first(into: Path) -> None:
-    """Finish an import that was interrupted, if somebody says so."""
-    from riskcalc.excel import importing
-    from riskcalc.register.editing import interrupted, unfinished
-
-    if left := unfinished(into):
-        click.echo(f"An import into {into} was interrupted: {', '.join(left)}.")
-        if not click.confirm("Finish it now?"):
-            raise UsageError(interrupted(into))
-        importing.finish(into, left)
 
 
 def _check_out(out: Path, overwrite: bool) -> None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from difflib import unified_diff
@@ -24,17 +23,16 @@ from riskcalc.excel.commands import text_of_methodology
 from riskcalc.excel.mapping import MappingFile, Numbers, Taken, read_mapped, read_mapping
 from riskcalc.register import editing
 from riskcalc.register.checked_rows import APART, Table, read_table
-from riskcalc.register.editing import Cells, as_file, held, replace_all, rewritten, settle, widened
+from riskcalc.register.editing import Cells, as_file, rewritten, settle, widened
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
-from riskcalc.register.register import load, read_tables
+from riskcalc.register.register import changed, copied, read_tables
 from riskcalc.register.row import SPAN, kind_of
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_tables import read_sheets
 
 Key = tuple[str, ...]
 Title = tuple[str, str, str, str]
-_FILES = (FILE, *(f"{name}.csv" for name in TABLES))
 
 
 @dataclass(frozen=True)
@@ -97,12 +95,12 @@ def plan(
     if into.exists() and not into.is_dir():
         raise UsageError(f"{into} is no folder; an import goes into the folder of a register's CSV files.")
     settle(into)
-    made = Plan(into, seen={name: _content(into / name) for name in _FILES}, delete_missing=delete_missing)
+    made = Plan(into, seen=editing.contents(into), delete_missing=delete_missing)
     before = made.before = {**made.seen, **{name: text.encode() for name, text in (begin or {}).items()}}
     if mapping:
         given = read_mapping(mapping) if isinstance(mapping, Path) else mapping
         before.update(_ratings_apart(before) if any(part.name == "ratings" for part in given.table) else {})
-    with _written(before) if before != made.seen else nullcontext(into) as folder:
+    with copied(before) if before != made.seen else nullcontext(into) as folder:
         if mapping:
             methodology = Methodology.read(folder / FILE)
             file = mapping.name if isinstance(mapping, Path) else "the mapping"
@@ -118,8 +116,8 @@ def plan(
     for name, table in taken.tables.items():
         if table.columns:
             _compare(made, olds[name], table, taken.silent.get(name, set()))
-    changed = {name: content for name, content in before.items() if content and content != made.seen[name]}
-    made.files = {**changed, **made.files}
+    begun = {name: content for name, content in before.items() if content and content != made.seen[name]}
+    made.files = {**begun, **made.files}
     made.problems = sorted(dict.fromkeys([*made.problems, *_problems_after(made, taken.tables)]), key=_order)
     return made
 
@@ -136,7 +134,7 @@ def _ratings_apart(files: Mapping[str, bytes | None]) -> dict[str, bytes | None]
     """The risks and the ratings of a register that begins, each in its own file, where the risks carry the ratings."""
     if files["ratings.csv"] is not None or files["risks.csv"] is None or files[FILE] is None:
         return {}
-    with _written(files) as folder:
+    with copied(files) as folder:
         methodology = Methodology.read(folder / FILE)
         risks = read_table(folder, "risks", methodology)
     if risks.carried is None or risks.problems:
@@ -158,12 +156,7 @@ def finish(folder: Path, left: Mapping[str, bytes | None]) -> None:
         RegisterError: it wouldn't; nothing was written.
         UsageError: the folder has changed since, or somebody else is changing it; nothing was written.
     """
-    staged = {name: content for name, content in left.items() if content is not None}
-    with _written({**{name: _content(folder / name) for name in _FILES}, **staged}) as written:
-        try:
-            load(written)
-        except RegisterError as error:
-            raise RegisterError(error.problems, folder) from None
+    changed(folder, {name: content for name, content in left.items() if content is not None})
     editing.finish(folder, left)
 
 
@@ -177,12 +170,7 @@ def apply(made: Plan) -> None:
     if made.problems:
         raise RegisterError(made.problems, made.folder)
     made.folder.mkdir(parents=True, exist_ok=True)
-    with held(made.folder):
-        if changed := [name for name, content in made.seen.items() if _content(made.folder / name) != content]:
-            named = " and ".join(changed)
-            raise UsageError(f"{named} in {made.folder} changed since it was read; nothing was written. Look again.")
-        if made.files:
-            replace_all(made.folder, made.files)
+    editing.replace_seen(made.folder, made.files, made.seen)
 
 
 _SIGNS = {"new": "+", "changed": "~", "missing": "-"}
@@ -218,10 +206,6 @@ def _short(text: str) -> str:
 
 
 # --- parts ---
-
-
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
 
 
 def _order(problem: Problem) -> tuple[str, str, Problem]:
@@ -313,6 +297,10 @@ def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -
         made.files[f"{old.name}.csv"] = rewritten(text, changed, added).encode()
 
 
+def _named(key: Key) -> str:
+    return " + ".join(filter(None, key))
+
+
 def _header(content: bytes) -> list[str]:
     """The names in a file's first line; those of a table that is read may have others, which may be missing there."""
     return next(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
@@ -327,10 +315,6 @@ def _columns_of_new(made: Plan, new: Table, added: list[Cells]) -> list[str]:
         else []
     )
     return said or new.columns or every
-
-
-def _named(key: Key) -> str:
-    return " + ".join(filter(None, key))
 
 
 def _place(table: Table, line: int) -> str:
@@ -359,19 +343,9 @@ def _same_number(one: str, other: str) -> bool:
         return False
 
 
-@contextmanager
-def _written(files: Mapping[str, bytes | None]) -> Iterator[Path]:
-    """A folder of these files, to be read as a register."""
-    with tempfile.TemporaryDirectory(prefix="riskcalc-") as name:
-        for file, content in files.items():
-            if content is not None:
-                (Path(name) / file).write_bytes(content)
-        yield Path(name)
-
-
 def _problems_after(made: Plan, tables: Mapping[str, Table]) -> Iterator[Problem]:
     """What would be wrong with the register afterwards, each at the cell of the workbook that it comes from."""
-    with _written({**made.seen, **made.files}) as folder:
+    with copied({**made.seen, **made.files}) as folder:
         try:
             _, merged = read_tables(folder)
         except RegisterError as error:

@@ -9,6 +9,7 @@ from typing import Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
+from riskcalc.assessment.scoring import LEGEND
 from riskcalc.excel.writer import (
     DAY,
     HEADER,
@@ -47,6 +48,7 @@ _STEPS = (
     "A sheet without rows keeps its first row.",
     "Cells are texts, so that what you type stays as you type it; but days are days, shares percentages. Amounts are "
     "1250000.00, lists are separated by |. Where a cell offers a list, choose from it.",
+    *(f"{word}: {meaning}" for word, meaning in LEGEND.items()),
     "scales, where it is there, holds the rating scales and the matrix: change them, and the lists follow. methodology "
     "holds the other settings (methodology.toml), a line per row: weights, sampling.",
     "Don't merge cells, hide rows or add sheets: they are refused, so that nothing is left out unseen. This sheet, "
@@ -125,8 +127,8 @@ def notes(model: type[Row], methodology: Methodology) -> dict[str, str]:
     """What each column of a table takes, in words: from the rules by which it is checked.
 
     >>> from riskcalc.register.register import load
-    >>> notes(TABLES["risk_controls"], load("data").methodology)["coverage"]
-    'coverage: required.\\nAllowed: a number from 0 to 1, such as 0.8.'
+    >>> notes(TABLES["risk_controls"], load("data").methodology)["acts_on"]
+    'acts_on: required.\\nOne of: likelihood, impact, both.'
     """
     wanted = _refusals(model, methodology, "")
     allowed = _refusals(model, methodology, _JUNK)
@@ -144,6 +146,8 @@ def _refusals(model: type[Row], methodology: Methodology, text: str) -> dict[str
 
 def _note(model: type[Row], column: str, wanted: bool, refusal: str) -> str:
     lines = [f"{column}: {'required' if wanted else 'may be blank'}."]
+    if column == "coverage":
+        lines.append(f"Coverage: {LEGEND['Coverage']}")
     if column in model.primary_key:
         once = "No two rows have the same, on one day." if model.timed() else "No two rows have the same."
         lines.append(once if len(model.primary_key) == 1 else "Part of the row's key.")
@@ -190,7 +194,7 @@ def _choices(name: str, methodology: Methodology) -> Iterator[Choice]:
 
 
 def _axis(table: str, column: str) -> str:
-    axis = column.partition("_")[0]
+    axis = column.removeprefix("proposed_").partition("_")[0]
     return axis if table == "ratings" and axis in ("likelihood", "impact") else ""
 
 

@@ -44,11 +44,11 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
         for name in cells[column].split("|") if several else [cells[column]]:
             if name and name not in keys:
                 if name not in told:  # whose ids are all wrong is helped by the first few, and waits for no more
-                    told[name] = f"; {_some(known, name)}" if len(told) < _MEANT else ""
+                    told[name] = f"; {some_names(known, name)}" if len(told) < _MEANT else ""
                 yield table.problem(line, column, name, f"is not in {target.place}{told[name]}")
 
 
-def _some(names: Collection[str], seen: str, most: int = 12) -> str:
+def some_names(names: Collection[str], seen: str, most: int = 12) -> str:
     """The name that was probably meant, and the names there are, or the first of them."""
     parts = [part.strip() for part in re.split("[,;]", seen)]
     if len(parts) > 1 and all(part in names for part in parts):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property, wraps
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_origin
 from weakref import WeakKeyDictionary
 
@@ -20,7 +21,7 @@ from pandas.api.types import is_datetime64_dtype
 
 from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.register.checked_rows import Table, read_table
-from riskcalc.register.editing import settle
+from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
@@ -228,6 +229,28 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()), notes=notes)
 
 
+def changed(folder: Path, files: Mapping[str, bytes]) -> Register:
+    """The register in a folder as it would be with these files; nothing is written there.
+
+    Raises RegisterError, of the folder, where it couldn't be used.
+    """
+    with copied({**contents(folder), **files}) as copy:
+        try:
+            return load(copy)
+        except RegisterError as error:
+            raise RegisterError(error.problems, folder) from None
+
+
+@contextmanager
+def copied(files: Mapping[str, bytes | None]) -> Iterator[Path]:
+    """A folder of these files, to be read as a register."""
+    with TemporaryDirectory(prefix="riskcalc-") as name:
+        for file, content in files.items():
+            if content is not None:
+                (Path(name) / file).write_bytes(content)
+        yield Path(name)
+
+
 def read_tables(source: Path, period: str = "") -> tuple[Methodology, dict[str, Table]]:
     """The methodology and the tables, each checked by itself; raises RegisterError where there is no methodology."""
     if source.is_file():
@@ -312,17 +335,14 @@ def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
         if (day - Period.parse(name).last_day).days > _STRAY:
             continue
         until[name] = max(day, until.get(name, day))
-    rows, risks = tables["ratings"].rows.values(), Counter(row.days() for row in tables["risks"].rows.values())
-    rated = Counter(row.period for row in rows if row.likelihood is not None)
-    periods = sorted((Period.parse(name) for name in {row.period for row in rows}), key=lambda each: each.last_day)
-    held = {
-        each.name: sum(number for (first, last), number in risks.items() if first <= each.last_day <= last)
-        for each in periods
-    }
-    return tuple(
-        replace(each, evidence_until=until.get(each.name), rated=(rated[each.name], held[each.name]))
-        for each in periods
-    )
+    rows = tables["ratings"].rows.values()
+    rated = {(row.period, row.risk_id) for row in rows if row.likelihood is not None}
+    periods = [replace(Period.parse(name), evidence_until=until.get(name)) for name in {row.period for row in rows}]
+    days = [(row.risk_id, *row.days()) for row in tables["risks"].rows.values()]
+    for place, period in enumerate(periods):
+        risks = {risk for risk, first, last in days if first <= period.last_day <= last}
+        periods[place] = replace(period, rated=(sum((period.name, risk) in rated for risk in risks), len(risks)))
+    return tuple(sorted(periods, key=lambda period: period.last_day))
 
 
 _REPORT, _USES = ["report_type", "report_from", "report_to"], ["relied_on", "reach"]

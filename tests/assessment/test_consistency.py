@@ -177,7 +177,7 @@ def test_findings_look_from_the_day_they_are_asked_for() -> None:
     overdue = [[each for each in found if each.check == "deficiency-past-due"] for found in (at_the_end, a_year_on)]
     assert len(overdue[0]) < len(overdue[1])
     severities = [finding.severity for finding in at_the_end]
-    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+    assert severities == sorted(severities, key=["act", "look", "note"].index)
 
 
 def test_a_register_without_ratings_still_has_its_matrix_checked(tmp_path: Path) -> None:
@@ -216,5 +216,5 @@ def test_a_units_page_lists_its_own_findings_only(tmp_path: Path) -> None:
 
 def test_a_finding_reads_as_a_sentence() -> None:
     """Severity, row, what, and what to do."""
-    finding = Finding("error", "self-tested", "alpha", "T1", "A-C1 was tested by its owner", "Test it again.")
-    assert str(finding) == "error: T1: A-C1 was tested by its owner (self-tested). Test it again."
+    finding = Finding("act", "self-tested", "alpha", "T1", "A-C1 was tested by its owner", "Test it again.")
+    assert str(finding) == "act: T1: A-C1 was tested by its owner (self-tested). Test it again."

@@ -387,7 +387,9 @@ def test_check_and_plan_take_a_workbook(tmp_path: Path, small: Path) -> None:
     result = CliRunner().invoke(main, ["check", str(path)])
     assert (result.exit_code, result.output.splitlines()[-1]) == (
         0,
-        f"{path}: no problems; 13 findings; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30.",
+        f"{path} can be used; 13 findings, 2 to act on; 1 of 2 rated risks outside appetite; 1 newly since the period "
+        "before; 1 risk unrated; 2 decisions to take; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30 "
+        "(the latest period that is at least half rated: 2 of 3 risks).",
     )
     assert CliRunner().invoke(main, ["plan", str(path)]).exit_code == 0
 
