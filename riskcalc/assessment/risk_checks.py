@@ -21,11 +21,13 @@ def _objective_without_risk(context: Context) -> Seen:
             yield objective["unit_id"], objective["objective_id"], "no risk threatens this control objective"
 
 
-@check("risk-unrated", "look", "Rate it in the next workshop.")
+@check("risk-unrated", "look", "Rate it, or confirm what is proposed: in a workshop, or in ratings.csv.")
 def _unrated(context: Context) -> Seen:
+    proposed = context.proposed
     for risk in risks(context):
         if pd.isna(risk["likelihood"]):
-            yield risk["unit_id"], risk["risk_id"], f"is unrated in {context.period.name}"
+            told = proposed.get(risk["risk_id"], "")
+            yield risk["unit_id"], risk["risk_id"], f"is unrated in {context.period.name}{told}"
 
 
 @check(

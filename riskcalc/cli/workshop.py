@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.help import Examples
-from riskcalc.errors import UsageError
+from riskcalc.cli.help import PERIODS, UNITS, Examples
+from riskcalc.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from riskcalc.workshop.session import Workshop
 
 _DATA = click.argument("data", default="data")
 _UNIT = click.option(
-    "--unit", default="", metavar="ID", help="The business unit; may be left out if there is only one."
+    "--unit",
+    default="",
+    metavar="ID",
+    shell_complete=UNITS,
+    help="The business unit; may be left out if there is only one.",
 )
-_PERIOD = click.option("--period", default="", help="The period that is rated; default: the latest that is opened.")
+_PERIOD = click.option(
+    "--period", default="", shell_complete=PERIODS, help="The period that is rated; default: the latest that is opened."
+)
 _VOTES = click.option(
     "--votes", default="", metavar="ADDRESS", envvar="RISKCALC_VOTES", help="The votes' database; default: beside DATA."
 )
@@ -70,7 +76,7 @@ def take_votes(file: str, data: str, unit: str, period: str, votes: str) -> None
     from riskcalc.workshop.vote_import import import_votes
 
     number = import_votes(_under_way(data, unit, period, votes), file)
-    click.echo(f"{number} votes are in.")
+    click.echo(f"{counted(number, 'vote')} {'is' if number == 1 else 'are'} in.")
 
 
 @workshop.command(

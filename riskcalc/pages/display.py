@@ -279,7 +279,7 @@ def _attributes(value: Cell, numeric: bool) -> Markup:
         found += Markup(' data-rank="{}"').format(given["rank"])
     if numeric:
         return found + Markup(' class="number"')
-    if max(len(given["text"]), len(given.get("note", ""))) > _LONG:
+    if max(map(len, [given["text"], *given.get("note", "").split("\n")])) > _LONG:
         return found + Markup(' class="long"')
     return found + Markup(' class="short"') if len(given["text"]) <= _SHORT else found
 

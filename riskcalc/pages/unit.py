@@ -117,11 +117,12 @@ def findings(unit: Assessment) -> Display:
 def risks(unit: Assessment) -> Display:
     """Every risk of the unit with its ratings, levels and the reason given for the rating; unrated ones too."""
     rationale = unit.register.ratings.query("period == @unit.period.name").set_index("risk_id")["rationale"]
-    described = unit.register.risks.set_index("risk_id")
+    described, proposed = unit.register.risks.set_index("risk_id"), unit.context.proposed
     rows = []
     for risk in [*ranked(unit.scores).to_dict("records"), *_unrated_rows(unit.scores)]:
         details = described.loc[risk["risk_id"]]
-        ratings = "unrated" if pd.isna(risk["likelihood"]) else f"{risk['likelihood']} x {risk['impact']}"
+        rated = not pd.isna(risk["likelihood"])
+        ratings = f"{risk['likelihood']} x {risk['impact']}" if rated else f"unrated{proposed.get(risk['risk_id'], '')}"
         title: Cell = {"text": risk["title"], "note": details["description"]}
         about = [", ".join(details["assertions"]).replace("_", " ") or NOT_YET, ratings]
         reason = rationale.get(risk["risk_id"])

@@ -154,6 +154,13 @@ class Manifest:
         self.units[entry.unit_id], self._texts[entry.unit_id] = entry, _text(entry)
 
 
+def files_of(folder: Folder, file: str, source: str, unit_id: str) -> list[str]:
+    """The files that a manifest of the register at ``source`` claims for a unit; none where it isn't there."""
+    found = _read(folder.read(file))
+    entries = found.units if found.register == source else ()
+    return [name for each in entries if each.unit_id == unit_id for name in each.outputs]
+
+
 def _text(entry: Entry) -> str:
     """An entry as it stands in the file; made once, for a run of thousands writes the file thousands of times."""
     return "\n".join(f"  {line}" for line in _json(asdict(entry)).split("\n"))

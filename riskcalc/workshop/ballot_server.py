@@ -16,9 +16,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from jupyter_core.paths import jupyter_runtime_dir
 
 from riskcalc import notebook_files
 from riskcalc.errors import UsageError, needed
+from riskcalc.files import sha256
 
 LOOPBACK = "127.0.0.1"
 _IDLE = 600  # seconds after which the kernel of a closed page, some 70 MB, is ended: a telephone may sleep meanwhile
@@ -56,7 +60,9 @@ def serving(
         )
         try:
             _wait(server, listen, number)
-            yield f"http://{_shown(listen)}:{number}/?token={token}", server
+            address = f"http://{_shown(listen)}:{number}/?token={token}"
+            with _noticed(votes, address):
+                yield address, server
         finally:
             if server.stdin:
                 server.stdin.close()
@@ -68,9 +74,50 @@ def serving(
                 server.wait()
 
 
+def served(votes: str) -> str:
+    """The address of the ballots that this user's ``serving`` serves for the votes at ``votes``; blank: none is.
+
+    >>> served("sqlite:////nowhere")
+    ''
+    """
+    try:
+        address = _notice(votes).read_text("utf-8")
+        place = urlsplit(address)
+        socket.create_connection((place.hostname or "", place.port or 0), 1).close()
+    except (OSError, ValueError, OverflowError):  # none, or left by a server that was killed
+        return ""
+    return address
+
+
+@contextmanager
+def _noticed(votes: str, address: str) -> Iterator[None]:
+    """Note the address where the facilitator's panel finds it, and nobody but this user can read it."""
+    note = _notice(votes)
+    note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    note.unlink(missing_ok=True)
+    with open(note, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(address)
+    try:
+        yield
+    finally:
+        if note.exists() and note.read_text("utf-8") == address:  # not another server's, begun meanwhile
+            note.unlink()
+
+
+def _notice(votes: str) -> Path:
+    return Path(jupyter_runtime_dir(), f"riskcalc-ballots-{sha256(votes.encode())[:16]}")
+
+
 def _settings(token: str, listen: str, port: int) -> dict[str, object]:
     return {
-        "Voila": {"token": token, "ip": listen, "port": port, "port_retries": 0, "open_browser": False},
+        "Voila": {
+            "token": token,
+            "ip": listen,
+            "port": port,
+            "port_retries": 0,
+            "open_browser": False,
+            "log_level": "WARN",  # below it Voila tells addresses of its own, without the token: to a password page
+        },
         "VoilaConfiguration": {
             "show_tracebacks": False,
             "strip_sources": True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import pandas as pd
@@ -30,29 +30,31 @@ def risk(standing: Standing) -> str:
     if standing.decision:
         done = "Locked" if standing.decision.action == "lock" else "Taken back"
         lines.append(f"{done} by {standing.decision.decided_by}: {standing.decision.reason}")
-    return named(standing) + Markup("").join(Markup("<p class='line'>{}</p>").format(line) for line in lines)
+    head = Markup("<p class='eyebrow'>{}, round {}</p><h2>{}</h2><p>{}</p>")
+    told = head.format(row["risk_id"], standing.number, row["title"], row["description"])
+    return told + Markup("").join(Markup("<p class='line'>{}</p>").format(line) for line in lines)
 
 
-def named(standing: Standing) -> str:
-    """The risk that is up, for the room: no owner, no names, no reasons."""
-    row = standing.risk
-    html = Markup("<p class='eyebrow'>{}, round {}</p><h2>{}</h2><p>{}</p>")
-    return html.format(row["risk_id"], standing.number, row["title"], row["description"])
-
-
-def turnout(standing: Standing, names: bool) -> str:
-    """How many votes are in; with ``names``, whose, for the facilitator's eyes."""
+def turnout(standing: Standing) -> str:
+    """How many votes are in, and whose are awaited: for the facilitator's eyes."""
     if standing.revealed:
         return str(Markup("<p class='verdict'>Round {}: {} votes shown.</p>").format(standing.number, standing.votes))
-    people, wanting = max(len(standing.participants), standing.votes), max(0, standing.minimum - standing.votes)
-    voted = f"{standing.votes} of {people} have voted" if people else "Nobody takes part yet"
-    more = f"{wanting} more {'is' if wanting == 1 else 'are'} needed before they can be shown" if wanting else ""
-    said = Markup("<p class='verdict open'>{}; {}.</p>").format(voted, more or "they can be shown")
-    if names and standing.participants:
+    said = Markup("<p class='verdict open'>{}; {}.</p>").format(
+        voted(standing), f"{standing.wanting} before they can be shown" if standing.wanting else "they can be shown"
+    )
+    if standing.participants:
         absent = [name for name in standing.participants if name not in standing.voted]
         waiting = ", ".join(absent) if absent else "nobody"
         said += Markup("<p class='line'>Waiting for: {}.</p>").format(waiting)
     return str(said)
+
+
+def voted(standing: Standing) -> str:
+    """How many of those who take part have voted on the risk that is up."""
+    people = max(len(standing.participants), standing.votes)
+    return (
+        f"{standing.votes} of {people} have voted on {standing.risk['risk_id']}" if people else "Nobody takes part yet"
+    )
 
 
 def result(standing: Standing, matrix: Matrix) -> str:
@@ -64,18 +66,20 @@ def result(standing: Standing, matrix: Matrix) -> str:
 
 
 def _axis(axis: str, each: Tally, names: tuple[str, ...]) -> Markup:
-    most = max(each.counts) or 1
+    part = Markup("<div style='flex:1 1 20rem'><h3>{}</h3><p>{}</p>{}</div>")
+    advice = " Hear both before voting again." if each.camps else ""
+    return part.format(axis.capitalize(), said(axis, each) + advice, bars(each, names))
+
+
+def bars(each: Tally, names: tuple[str, ...]) -> Markup:
+    """The votes for each rating, highest first, as bars: as long as the part of all voters that gave it."""
     rows = [
         Markup("<span>{} {}</span><span class='bar'><i style='width:{}%'></i></span><span>{}</span>").format(
-            number, name, round(100 * count / most), count
+            number, name, round(100 * count / (each.votes or 1)), count
         )
         for number, (name, count) in reversed(list(enumerate(zip(names, each.counts, strict=True), 1)))
     ]
-    bars = Markup("<div class='bars' role='img' aria-label='{}'>{}</div>").format(
-        said(axis, each), Markup("").join(rows)
-    )
-    part = Markup("<div style='flex:1 1 20rem'><h3>{}</h3><p>{}</p>{}</div>")
-    return part.format(axis.capitalize(), said(axis, each), bars)
+    return Markup("<div class='bars'>{}</div>").format(Markup("").join(rows))
 
 
 def said(axis: str, each: Tally) -> str:
@@ -91,7 +95,7 @@ def said(axis: str, each: Tally) -> str:
     middle = " or ".join(map(str, sorted(set(each.median))))
     text = f"Median {middle}, middle half {each.spread[0]} to {each.spread[1]}, of {each.votes} votes.{silent}"
     if each.camps:
-        text += f" Two camps: one up to {each.camps[0]}, one from {each.camps[1]} on. Hear both before voting again."
+        text += f" Two camps: one up to {each.camps[0]}, one from {each.camps[1]} on."
     elif each.agreement is not None and each.agreement < _APART:
         text += " The votes are far apart."
     return text
@@ -115,9 +119,8 @@ def the_map(
     held = by_cell(frame, level, matrix)
     box = _box(standing.tallies) if level == "inherent" and marked else None
     title = f"{level.capitalize()}: {workshop.row['unit_name']}, {workshop.period.name}"
-    up, people = str(standing.risk["risk_id"]), max(len(standing.participants), standing.votes)
-    counted = f"{standing.votes} of {people} have voted on {up}."
-    told = note or (counted if level == "inherent" and not standing.revealed else "")
+    up = str(standing.risk["risk_id"])
+    told = note or (f"{voted(standing)}." if level == "inherent" and not standing.revealed else "")
     return display.matrix_table(title, matrix, held, up if marked else "", box, told)
 
 
@@ -177,6 +180,31 @@ def framed(html: str) -> str:
 def message(text: str, tone: str = "good") -> str:
     """A message for the facilitator, read out by screen readers when it appears."""
     return f"<div role='status'><p class='verdict {tone}'>{escape(text)}</p></div>" if text else ""
+
+
+def no_next(undecided: Collection[str]) -> str:
+    """Why there is no next risk."""
+    if undecided:
+        return f"{', '.join(undecided)} is the last that isn't decided"
+    return "All risks are decided. Write the record, then end the workshop."
+
+
+def invitation(address: str, unfit: str) -> str:
+    """Whether the room is shown where to vote."""
+    served = (
+        "No ballots are served: riskcalc workshop ballots --listen 0.0.0.0, in a terminal, serves them to the room."
+    )
+    told = unfit if address and unfit else "Shown to the room, with its QR code." if address else served
+    return str(Markup("<p class='note'>{}</p>").format(told))
+
+
+def refusals(told: Mapping[str, str]) -> str:
+    """Why some buttons of a row can't be pressed now."""
+    by_reason: dict[str, list[str]] = {}
+    for button, why in told.items():
+        by_reason.setdefault(why.rstrip("."), []).append(button)
+    said = " ".join(f"{', '.join(buttons)}: {why}." for why, buttons in by_reason.items() if why)
+    return str(Markup("<p class='note' style='margin:0'>{}</p>").format(said)) if said else ""
 
 
 def _rated(rating: Rating) -> str:

@@ -1,4 +1,4 @@
-"""The facilitator's panel and the projector's view in JupyterLab: widgets over riskcalc.workshop, and nothing else.
+"""The facilitator's panel in JupyterLab: widgets over riskcalc.workshop, and nothing else.
 
 Whatever goes wrong in a callback is shown on the panel, and logged with its traceback: ipywidgets alone would hide it.
 """
@@ -12,18 +12,26 @@ from typing import Any
 
 from riskcalc.assessment.what_if import Added
 from riskcalc.errors import RiskcalcError, UsageError, of_an_extra
-from riskcalc.register.matrix import Matrix
-from riskcalc.workshop import decision_log, display, record
+from riskcalc.workshop import ballot_server, decision_log, display, projector, record
 from riskcalc.workshop.background import in_background
 from riskcalc.workshop.ballot import Ballot, Desk
 from riskcalc.workshop.locking import RatingChangedError
-from riskcalc.workshop.session import ORDERS, Standing, Workshop, begin_workshop, open_workshop
+from riskcalc.workshop.session import (
+    ORDERS,
+    Standing,
+    Workshop,
+    begin_workshop,
+    check_lock,
+    open_workshop,
+    votes_address,
+)
 from riskcalc.workshop.store import FILE, NOWHERE, Store
 
 with of_an_extra():
     import ipywidgets as widgets
 
 _EVERY = 0.1  # seconds between looks at the votes
+_SELDOM = 20  # looks at the votes for each look for a server of ballots
 _log = logging.getLogger(__name__)
 _WIDE = widgets.Layout(width="auto")
 _WRAP = widgets.Layout(flex_flow="row wrap", align_items="center")
@@ -44,15 +52,15 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self._unit = business_unit
         self.errors: list[Exception] = []
         self.workshop = open_workshop(business_unit, *self._where)
-        # The panel is longer than a screen: what a button has to say appears below its own row.
-        self.messages = (widgets.HTML(), widgets.HTML(), widgets.HTML())
-        self.told, self._told_lock, self._told_end = self.messages
+        self.told = widgets.HTML()
+        self._rows: list[tuple[widgets.HTML, widgets.HTML, list[widgets.Button]]] = []
         self.map_inherent, self.map_earned = widgets.HTML(layout=_MAP), widgets.HTML(layout=_MAP)
-        self.projector = Projector()
+        self.projector = projector.Projector()
         self.desk = Desk(Store(NOWHERE), business_unit)
         self._pulse: Any = None
         self._standing: Standing | None = None
-        self._answer = ""
+        self._looks = 0
+        self._answer = self._note = self._served = ""
         if self.workshop:
             self._go_on()
             self._told(self._greet)
@@ -69,10 +77,13 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self.children = (
             self.told,
             widgets.HTML(display.framed(hint)),
-            widgets.HBox([self.facilitator, self.begin], layout=_WRAP),
+            self._row(self.facilitator, self.begin),
         )
+        self.facilitator.observe(lambda _: self._allow(), "value")
+        self._allow()
 
     def _begin(self) -> None:
+        self._rows.clear()
         self.workshop = begin_workshop(self._unit, self.facilitator.value, *self._where)
         self._go_on()
 
@@ -105,23 +116,25 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             description="Replace what somebody else put into ratings.csv", layout=_WIDE, indent=False
         )
         self.point = widgets.Text(description="Open point", layout=_WIDE)
-        self.out = widgets.Text(description="Pages in", value="reports", layout=_WIDE)
+        reports = str(workshop.folder.parent / "reports")  # beside the register: the notebook may run anywhere
+        self.out = widgets.Text(description="Pages in", value=reports, layout=widgets.Layout(width="30rem"))
+        self.address = widgets.Text(description="Ballots at", layout=widgets.Layout(width="30rem"))
+        self.invited = widgets.HTML()
         self.risk_ids.observe(lambda _: self._told(self._select), "value")
+        self.address.observe(lambda _: self._show(), "value")
         self.children = (
             self.told,
-            widgets.HBox([self.risk_ids, self.order, self._button("Next", self._next)], layout=_WRAP),
+            self._row(self.risk_ids, self.order, self._button("Next", self._next)),
             self.risk,
             widgets.HTML(display.framed(display.definitions(workshop.register.methodology))),
+            widgets.HBox([self.address, self.invited], layout=_WRAP),
             self.turnout,
-            widgets.HBox(
-                [
-                    self._button("Show the votes", self._act(workshop.reveal), "primary"),
-                    self._button("Vote again", self._act(workshop.vote_again)),
-                    self._button("Start the timer", self._act(workshop.discuss)),
-                    self._button("Stop the timer", self._act(lambda: workshop.discuss(False))),
-                    self.timer,
-                ],
-                layout=_WRAP,
+            self._row(
+                self._button("Show the votes", self._act(workshop.reveal), "primary"),
+                self._button("Vote again", self._act(workshop.vote_again)),
+                self._button("Start the timer", self._act(workshop.discuss)),
+                self._button("Stop the timer", self._act(lambda: workshop.discuss(False))),
+                self.timer,
             ),
             self.result,
             widgets.HBox([self.likelihood, self.impact], layout=_WRAP),
@@ -129,29 +142,21 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             self.decided_by,
             self.override,
             self.replace,
-            widgets.HBox(
-                [
-                    self._button("Lock the rating", self._lock, "success", self._told_lock),
-                    self._button("Take the lock back", self._undo, told=self._told_lock),
-                ],
-                layout=_WRAP,
+            self._row(
+                self._button("Lock the rating", self._lock, "success"), self._button("Take the lock back", self._undo)
             ),
-            widgets.HBox(
-                [self.point, self._button("Keep the point", self._keep_point, told=self._told_lock)], layout=_WRAP
-            ),
-            self._told_lock,
+            self._row(self.point, self._button("Keep the point", self._keep_point)),
             self._what_if(),
             widgets.HBox([self.map_inherent, self.map_earned], layout=_MAPS),
-            widgets.HBox(
-                [
-                    self.out,
-                    self._button("Write the record", self._record, told=self._told_end),
-                    self._button("End the workshop", self._end, told=self._told_end),
-                ],
-                layout=_WRAP,
+            self._row(
+                self.out,
+                self._button("Write the record", self._record),
+                self._button("End the workshop", self._end),
             ),
-            self._told_end,
         )
+        for field in (self.likelihood, self.impact, self.reason, self.decided_by, self.override, self.point):
+            field.observe(lambda _: self._allow(), "value")
+        self._find_ballots()
         self.refresh(new_risk=True)
 
     def _what_if(self) -> widgets.Widget:
@@ -163,10 +168,10 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         try_it, add_it = self._button("Try it", self._try_control), self._button("Try a new control", self._try_new)
         keep, clear = self._button("Keep as a point", self._keep_answer), self._button("Clear", self._clear)
         parts = [
-            widgets.HBox([self.control, self.what, try_it], layout=_WRAP),
-            widgets.HBox([self.acts_on, self.coverage, add_it], layout=_WRAP),
+            self._row(self.control, self.what, try_it),
+            self._row(self.acts_on, self.coverage, add_it),
             self.answer,
-            widgets.HBox([keep, clear]),
+            self._row(keep, clear),
         ]
         return widgets.Accordion([widgets.VBox(parts)], titles=["What if (nothing is saved)"])
 
@@ -177,9 +182,9 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         standing = self._ours.standing()
         matrix = self._ours.register.methodology.matrix
         self.risk.value = display.framed(display.risk(standing))
-        self.turnout.value = display.framed(display.turnout(standing, names=True))
+        self.turnout.value = display.framed(display.turnout(standing))
         self.result.value = display.framed(display.result(standing, matrix))
-        self._standing = standing
+        self._standing, self._open = standing, set(self._ours.risk_ids) - self._ours.locked
         if new_risk or standing.tallies:
             self._offer_ratings(standing)
         if new_risk:
@@ -190,16 +195,26 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self._draw(standing)
 
     def _draw(self, standing: Standing, scores: Any = None, note: str = "") -> None:
-        self._scores = self._ours.scores() if scores is None else scores
-        shown, others = [], self._scores
-        if not standing.revealed:  # where its rating on file stands would sway those who are still to vote
-            others = others[others["risk_id"] != standing.risk["risk_id"]]
+        self._scores, self._note = self._ours.scores() if scores is None else scores, note
         for level, target in (("inherent", self.map_inherent), ("earned", self.map_earned)):
             told = note if level == "earned" else ""
-            drawn = [display.the_map(self._ours, standing, level, each, told) for each in (self._scores, others)]
-            target.value = display.framed(display.rendered(drawn[0]))
-            shown.append(display.rendered(drawn[1]))
-        self.projector.show(standing, shown, self._ours.register.methodology.matrix)
+            drawn = display.the_map(self._ours, standing, level, self._scores, told)
+            target.value = display.framed(display.rendered(drawn))
+        self._show()
+        self._allow()
+
+    def _show(self) -> None:
+        """Show the room how things stand, and the facilitator what it isn't shown."""
+        address = self.address.value.strip()
+        self.invited.value = display.framed(display.invitation(address, projector.unfit(address)))
+        if self._standing:
+            self.projector.show(self._ours, self._standing, self._scores, address, self._note)
+
+    def _find_ballots(self) -> None:
+        """Show the address of this machine's ballots as soon as they are served, and no longer."""
+        found = ballot_server.served(votes_address(self._ours.folder, self._where[2]))
+        if found != self._served:
+            self.address.value = self._served = found
 
     def _offer_ratings(self, standing: Standing) -> None:
         """Put the group's median, else the rating that stands, into the two fields: a suggestion."""
@@ -226,7 +241,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def _next(self) -> str | None:
         if self._ours.next(self.order.value) is None:
-            return "All risks are decided. Write the record, then end the workshop."
+            return display.no_next(self._open)
         self.refresh(new_risk=True)
         return None
 
@@ -237,8 +252,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         entry = self._ours.lock(*given, override=self.override.value, replace=self.replace.value)
         self.refresh()
         self.override.value = self.replace.value = False
-        left = len(set(self._ours.risk_ids) - self._ours.locked)
-        return f"{entry.risk_id} is locked at {self.likelihood.value} x {self.impact.value}; {left} left."
+        return f"{entry.risk_id} is locked at {self.likelihood.value} x {self.impact.value}; {len(self._open)} left."
 
     def _undo(self) -> str:
         decision = self._ours.undo(self.reason.value, self.decided_by.value, replace=self.replace.value)
@@ -283,6 +297,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def _end(self) -> str:
         self._ours.close()
+        self.refresh()
         return "The workshop is ended; its decisions are in ratings.csv. Run the cell again to begin another."
 
     # --- parts ---
@@ -298,15 +313,53 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         titles = dict(zip(register.controls["control_id"], register.controls["title"], strict=True))
         return [(f"{name} {titles[name]}"[:70], name) for name in links["control_id"]]
 
-    def _button(
-        self, text: str, act: Callable[[], str | None], style: str = "", told: widgets.HTML | None = None
-    ) -> widgets.Button:
+    def _button(self, text: str, act: Callable[[], str | None], style: str = "") -> widgets.Button:
         made = widgets.Button(description=text, button_style=style, layout=_WIDE)
-        made.on_click(lambda _: self._told(act, told))
+        made.act = act
         return made
 
+    def _row(self, *parts: widgets.Widget) -> widgets.Widget:
+        """Fields and buttons side by side, and beside them what the buttons say, and why one can't be pressed."""
+        told, why = widgets.HTML(), widgets.HTML()
+        buttons = [each for each in parts if isinstance(each, widgets.Button)]
+        for each in buttons:
+            each.on_click(lambda pressed: self._told(pressed.act, told))
+        self._rows.append((told, why, buttons))
+        return widgets.VBox([widgets.HBox([*parts, told], layout=_WRAP), why])
+
+    def _allow(self) -> None:
+        """Disable the buttons that can't be pressed now, and say why beside them."""
+        refused = self._refused()
+        for _, why, buttons in self._rows:
+            told = {each.description: refused.get(each.description, "") for each in buttons}
+            for each in buttons:
+                each.disabled, each.tooltip = bool(told[each.description]), told[each.description]
+            why.value = display.framed(display.refusals(told)) if any(told.values()) else ""
+
+    def _refused(self) -> dict[str, str]:
+        if self._standing is None:
+            return {"Begin the workshop": "" if self.facilitator.value.strip() else "say who facilitates"}
+        if self._standing.ended:
+            every = (each.description for _, _, buttons in self._rows for each in buttons)
+            return dict.fromkeys(every, "the workshop is ended") | {"Write the record": ""}
+        tried = "" if self._answer else "nothing is tried"
+        given = (self.likelihood.value, self.impact.value, self.reason.value, self.decided_by.value)
+        return self._standing.refused() | {
+            "Next": "" if self._open - {self._standing.risk["risk_id"]} else display.no_next(self._open),
+            "Lock the rating": why_not(check_lock, self._standing, *given, self.override.value),
+            "Keep the point": "" if self.point.value.strip() else "write one first",
+            "Try it": "" if self.control.value else "no control acts on this risk yet",
+            "Keep as a point": tried,
+            "Clear": tried,
+        }
+
+    @property
+    def messages(self) -> list[widgets.HTML]:
+        """Where the panel answers: at its top, and beside each row of buttons."""
+        return [self.told, *(told for told, _, _ in self._rows)]
+
     def _told(self, act: Callable[[], str | None], where: widgets.HTML | None = None) -> None:
-        """Do something, and say how it went: below its own row, or at the top."""
+        """Do something, and say how it went: beside its own button, or at the top."""
         tone = "good"
         try:
             text = act() or ""
@@ -331,11 +384,14 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     def look(self) -> None:
         """Show what has changed since the last look."""
         try:
+            self._looks += 1
+            if self._looks % _SELDOM == 0:
+                self._find_ballots()
             pulse = self._ours.store.pulse(self._ours.workshop_id)
             if pulse != self._pulse:
                 votes_only, new_risk = self._only_votes(pulse), self._pulse is not None and pulse[0] != self._pulse[0]
                 self._pulse = pulse
-                self._draw(self._recount(), self._scores) if votes_only else self.refresh(new_risk)
+                self._draw(self._recount(), self._scores, self._note) if votes_only else self.refresh(new_risk)
             self.timer.value = display.timer(self._standing, self._ours.clock()) if self._standing else ""
         except Exception as error:  # noqa: BLE001 - it is shown and logged
             _log.exception("looking at the votes")
@@ -347,28 +403,22 @@ class Panel(widgets.VBox):  # type: ignore[misc]
 
     def _recount(self) -> Standing:
         self._standing = self._ours.standing()
-        self.turnout.value = display.framed(display.turnout(self._standing, names=True))
+        self.turnout.value = display.framed(display.turnout(self._standing))
         return self._standing
-
-
-class Projector(widgets.VBox):  # type: ignore[misc]
-    """What the room sees: the risk, how many have voted, the maps; the votes, and the risk on the maps, once shown."""
-
-    def __init__(self) -> None:
-        self._text, self._inherent, self._earned = widgets.HTML(), widgets.HTML(layout=_MAP), widgets.HTML(layout=_MAP)
-        super().__init__([self._text, widgets.HBox([self._inherent, self._earned], layout=_MAPS)])
-
-    def show(self, standing: Standing, maps: list[str], matrix: Matrix) -> None:
-        """Show the risk that is up, and the maps as HTML."""
-        told = [display.named(standing), display.turnout(standing, names=False)]
-        self._text.value = display.framed("".join(told) + display.result(standing, matrix))
-        for target, html in zip((self._inherent, self._earned), maps, strict=True):
-            target.value = display.framed(html)
 
 
 def _ratings(axis: str, names: tuple[str, ...]) -> widgets.Dropdown:
     options = [("choose", None), *((f"{number} {name}", number) for number, name in enumerate(names, 1))]
     return widgets.Dropdown(options=options, description=axis)
+
+
+def why_not(check: Callable[..., Any], *given: Any) -> str:
+    """What a check says against something; blank where it lets it pass."""
+    try:
+        check(*given)
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def panel(business_unit: str, period: str = "", data_dir: str = "data", votes: str = "") -> Panel:

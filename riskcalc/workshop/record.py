@@ -9,13 +9,16 @@ from typing import Any
 import nbformat
 
 from riskcalc.assessment.scoring import AXES
+from riskcalc.assessment.what_if import Rating
 from riskcalc.files import stem, write_whole
 from riskcalc.pages import display
 from riskcalc.pages.html import render_page
-from riskcalc.workshop import decision_log
+from riskcalc.register.editing import Cells
+from riskcalc.workshop import decision_log, locking
 from riskcalc.workshop.decision_log import LogEntry
-from riskcalc.workshop.display import the_map
+from riskcalc.workshop.display import said, the_map
 from riskcalc.workshop.session import Workshop
+from riskcalc.workshop.tally import tally
 
 _MAP_NOTE = "Before controls. Risks that aren't decided yet stand where their last rating put them."
 
@@ -63,7 +66,7 @@ def _parts(workshop: Workshop) -> Iterator[str | display.Display]:
     yield "## Ratings on the matrix"
     yield the_map(workshop, workshop.standing(), "inherent", note=_MAP_NOTE, marked=False)
     yield "## Decisions"
-    yield _decisions(workshop, decisions)
+    yield _decisions(workshop, decisions, ours)
     yield "## Open"
     yield _open(workshop, open_risks)
     yield "## People and provenance"
@@ -82,48 +85,48 @@ def _heading(workshop: Workshop, ours: list[LogEntry], open_risks: list[str], br
         verdict, tone = f"{decision_log.FILE} was changed, so nothing here is proven. {verdict}", "bad"
     name = workshop.register.unit(workshop.unit_id)["name"]
     lines = [f"{workshop.period.name}; {when}; facilitated by {workshop.row['facilitator']}"]
-    return display.heading(f"Workshop record: {name}", "Risk workshop", verdict, tone, lines)
+    marked = workshop.register.methodology.classification
+    return display.heading(f"Workshop record: {name}", "Risk workshop", verdict, tone, lines, marked)
 
 
-def _decisions(workshop: Workshop, decisions: dict[str, LogEntry]) -> display.Display:
-    matrix, titles = (
-        workshop.register.methodology.matrix,
-        dict(zip(workshop.register.risks["risk_id"], workshop.register.risks["title"], strict=True)),
-    )
+def _decisions(workshop: Workshop, decisions: dict[str, LogEntry], ours: list[LogEntry]) -> display.Display:
+    """The decided ratings in three columns, which a telephone has room for."""
+    titles = dict(zip(workshop.register.risks["risk_id"], workshop.register.risks["title"], strict=True))
+    earlier = workshop.earlier()
     rows: list[list[display.Cell]] = []
     for risk in workshop.risk_ids:
         decision = decisions.get(risk)
         if decision is None or decision.after is None:
             continue
-        likelihood, impact = (int(decision.after[axis]) for axis in AXES)
-        level = display.level_cell(matrix.level(likelihood, impact), matrix, f"{likelihood} x {impact}")
-        by = f"{decision.decided_by}, {decision.decided_at[:10]}"
-        reason = (
-            display.state(decision.reason, "open", "overrides the group") if decision.overrides else decision.reason
+        first = next((each for each in ours if each.risk_id == risk), decision)
+        was = locking.rating(first.before or {})
+        votes = "\n".join(f"{axis.capitalize()}: {_votes(decision, axis)}" for axis in AXES)
+        overrides = "Overrides the group. " if decision.overrides else ""
+        by = f"{overrides}{decision.decided_by}, {decision.decided_at[:10]}"
+        rows.append(
+            [
+                {"text": f"{risk} {titles[risk]}", "note": by},
+                _rating(workshop, decision.after, was if was[0] else earlier.get(risk, was)),
+                {"text": decision.reason, "note": votes},
+            ]
         )
-        rows.append([risk, titles[risk], level, *(_votes(decision, axis) for axis in AXES), reason, by])
-    columns = [
-        "Risk",
-        "What could go wrong",
-        "Rating",
-        "Votes on likelihood",
-        "Votes on impact",
-        "Reason",
-        "Decided by",
-    ]
-    return display.table(
-        "Ratings that were decided", columns, rows, note="Ratings are before controls: likelihood x impact."
-    )
+    note = "Ratings are before controls: likelihood x impact. Was: on file before the workshop, else the period before."
+    return display.table("Ratings that were decided", ["Risk", "Rating", "Reason and votes"], rows, note=note)
 
 
-def _votes(decision: LogEntry, axis: str) -> display.Cell:
-    said = decision.group.get(axis)
-    if not said or not said.median or not said.spread:
-        return "no vote"
-    middle = " or ".join(str(each) for each in sorted(set(said.median)))
-    silent = f", {said.abstained} can't say" if said.abstained else ""
-    spread = f"middle half {said.spread[0]} to {said.spread[1]}"
-    return {"text": f"median {middle}, {spread}", "note": f"{sum(said.counts)} votes{silent}"}
+def _rating(workshop: Workshop, after: Cells, was: Rating) -> display.Cell:
+    matrix, now = workshop.register.methodology.matrix, [int(after[axis]) for axis in AXES]
+    before = f"{was[0]} x {was[1]}, {matrix.level(was[0], was[1])}" if was[0] and was[1] else "unrated"
+    return display.level_cell(matrix.level(*now), matrix, f"{now[0]} x {now[1]}\nwas {before}")
+
+
+def _votes(decision: LogEntry, axis: str) -> str:
+    """What the group said on an axis, its camps included, as it is told in the room."""
+    kept = decision.group.get(axis)
+    if not kept:
+        return "no vote."
+    given = [rating for rating, count in enumerate(kept.counts, 1) for _ in range(count)]
+    return said(axis, tally([*given, *[None] * kept.abstained], len(kept.counts)))
 
 
 def _open(workshop: Workshop, open_risks: list[str]) -> display.Display:
@@ -140,11 +143,17 @@ def _open(workshop: Workshop, open_risks: list[str]) -> display.Display:
 
 
 def _log(ours: list[LogEntry], broken: list[str]) -> display.Display:
-    rows = [[each.decided_at, each.risk_id, each.action, each.reason, each.decided_by] for each in ours]
+    rows: list[list[display.Cell]] = [
+        [
+            {"text": f"{each.risk_id}: {each.action}", "note": each.decided_at},
+            {"text": each.reason, "note": each.decided_by},
+        ]
+        for each in ours
+    ]
     head = ours[-1].sha256 if ours else "none"
     note = f"From {decision_log.FILE}, whose lines are tied by hashes; riskcalc check verifies them. The last: {head}"
     if broken:
         note = f"{decision_log.FILE} isn't as it was written: {'; '.join(broken)}."
     return display.table(
-        "Log of this workshop's decisions", ["When (UTC)", "Risk", "What", "Reason", "By"], rows, note=note
+        "Log of this workshop's decisions", ["What, and when (UTC)", "Reason, and by whom"], rows, note=note
     )

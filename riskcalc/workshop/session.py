@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,14 +21,14 @@ import pandas as pd
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.scoring import AXES
 from riskcalc.assessment.what_if import Rating, what_if, with_ratings
-from riskcalc.errors import UsageError
+from riskcalc.errors import UsageError, counted, one_line
 from riskcalc.register.editing import Cells, held
 from riskcalc.register.periods import Period
 from riskcalc.register.register import Register, find_folder, load
 from riskcalc.workshop import decision_log
 from riskcalc.workshop.decision_log import GroupVotes, LogEntry
 from riskcalc.workshop.locking import RatingChangedError, RatingsFile, rating
-from riskcalc.workshop.store import Store, beside, one_line
+from riskcalc.workshop.store import Store, beside
 from riskcalc.workshop.tally import Tally, tally
 
 MINIMUM = 3
@@ -41,13 +42,15 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class Standing:
-    """How the risk that is up stands. ``tallies`` (by axis) are None until the votes are revealed.
+    """How the risk that is up stands. ``tallies`` (by axis) are None until the votes are revealed, and so are ``dots``:
+    how many votes each cell of the matrix (likelihood, impact) got.
 
-    ``on_file`` is its row of ratings.csv in this period, ``decision`` the log's last word on it, ``before`` its rating
-    in the period before.
+    ``place`` is its place among the workshop's risks, from 1 on; ``on_file`` its row of ratings.csv in this period,
+    ``decision`` the log's last word on it, ``before`` its rating in the period before; ``ended`` is the workshop's.
     """
 
     risk: Mapping[str, Any]
+    place: int
     number: int
     revealed: bool
     votes: int
@@ -55,10 +58,30 @@ class Standing:
     participants: tuple[str, ...]
     minimum: int
     tallies: Mapping[str, Tally] | None
+    dots: Mapping[tuple[int, int], int] | None
     discussed_since: float | None
     on_file: Cells | None
     decision: LogEntry | None
     before: Rating
+    ended: bool
+
+    @property
+    def wanting(self) -> str:
+        """How many more votes are needed before they can be shown, in words; blank where enough are in."""
+        number = max(0, self.minimum - self.votes)
+        return f"{counted(number, 'more vote')} {'is' if number == 1 else 'are'} needed" if number else ""
+
+    def refused(self) -> dict[str, str]:
+        """Why each step of a round can't be taken now, by what the panel calls it; blank where it can."""
+        running = self.discussed_since is not None
+        locked = self.decision is not None and self.decision.action == "lock"
+        return {
+            "Show the votes": "they are shown" if self.revealed else self.wanting,
+            "Vote again": "" if self.revealed else "no votes are shown yet",
+            "Start the timer": "it runs" if running else "",
+            "Stop the timer": "" if running else "it doesn't run",
+            "Take the lock back": "" if locked else "this risk isn't locked",
+        }
 
 
 @dataclass
@@ -108,6 +131,7 @@ class Workshop:
         risks = self.register.risks
         return Standing(
             {str(name): value for name, value in risks[risks["risk_id"] == risk_id].iloc[0].items()},
+            risk["position"] + 1,
             risk["round"],
             risk["revealed"],
             len(voted),
@@ -115,10 +139,12 @@ class Workshop:
             tuple(self.store.participants(self.workshop_id)),
             row["minimum"],
             self._tallies(risk) if risk["revealed"] else None,
+            self._dots(risk) if risk["revealed"] else None,
             risk["discussed_since"],
             self._seen[risk_id],
             self.decisions.get(risk_id),
-            self._before().get(risk_id, (None, None)),
+            self.earlier().get(risk_id, (None, None)),
+            row["closed"],
         )
 
     @property
@@ -136,8 +162,14 @@ class Workshop:
     def ratings(self) -> dict[str, Rating]:
         """Each risk's rating as it stands: on file in this period, else that of the one before."""
         rows = {risk: rating(cells) for risk, cells in self.on_file.rows().items()}
-        stand = {**self._before(), **rows}
+        stand = {**self.earlier(), **rows}
         return {risk: stand.get(risk, (None, None)) for risk in self.risk_ids}
+
+    def earlier(self) -> dict[str, Rating]:
+        """The ratings of the period before, by risk."""
+        before, rows = self.register.previous(self.period), self.register.ratings
+        found = rows[rows["period"] == (before.name if before else "")].to_dict("records")
+        return {row["risk_id"]: rating(row) for row in found}
 
     def scores(self, assumed: Mapping[str, Rating] | None = None, **changes: Any) -> pd.DataFrame:
         """The scores as they stand; ``assumed`` ratings and ``changes`` (see what_if) are tried out."""
@@ -205,11 +237,7 @@ class Workshop:
             RegisterError: ratings.csv can't be read, or doesn't take the new row.
         """
         standing = self.standing()
-        _need(decided_by, "Say who decides.")
-        _need(reason, "A rating is locked with its reason.", lines=True)
-        departs = _departs(standing, likelihood, impact)
-        if departs and not override:
-            raise UsageError(f"{_group_says(standing)} Confirm that you override it; your reason is kept.")
+        departs = check_lock(standing, likelihood, impact, reason, decided_by, override)
         after = {
             **self.on_file.row(standing.risk["risk_id"], likelihood, impact, standing.tallies or {}),
             "rationale": reason.strip(),
@@ -282,18 +310,17 @@ class Workshop:
         shape = dict(zip(AXES, self.register.methodology.matrix.shape, strict=True))
         return {axis: tally([getattr(each, axis) for each in ballots], shape[axis]) for axis in AXES}
 
+    def _dots(self, risk: Mapping[str, Any]) -> Counter[tuple[int, int]]:
+        """How many votes each cell of the matrix got; who can't say of an axis is in none."""
+        ballots = self.store.ballots(self.workshop_id, risk["risk_id"], risk["round"])
+        return Counter((each.likelihood, each.impact) for each in ballots if each.likelihood and each.impact)
+
     def _dispute(self, risk_id: str) -> float:
         """How far apart a risk's votes are, 0 to 2; -1 where too few are in to say."""
         tallies = self._tallies(self.store.risk(self.workshop_id, risk_id))
         if tallies["impact"].votes < self.row["minimum"]:
             return -1.0
         return max(1 - (each.agreement if each.agreement is not None else 1) for each in tallies.values())
-
-    def _before(self) -> dict[str, Rating]:
-        """The ratings of the period before, by risk."""
-        before, rows = self.register.previous(self.period), self.register.ratings
-        found = rows[rows["period"] == (before.name if before else "")].to_dict("records")
-        return {row["risk_id"]: rating(row) for row in found}
 
 
 def open_workshop(
@@ -391,6 +418,20 @@ def _told(cells: Cells | None) -> str:
         return "its row is gone."
     rated = f"{cells['likelihood'] or 'unrated'} x {cells['impact'] or 'unrated'}"
     return f"it is {rated} now, by {cells['rated_by'] or 'nobody'} ({cells['rationale'] or 'no reason given'})."
+
+
+def check_lock(
+    standing: Standing, likelihood: int | None, impact: int | None, reason: str, decided_by: str, override: bool
+) -> bool:
+    """Whether a rating departs from the group's; raises UsageError where it can't be locked like this."""
+    if likelihood is None or impact is None:
+        raise UsageError("Choose a likelihood and an impact.")
+    _need(decided_by, "Say who decides.")
+    _need(reason, "A rating is locked with its reason.", lines=True)
+    departs = _departs(standing, likelihood, impact)
+    if departs and not override:
+        raise UsageError(f"{_group_says(standing)} Confirm that you override it; your reason is kept.")
+    return departs
 
 
 def _departs(standing: Standing, likelihood: int, impact: int) -> bool:

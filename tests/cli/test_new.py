@@ -92,7 +92,7 @@ def test_what_is_missing_or_wrong_is_named_and_nothing_is_written(
 
 def test_on_a_terminal_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What isn't given is asked for, the matrix with 5x5 as the answer proposed."""
-    monkeypatch.setattr(commands, "_is_terminal", lambda: True)
+    monkeypatch.setattr(commands, "is_terminal", lambda: True)
     answers = "Halden\nfunds\nEUR\n2026-H2\n\n"
     result = CliRunner().invoke(main, ["new", str(tmp_path / "mine")], input=answers)
     assert result.exit_code == 0, result.output

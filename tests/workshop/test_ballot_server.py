@@ -35,15 +35,23 @@ def kernels_of(process: psutil.Process) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("by", ["SIGTERM", "SIGHUP", "SIGKILL"])
-def test_the_server_and_its_kernels_end_with_their_command(small: Path, tmp_path: Path, by: str) -> None:
-    """Closing the terminal, a service manager's stop or a kill leaves nobody with a valid token; no log holds it."""
+def test_the_server_and_its_kernels_end_with_their_command(
+    small: Path, tmp_path: Path, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing the terminal, a service manager's stop or a kill leaves nobody with a valid token; no log holds it.
+
+    The facilitator's panel finds the address as long as the server is there.
+    """
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     command = [sys.executable, "-m", "riskcalc", "workshop", "ballots", str(small)]
     with (tmp_path / "log").open("wb") as log:
         riskcalc = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         assert riskcalc.stdout is not None
         address = next(line.strip() for line in riskcalc.stdout if "http://" in line)
-        assert any("Ctrl-C" in line for line in riskcalc.stdout), "whoever closes its output sooner ends it"
+        assert ballot_server.served(beside(small)) == address
+        rest = list(iter(riskcalc.stdout.readline, "Ctrl-C ends it; votes are kept.\n"))
+        assert not [line for line in rest if "http" in line], "one address"
         riskcalc.stdout.close()
         port, token = int(address.split(":")[2].partition("/")[0]), address.partition("token=")[2]
         urllib.request.urlopen(address, timeout=60).read()
@@ -62,6 +70,8 @@ def test_the_server_and_its_kernels_end_with_their_command(small: Path, tmp_path
     shutil.rmtree(private, ignore_errors=True)
     assert "GET /voila/files/nothing?token=[token]" in (tmp_path / "log").read_text("utf-8")
     assert token not in (tmp_path / "log").read_text("utf-8")
+    assert "http://" not in (tmp_path / "log").read_text("utf-8"), "an address without a token asks for a password"
+    assert ballot_server.served(beside(small)) == ""
     assert "Traceback" not in (tmp_path / "log").read_text("utf-8")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from riskcalc.workshop import ballot_server
 from riskcalc.workshop.facilitator import Panel, shared_ballot
 from riskcalc.workshop.store import Vote
 
@@ -58,27 +59,82 @@ def test_a_round_from_votes_to_lock(panel: Panel) -> None:
     assert panel.risk_ids.value == "A-R2"
 
 
+def refusals(panel: Panel) -> dict[str, str]:
+    """The buttons that can't be pressed, with what is told of it."""
+    return {text: each.tooltip for text, each in buttons(panel).items() if each.disabled}
+
+
+def test_what_is_not_allowed_cannot_be_pressed_and_says_why(panel: Panel) -> None:
+    """From a round's first vote to the end of the workshop; the reason stands beside the button, too."""
+    assert panel.workshop is not None
+    panel.look()
+    told = refusals(panel)
+    assert told["Vote again"] == "no votes are shown yet"
+    assert told["Take the lock back"] == "this risk isn't locked"
+    assert told["Keep the point"] == "write one first"
+    assert told["Lock the rating"] == "A rating is locked with its reason."
+    assert "Show the votes" not in told
+    assert "Vote again: no votes are shown yet." in "".join(why.value for _, why, _ in panel._rows)
+    press(panel, "Show the votes")
+    panel.reason.value = "Agreed."
+    assert not {"Vote again", "Lock the rating"} & set(refusals(panel))
+    panel.likelihood.value = 5
+    assert "The group's median is 2 x 3" in refusals(panel)["Lock the rating"]
+    panel.override.value = True
+    assert "Lock the rating" not in refusals(panel)
+    press(panel, "Vote again")
+    assert refusals(panel)["Show the votes"] == "3 more votes are needed"
+    press(panel, "End the workshop")
+    assert set(buttons(panel)) - set(refusals(panel)) == {"Write the record"}
+
+
+def test_a_button_is_answered_beside_it(panel: Panel) -> None:
+    """In its own row, and nowhere else: the panel is longer than a screen."""
+    panel.point.value = "Ask the bank."
+    press(panel, "Keep the point")
+    [row] = [child for child in panel.children if buttons(child).get("Keep the point")]
+    assert "The point is kept" in "".join(each.value for each in row.children[0].children if hasattr(each, "value"))
+    assert sum("The point is kept" in each.value for each in panel.messages) == 1
+
+
+def test_the_last_undecided_risk_has_no_next_one(panel: Panel) -> None:
+    """ "All risks are decided" is said when they are, not before."""
+    panel.reason.value = "Agreed."
+    panel.override.value = True
+    press(panel, "Lock the rating")
+    press(panel, "Next")
+    assert refusals(panel)["Next"] == "A-R2 is the last that isn't decided"
+
+
+def test_the_record_goes_beside_the_register(panel: Panel, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the notebook runs: JupyterLab runs it in the notebooks' folder."""
+    (small.parent / "notebooks").mkdir()
+    monkeypatch.chdir(small.parent / "notebooks")
+    path = small.parent / "reports" / "2026-H1" / "workshops" / "alpha.html"
+    assert str(path) in press(panel, "Write the record")
+    assert path.is_file()
+
+
+def test_the_ballots_address_is_shown_to_the_room_while_they_are_served(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has to type it; when the server ends, a code that leads nowhere goes away."""
+    for address in ("http://192.0.2.7:8866/?token=abc", ""):
+        monkeypatch.setattr(ballot_server, "served", lambda _, address=address: address)
+        for _ in range(30):
+            panel.look()
+        assert ("token=abc" in panel.projector.html) == bool(address)
+        assert ("Shown to the room" in panel.invited.value) == bool(address)
+
+
 def test_the_projector_shows_no_names(panel: Panel) -> None:
     """The facilitator sees who is awaited; the room doesn't."""
     assert panel.workshop is not None
     panel.workshop.store.join(panel.workshop.workshop_id, "Zoe Late")
     panel.look()
     assert "Zoe Late" in panel.turnout.value
-    shown = "".join(child.value for child in panel.projector.children if hasattr(child, "value"))
-    assert "Wrong rates" in shown
-    assert "Zoe" not in shown
-
-
-def test_the_projector_keeps_the_present_rating_until_the_votes_are_shown(panel: Panel) -> None:
-    """It would sway the room; the facilitator's own map has it."""
-    panel.look()
-    maps = panel.projector.children[1].children
-    assert "A-R1" in panel.map_earned.value
-    assert not any('class="id"' in each.value or 'class="current"' in each.value for each in maps)
-    press(panel, "Show the votes")
-    assert all("A-R1</strong>" in each.value for each in maps)
-    press(panel, "Vote again")
-    assert not any('class="current"' in each.value for each in maps)
+    assert "Wrong rates" in panel.projector.html
+    assert "Zoe" not in panel.projector.html
 
 
 def test_a_what_if_moves_the_map_and_saves_nothing(panel: Panel) -> None:

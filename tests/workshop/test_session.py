@@ -453,11 +453,22 @@ def test_the_commands_take_votes_and_write_the_record(workshop: Workshop, tmp_pa
     unnamed = CliRunner().invoke(main, ["workshop", "votes", str(file), data])
     assert (unnamed.exit_code, unnamed.output) == (2, "Which unit? Give --unit; there are: alpha, beta.\n")
     done = CliRunner().invoke(main, ["workshop", "votes", str(file), data, "--unit", "alpha"])
-    assert done.output == "1 votes are in.\n"
+    assert done.output == "1 vote is in.\n"
     out = CliRunner().invoke(main, ["workshop", "record", data, "--unit", "alpha", "--out", str(tmp_path / "out")])
     assert out.output.strip().endswith("2026-H1/workshops/alpha.html")
     none = CliRunner().invoke(main, ["workshop", "record", data, "--unit", "beta"])
     assert (none.exit_code, "There is no workshop on beta" in none.output) == (2, True)
+
+
+def test_the_record_tells_both_camps_and_the_rating_before_the_workshop(workshop: Workshop) -> None:
+    """Also where the rating was locked twice: it was what it was before, not what the first lock made it."""
+    vote(workshop, (1, 3), (1, 3), (5, 3), (5, 3))
+    workshop.reveal()
+    workshop.lock(2, 3, "First", "Lead")
+    workshop.lock(3, 3, "Second", "Lead")
+    html = record.page(workshop)
+    assert "Two camps: one up to 1, one from 5 on." in html
+    assert "3 x 3\nwas 5 x 4" in html
 
 
 def test_the_record_tells_who_decided_what_and_why(workshop: Workshop) -> None:
@@ -471,8 +482,10 @@ def test_the_record_tells_who_decided_what_and_why(workshop: Workshop) -> None:
     for said in (
         "Ann &lt;b&gt;",
         "The &lt;i&gt;lead&lt;/i&gt; insists",
-        "overrides the group",
-        "median 3, middle half 2 to 4",
+        "Overrides the group. Lead, 2026-06-20",
+        "Likelihood: Median 3, middle half 2 to 4, of 3 votes.",
+        "5 x 3\nwas 5 x 4, Critical",
+        "Confidential",
     ):
         assert said in html
     assert "<script>alert" not in html
