@@ -116,8 +116,8 @@ def plan(
     for name, table in taken.tables.items():
         if table.columns:
             _compare(made, olds[name], table, taken.silent.get(name, set()))
-    changed = {name: content for name, content in before.items() if content and content != made.seen[name]}
-    made.files = {**changed, **made.files}
+    begun = {name: content for name, content in before.items() if content and content != made.seen[name]}
+    made.files = {**begun, **made.files}
     made.problems = sorted(dict.fromkeys([*made.problems, *_problems_after(made, taken.tables)]), key=_order)
     return made
 
@@ -262,7 +262,7 @@ def _several(old: Table, new: Table, silent: set[tuple[int, str]]) -> set[Key]:
 def _by_key(table: Table, several: Collection[Key]) -> dict[Key, int]:
     """The lines by key, in the order of the file; with the day from which a row holds for those of ``several`` rows."""
     lines = {(*key, since) if key in several else key: line for key, since, line in _rows(table)}
-    return dict(sorted(lines.items(), key=lambda item: item[1]))
+    return dict(sorted(lines.items(), key=lambda item: (item[1] % APART, item[1])))
 
 
 def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -> None:

@@ -10,7 +10,21 @@ from typing import Literal, get_args, get_origin
 from pydantic import ValidationError
 
 from riskcalc.assessment.scoring import LEGEND
-from riskcalc.excel.writer import DAY, HEADER, PERCENT, PLAIN, ROWS, TEXT, TITLE, Formula, Look, Sheet, Sheets, escape
+from riskcalc.excel.writer import (
+    DAY,
+    HEADER,
+    PERCENT,
+    PLAIN,
+    ROWS,
+    RUNNING,
+    TEXT,
+    TITLE,
+    Formula,
+    Look,
+    Sheet,
+    Sheets,
+    escape,
+)
 from riskcalc.register.as_typed import reader_of, share
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.matrix import ink_on
@@ -19,7 +33,7 @@ from riskcalc.register.row import SPAN, Ref, Row, kind_of
 from riskcalc.register.starter import AXES
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import letters
-from riskcalc.register.xlsx_scales import BLOCKS, CHOICE, ROOM, SCALES, Scales, split
+from riskcalc.register.xlsx_scales import BLOCKS, CHOICE, PLACES, ROOM, SCALES, Scales, split
 from riskcalc.register.xlsx_tables import METHODOLOGY
 
 _VERBATIM = Look(number_format="@")  # a line of methodology.toml: wrapped, it would be hard to tell from two
@@ -192,30 +206,36 @@ def _list_name(table: str, column: str) -> str:
 
 def _write_scales(sheets: Sheets, scales: Scales) -> None:
     """Write the scales and the matrix as cells: what is changed there, the drop-downs follow."""
-    sheet = sheets.sheet(SCALES, [12, 20, 60, 18, 12, 12, 26, *[12] * 4], "B3", columns=TEXT)
+    sheet = sheets.sheet(SCALES, [12, 18, *[18] * 4, 22, *[18] * 4, 70], "B3", columns=TEXT)
     sheet.row(
         ["Scales and matrix, 1 is the lowest: change names and cells, add ratings below the last, at most ten."], TITLE
     )
-    sheet.row(["Lists elsewhere follow what stands here. Colours are #rrggbb; the matrix has a row per likelihood."])
-    colours = [row[1] for row in scales.blocks["level"]]
+    sheet.row(
+        ["Lists elsewhere follow what stands here. Colours are #rrggbb; the matrix has a row per likelihood."], RUNNING
+    )
+    colours = [colour for _, colour in scales.blocks["level"]]
     for name, first in BLOCKS.items():
-        numbered = [str(number) for number in range(1, ROOM + 1)]
-        heads = numbered if name == "matrix" else [*AXES.get(name, ("name", "colour"))]
-        rated = name in AXES
-        sheet.row([name, *heads, *[""] * (CHOICE - 1 - len(heads)), *(["to choose"] if rated else [])], HEADER)
-        rows = scales.blocks[name]
+        places, choice = PLACES[name], {CHOICE: "to choose"} if name in AXES else {}
+        sheet.row(_spread({0: name, **{place: column for column, place in places.items()}, **choice}), HEADER)
         for place in range(ROOM):
-            cells: list[object] = [numbered[place], *(rows[place] if place < len(rows) else ())]
-            if rated:
-                at = first + 1 + place
-                shown = f"{cells[0]} - {cells[1]}" if len(cells) > 1 else ""
-                cells += [""] * (CHOICE - len(cells))
-                cells.append(Formula(f'IF(B{at}="","",A{at}&" - "&B{at})', shown))
-            coloured = name == "level" and place < len(rows)
-            sheet.row(cells, [TEXT, TEXT, Look(fill=colours[place], ink=ink_on(colours[place]))] if coloured else TEXT)
+            texts = scales.blocks[name][place] if place < len(scales.blocks[name]) else []
+            cells: dict[int, object] = {0: str(place + 1), **dict(zip(places.values(), texts, strict=False))}
+            if choice:
+                at, shown = first + 1 + place, f"{place + 1} - {texts[0]}" if texts else ""
+                cells[CHOICE] = Formula(f'IF(B{at}="","",A{at}&" - "&B{at})', shown)
+            fills = (
+                [TEXT, TEXT, Look(fill=colours[place], ink=ink_on(colours[place]))]
+                if name == "level" and texts
+                else TEXT
+            )
+            sheet.row(_spread(cells), fills)
         if name != "matrix":
             sheet.row([])
     _colour_matrix(sheets, sheet, colours)
+
+
+def _spread(cells: Mapping[int, object]) -> list[object]:
+    return [cells.get(place, "") for place in range(max(cells) + 1)]
 
 
 def _colour_matrix(sheets: Sheets, sheet: Sheet, colours: Sequence[str]) -> None:

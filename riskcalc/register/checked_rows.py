@@ -90,9 +90,8 @@ class Table:
 
     def read_as(self, line: int, column: str, text: str, how: str) -> None:
         """Put a cell in its column's spelling, and keep a note of it."""
-        if not re.fullmatch(
-            "[1-9][0-9]? - .+", self.cells[line][column]
-        ):  # as drop-downs offer a rating: no doubt in it
+        offered = re.fullmatch("[1-9][0-9]? - .+", self.cells[line][column])  # by a drop-down: there is no doubt in it
+        if not offered:
             self.notes.append(self.problem(line, column, self.cells[line][column], how))
         self.cells[line][column] = text
 

@@ -23,7 +23,15 @@ MARK = "# The scales and the matrix stand on the sheet scales."
 BLOCKS = {"likelihood": 3, "impact": 15, "level": 27, "matrix": 39}  # the row that names a block's columns
 ROOM = 10  # rows of a block
 CHOICE = 6  # the column, from 0, with what drop-downs offer of a rating
-_COLUMNS = {**AXES, "level": ("name", "colour"), "matrix": tuple(str(number) for number in range(1, ROOM + 1))}
+_LAST = ROOM + 1  # long texts stand beside the matrix, or its columns would be as wide
+PLACES = {
+    **{
+        axis: {name: _LAST if name == "definition" else max(1, place) for place, name in enumerate(names)}
+        for axis, names in AXES.items()
+    },
+    "level": {"name": 1, "colour": 2},
+    "matrix": {str(number): number for number in range(1, ROOM + 1)},
+}
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Scales:
             axis: [{key: text for key, text in zip(names, row, strict=False) if text} for row in self.blocks[axis]]
             for axis, names in AXES.items()
         }
-        levels = [(row[0], row[1] if len(row) > 1 else "") for row in self.blocks["level"]]
+        levels = [(name, colour) for name, colour in self.blocks["level"]]
         return "\n".join(scales_as_toml(axes, levels, self.blocks["matrix"]))
 
 
@@ -73,9 +81,11 @@ def joined(text: str, grid: Grid, file: str) -> tuple[str, list[Problem]]:
         if first in blocks:
             name = first
         elif re.fullmatch("[0-9]{1,2}", first) and name:
-            own = cells[: 1 + len(_COLUMNS[name])]
-            problems += [_odd(file, row, place, cell) for place, cell in enumerate(own) if _is_bad(cell)]
-            texts = [_text(cell).strip() for cell in own[1:]]
+            own = {place: cells[place] for place in PLACES[name].values() if place < len(cells)}
+            problems += [_odd(file, row, place, cell) for place, cell in own.items() if _is_bad(cell)]
+            texts = [_text(own.get(place, "")).strip() for place in PLACES[name].values()]
+            if name == "matrix":
+                texts = texts[: max((place for place, text in enumerate(texts, 1) if text), default=0)]
             if not (name == "matrix" or (texts and texts[0])):
                 ended.setdefault(name, row)
             elif any(texts):

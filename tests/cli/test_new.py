@@ -75,6 +75,10 @@ def test_a_matrix_may_come_from_a_file(tmp_path: Path) -> None:
         ([], "--organisation, --unit, --currency, --period"),
         ([*GIVEN[:4], "--currency", "euro", *GIVEN[6:]], "currency: 'euro': allowed: an ISO 4217 code"),
         ([*GIVEN[:6], "--period", "H2"], "first_period: 'H2': allowed: a period such as 2026"),
+        (
+            [*GIVEN[:2], "--unit", "fu\x1bnds", *GIVEN[4:]],
+            "The unit's id 'fu\\x1bnds' holds a character that can't be seen",
+        ),
         ([*GIVEN, "--matrix", "6x6"], "There is no matrix '6x6'; allowed: 3x3, 4x4, 5x5, or a file"),
     ],
 )

@@ -102,7 +102,7 @@ def test_what_is_chosen_or_changed_on_the_sheet_of_scales_counts(tmp_path: Path)
     book = openpyxl.load_workbook(path)
     scales = book["scales"]
     assert [scales[cell].value for cell in ("A3", "B4", "A27", "B40")] == ["likelihood", "Rare", "level", "Low"]
-    scales["B9"], scales["C9"], scales["D9"] = "Daily", "Every day.", 250
+    scales["B9"], scales["C9"], scales["L9"] = "Daily", 250, "Every day."
     for column in "BCDEF":
         scales[f"{column}45"] = "critical"
     scales["B30"] = "Severe"
