@@ -438,5 +438,5 @@ def test_a_lone_carriage_return_in_a_row_that_is_written_stays_in_its_cell(small
             "completed_on": "",
         }
         put_row(small, "training", {"training_id": "TR9"}, cells | {"topic": "a\rb", "evidence": "c\n"}, methodology)
-    assert (small / "training.csv").read_bytes().endswith(b'TR9,alpha,P. Owner,"a\rb",2026-06-30,,"c\n"\n')
+    assert (small / "training.csv").read_bytes().endswith(b'TR9,alpha,P. Owner,"a\rb",2026-06-30,,"c\n",,\n')
     assert riskcalc.load(small).training["topic"].tolist()[-1] == "a\rb"
