@@ -115,7 +115,7 @@ def test_the_constraints_fit_the_oldest_python_that_we_promise() -> None:
         for each in distributions()
         if pins.get(each.name.lower()) == each.version and each.metadata["Requires-Python"]
     }
-    assert len(asked) > 50
+    assert asked
     assert {name: python for name, python in asked.items() if not SpecifierSet(python).contains(oldest)} == {}
 
 

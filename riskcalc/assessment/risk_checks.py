@@ -30,7 +30,11 @@ def _unrated(context: Context) -> Seen:
             yield risk["unit_id"], risk["risk_id"], f"is unrated in {context.period.name}{told}"
 
 
-@check("risk-without-control", "act", "Link the controls that act on it, or decide to accept it.")
+@check(
+    "risk-without-control",
+    "act",
+    "Link what acts on it, or the control that is missing and its deficiency; or accept it.",
+)
 def _risk_without_control(context: Context) -> Seen:
     for risk in risks(context):
         if risk["risk_id"] not in acting(context):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -99,7 +100,10 @@ def _tests(context: Context) -> Iterator[str]:
 def _reports(context: Context) -> Iterator[str]:
     from riskcalc.assessment.sample_plans import without_report
 
-    units = context.register.business_units.set_index("unit_id")["report_to"]
+    units, first = context.register.business_units.set_index("unit_id")["report_to"], context.period.first_day
     if early := without_report(context):
-        yield f"Report dates to set in business_units.csv (report_from, report_to), {counted(len(early), 'unit')}:"
+        kept = f"(valid_from, the row before ending with valid_to {first - timedelta(1)})"
+        yield f"Report dates to set in business_units.csv, {counted(len(early), 'unit')}; in a row from {first} on"
+        yield f"{kept}, pages of earlier periods keep theirs."
         yield from (f"  {unit_id}: its report ends on {units[unit_id]:%Y-%m-%d}" for unit_id in early)
+        yield f"  Each in a row of its own, valid_from {context.period.first_day} on: what older pages say stays true."

@@ -34,6 +34,10 @@ class Display:
         """The display as plain values, as it is stored in a notebook."""
         return {"kind": self.kind, **self.content}
 
+    def saying(self, headline: str) -> Display:
+        """The same, with what it says in a sentence: the title of its slide."""
+        return Display(self.kind, {**self.content, "headline": headline})
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         style = f"<style>{stylesheet('displays.css')}</style>"
         html = f'<div class="riskcalc">{style}{render(self.as_json())}</div>'

@@ -17,7 +17,7 @@ from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, level_cell
 from riskcalc.pages.loss import BEYOND, per_client
-from riskcalc.pages.summary import due_cell
+from riskcalc.pages.summary import due_cell, to_take
 from riskcalc.register.stand_ins import NOT_YET
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
@@ -67,7 +67,8 @@ def to_decide(unit: Assessment) -> Display:
     described = unit.register.risks.set_index("risk_id")
     missing = {gap.row: gap.what for gap in blocking(unit.context)}
     rows: list[list[Cell]] = []
-    for each in decisions(unit.context):
+    found = decisions(unit.context)
+    for each in found:
         name = display.jump(each.row)
         if each.row not in scored:
             rows.append([name, each.what, "", "", "", "the outlook depends on it", each.owner, due_cell(each), ""])
@@ -80,7 +81,7 @@ def to_decide(unit: Assessment) -> Display:
         rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due_cell(each), treatment])
     columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
     title = f"Worse than appetite ({unit.unit['appetite']}), unrated, or in the report's way"
-    return display.table(title, columns, rows)
+    return display.table(title, columns, rows).saying(to_take(found))
 
 
 def objectives(unit: Assessment) -> Display:

@@ -13,6 +13,7 @@ from register_files import DEFICIENCY, SAMPLE, Rows, write_register
 from riskcalc.assessment.checks import CHECKS
 from riskcalc.assessment.consistency import Finding, findings, matrix_findings
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.decisions import on_risks
 from riskcalc.assessment.opening import open_unit
 from riskcalc.pages import display, unit
 from riskcalc.register.columns import ReportPart
@@ -218,3 +219,21 @@ def test_a_finding_reads_as_a_sentence() -> None:
     """Severity, row, what, and what to do."""
     finding = Finding("act", "self-tested", "alpha", "T1", "A-C1 was tested by its owner", "Test it again.")
     assert str(finding) == "act: T1: A-C1 was tested by its owner (self-tested). Test it again."
+
+
+def test_a_risk_without_controls_can_have_a_deficiency(tmp_path: Path) -> None:
+    """That of the control which is missing: it takes nothing away, and gives the decision an owner's date."""
+
+    def missing(rows: Rows) -> None:
+        rows["risk_controls"] = [link for link in rows["risk_controls"] if link["risk_id"] != "A-R1"]
+        rows["controls"].append(
+            {**rows["controls"][0], "control_id": "A-C9", "design": "ineffective", "documentation": ""}
+        )
+        rows["risk_controls"].append({"risk_id": "A-R1", "control_id": "A-C9", "acts_on": "both", "coverage": "0.8"})
+        rows["deficiencies"].append({**DEFICIENCY, "control_id": "A-C9"})
+
+    context = Context.of(load(write_register(tmp_path / "data", missing)))
+    told = {finding.check for finding in findings(context) if finding.row == "A-R1"}
+    assert not told & {"breach-untreated", "risk-without-control"}
+    [first, *_] = on_risks(context)
+    assert (first.row, str(first.due_on)) == ("A-R1", DEFICIENCY["due_on"])

@@ -46,9 +46,11 @@ def test_it_is_shown_first_and_then_written(tmp_path: Path) -> None:
     assert said[9:] == [
         "1 open deficiency carried over.",
         "  D1 of A-C1: due 2026-09-30, A. Owner",
-        "Report dates to set in business_units.csv (report_from, report_to), 2 units:",
+        "Report dates to set in business_units.csv, 2 units; in a row from 2026-07-01 on",
+        "(valid_from, the row before ending with valid_to 2026-06-30), pages of earlier periods keep theirs.",
         "  alpha: its report ends on 2026-06-30",
         "  beta: its report ends on 2026-06-30",
+        "  Each in a row of its own, valid_from 2026-07-01 on: what older pages say stays true.",
         "Nothing was written; --apply does it.",
     ]
     assert opened(small, "--apply").splitlines()[-2] == f"Wrote ratings.csv in {small}."

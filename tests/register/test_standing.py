@@ -142,11 +142,15 @@ def test_a_change_counts_from_its_day_on(tmp_path: Path, change: Callable[[Rows]
 def test_what_moved_is_told_between_facts_as_they_stood(tmp_path: Path) -> None:
     """Each period is scored with the controls and against the appetite that it had."""
     register = riskcalc.load(write_register(tmp_path, recorded(next_report, retired)))
-    unit = open_unit("alpha", data_dir=str(tmp_path))
+    unit = open_unit("alpha", "2026-H2", str(tmp_path))
     assert unit.previous is not None
     assert (unit.unit["appetite"], unit.unit["report_to"].date()) == ("Low", date(2026, 12, 31))
     assert (set(unit.scores["appetite"]), set(unit.previous["appetite"])) == ({"Low"}, {"Medium"})
     assert "A-C2" not in set(unit.lines["control_id"]) >= {"A-C9"}
+    assert register.business_units["unit_id"].tolist() == ["alpha", "beta", "alpha"]
+    assert Context.of(register, "2026-H2").register.business_units["unit_id"].tolist() == ["alpha", "beta"], (
+        "it stays in its place"
+    )
     alone = scores(Context.of(register, "2026-H1").only("alpha"))
     assert unit.previous[alone.columns].equals(alone)
 
@@ -200,7 +204,7 @@ def test_days_that_contradict_each_other_are_told(
 def test_a_link_ends_with_its_control(tmp_path: Path) -> None:
     """Nobody has to end every link of a control that is retired; one that says it goes on is told."""
     register = riskcalc.load(write_register(tmp_path / "a", recorded(retired)))
-    assert "A-C2" not in set(Context.of(register).register.risk_controls["control_id"])
+    assert "A-C2" not in set(Context.of(register, "2026-H2").register.risk_controls["control_id"])
 
     def edit(rows: Rows) -> None:
         recorded(retired)(rows)
