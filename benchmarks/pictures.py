@@ -43,11 +43,9 @@ def workshop(folder: Path) -> str:
         panel.workshop.store.vote(panel.workshop.workshop_id, "CLM-R06", f"Person {number}", Vote(*vote))
     panel.workshop.reveal()
     panel.refresh(new_risk=True)
-    text, maps = panel.projector.children
-    side = "".join(f"<div style='flex:1'>{each.value}</div>" for each in maps.children)
-    shown = f"{text.value}<div style='display:flex;gap:1rem'>{side}</div>"
-    file = folder / "room.html"
-    file.write_text(f"<!doctype html><meta charset='utf-8'><body style='margin:1.5rem'>{shown}", "utf-8")
+    panel.look()
+    file, room = folder / "room.html", panel.projector
+    file.write_text(f"<!doctype html><meta charset='utf-8'><style>{room.css}</style>{room.html}", "utf-8")
     return file.as_uri()
 
 
