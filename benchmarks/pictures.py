@@ -21,7 +21,7 @@ from riskcalc.workshop.store import Vote
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 _VOTES = [(3, 4), (4, 4), (4, 5), (3, 4), (4, 4), (2, 3), (4, 4), (3, 5)]
-_WIDE, _HIGH, _MOST = 1280, 960, 150_000
+_SIZES, _MOST = {"page": (1280, 960), "workshop": (1920, 1080)}, 150_000
 
 
 def page(folder: Path) -> str:
@@ -51,7 +51,8 @@ def workshop(folder: Path) -> str:
 
 def taken(browser: Browser, address: str, name: str) -> None:
     """A picture of what is first seen at an address."""
-    opened = browser.new_page(viewport={"width": _WIDE, "height": _HIGH})
+    width, height = _SIZES[name]
+    opened = browser.new_page(viewport={"width": width, "height": height})
     opened.goto(address)
     opened.wait_for_timeout(2_000)
     file, shot = PICTURES / f"{name}.png", Image.open(io.BytesIO(opened.screenshot()))
