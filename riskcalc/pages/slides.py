@@ -123,7 +123,7 @@ def _beside(width: float, size: float) -> float:
 
 
 def _short(text: str, lines: int, width: float, size: float) -> str:
-    return _plain(text, max(int(lines * _beside(width, size)), 1))
+    return _plain(" ".join(text.split()), max(int(lines * _beside(width, size)), 1))
 
 
 def _cut(text: str, width: float, size: float, most: int) -> list[str]:
@@ -175,7 +175,7 @@ def _title_slide(slide: Any, top: Said, brief: Said) -> None:
         left, room = _EDGE + number * width, width - 0.3
         _write(slide, panel["title"], (left, start + 0.1, room, 0.4), size=14, ink=_GREY, bold=True)
         _write(slide, panel["figure"], (left, start + 0.4, room, 0.9), size=40, ink=_TONES[panel["tone"]], bold=True)
-        items = [f"{_text(item['cell'])} {item['text'] or _text(item['note'])}" for item in panel["items"]]
+        items = [_one_line(f"{_text(item['cell'])} {item['text'] or _text(item['note'])}") for item in panel["items"]]
         says = "\n".join(_cut(panel["says"], room, 13, 5))
         lines = int((_END - start - 1.2) * 72 / 13 / 1.25) - 6
         body = [says, "", *_fitting(items, room, lines)]
@@ -186,7 +186,7 @@ def _fitting(items: Sequence[str], width: float, most: int) -> list[str]:
     """As many items as have room in so many lines; the panel's figure says how many there are."""
     used, kept = 0, []
     for item in items:
-        used += _lines(_plain(item), width, 13)
+        used += _lines(item, width, 13)
         if used > most:
             break
         kept.append(item)
