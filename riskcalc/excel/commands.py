@@ -162,7 +162,7 @@ def text_of_methodology(source: Path) -> str:
     with open_workbook(source) as book:
         if METHODOLOGY not in book.sheets:
             raise UsageError(f"{source} has no sheet {METHODOLOGY}.")
-        text, problems = methodology_text(book.grid(METHODOLOGY), source.name)
+        text, problems = methodology_text(book, source.name)
     if problems:
         raise RegisterError(problems, source)
     return text

@@ -71,8 +71,7 @@ def _legend(register: Register) -> Iterator[list[str]]:
     yield []
     yield ["Score", "likelihood x impact; it orders risks within a level"]
     yield ["Residual", "1 + (rating - 1) x product over the controls of (1 - coverage x weight), for each axis"]
-    yield ["Claimed", "each control at the weight of its design, as asserted"]
-    yield ["Earned", "only as far as the control is documented, well designed and shown by its tests to have operated"]
+    yield from ([word, meaning] for word, meaning in scoring.LEGEND.items())
     for name, weight in methodology.weights.design.items():
         yield [f"Design {name}", str(weight)]
     for name, weight in methodology.weights.operating.model_dump().items():

@@ -227,7 +227,7 @@ def test_a_lock_replaces_one_row_and_leaves_every_other_byte(workshop: Workshop)
     workshop.lock(3, 3, 'Agreed, "after discussion"', "Workshop")
     after = ratings(workshop.folder)
     changed = [line for line in after if line not in before]
-    assert changed == ['A-R1,2026-H1,3,3,"Agreed, ""after discussion""",Workshop,2026-06-20,3,2,4,3,3']
+    assert changed == ['A-R1,2026-H1,3,3,"Agreed, ""after discussion""",Workshop,2026-06-20,3,2,4,3,3,,']
     assert len(after) == len(before)
     scores = riskcalc.score(riskcalc.load(workshop.folder)).set_index("risk_id")
     assert scores.loc["A-R1", "inherent_score"] == 9
