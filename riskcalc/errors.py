@@ -40,6 +40,11 @@ class Problem:
         return {name: value for name, value in asdict(self).items() if value or name not in ("sheet", "cell")}
 
 
+def bring_in(path: object) -> str:
+    """What to do with a file that is no register, but may be a list of risks."""
+    return f"If it is a list of risks, this brings it in: riskcalc excel import {path} --into DIR"
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun, in the singular or the plural: every sentence that counts comes here.
 

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from riskcalc.cli.asked import as_of_option, period_option, seen
 from riskcalc.cli.endings import BAD_INPUT, BREACH, INTERRUPTED, WRONG, Summarised, ending, write_summary
 from riskcalc.cli.excel import excel
 from riskcalc.cli.help import CONTROLS, UNITS, Examples
 from riskcalc.cli.new import demo, guides, lab, new
-from riskcalc.cli.period import as_of_option, period_option, seen
+from riskcalc.cli.period import period, planned_line
+from riskcalc.cli.rename import rename
 from riskcalc.cli.workshop import workshop
 from riskcalc.errors import RegisterError, counted, printable
 from riskcalc.version import __version__
@@ -80,7 +82,8 @@ def main() -> None:
 def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> None:
     """Say everything that is wrong with the register in DATA, and what deserves a second look.
 
-    Problems (the register can't be used) end with exit code 2, findings with 0.
+    Problems (the register can't be used) end with exit code 2. Findings end with 0: act (something has to be done),
+    look (at it, to decide), and note.
     """
     from riskcalc.assessment.consistency import findings, matrix_findings
     from riskcalc.assessment.context import Context
@@ -111,8 +114,11 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
         for finding in (*register.notes, *found):
             click.echo(printable(finding))
         shown = context.register if context else register
+        acts = f", {number} to act on" if (number := sum(each.severity == "act" for each in found)) else ""
+        stands = f"{_standing(context)}; " if context else ""
         of = f"; {seen(register, context.period, context.as_of, period)}" if context else ""
-        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(shown)}{of}.")
+        findings_in = f"{counted(len(found), 'finding')}{acts}"
+        click.echo(f"{register.source} can be used; {findings_in}; {stands}{_contents(shown)}{of}.")
     sys.exit(WRONG if strict and found else 0)
 
 
@@ -171,8 +177,7 @@ def plan(
         click.echo(json.dumps([each.as_dict() for each in plans], indent=1, ensure_ascii=False))
     else:
         for each in plans:
-            unit, control = printable(each.unit_id), printable(each.control_id)
-            click.echo(f"{unit:<12} {control:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
+            click.echo(planned_line(each))
         source = printable(register.methodology.sampling.source)
         of = seen(register, context.period, context.as_of, period, dues=False)
         click.echo(f"{counted(len(plans), 'control')}; {of}.")
@@ -332,6 +337,8 @@ main.add_command(demo)
 main.add_command(lab)
 main.add_command(workshop)
 main.add_command(excel)
+main.add_command(period)
+main.add_command(rename)
 
 
 def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> tuple[str, ...]:
@@ -342,6 +349,12 @@ def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> t
         raise click.UsageError("--pptx needs an extra: pip install 'riskcalc-workbook[pptx]'.")
     wanted = {".static.html": static, ".pdf": pdf, ".png": png, ".pptx": pptx}
     return tuple(ending for ending, asked in wanted.items() if asked)
+
+
+def _standing(context: Context) -> str:
+    from riskcalc.assessment.decisions import in_words, standings, together
+
+    return in_words(together(standings(context).values()))
 
 
 def _contents(register: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -22,6 +22,22 @@ _ASKED = {
 }
 
 
+_BEGINNING = (
+    click.option("--organisation", metavar="NAME", help="The organisation's name."),
+    click.option("--unit", metavar="ID", help="A short name for the first business unit."),
+    click.option("--currency", metavar="CUR", help="Its currency, such as EUR."),
+    click.option("--matrix", metavar="3x3|4x4|5x5|FILE", help="The scales and the matrix; without a terminal: 5x5."),
+    click.option("--period", help="The period of the first ratings, such as 2026-H1."),
+)
+
+
+def begins(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what a register begins with."""
+    for option in reversed(_BEGINNING):
+        command = option(command)
+    return command
+
+
 @click.command(
     cls=Examples,
     epilog="""
@@ -33,11 +49,7 @@ _ASKED = {
     """,
 )
 @click.argument("place", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--organisation", metavar="NAME", help="The organisation's name.")
-@click.option("--unit", metavar="ID", help="A short name for the first business unit.")
-@click.option("--currency", metavar="CUR", help="Its currency, such as EUR.")
-@click.option("--matrix", metavar="3x3|4x4|5x5|FILE", help="The scales and the matrix; without a terminal: 5x5.")
-@click.option("--period", help="The period of the first ratings, such as 2026-H1.")
+@begins
 @click.option("--xlsx", is_flag=True, help="Write a workbook, DIR.xlsx, instead of a folder.")
 @click.option("--sample", is_flag=True, help="Copy the sample register instead.")
 def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
@@ -55,7 +67,7 @@ def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
         _write(place, sample_files())
         click.echo(f"Wrote the sample register to {place}. Its pages: riskcalc run {place}")
         return
-    files = Starter(**_answers(given)).files()
+    files = Starter(**answers(given)).files()
     if xlsx:
         with tempfile.TemporaryDirectory() as folder:
             _write(Path(folder), files)
@@ -143,20 +155,21 @@ def _check_free(place: Path) -> None:
         raise UsageError(f"{place} is there already; name another.")
 
 
-def _answers(given: dict[str, str | None]) -> dict[str, str]:
-    """What was given as options; the rest is asked for, where somebody is there to answer."""
-    defaults = {"matrix": "5x5"}
-    if _is_terminal():
-        return {
-            name: given[name] or click.prompt(question, default=defaults.get(name)) for name, question in _ASKED.items()
-        }
+def answers(given: dict[str, str | None], matrix: str = "5x5", needless: tuple[str, ...] = ()) -> dict[str, str]:
+    """What was given as options; the rest is asked for where somebody is there to answer, but for what is needless."""
+    defaults = {"matrix": matrix, **dict.fromkeys(needless, "")}
+    if is_terminal():
+        asked = {name: text for name, text in _ASKED.items() if name not in needless}
+        found = {name: given[name] or click.prompt(text, default=defaults.get(name)) for name, text in asked.items()}
+        return {**dict.fromkeys(needless, ""), **found}
     found = {name: given[name] or defaults.get(name, "") for name in _ASKED}
-    if missing := [f"--{name}" for name, text in found.items() if not text.strip()]:
+    if missing := [f"--{name}" for name, text in found.items() if not text.strip() and name not in needless]:
         raise UsageError(f"Not given, and nobody to ask without a terminal: {', '.join(missing)}.")
     return found
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Whether somebody is there to answer."""
     return sys.stdin.isatty()
 
 

@@ -34,6 +34,10 @@ class Display:
         """The display as plain values, as it is stored in a notebook."""
         return {"kind": self.kind, **self.content}
 
+    def saying(self, headline: str) -> Display:
+        """The same, with what it says in a sentence: the title of its slide."""
+        return Display(self.kind, {**self.content, "headline": headline})
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         style = f"<style>{stylesheet('displays.css')}</style>"
         html = f'<div class="riskcalc">{style}{render(self.as_json())}</div>'
@@ -279,7 +283,7 @@ def _attributes(value: Cell, numeric: bool) -> Markup:
         found += Markup(' data-rank="{}"').format(given["rank"])
     if numeric:
         return found + Markup(' class="number"')
-    if max(len(given["text"]), len(given.get("note", ""))) > _LONG:
+    if max(map(len, [given["text"], *given.get("note", "").split("\n")])) > _LONG:
         return found + Markup(' class="long"')
     return found + Markup(' class="short"') if len(given["text"]) <= _SHORT else found
 

@@ -38,21 +38,42 @@ def unit(opened: Assessment) -> Display:
     """A unit's first screen."""
     found = decisions(opened.context)
     told = _to_decide(found, opened, lambda each: each.owner)
-    return display.brief("In brief", [_standing(opened), _changes(opened, _moved), told])
+    panels = [_standing(opened), _changes(opened, _moved), told]
+    return display.brief("In brief", panels).saying(headline(opened, found))
 
 
 def organisation(opened: Portfolio) -> Display:
     """The organisation's first screen."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
-    told = _to_decide(_by_urgency(opened), opened, lambda each: f"{names[each.unit_id]}, {each.owner}", linked=False)
-    changed = _changes(opened, lambda found: _by_unit(found, opened, names), "unit")
-    return display.brief("In brief", [_standing(opened), changed, told])
+    found = _by_urgency(opened)
+    told = _to_decide(found, opened, lambda each: f"{names[each.unit_id]}, {each.owner}", linked=False)
+    changed = _changes(opened, lambda moved: _by_unit(moved, opened, names), "unit")
+    return display.brief("In brief", [_standing(opened), changed, told]).saying(headline(opened, found))
+
+
+def headline(opened: Assessment | Portfolio, found: Sequence[Decision]) -> str:
+    """How things stand in a line: risks outside the appetite, unrated ones, decisions past due."""
+    outside, rated = wording.breach_count(opened.scores), wording.rated_count(opened.scores)
+    unrated, late = len(opened.scores) - rated, sum(each.late for each in found)
+    first = f"{counted(outside, 'risk')} outside appetite" if outside else "No rated risk is outside appetite"
+    told = [first if rated else "No risk is rated"]
+    told += [f"{unrated} unrated"] * bool(unrated and rated) + [f"{counted(late, 'decision')} past due"] * bool(late)
+    return "; ".join(told)
+
+
+def to_take(found: Sequence[Decision]) -> str:
+    """How many decisions are to be taken, and how many of them are late or have no date."""
+    if not found:
+        return "Nothing has to be decided"
+    late, undated = sum(each.late for each in found), sum(each.due_on is None for each in found)
+    state_of = [f"{late} past due"] * bool(late) + [f"{undated} without a date"] * bool(undated)
+    return "; ".join([f"{counted(len(found), 'decision')} to take", *state_of])
 
 
 def to_decide(opened: Portfolio) -> Display:
     """Every decision in the organisation, what is late first, then the worst."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
-    risks = set(opened.scores["risk_id"])
+    risks, found = set(opened.scores["risk_id"]), _by_urgency(opened)
     rows: list[list[Cell]] = [
         [
             each.row,
@@ -62,9 +83,10 @@ def to_decide(opened: Portfolio) -> Display:
             each.owner,
             due_cell(each),
         ]
-        for each in _by_urgency(opened)
+        for each in found
     ]
-    return display.table("Decisions", ["Row", "What", "Earned", "Unit", "Who", "By when"], rows)
+    columns = ["Row", "What", "Earned", "Unit", "Who", "By when"]
+    return display.table("Decisions", columns, rows).saying(to_take(found))
 
 
 def due_cell(each: Decision) -> Cell:
@@ -174,13 +196,10 @@ def _by_unit(found: Sequence[Move], opened: Portfolio, names: Mapping[Any, Any])
 
 def _to_decide(found: Sequence[Decision], opened: Any, whose: Any, linked: bool = True) -> dict[str, Any]:
     """What is to be decided, by whom, by when."""
-    late = sum(each.late for each in found)
-    undated = sum(each.due_on is None for each in found)
-    state_of = [f"{late} past due"] * bool(late) + [f"{undated} without a date"] * bool(undated)
-    says = "; ".join([f"{'decision' if len(found) == 1 else 'decisions'} to take", *state_of]) + "."
+    says = f"{to_take(found).partition(' ')[2]}."  # its number stands above it in large
     items = [_decision(each, opened, whose(each), linked) for each in found[:_MOST]]
     more = "".join(map(_sentence, _and_more(len(found), "decision")))
-    tone = "bad" if late else "open" if found else "good"
+    tone = "bad" if any(each.late for each in found) else "open" if found else "good"
     return display.panel("To be decided", str(len(found)), says if found else "Nothing.", tone, items=items, more=more)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property, wraps
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_origin
 from weakref import WeakKeyDictionary
 
@@ -18,9 +19,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
-from riskcalc.errors import Problem, RegisterError, UsageError
+from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.register.checked_rows import Table, read_table
-from riskcalc.register.editing import settle
+from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
@@ -28,7 +29,6 @@ from riskcalc.register.quick_start import settled
 from riskcalc.register.row import SPAN, Row, kind_of, may_be_blank
 from riskcalc.register.stand_ins import begun_in
 from riskcalc.register.tables import TABLES
-from riskcalc.register.validity import check_days
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -220,13 +220,35 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     source = find_register(path)
     methodology, tables = read_tables(source, period)
     problems = [problem for table in tables.values() for problem in table.problems]
-    problems.extend([*check_references(tables), *check_days(tables)])
+    problems.extend(check_references(tables))
     if problems:
         raise RegisterError(problems, source)
     frames: dict[str, Any] = {name: _frame(table) for name, table in tables.items()}
     frames["controls"] = with_uses(frames)
     notes = tuple(sorted(note for table in tables.values() for note in table.notes))
     return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()), notes=notes)
+
+
+def changed(folder: Path, files: Mapping[str, bytes]) -> Register:
+    """The register in a folder as it would be with these files; nothing is written there.
+
+    Raises RegisterError, of the folder, where it couldn't be used.
+    """
+    with copied({**contents(folder), **files}) as copy:
+        try:
+            return load(copy)
+        except RegisterError as error:
+            raise RegisterError(error.problems, folder) from None
+
+
+@contextmanager
+def copied(files: Mapping[str, bytes | None]) -> Iterator[Path]:
+    """A folder of these files, to be read as a register."""
+    with TemporaryDirectory(prefix="riskcalc-") as name:
+        for file, content in files.items():
+            if content is not None:
+                (Path(name) / file).write_bytes(content)
+        yield Path(name)
 
 
 def read_tables(source: Path, period: str = "") -> tuple[Methodology, dict[str, Table]]:
@@ -274,7 +296,8 @@ def find_register(path: str | Path) -> Path:
         if place.is_dir() or (place.is_file() and place.suffix.lower() in (".xlsx", ".xlsm", ".xls")):
             return place
     if wanted.is_file():
-        raise UsageError(f"{str(path)!r} is a file; a register is the folder that holds its files, or one .xlsx file.")
+        told = f"{str(path)!r} is a file; a register is the folder that holds its files, or one .xlsx file."
+        raise UsageError(f"{told} {bring_in(path)}" if wanted.suffix.lower() == ".csv" else told)
     raise _nowhere(wanted)
 
 
@@ -312,12 +335,13 @@ def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
         if (day - Period.parse(name).last_day).days > _STRAY:
             continue
         until[name] = max(day, until.get(name, day))
-    rows, risks = tables["ratings"].rows.values(), len(tables["risks"].rows)
-    rated = Counter(row.period for row in rows if row.likelihood is not None)
-    periods = (
-        replace(Period.parse(name), evidence_until=until.get(name), rated=(rated[name], risks))
-        for name in {row.period for row in rows}
-    )
+    rows = tables["ratings"].rows.values()
+    rated = {(row.period, row.risk_id) for row in rows if row.likelihood is not None}
+    periods = [replace(Period.parse(name), evidence_until=until.get(name)) for name in {row.period for row in rows}]
+    days = [(row.risk_id, *row.days()) for row in tables["risks"].rows.values()]
+    for place, period in enumerate(periods):
+        risks = {risk for risk, first, last in days if first <= period.last_day <= last}
+        periods[place] = replace(period, rated=(sum((period.name, risk) in rated for risk in risks), len(risks)))
     return tuple(sorted(periods, key=lambda period: period.last_day))
 
 

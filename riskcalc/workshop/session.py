@@ -302,7 +302,7 @@ class Workshop:
                 },
             )
             written = self.on_file.decide(entry)
-            self._seen[risk] = after
+            self._seen[risk] = self.on_file.rows().get(risk)
         return written
 
     def _tallies(self, risk: Mapping[str, Any]) -> dict[str, Tally]:

@@ -190,6 +190,24 @@ class Store:
             found[row["axis"]].append(row)
         return found
 
+    @contextmanager
+    def renamed(self, kind: str, old: str, new: str) -> Iterator[None]:
+        """Follow another name of a unit or a risk, if what is done meanwhile comes to a good end.
+
+        Raises UsageError while a workshop on it is under way.
+        """
+        column = f"{kind}_id"
+        with self._alone() as connection:
+            of = WORKSHOPS.c.workshop_id.in_(sa.select(RISKS.c.workshop_id).where(RISKS.c.risk_id == old))
+            busy = WORKSHOPS.c.unit_id == old if kind == "unit" else of
+            if (row := connection.execute(WORKSHOPS.select().where(busy, ~WORKSHOPS.c.closed)).first()) is not None:
+                raise UsageError(f"A workshop on {row.unit_id} in {row.period} is under way; end it first.")
+            for table in (WORKSHOPS, RISKS, VOTED, BALLOTS, POINTS):
+                if column in table.c:
+                    connection.execute(table.update().where(table.c[column] == old).values({column: new}))
+            yield
+        self._forget_replaced_rows()
+
     # --- people and votes ---
 
     def join(self, workshop_id: str, name: str) -> None:

@@ -160,3 +160,17 @@ def test_links_lead_only_to_pages_beside_this_one(target: str, href: str) -> Non
 def test_an_empty_table_says_so() -> None:
     """No rows is an answer, too."""
     assert "Nothing to list." in display.render(display.table("t", ["a", "b"], []).as_json())
+
+
+def test_a_worse_level_is_worse_whatever_the_score(tmp_path: Path) -> None:
+    """5 x 2 scores more than 1 x 5, which is at a worse level on an asymmetric matrix."""
+
+    def change(rows: Rows) -> None:
+        for control in rows["controls"]:
+            control["documentation"] = ""
+        rows["business_units"][0]["appetite"] = "Critical"
+        rows["ratings"][0].update(likelihood="5", impact="2")
+        rows["ratings"][1].update(likelihood="1", impact="5")
+
+    shown = matrix.movement(open_unit("alpha", data_dir=str(write_register(tmp_path / "data", change)))).content
+    assert [(row[2]["text"], row[3]) for row in shown["rows"]] == [("worse", "5 x 2 to 1 x 5")]
