@@ -17,6 +17,7 @@ from riskcalc.assessment.movement import (
     BETTER,
     GONE,
     KINDS,
+    LEFT,
     NEW_OUTSIDE,
     NEWLY_OUTSIDE,
     WORSE,
@@ -154,11 +155,11 @@ def _changes(
     says = (
         f"{'risk is' if out + worse == 1 else 'risks are'} newly outside appetite ({out}) or otherwise worse ({worse})"
     )
-    rest = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind] and kind not in (*_TOLD, GONE)]
+    rest = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind] and kind not in (*_TOLD, GONE, LEFT)]
     rest += [
         f"{unmoved(opened.scores, found)} unchanged, of {counted(wording.rated_count(opened.scores), 'rated risk')}"
     ]
-    gone = [f"{counts[GONE]} {GONE}"] * bool(counts[GONE])
+    gone = [f"{counts[kind]} {kind}" for kind in (GONE, LEFT) if counts[kind]]
     return display.panel(
         f"What changed since {before.name}",
         str(out + worse),
