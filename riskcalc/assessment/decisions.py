@@ -15,6 +15,7 @@ from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import ranked, score_lines, scores
 from riskcalc.errors import counted
 
+_NAMES = ["unit_id", "risk_id"]
 FIGURES = ("rated", "breaches", "newly_outside", "unrated", "decisions", "past_due")
 
 
@@ -81,8 +82,8 @@ def standings(context: Context) -> dict[str, dict[str, int]]:
     rows = {"rated": now[~unrated], "breaches": outside, "unrated": now[unrated]}
     if before:
         then = scores(before)
-        already = then.loc[then["breach"].fillna(False), "risk_id"]
-        rows["newly_outside"] = outside[~outside["risk_id"].isin(already)]
+        already = then[then["breach"].fillna(False)].set_index(_NAMES).index  # who moved to another unit is new there
+        rows["newly_outside"] = outside[~outside.set_index(_NAMES).index.isin(already)]
     numbers = {name: Counter(found["unit_id"]) for name, found in rows.items()}
     numbers["decisions"] = Counter(each.unit_id for each in told)
     numbers["past_due"] = Counter(each.unit_id for each in told if each.late)

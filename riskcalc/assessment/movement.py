@@ -56,8 +56,9 @@ def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix) -> list[Move]
     >>> [move.risk_id for move in moves(unit.scores, unit.previous, unit.matrix) if move.what == NEWLY_OUTSIDE]
     ['PAY-R03', 'PAY-R11']
     """
-    old = before.set_index("risk_id").to_dict("index")
-    new = {risk["risk_id"]: risk for risk in now.to_dict("records")}
+    old, new = (
+        {(risk["unit_id"], risk["risk_id"]): risk for risk in each.to_dict("records")} for each in (before, now)
+    )
     found = [_move(name, old.get(name, _UNRATED), risk, matrix) for name, risk in new.items()]
     gone = {name: {**_UNRATED, "title": risk["title"]} for name, risk in old.items() if name not in new}
     left = [_move(name, old[name], risk, matrix) for name, risk in gone.items()]
@@ -81,11 +82,11 @@ def rescored_risks(before: pd.DataFrame, then: Matrix, now: Matrix) -> Iterator[
 _UNRATED: _Scores = {"likelihood": pd.NA, "breach": pd.NA, "earned_level": pd.NA}
 
 
-def _move(risk_id: Any, old: _Scores, new: _Scores, matrix: Matrix) -> Move | None:
+def _move(name: tuple[Any, Any], old: _Scores, new: _Scores, matrix: Matrix) -> Move | None:
     inherent, earned = ((_cell(old, view, matrix), _cell(new, view, matrix)) for view in ("inherent", "earned"))
     if inherent == (None, None) or (inherent[0] == inherent[1] and earned[0] == earned[1]):
         return None
-    return Move(str(risk_id), str(new["title"]), _what(old, new, matrix), inherent, earned, (_level(old), _level(new)))
+    return Move(str(name[1]), str(new["title"]), _what(old, new, matrix), inherent, earned, (_level(old), _level(new)))
 
 
 def _what(old: _Scores, new: _Scores, matrix: Matrix) -> str:

@@ -50,13 +50,14 @@ def open_period(name: str, data: str, apply_: bool) -> None:
     from riskcalc.assessment.context import Context
     from riskcalc.register import editing
     from riskcalc.register.next_period import opening
+    from riskcalc.register.periods import to_come
     from riskcalc.register.register import changed, find_folder, load
 
     folder = find_folder(data)
     finish_first(folder)
     files = editing.contents(folder)
     register = load(folder)
-    made = opening(register, register.period(name, new=True), files)
+    made = opening(register, to_come(register.periods, name), files)
     for line in _told(made, Context.of(register, name, new=True)):
         click.echo(printable(line, most=100_000))
     if not made.files:

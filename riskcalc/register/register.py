@@ -338,11 +338,15 @@ def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
     rows = tables["ratings"].rows.values()
     rated = {(row.period, row.risk_id) for row in rows if row.likelihood is not None}
     periods = [replace(Period.parse(name), evidence_until=until.get(name)) for name in {row.period for row in rows}]
-    days = [(row.risk_id, *row.days()) for row in tables["risks"].rows.values()]
     for place, period in enumerate(periods):
-        risks = {risk for risk, first, last in days if first <= period.last_day <= last}
+        units = {unit.unit_id for unit in _held_on(tables["business_units"], period.last_day)}
+        risks = {risk.risk_id for risk in _held_on(tables["risks"], period.last_day) if risk.unit_id in units}
         periods[place] = replace(period, rated=(sum((period.name, risk) in rated for risk in risks), len(risks)))
     return tuple(sorted(periods, key=lambda period: period.last_day))
+
+
+def _held_on(table: Table, day: date) -> list[Any]:
+    return [row for row in table.rows.values() if (days := row.days())[0] <= day <= days[1]]
 
 
 _REPORT, _USES = ["report_type", "report_from", "report_to"], ["relied_on", "reach"]

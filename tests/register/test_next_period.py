@@ -56,6 +56,12 @@ def test_it_is_shown_first_and_then_written(tmp_path: Path) -> None:
     assert opened(small).splitlines()[-1] == "2026-H2 is open: every risk has a row of ratings in it. Nothing to write."
 
 
+def test_a_period_has_to_be_named(small: Path) -> None:
+    """A blank name is no period, as where a schedule's variable isn't set."""
+    result = CliRunner().invoke(main, ["period", "open", "", str(small)])
+    assert (result.exit_code, "is no period" in result.output) == (2, True)
+
+
 def test_a_deficiency_of_a_later_day_is_not_carried_over(tmp_path: Path) -> None:
     """Identified after the period that is opened, it is none of it."""
     later = {**DEFICIENCY, "identified_on": "2027-02-01", "due_on": "2027-09-30"}

@@ -15,6 +15,7 @@ from register_files import DEFICIENCY, REPORT_ITEM, Rows, write_register
 
 import riskcalc
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.decisions import standings
 from riskcalc.assessment.opening import open_portfolio, open_unit
 from riskcalc.assessment.opinion import ACHIEVED, outlooks
 from riskcalc.assessment.scoring import scores
@@ -166,6 +167,33 @@ def test_a_risk_that_is_retired_is_told_to_have_left(tmp_path: Path) -> None:
     assert "'A-R1', 'Wrong rates', {'text': 'no longer among the risks'" in shown
     for told in (summary.unit(unit), summary.organisation(open_portfolio("2026-H2", str(tmp_path)))):
         assert "1 no longer among the risks." in str(told)
+
+
+def test_a_risk_that_moves_is_new_where_it_goes_in_every_figure(tmp_path: Path) -> None:
+    """Outside appetite before and after, but another unit's: `check` and the organisation say what the units say."""
+
+    def edit(rows: Rows) -> None:
+        changed(rows, "risks", 0, unit_id="beta", objective_id="B-CO1")
+        rows["risk_controls"].clear()
+        rows["ratings"].append({**rows["ratings"][1], "period": "2026-H2", "rated_on": "2026-12-01"})
+
+    context = Context.of(riskcalc.load(write_register(tmp_path, edit)), "2026-H2")
+    whole = standings(context)
+    assert whole["beta"]["newly_outside"] == 1
+    for unit in ("alpha", "beta"):
+        assert standings(context.only(unit))[unit] == whole[unit]
+    told = str(summary.organisation(open_portfolio("2026-H2", str(tmp_path))))
+    assert "newly outside appetite (1)" in told
+
+
+def test_the_risks_of_a_unit_that_ended_are_no_longer_to_be_rated(tmp_path: Path) -> None:
+    """Whether half of a period's risks are rated is a matter of those that there are."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][1]["valid_to"] = "2026-08-31"
+        new_rating(rows)
+
+    assert riskcalc.load(write_register(tmp_path, edit)).periods[-1].rated == (1, 2)
 
 
 def test_a_control_that_acted_in_the_reports_period_is_not_forgotten(tmp_path: Path) -> None:
