@@ -5,17 +5,15 @@ A cell tagged ``slide`` becomes one; what the notebook says first, its heading a
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from nbformat import NotebookNode
 
-from riskcalc.pages.display import DISPLAY_MIME
-from riskcalc.pages.html import PLOTLY_MIME
+from riskcalc.pages.display import DISPLAY_MIME, PLOTLY_MIME
+from riskcalc.pages.lines import numbers
 
 _TAG = "slide"
 _MOST_ROWS, _MOST_LINES, _MOST_TEXT = 9, 12, 240  # rows of a table, lines of a box, characters of a line
@@ -213,7 +211,7 @@ def _chart_slide(slide: Any, figure: Said) -> None:
     lines = [trace for trace in figure["data"] if _is_line(trace)]
     for trace in lines:
         series = data.add_series(trace["name"])
-        for x, y in zip(_numbers(trace["x"]), _numbers(trace["y"]), strict=True):
+        for x, y in zip(numbers(trace["x"]), numbers(trace["y"]), strict=True):
             series.add_data_point(float(x), float(y))
     place = (Inches(each) for each in (_EDGE, 1.8, _WIDE - 2 * _EDGE, 5.1))
     chart = slide.shapes.add_chart(XL_CHART_TYPE.XY_SCATTER_LINES_NO_MARKERS, *place, data).chart
@@ -237,13 +235,6 @@ def _chart_slide(slide: Any, figure: Said) -> None:
 def _is_line(trace: Said) -> bool:
     """Whether a trace is a line with a name of its own, not an edge of a band."""
     return bool(trace.get("name")) and trace.get("mode") == "lines" and not trace.get("fill")
-
-
-def _numbers(values: Any) -> Any:
-    """A chart's numbers, which plotly stores as a list or as the bytes of an array."""
-    if isinstance(values, Mapping):
-        return np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"])
-    return values
 
 
 def _text(value: Any) -> str:
