@@ -40,6 +40,11 @@ class Problem:
         return {name: value for name, value in asdict(self).items() if value or name not in ("sheet", "cell")}
 
 
+def bring_in(path: object) -> str:
+    """What to do with a file that is no register, but may be a list of risks."""
+    return f"If it is a list of risks, this brings it in: riskcalc excel import {path} --into DIR"
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun, in the singular or the plural: every sentence that counts comes here.
 
@@ -55,6 +60,21 @@ def counted(number: int, noun: str) -> str:
 
 def _shortened(value: str, limit: int = 80) -> str:
     return value if len(value) <= limit else value[: limit - 1] + "…"
+
+
+# What could forge a line of a terminal's output: control characters, line separators, changes of direction.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def one_line(text: str) -> str:
+    """The text itself; raises ValueError where it holds what a terminal would obey instead of show.
+
+    >>> one_line("Zoë 工藤")
+    'Zoë 工藤'
+    """
+    if found := _UNFIT.search(text):
+        raise ValueError(f"holds the control character {found[0]!r}; allowed: text in one line")
+    return text
 
 
 def printable(text: object, most: int = 1000, but: str = "") -> str:

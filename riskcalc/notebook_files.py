@@ -22,14 +22,18 @@ def find(name: str, folder: str | Path | None = None) -> Path:
 
     Raises UsageError, naming the places, if it is in none of them.
     """
-    package = Path(str(resources.files("riskcalc")))
-    places = (
-        [Path(folder)] if folder else [Path("notebooks"), package / "notebook_copies", package.parent / "notebooks"]
-    )
+    places = [Path(folder)] if folder else [Path("notebooks"), packaged()]
     for place in places:
         if (place / name).is_file():
             return (place / name).resolve()
     raise UsageError(f"There is no {name} in {' or '.join(map(str, places))}.")
+
+
+def packaged() -> Path:
+    """The folder of the notebooks that came with the package, or that stand beside it in a checkout."""
+    package = Path(str(resources.files("riskcalc")))
+    copies = package / "notebook_copies"
+    return copies if copies.is_dir() else package.parent / "notebooks"
 
 
 def parameters(notebook: Path) -> dict[str, Value]:

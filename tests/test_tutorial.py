@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -12,6 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 STEPS = re.findall(r"^```(\w+) ?(\S*)\n(.*?)^```$", (ROOT / "docs" / "tutorial.md").read_text("utf-8"), re.M | re.S)
+
+CONFIRMED = dict.fromkeys(("likelihood", "impact", "rationale", "rated_by", "rated_on"))
 
 
 def _typed(command: str, folder: Path) -> str:
@@ -71,5 +74,13 @@ def test_the_tutorial_leads_to_the_pages_it_promises(tmp_path: Path) -> None:
     assert _levels(tmp_path, "inherent")["R1"] == "Critical"
     assert _levels(tmp_path, "claimed")["R1"] == _levels(tmp_path, "earned")["R1"] == "Medium"
 
-    _follow(tmp_path, STEPS[runs[1] + 1 :])
+    opened = [place for place, (_, _, text) in enumerate(STEPS) if "--apply" in text]
+    _follow(tmp_path, STEPS[runs[1] + 1 : opened[0] + 1])
+    with open(tmp_path / "mine" / "ratings.csv", encoding="utf-8") as file:
+        known = [{**row, **CONFIRMED} for row in csv.DictReader(file)]
+    told = _follow(tmp_path, STEPS[opened[0] + 1 :])
+    with open(tmp_path / "mine" / "ratings.csv", encoding="utf-8") as file:
+        assert [{**row, **CONFIRMED} for row in csv.DictReader(file)] == known  # what was typed is what was filled in
+    assert "R3: is unrated in 2027-H1; proposed: 2 x 3" in told
+    assert "2027-H1 seen from 2027-06-30 (the latest period that is at least half rated: 2 of 3 risks)" in told
     assert (tmp_path / "reports" / "2026-H2" / "board" / "index.html").exists()

@@ -13,7 +13,8 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.scoring import scores
 
-Gravity = Literal["error", "warning", "note"]
+# In the order of how much they matter: something has to be done; somebody has to look at it; good to know.
+Gravity = Literal["act", "look", "note"]
 Rows = list[dict[Any, Any]]
 Seen = Iterator[tuple[str, str, str]]  # unit, row, message
 Check = Callable[[Context], Seen]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import get_args
 
 from riskcalc.assessment import control_checks, report_checks, risk_checks
 from riskcalc.assessment.checks import CHECKS, Gravity
@@ -41,7 +42,7 @@ def findings(context: Context) -> list[Finding]:
     """All findings for a register that reads without a problem, the graver first; what to fill in next comes last.
 
     >>> from riskcalc.register.register import load
-    >>> {finding.severity for finding in findings(Context.of(load("data")))} <= {"error", "warning", "note"}
+    >>> {finding.severity for finding in findings(Context.of(load("data")))} <= {"act", "look", "note"}
     True
     """
     found = matrix_findings(context.register)
@@ -53,8 +54,8 @@ def findings(context: Context) -> list[Finding]:
             for unit, row, message in seen
             if not row.startswith(NOT_YET)  # of what only stands in, next_steps tells
         )
-    order = {"error": 0, "warning": 1, "note": 2}
-    found.sort(key=lambda finding: (order[finding.severity], finding.unit_id, finding.check, finding.row))
+    order = get_args(Gravity)
+    found.sort(key=lambda finding: (order.index(finding.severity), finding.unit_id, finding.check, finding.row))
     for step in next_steps(context.register):
         told = (f"not assessed yet: {step.what}", f"It would bring {step.brings}.")
         found.append(Finding("note", "next-step", step.unit_id, step.place, *told))
@@ -64,4 +65,4 @@ def findings(context: Context) -> list[Finding]:
 def matrix_findings(register: Register) -> list[Finding]:
     """The findings about the matrix: all there are for a register in which nothing has been rated yet."""
     advice = "Change the matrix, or record why it is meant so."
-    return [Finding("warning", "matrix", "", FILE, told, advice) for told in register.methodology.matrix.lint()]
+    return [Finding("look", "matrix", "", FILE, told, advice) for told in register.methodology.matrix.lint()]

@@ -65,6 +65,15 @@ class Context:
         return found[(found["period"] == self.period.name) & ~(found["rated_on"] > pd.Timestamp(self.as_of))]
 
     @property
+    def proposed(self) -> dict[str, str]:
+        """By risk, what is proposed in the period and counts for nothing: what to say of it while it is unrated."""
+        found = self.register.ratings.dropna(subset="proposed_likelihood")
+        found = found[found["period"] == self.period.name]
+        pairs = zip(found["proposed_likelihood"], found["proposed_impact"], strict=True)
+        told = [f"; proposed: {likelihood} x {impact}" for likelihood, impact in pairs]
+        return dict(zip(found["risk_id"], told, strict=True))
+
+    @property
     def tests(self) -> pd.DataFrame:
         """The period's tests of controls, but for those of a later day."""
         found = self.register.control_tests

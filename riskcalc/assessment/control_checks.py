@@ -23,7 +23,7 @@ def _control_without_risk(context: Context) -> Seen:
             yield control["unit_id"], control["control_id"], "acts on no risk, and no control relies on it"
 
 
-@check("key-control-without-reach", "warning", "State how much of the risk it covers, or rely on another.")
+@check("key-control-without-reach", "look", "State how much of the risk it covers, or rely on another.")
 def _key_without_reach(context: Context) -> Seen:
     for control in own_controls(context):
         if control["key"] and control["reach"] == 0:
@@ -34,7 +34,7 @@ def _key_without_reach(context: Context) -> Seen:
             )
 
 
-@check("control-undocumented", "error", "Document it; in a SOC 1 audit it doesn't exist otherwise.")
+@check("control-undocumented", "act", "Document it; in a SOC 1 audit it doesn't exist otherwise.")
 def _undocumented(context: Context) -> Seen:
     for control in controls(context):
         if pd.isna(control["documentation"]) and control["performed_by"] != "user_entity":
@@ -42,7 +42,7 @@ def _undocumented(context: Context) -> Seen:
             yield control["unit_id"], control["control_id"], f"this {kind} is not documented, so it earns nothing"
 
 
-@check("key-control-design", "warning", "Redesign it, or rely on another.")
+@check("key-control-design", "look", "Redesign it, or rely on another.")
 def _badly_designed_key(context: Context) -> Seen:
     for control in own_controls(context):
         if control["key"] and control["claimed"] < 1:
@@ -50,7 +50,7 @@ def _badly_designed_key(context: Context) -> Seen:
             yield control["unit_id"], control["control_id"], f"this key control's design is {design}"
 
 
-@check("key-control-untested", "error", "Test it before the period ends.")
+@check("key-control-untested", "act", "Test it before the period ends.")
 def _untested_key(context: Context) -> Seen:
     concluded = evidence.conclude_all(context)  # what it earns may have another reason, such as its design
     for control in own_controls(context):
@@ -61,7 +61,7 @@ def _untested_key(context: Context) -> Seen:
 
 @check(
     "key-control-failed",
-    "error",
+    "act",
     "Remediate and retest, so that it counts again; what deviated is reported all the same.",
 )
 def _failed_key(context: Context) -> Seen:
@@ -70,14 +70,14 @@ def _failed_key(context: Context) -> Seen:
             yield control["unit_id"], control["control_id"], f"this key control failed: {control['reason']}"
 
 
-@check("under-sampled", "warning", "Test more items: too few show too little, and count for nothing by themselves.")
+@check("under-sampled", "look", "Test more items: too few show too little, and count for nothing by themselves.")
 def _under_sampled(context: Context) -> Seen:
     for control in own_controls(context):
         if control["conclusion"] == "insufficient_evidence" and control["report_type"] == "type2":
             yield control["unit_id"], control["control_id"], control["reason"]
 
 
-@check("automated-without-itgc", "warning", "Name the IT general controls it depends on in relies_on.")
+@check("automated-without-itgc", "look", "Name the IT general controls it depends on in relies_on.")
 def _automated_without_itgc(context: Context) -> Seen:
     for control in own_controls(context):
         if control["nature"] != "manual" and not control["relies_on"] and not control["relied_on"]:
@@ -85,7 +85,7 @@ def _automated_without_itgc(context: Context) -> Seen:
             yield control["unit_id"], control["control_id"], f"is {nature}, and relies on no IT general control"
 
 
-@check("cuec-thin", "warning", "Say who has to do what, when, and with which report.")
+@check("cuec-thin", "look", "Say who has to do what, when, and with which report.")
 def _thin_cuec(context: Context) -> Seen:
     for control in controls(context):
         if control["performed_by"] == "user_entity" and len(control["description"].split()) < 12:
@@ -93,7 +93,7 @@ def _thin_cuec(context: Context) -> Seen:
             yield control["unit_id"], control["control_id"], message
 
 
-@check("subservice-unnamed", "error", "Name the subservice organisation in subservice_id.")
+@check("subservice-unnamed", "act", "Name the subservice organisation in subservice_id.")
 def _subservice_unnamed(context: Context) -> Seen:
     for control in controls(context):
         if control["performed_by"] == "subservice" and pd.isna(control["subservice_id"]):
@@ -104,20 +104,20 @@ def _subservice_unnamed(context: Context) -> Seen:
             )
 
 
-@check("subservice-misplaced", "warning", "Clear subservice_id, or set performed_by to subservice.")
+@check("subservice-misplaced", "look", "Clear subservice_id, or set performed_by to subservice.")
 def _subservice_on_own(context: Context) -> Seen:
     for control in controls(context):
         if control["performed_by"] != "subservice" and not pd.isna(control["subservice_id"]):
             yield control["unit_id"], control["control_id"], "names a subservice organisation that doesn't perform it"
 
 
-@check("subservice-report", "warning", "Obtain a report, or a bridge letter, over the days that are missing.")
+@check("subservice-report", "look", "Obtain a report, or a bridge letter, over the days that are missing.")
 def _subservice_report(context: Context) -> Seen:
     yield from _subservice(context, ("not_tested", "insufficient_evidence"))
 
 
 @check(
-    "subservice-fault", "warning", "Find out what it means for your objectives, and which control of yours compensates."
+    "subservice-fault", "look", "Find out what it means for your objectives, and which control of yours compensates."
 )
 def _subservice_fault(context: Context) -> Seen:
     yield from _subservice(context, ("not_effective", "operated_effectively"))
@@ -130,7 +130,7 @@ def _subservice(context: Context, conclusions: tuple[str, ...]) -> Seen:
             yield control["unit_id"], control["control_id"], f"a subservice organisation's control: {control['reason']}"
 
 
-@check("subservice-unreviewed", "warning", "Review it, and record by whom and when.")
+@check("subservice-unreviewed", "look", "Review it, and record by whom and when.")
 def _subservice_unreviewed(context: Context) -> Seen:
     organisations = context.register.subservice_organisations.set_index("subservice_id").to_dict("index")
     for control in controls(context):
@@ -140,7 +140,7 @@ def _subservice_unreviewed(context: Context) -> Seen:
             yield control["unit_id"], control["control_id"], message
 
 
-@check("self-tested", "error", "Have somebody independent of the control test it again.")
+@check("self-tested", "act", "Have somebody independent of the control test it again.")
 def _self_tested(context: Context) -> Seen:
     for test in tests(context):
         control = control_of(context)[test["control_id"]]
@@ -148,14 +148,14 @@ def _self_tested(context: Context) -> Seen:
             yield control["unit_id"], test["test_id"], f"{control['control_id']} was tested by its owner"
 
 
-@check("test-without-evidence", "warning", "Say where the evidence is kept.")
+@check("test-without-evidence", "look", "Say where the evidence is kept.")
 def _tested_without_evidence(context: Context) -> Seen:
     for test in tests(context):
         if pd.isna(test["evidence"]):
             yield _unit(context, test), test["test_id"], "no evidence is referred to"
 
 
-@check("test-before-period", "error", "Test the control's operation in the period.")
+@check("test-before-period", "act", "Test the control's operation in the period.")
 def _tested_too_early(context: Context) -> Seen:
     """Tests of any period: those of another one may speak of days that count."""
     for test in context.register.control_tests.to_dict("records"):
@@ -165,7 +165,7 @@ def _tested_too_early(context: Context) -> Seen:
             yield unit, test["test_id"], f"was tested on {on}, before {period} began"
 
 
-@check("deviation-without-deficiency", "warning", "Record the deficiency: every deviation is reported.")
+@check("deviation-without-deficiency", "look", "Record the deficiency: every deviation is reported.")
 def _deviation_without_deficiency(context: Context) -> Seen:
     known = set(context.register.deficiencies["control_id"])
     for control in own_controls(context):
@@ -176,7 +176,7 @@ def _deviation_without_deficiency(context: Context) -> Seen:
             yield control["unit_id"], control["control_id"], message
 
 
-@check("retest-failed", "error", "Remediate again; the first repair didn't work.")
+@check("retest-failed", "act", "Remediate again; the first repair didn't work.")
 def _retest_by_same_items(context: Context) -> Seen:
     for test in tests(context):
         if not pd.isna(test["retest_of"]) and test["deviations"]:
@@ -184,7 +184,7 @@ def _retest_by_same_items(context: Context) -> Seen:
             yield unit, test["test_id"], f"the retest of {test['retest_of']} deviated again"
 
 
-@check("deficiency-past-due", "error", "Close it, or agree a new date with a reason.")
+@check("deficiency-past-due", "act", "Close it, or agree a new date with a reason.")
 def _past_due(context: Context) -> Seen:
     for deficiency in context.open_deficiencies.to_dict("records"):
         if deficiency["due_on"].date() < context.as_of:
@@ -197,7 +197,7 @@ def _past_due(context: Context) -> Seen:
             )
 
 
-@check("inquiry-alone", "warning", "Observe, inspect or reperform as well: inquiry alone is no evidence of operation.")
+@check("inquiry-alone", "look", "Observe, inspect or reperform as well: inquiry alone is no evidence of operation.")
 def _inquiry_alone(context: Context) -> Seen:
     others = {test["control_id"] for test in tests(context) if test["nature"] != "inquiry"}
     for test in tests(context):
@@ -206,9 +206,7 @@ def _inquiry_alone(context: Context) -> Seen:
             yield unit, test["test_id"], f"{test['control_id']} was tested by inquiry alone"
 
 
-@check(
-    "population-unchecked", "warning", "Agree the population to its source, or the sample speaks of an unknown part."
-)
+@check("population-unchecked", "look", "Agree the population to its source, or the sample speaks of an unknown part.")
 def _population_unchecked(context: Context) -> Seen:
     for test in tests(context):
         if test["population_checked"] is False:
@@ -229,13 +227,13 @@ def _test_undescribed(context: Context) -> Seen:
             )
 
 
-@check("evidence-after-as-of", "warning", "It counts when it is looked at from its day on; check the date.")
+@check("evidence-after-as-of", "look", "It counts when it is looked at from its day on; check the date.")
 def _evidence_after(context: Context) -> Seen:
     for row in evidence.later(context).to_dict("records"):
         yield row["unit_id"] or "", row["row"], f"is dated {row['dated']}, after {context.as_of}: it doesn't count"
 
 
-@check("deviation-after-period", "warning", "Assess the next period; if it is about this one, correct its days.")
+@check("deviation-after-period", "look", "Assess the next period; if it is about this one, correct its days.")
 def _deviation_after(context: Context) -> Seen:
     """What deviated by the day, in tests that don't count, since they are about days after the period only."""
     for test in context.register.control_tests.to_dict("records"):

@@ -13,8 +13,9 @@ import pandas as pd
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import ranked, score_lines, scores
+from riskcalc.errors import counted
 
-FIGURES = ("breaches", "newly_outside", "unrated", "decisions", "past_due")
+FIGURES = ("rated", "breaches", "newly_outside", "unrated", "decisions", "past_due")
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,9 @@ def decisions(context: Context) -> list[Decision]:
 def standings(context: Context) -> dict[str, dict[str, int]]:
     """How each unit stands, in figures: what its page, the organisation's, the mail of a run and ``check`` all tell.
 
-    ``breaches`` are risks outside appetite, ``newly_outside`` those of them that weren't in the period before (left
-    out where there is none); ``unrated`` risks; ``decisions`` to take, and ``past_due``, those whose day is past.
+    ``breaches`` are those of the ``rated`` risks that are outside appetite, ``newly_outside`` those of them that
+    weren't in the period before (left out where there is none); ``unrated`` risks; ``decisions`` to take, and
+    ``past_due``, those whose day is past.
 
     >>> from riskcalc.register.register import load
     >>> standings(Context.of(load("data"), "2026-H1"))["payroll"]["newly_outside"]
@@ -78,12 +80,13 @@ def standings(context: Context) -> dict[str, dict[str, int]]:
     """
     now, before, told = scores(context), context.previous(), decisions(context)
     outside = now[now["breach"].fillna(False)]
-    counted = {"breaches": outside["unit_id"], "unrated": now.loc[now["likelihood"].isna(), "unit_id"]}
+    unrated = now["likelihood"].isna()
+    rows = {"rated": now[~unrated], "breaches": outside, "unrated": now[unrated]}
     if before:
         then = scores(before)
         already = then.loc[then["breach"].fillna(False), "risk_id"]
-        counted["newly_outside"] = outside.loc[~outside["risk_id"].isin(already), "unit_id"]
-    numbers = {name: Counter(units) for name, units in counted.items()}
+        rows["newly_outside"] = outside[~outside["risk_id"].isin(already)]
+    numbers = {name: Counter(found["unit_id"]) for name, found in rows.items()}
     numbers["decisions"] = Counter(each.unit_id for each in told)
     numbers["past_due"] = Counter(each.unit_id for each in told if each.late)
     units = context.register.business_units["unit_id"]
@@ -98,6 +101,23 @@ def together(found: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """
     each = list(found)
     return {name: sum(one[name] for one in each) for name in FIGURES if all(name in one for one in each)}
+
+
+def in_words(found: Mapping[str, int], where: str = "") -> str:
+    """The figures as a mail and ``check`` tell them; ``where`` is put behind the risks outside appetite.
+
+    >>> in_words({"rated": 3, "breaches": 1, "unrated": 1, "decisions": 2, "past_due": 1})
+    '1 of 3 rated risks outside appetite; 1 risk unrated; 2 decisions to take, 1 past due'
+    >>> in_words({"rated": 0, "breaches": 0, "unrated": 2})
+    'no risk is rated, so nothing can be said of appetite; 2 risks unrated'
+    """
+    worse = f"{found['breaches']} of {counted(found['rated'], 'rated risk')} outside appetite{where}"
+    told = [worse if found["rated"] else "no risk is rated, so nothing can be said of appetite"]
+    told += [f"{found['newly_outside']} newly since the period before"] if found.get("newly_outside") else []
+    told += [f"{counted(found['unrated'], 'risk')} unrated"] if found.get("unrated") else []
+    late = f", {found['past_due']} past due" if found.get("past_due") else ""
+    told += [f"{counted(found['decisions'], 'decision')} to take{late}"] if "decisions" in found else []
+    return "; ".join(told)
 
 
 # --- parts ---

@@ -264,14 +264,11 @@ def _candidate(
     compensating = tuple(sorted({name for one in left for name in one.compensating}))
     reasons = ["its risks have no amounts" if left else "it acts on no rated risk"]
     if amount is not None:
-        reasons = [*_reasons(case, left, amount, unit), _compensation(compensating)]
+        reasons = [*_held(case, controls, closed_on), *_reasons(case, left, amount, unit), _compensation(compensating)]
     if attention is not None:
         reasons.append(f"judged {'to merit' if attention else 'not to merit'} the attention of those who oversee")
     if indicator:
         reasons.append(f"an indicator of a material weakness: {indicator.replace('_', ' ')} (AS 2201.69)")
-    if held := sorted(name for name in controls if case.proven[name]) if closed_on is None else []:
-        # AS 2201.62-.63: what could go wrong counts, and tests needn't have looked at what is deficient
-        reasons.append(f"judged as if it failed, though its tests say that it operated effectively: {', '.join(held)}")
     if closed_on:
         reasons.append(f"closed on {closed_on}, but in the report's period")
     return Candidate(
@@ -290,6 +287,12 @@ def _candidate(
 def _sum(left: list[_Left]) -> Fraction | None:
     amounts = [one.magnitude for one in left if one.magnitude is not None]
     return sum(amounts, Fraction()) if left and len(amounts) == len(left) else None
+
+
+def _held(case: _Case, controls: set[str], closed_on: date | None) -> list[str]:
+    """What is open counts as a failure, whatever tests say: they needn't have looked at it (AS 2201.62-.63)."""
+    held = sorted(name for name in controls if case.proven[name] and closed_on is None)
+    return [f"judged as if {', '.join(held)} failed, although tested as operating effectively"] if held else []
 
 
 def _reasons(case: _Case, left: list[_Left], amount: Fraction, unit: Any) -> list[str]:

@@ -12,7 +12,7 @@ from riskcalc.assessment.scoping import process_scopes, unit_scope
 from riskcalc.errors import counted
 
 
-@check("year-end-unbridged", "warning", "Plan a bridge letter, or move the report's period.")
+@check("year-end-unbridged", "look", "Plan a bridge letter, or move the report's period.")
 def _year_end_unbridged(context: Context) -> Seen:
     """Days between the report's end and the clients' year-end that nothing covers."""
     units = context.register.business_units
@@ -26,7 +26,7 @@ def _year_end_unbridged(context: Context) -> Seen:
             yield unit["unit_id"], unit["unit_id"], message
 
 
-@check("owner-untrained", "warning", "Train the owner, and record it.")
+@check("owner-untrained", "look", "Train the owner, and record it.")
 def _untrained_owners(context: Context) -> Seen:
     """Owners of key controls whose training is overdue, or for whom none is planned."""
     for unit in context.register.business_units["unit_id"]:
@@ -48,7 +48,7 @@ def _trained_strangers(context: Context) -> Seen:
             yield one["unit_id"], one["training_id"], f"{one['person']} owns no control of {one['unit_id']}"
 
 
-@check("cuec-untold", "error", "Tell clients, and say where in communicated_in.")
+@check("cuec-untold", "act", "Tell clients, and say where in communicated_in.")
 def _cuec_untold(context: Context) -> Seen:
     """Complementary user entity controls that nobody told the clients about."""
     controls = context.register.controls
@@ -57,7 +57,7 @@ def _cuec_untold(context: Context) -> Seen:
             yield control["unit_id"], control["control_id"], "where clients are told of this control isn't said"
 
 
-@check("scope-open", "warning", "Find out, and answer in scoping.csv.")
+@check("scope-open", "look", "Find out, and answer in scoping.csv.")
 def _scope_open(context: Context) -> Seen:
     """Processes for which nobody can say yet which report they belong into."""
     for scope in process_scopes(context.register):
@@ -65,7 +65,7 @@ def _scope_open(context: Context) -> Seen:
             yield scope.unit_id, scope.process, f"whether it is in scope is open: {scope.reasons[0]}"
 
 
-@check("scope-without-objective", "error", "State a control objective.")
+@check("scope-without-objective", "act", "State a control objective.")
 def _scope_without_objective(context: Context) -> Seen:
     """Processes in scope of SOC 1 that no control objective covers."""
     covered = set(context.register.control_objectives[["unit_id", "process"]].itertuples(index=False, name=None))
@@ -85,7 +85,7 @@ def _report_type_unlike_scope(context: Context) -> Seen:
             yield unit["unit_id"], unit["unit_id"], f"{planned} is planned; the answers propose: {found.answer}"
 
 
-@check("report-period-short", "warning", "Extend the period, or explain it to clients.")
+@check("report-period-short", "look", "Extend the period, or explain it to clients.")
 def _short_type2(context: Context) -> Seen:
     for unit in context.register.business_units.to_dict("records"):
         if unit["report_type"] == "type2":
@@ -101,7 +101,7 @@ def _short_type2(context: Context) -> Seen:
 _WORSE = (UNMODIFIED, NOT_READY, QUALIFIED, ADVERSE, "disclaimer")
 
 
-@check("issued-unlike-outlook", "warning", "Find out what the service auditor knew, or what is wrong in the register.")
+@check("issued-unlike-outlook", "look", "Find out what the service auditor knew, or what is wrong in the register.")
 def _issued_unlike_outlook(context: Context) -> Seen:
     """Reports that were issued with a better opinion than the register supports."""
     units = context.register.business_units

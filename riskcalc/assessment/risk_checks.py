@@ -13,7 +13,7 @@ from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.scoring import score_lines
 
 
-@check("objective-without-risk", "warning", "Name the risks, or drop the objective from the report.")
+@check("objective-without-risk", "look", "Name the risks, or drop the objective from the report.")
 def _objective_without_risk(context: Context) -> Seen:
     used = set(context.register.risks["objective_id"])
     for objective in context.register.control_objectives.to_dict("records"):
@@ -21,21 +21,27 @@ def _objective_without_risk(context: Context) -> Seen:
             yield objective["unit_id"], objective["objective_id"], "no risk threatens this control objective"
 
 
-@check("risk-unrated", "warning", "Rate it in the next workshop.")
+@check("risk-unrated", "look", "Rate it, or confirm what is proposed: in a workshop, or in ratings.csv.")
 def _unrated(context: Context) -> Seen:
+    proposed = context.proposed
     for risk in risks(context):
         if pd.isna(risk["likelihood"]):
-            yield risk["unit_id"], risk["risk_id"], f"is unrated in {context.period.name}"
+            told = proposed.get(risk["risk_id"], "")
+            yield risk["unit_id"], risk["risk_id"], f"is unrated in {context.period.name}{told}"
 
 
-@check("risk-without-control", "error", "Link the controls that act on it, or decide to accept it.")
+@check(
+    "risk-without-control",
+    "act",
+    "Link what acts on it, or the control that is missing and its deficiency; or accept it.",
+)
 def _risk_without_control(context: Context) -> Seen:
     for risk in risks(context):
         if risk["risk_id"] not in acting(context):
             yield risk["unit_id"], risk["risk_id"], "no control acts on this risk"
 
 
-@check("risk-without-key-control", "warning", "Decide which of its controls the objective depends on.")
+@check("risk-without-key-control", "look", "Decide which of its controls the objective depends on.")
 def _risk_without_key_control(context: Context) -> Seen:
     for risk in risks(context):
         linked = acting(context).get(risk["risk_id"], [])
@@ -43,7 +49,7 @@ def _risk_without_key_control(context: Context) -> Seen:
             yield risk["unit_id"], risk["risk_id"], "no key control acts on this risk"
 
 
-@check("nothing-prevents", "warning", "Consider a preventive control.")
+@check("nothing-prevents", "look", "Consider a preventive control.")
 def _detective_only(context: Context) -> Seen:
     for risk in risks(context):
         kinds = {control_of(context)[control]["kind"] for control in acting(context).get(risk["risk_id"], [])}
@@ -55,7 +61,7 @@ def _detective_only(context: Context) -> Seen:
             yield risk["unit_id"], risk["risk_id"], "is at the highest level, and nothing prevents it"
 
 
-@check("breach-untreated", "error", "Record a deficiency with an owner and a date, or accept the risk formally.")
+@check("breach-untreated", "act", "Record a deficiency with an owner and a date, or accept the risk formally.")
 def _breach_without_treatment(context: Context) -> Seen:
     for risk in risks(context):
         worse: bool = not pd.isna(risk["breach"]) and risk["breach"]
@@ -65,14 +71,14 @@ def _breach_without_treatment(context: Context) -> Seen:
             yield risk["unit_id"], risk["risk_id"], "is worse than appetite, and no open deficiency says who mends it"
 
 
-@check("acceptance-expired", "error", "Renew the acceptance, or treat the risk.")
+@check("acceptance-expired", "act", "Renew the acceptance, or treat the risk.")
 def _expired_acceptance(context: Context) -> Seen:
     for risk in risks(context):
         if _expired(risk, context.as_of):
             yield risk["unit_id"], risk["risk_id"], f"its acceptance ended on {risk['accepted_until']:%Y-%m-%d}"
 
 
-@check("accepted-by-owner", "warning", "Have somebody above the owner accept it.")
+@check("accepted-by-owner", "look", "Have somebody above the owner accept it.")
 def _accepted_by_owner(context: Context) -> Seen:
     for risk in risks(context):
         if risk["treatment"] == "accept" and risk["accepted_by"] == risk["owner"]:

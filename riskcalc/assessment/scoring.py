@@ -21,6 +21,15 @@ VIEWS = ("inherent", "claimed", "earned")
 CONTROLLED = ("claimed", "earned")
 AXES = ("likelihood", "impact")
 Floats = npt.NDArray[np.float64]
+# What readers must know, with an example each; a page's foot and a workbook's instructions say it.
+LEGEND = {
+    "Coverage": "how much of a risk a control reaches where it works. One that checks only the larger payments, 60 % "
+    "of the amounts, covers 0.6.",
+    "Claimed": "what is left of a risk if every control is as good as it is said to be. With coverage 0.6, likelihood "
+    "4 becomes 1 + (4 - 1) x (1 - 0.6) = 2.2.",
+    "Earned": "what is left if a control counts only as far as it is documented, well designed and shown by its tests "
+    "to have operated. The same control without documentation, or untested, earns nothing: likelihood stays 4.",
+}
 
 
 def score(register: Register, period: str | None = None) -> pd.DataFrame:

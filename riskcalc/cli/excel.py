@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from riskcalc.cli.help import Examples
-from riskcalc.cli.period import as_of_option, period_option
+from riskcalc.cli.asked import as_of_option, finish_first, period_option
+from riskcalc.cli.help import UNITS, Examples
+from riskcalc.cli.new import answers, begins, is_terminal
 from riskcalc.errors import RegisterError, UsageError, printable
 
 _OUT = click.argument("out", type=click.Path(path_type=Path))
@@ -55,7 +56,9 @@ def template(out: Path, data: str | None, overwrite: bool) -> None:
     metavar="NAME",
     help="board, auditor or unit: for these readers only; what isn't for them is withheld.",
 )
-@click.option("--unit", "unit_id", default="", metavar="ID", help="With --audience: this unit's rows only.")
+@click.option(
+    "--unit", "unit_id", default="", metavar="ID", shell_complete=UNITS, help="With --audience: this unit's rows only."
+)
 @_OVERWRITE
 def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id: str, overwrite: bool) -> None:
     """Write the register in DATA and its results to OUT, an .xlsx.
@@ -73,7 +76,9 @@ def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id
     "import",
     cls=Examples,
     epilog="""
-    riskcalc excel import register.xlsx --into data  # says what would change, and what is wrong
+    riskcalc excel import list.xlsx --into mine  # a plain list of risks: proposes which column is which, and asks
+    riskcalc excel import list.csv --into mine --organisation A --unit pay --currency EUR --period 2026 --yes  # unasked
+    riskcalc excel import register.xlsx --into data  # a register as a workbook: what would change, and what is wrong
     riskcalc excel import register.xlsx --into data --apply  # does it, all or nothing
     riskcalc excel import risks.csv --into data --map simplerisk.toml  # columns with other names
     """,
@@ -88,6 +93,7 @@ def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id
     help="The register's folder; made if it isn't there.",
 )
 @click.option("--apply", "apply_", is_flag=True, help="Write the changes; without it, they are shown only.")
+@click.option("--yes", is_flag=True, help="Of a list: take it over as proposed, without asking.")
 @click.option(
     "--map",
     "mapping",
@@ -95,35 +101,58 @@ def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id
     type=click.Path(path_type=Path),
     help="A mapping file, for columns with other names; see docs/excel.md.",
 )
+@click.option("--sheet", default="", metavar="NAME", help="Of a list: the sheet it stands on, if there are several.")
 @click.option("--delete-missing", is_flag=True, help="Take away rows that only DATA has; default: they stay.")
 @click.option("--expect", default="", metavar="TOKEN", help="Apply only what a dry run, which printed this, has shown.")
-def take_over(file: Path, into: Path, apply_: bool, mapping: Path | None, delete_missing: bool, expect: str) -> None:
-    """Take the register in FILE, an .xlsx, over into the CSV files in DATA: shown first, written with --apply.
+@begins
+def take_over(
+    file: Path,
+    into: Path,
+    apply_: bool,
+    yes: bool,
+    mapping: Path | None,
+    sheet: str,
+    delete_missing: bool,
+    expect: str,
+    **given: str | None,
+) -> None:
+    """Take what is in FILE over into the CSV files in DATA: shown first, then written, all or nothing.
 
-    With --map, FILE may be any .xlsx or .csv whose rows are risks, ratings, controls and the like.
+    FILE is a register as .xlsx, or a plain list of risks, .xlsx or .csv: which of its columns are which is proposed,
+    and kept in DATA for the next time. Where DATA is no register yet, the list begins one; the options of riskcalc
+    new say what it is called. With --map, FILE may be any .xlsx or .csv whose rows are risks, controls and the like.
     """
-    from riskcalc.excel import importing
-    from riskcalc.register.editing import interrupted, unfinished
+    from riskcalc.excel import importing, lists
+    from riskcalc.files import write_whole
 
-    if left := unfinished(into):
-        click.echo(f"An import into {into} was interrupted: {', '.join(left)}.")
-        if not click.confirm("Finish it now?"):
-            raise UsageError(interrupted(into))
-        importing.finish(into, left)
-    made = importing.plan(file, into, mapping, delete_missing)
+    finish_first(into)
+    found = lists.found(file, into, mapping, sheet, given)
+    for line in found.told:
+        click.echo(printable(line))
+    begin = found.begin(answers(given, found.matrix, found.needless)) if found.begins else None
+    made = importing.plan(file, into, found.mapping(given["period"]) or mapping, delete_missing, begin)
     for line in importing.told(made):
         click.echo(printable(line, most=100_000))
     if made.problems:
         raise RegisterError(made.problems, file)
     if not made.files:
         click.echo("Nothing to write.")
-    elif not apply_:
-        click.echo(f"Nothing was written. To write exactly this: --apply --expect {made.token}")
+    elif not (apply_ or _agreed(found.kept, yes)):
+        flag = "--yes" if found.kept else f"--apply --expect {made.token}"
+        click.echo(f"Nothing was written. To write exactly this: {flag}")
     elif expect and expect != made.token:
         raise UsageError(f"{file} or {into} has changed since the dry run that said {expect}; nothing was written.")
     else:
         importing.apply(made)
         click.echo(f"Wrote {', '.join(sorted(made.files))} in {into}.")
+        if found.kept:
+            write_whole(found.kept, found.text.encode())
+            click.echo(f"Kept the mapping for the next time: {found.kept}. Next: riskcalc run {into}")
+
+
+def _agreed(kept: Path | None, yes: bool) -> bool:
+    """Whether a list is to be taken over as proposed: said as an option, or on a terminal."""
+    return kept is not None and (yes or (is_terminal() and click.confirm("Take it over so?")))
 
 
 def _check_out(out: Path, overwrite: bool) -> None:

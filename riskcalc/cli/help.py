@@ -1,8 +1,14 @@
-"""How commands show their examples."""
+"""How commands help those who type them: examples, and what the Tab key proposes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import click
+
+from riskcalc.errors import RegisterError
+from riskcalc.files import csv_rows, read
 
 
 class Examples(click.Command):
@@ -18,3 +24,28 @@ class Examples(click.Command):
         """The command lines and what each does."""
         pairs = [line.split("#", 1) for line in (self.epilog or "").strip().splitlines()]
         return [(line.strip(), meaning.strip()) for line, meaning in pairs]
+
+
+def _held(table: str, column: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """What the Tab key proposes: a column of one CSV file in DATA, and nothing where that can't be read."""
+
+    def proposed(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
+        # Before an option that still lacks its value, click has told arguments from options, but not given them names.
+        arguments = [each.name for each in context.command.params if isinstance(each, click.Argument)]
+        typed = {**context.params, **dict(zip(arguments, context.args, strict=False))}
+        file = Path(typed.get("data") or "data") / f"{table}.csv"
+        try:
+            header, *rows = [cells for _, cells in csv_rows(read(file), file.name)]
+            values = {row[header.index(column)] for row in rows}
+        except (OSError, RegisterError, ValueError, IndexError):
+            return []
+        return sorted(value for value in values if value.startswith(begun) and value.isprintable())
+
+    return proposed
+
+
+UNITS, PERIODS, CONTROLS = (
+    _held("business_units", "unit_id"),
+    _held("ratings", "period"),
+    _held("controls", "control_id"),
+)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from riskcalc.cli.asked import as_of_option, period_option, seen
 from riskcalc.cli.endings import BAD_INPUT, BREACH, INTERRUPTED, WRONG, Summarised, ending, write_summary
 from riskcalc.cli.excel import excel
-from riskcalc.cli.help import Examples
-from riskcalc.cli.new import demo, new
-from riskcalc.cli.period import as_of_option, period_option, seen
+from riskcalc.cli.help import CONTROLS, UNITS, Examples
+from riskcalc.cli.new import demo, guides, lab, new
+from riskcalc.cli.period import period, planned_line
+from riskcalc.cli.rename import rename
 from riskcalc.cli.workshop import workshop
 from riskcalc.errors import RegisterError, counted, printable
 from riskcalc.version import __version__
@@ -34,8 +36,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (Exception, KeyboardInterrupt) as error:
             found = ending(error)
-            if found is None:
-                raise
+            if found is None or (isinstance(error, BrokenPipeError) and ctx.invoked_subcommand in ("check", "plan")):
+                raise  # the last: click ends quietly where the reader has seen enough, as in `plan | head`
             click.echo(found[0], err=True)
             sys.exit(found[1])
 
@@ -50,7 +52,11 @@ def _shard(context: click.Context, option: click.Parameter, text: str | None) ->
     raise click.BadParameter(f"{text!r}; allowed: I/N with I from 1 to N, such as 2/4.", context, option)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"\b\nThe guides are in\n  {guides()}",
+)
 @click.version_option(__version__, prog_name="riskcalc")
 def main() -> None:
     """Assess risks to clients' financial reporting on the way to a SOC 1 report.
@@ -76,7 +82,8 @@ def main() -> None:
 def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> None:
     """Say everything that is wrong with the register in DATA, and what deserves a second look.
 
-    Problems (the register can't be used) end with exit code 2, findings with 0.
+    Problems (the register can't be used) end with exit code 2. Findings end with 0: act (something has to be done),
+    look (at it, to decide), and note.
     """
     from riskcalc.assessment.consistency import findings, matrix_findings
     from riskcalc.assessment.context import Context
@@ -107,8 +114,11 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
         for finding in (*register.notes, *found):
             click.echo(printable(finding))
         shown = context.register if context else register
+        acts = f", {number} to act on" if (number := sum(each.severity == "act" for each in found)) else ""
+        stands = f"{_standing(context)}; " if context else ""
         of = f"; {seen(register, context.period, context.as_of, period)}" if context else ""
-        click.echo(f"{register.source}: no problems; {counted(len(found), 'finding')}; {_contents(shown)}{of}.")
+        findings_in = f"{counted(len(found), 'finding')}{acts}"
+        click.echo(f"{register.source} can be used; {findings_in}; {stands}{_contents(shown)}{of}.")
     sys.exit(WRONG if strict and found else 0)
 
 
@@ -122,11 +132,13 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     """,
 )
 @click.argument("data", default="data")
-@click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
+@click.option(
+    "--unit", "units", multiple=True, metavar="ID", shell_complete=UNITS, help="Only this unit; may be given again."
+)
 @period_option("test")
 @as_of_option
 @click.option("--json", "as_json", is_flag=True, help="Print the sizes as JSON.")
-@click.option("--control", metavar="ID", help="Draw a sample for this control.")
+@click.option("--control", metavar="ID", shell_complete=CONTROLS, help="Draw a sample for this control.")
 @click.option("--population", metavar="FILE", help="The items to draw from: a CSV file, a line per item.")
 @click.option("--date-column", metavar="NAME", help="Spread the sample over the period by this column's dates.")
 @click.option("--size", type=click.IntRange(1), help="Items to draw; default: the planned size.")
@@ -165,8 +177,7 @@ def plan(
         click.echo(json.dumps([each.as_dict() for each in plans], indent=1, ensure_ascii=False))
     else:
         for each in plans:
-            unit, control = printable(each.unit_id), printable(each.control_id)
-            click.echo(f"{unit:<12} {control:<10} {each.frequency:<10} {each.size:>4}  {each.buys}")
+            click.echo(planned_line(each))
         source = printable(register.methodology.sampling.source)
         of = seen(register, context.period, context.as_of, period, dues=False)
         click.echo(f"{counted(len(plans), 'control')}; {of}.")
@@ -218,7 +229,9 @@ def _draw(
     """,
 )
 @click.argument("data", default="data")
-@click.option("--unit", "units", multiple=True, metavar="ID", help="Only this unit; may be given again.")
+@click.option(
+    "--unit", "units", multiple=True, metavar="ID", shell_complete=UNITS, help="Only this unit; may be given again."
+)
 @period_option("assess")
 @as_of_option
 @click.option(
@@ -321,8 +334,11 @@ def run(
 
 main.add_command(new)
 main.add_command(demo)
+main.add_command(lab)
 main.add_command(workshop)
 main.add_command(excel)
+main.add_command(period)
+main.add_command(rename)
 
 
 def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> tuple[str, ...]:
@@ -333,6 +349,12 @@ def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> t
         raise click.UsageError("--pptx needs an extra: pip install 'riskcalc-workbook[pptx]'.")
     wanted = {".static.html": static, ".pdf": pdf, ".png": png, ".pptx": pptx}
     return tuple(ending for ending, asked in wanted.items() if asked)
+
+
+def _standing(context: Context) -> str:
+    from riskcalc.assessment.decisions import in_words, standings, together
+
+    return in_words(together(standings(context).values()))
 
 
 def _contents(register: Any) -> str:

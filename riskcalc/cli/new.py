@@ -1,9 +1,11 @@
-"""The commands that begin: a register of one's own, or the sample's pages."""
+"""The commands that begin: a register of one's own, the sample's pages, the notebooks."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 
 import click
@@ -20,6 +22,22 @@ _ASKED = {
 }
 
 
+_BEGINNING = (
+    click.option("--organisation", metavar="NAME", help="The organisation's name."),
+    click.option("--unit", metavar="ID", help="A short name for the first business unit."),
+    click.option("--currency", metavar="CUR", help="Its currency, such as EUR."),
+    click.option("--matrix", metavar="3x3|4x4|5x5|FILE", help="The scales and the matrix; without a terminal: 5x5."),
+    click.option("--period", help="The period of the first ratings, such as 2026-H1."),
+)
+
+
+def begins(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what a register begins with."""
+    for option in reversed(_BEGINNING):
+        command = option(command)
+    return command
+
+
 @click.command(
     cls=Examples,
     epilog="""
@@ -31,11 +49,7 @@ _ASKED = {
     """,
 )
 @click.argument("place", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--organisation", metavar="NAME", help="The organisation's name.")
-@click.option("--unit", metavar="ID", help="A short name for the first business unit.")
-@click.option("--currency", metavar="CUR", help="Its currency, such as EUR.")
-@click.option("--matrix", metavar="3x3|4x4|5x5|FILE", help="The scales and the matrix; without a terminal: 5x5.")
-@click.option("--period", help="The period of the first ratings, such as 2026-H1.")
+@begins
 @click.option("--xlsx", is_flag=True, help="Write a workbook, DIR.xlsx, instead of a folder.")
 @click.option("--sample", is_flag=True, help="Copy the sample register instead.")
 def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
@@ -53,7 +67,7 @@ def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
         _write(place, sample_files())
         click.echo(f"Wrote the sample register to {place}. Its pages: riskcalc run {place}")
         return
-    files = Starter(**_answers(given)).files()
+    files = Starter(**answers(given)).files()
     if xlsx:
         with tempfile.TemporaryDirectory() as folder:
             _write(Path(folder), files)
@@ -87,6 +101,49 @@ def demo(context: click.Context, out: Path | None) -> None:
     context.invoke(run, data=str((place / "register").resolve()), out=str((place / "reports").resolve()))
 
 
+@click.command(
+    cls=Examples,
+    epilog="""
+    riskcalc lab  # the notebooks in ./notebooks, the register being ./data
+    riskcalc lab /srv/risk -- --no-browser --port 8899  # elsewhere, with options of JupyterLab
+    """,
+)
+@click.argument("place", metavar="[DIR]", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("options", metavar="[-- OPTIONS]", nargs=-1)
+def lab(place: Path, options: tuple[str, ...]) -> None:
+    """Open JupyterLab in DIR, with a copy of each notebook in DIR/notebooks that isn't there yet.
+
+    A notebook that is there stays as it is: what runs from DIR takes those, so they are yours to adapt.
+    """
+    from jupyterlab.labapp import LabApp
+
+    from riskcalc.notebook_files import packaged
+
+    for line in _copied({path.name: path.read_text("utf-8") for path in sorted(packaged().glob("*.ipynb"))}, place):
+        click.echo(line)
+    LabApp.launch_instance(
+        [f"--ServerApp.root_dir={place.resolve()}", "--LabApp.default_url=/lab/tree/notebooks", *options]
+    )
+
+
+def guides() -> Path:
+    """The folder of the guides that came with the package, or that stand beside it in a checkout."""
+    package = Path(str(resources.files("riskcalc")))
+    return package / "guides" if (package / "guides").is_dir() else package.parent / "docs"
+
+
+def _copied(books: dict[str, str], place: Path) -> Iterator[str]:
+    """Write the notebooks that aren't there, and say so; also which are there, but not as this version has them."""
+    folder = place / "notebooks"
+    missing = {name: text for name, text in books.items() if not (folder / name).exists()}
+    others = [name for name in books.keys() - missing.keys() if (folder / name).read_bytes() != books[name].encode()]
+    _write(folder, missing)
+    if missing:
+        yield f"Copied {', '.join(missing)} to {folder}."
+    if others:
+        yield f"Kept in {folder}, though different from those of this version: {', '.join(sorted(others))}."
+
+
 def _check_free(place: Path) -> None:
     """Refuse a place where something is: nothing that people typed is overwritten."""
     if place.is_dir():
@@ -98,20 +155,21 @@ def _check_free(place: Path) -> None:
         raise UsageError(f"{place} is there already; name another.")
 
 
-def _answers(given: dict[str, str | None]) -> dict[str, str]:
-    """What was given as options; the rest is asked for, where somebody is there to answer."""
-    defaults = {"matrix": "5x5"}
-    if _is_terminal():
-        return {
-            name: given[name] or click.prompt(question, default=defaults.get(name)) for name, question in _ASKED.items()
-        }
+def answers(given: dict[str, str | None], matrix: str = "5x5", needless: tuple[str, ...] = ()) -> dict[str, str]:
+    """What was given as options; the rest is asked for where somebody is there to answer, but for what is needless."""
+    defaults = {"matrix": matrix, **dict.fromkeys(needless, "")}
+    if is_terminal():
+        asked = {name: text for name, text in _ASKED.items() if name not in needless}
+        found = {name: given[name] or click.prompt(text, default=defaults.get(name)) for name, text in asked.items()}
+        return {**dict.fromkeys(needless, ""), **found}
     found = {name: given[name] or defaults.get(name, "") for name in _ASKED}
-    if missing := [f"--{name}" for name, text in found.items() if not text.strip()]:
+    if missing := [f"--{name}" for name, text in found.items() if not text.strip() and name not in needless]:
         raise UsageError(f"Not given, and nobody to ask without a terminal: {', '.join(missing)}.")
     return found
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """Whether somebody is there to answer."""
     return sys.stdin.isatty()
 
 

@@ -1,48 +1,109 @@
-"""Which period is meant, and the day that it is seen from: what commands ask and say of it; and opening the next."""
+"""From one period to the next: what there is to do in it, and its ratings to confirm."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import click
 
+from riskcalc.cli.asked import finish_first
+from riskcalc.cli.help import Examples
+from riskcalc.errors import counted, printable
+
 if TYPE_CHECKING:
-    from riskcalc.register.periods import Period
-    from riskcalc.register.register import Register
+    from riskcalc.assessment.context import Context
+    from riskcalc.assessment.sample_plans import Planned
+    from riskcalc.register.next_period import Opening
 
 
-def period_option(use: str) -> Callable[[Any], Any]:
-    """``--period``, for a command that makes this use of it."""
-    told = f"The period to {use}, such as 2026-H1; default: the latest that is at least half rated."
-    return click.option("--period", default="", help=told)
+def planned_line(planned: Planned) -> str:
+    """A planned sample in a line."""
+    unit, control = printable(planned.unit_id), printable(planned.control_id)
+    return f"{unit:<12} {control:<10} {planned.frequency:<10} {planned.size:>4}  {planned.buys}"
 
 
-def _day(_: click.Context, __: click.Parameter, text: str) -> str:
-    """The only place where the program looks at the calendar: ``today`` as a date."""
-    return date.today().isoformat() if text == "today" else text
+@click.group()
+def period() -> None:
+    """From one period to the next."""
 
 
-as_of_option = click.option(
-    "--as-of",
-    default="",
-    metavar="DATE|today",
-    callback=_day,
-    help="The day that dues and acceptances are seen from; default: the period's last, or that of its latest test or "
-    "rating if that is later. While the period runs, give today.",
+@period.command(
+    "open",
+    cls=Examples,
+    epilog="""
+    riskcalc period open 2026-H2  # says what there is to do in it
+    riskcalc period open 2026-H2 --apply  # writes the ratings to confirm into ./data
+    riskcalc check --period 2026-H2 --as-of today  # then: what is still to be confirmed
+    """,
 )
+@click.argument("name", metavar="PERIOD")
+@click.argument("data", default="data")
+@click.option("--apply", "apply_", is_flag=True, help="Write it; without, it is shown only.")
+def open_period(name: str, data: str, apply_: bool) -> None:
+    """Open PERIOD: the ratings of the one before become proposals in DATA/ratings.csv, to be confirmed risk by risk.
 
-
-def seen(register: Register, period: Period, as_of: date, asked: str, dues: bool = True) -> str:
-    """Which period it is, from which day it is seen, and, where it wasn't ``asked`` for, why it is this one.
-
-    Where ``dues`` are told, that a day which is still to come makes them look late.
+    A proposal counts as unrated until likelihood and impact are filled in. Shown as well are the tests that are due,
+    the deficiencies that are carried over, and the units whose report dates are to be set.
     """
-    from riskcalc.register.periods import reason
+    from riskcalc.assessment.context import Context
+    from riskcalc.register import editing
+    from riskcalc.register.next_period import opening
+    from riskcalc.register.register import changed, find_folder, load
 
-    told = f"{period.name} seen from {as_of}"
-    told += "" if asked or not register.periods else f" ({reason(register.periods)})"
-    if dues and as_of > date.today():
-        told += "; that day is still to come, and what falls due before it reads as past due: give --as-of today"
-    return told
+    folder = find_folder(data)
+    finish_first(folder)
+    files = editing.contents(folder)
+    register = load(folder)
+    made = opening(register, register.period(name, new=True), files)
+    for line in _told(made, Context.of(register, name, new=True)):
+        click.echo(printable(line, most=100_000))
+    if not made.files:
+        click.echo(f"{name} is open: every risk has a row of ratings in it. Nothing to write.")
+    elif not apply_:
+        click.echo("Nothing was written; --apply does it.")
+    else:
+        changed(folder, made.files)
+        editing.replace_seen(folder, made.files, files)
+        click.echo(f"Wrote {', '.join(made.files)} in {folder}.")
+        click.echo(f"Until half of its risks are rated, {name} is looked at where it is asked for: --period {name}.")
+
+
+def _told(made: Opening, context: Context) -> Iterator[str]:
+    """What there is to do in a period, in words."""
+    name, register = made.period.name, context.register
+    source = f" from {made.before.name}" if made.before else ""
+    proposed = {risk: " x ".join(pair) for risk, pair in made.proposals.items() if pair}
+    yield f"{name}, {made.period.first_day} to {made.period.last_day}."
+    yield f"{counted(len(proposed), 'rating')}{source} to confirm, {len(made.proposals) - len(proposed)} to rate anew."
+    for unit_id, risks in register.risks.groupby("unit_id", sort=False)["risk_id"]:
+        rows = [f"{risk} {proposed.get(risk, 'unrated')}" for risk in risks if risk in made.proposals]
+        yield from [f"  {unit_id}: {', '.join(rows)}"] if rows else []
+    yield from _tests(context)
+    known = register.deficiencies[register.deficiencies["closed_on"].isna()].to_dict("records")
+    yield f"{counted(len(known), 'open deficiency')} carried over."
+    for row in known:
+        due = f"due {row['due_on']:%Y-%m-%d}, {row['remediation_owner']}"
+        yield f"  {row['deficiency_id']} of {row['control_id']}: {due}"
+    yield from _reports(context)
+
+
+def _tests(context: Context) -> Iterator[str]:
+    from riskcalc.assessment.sample_plans import plan
+
+    plans = plan(context)
+    yield f"{counted(len(plans), 'control')} to test, {counted(sum(each.size for each in plans), 'item')}."
+    yield from (f"  {planned_line(each)}" for each in plans)
+
+
+def _reports(context: Context) -> Iterator[str]:
+    from riskcalc.assessment.sample_plans import without_report
+
+    units, first = context.register.business_units.set_index("unit_id")["report_to"], context.period.first_day
+    if early := without_report(context):
+        kept = f"(valid_from, the row before ending with valid_to {first - timedelta(1)})"
+        yield f"Report dates to set in business_units.csv, {counted(len(early), 'unit')}; in a row from {first} on"
+        yield f"{kept}, pages of earlier periods keep theirs."
+        yield from (f"  {unit_id}: its report ends on {units[unit_id]:%Y-%m-%d}" for unit_id in early)
+        yield f"  Each in a row of its own, valid_from {context.period.first_day} on: what older pages say stays true."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.help import Examples
+from riskcalc.cli.help import PERIODS, UNITS, Examples
 from riskcalc.errors import UsageError, counted
 
 if TYPE_CHECKING:
@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 
 _DATA = click.argument("data", default="data")
 _UNIT = click.option(
-    "--unit", default="", metavar="ID", help="The business unit; may be left out if there is only one."
+    "--unit",
+    default="",
+    metavar="ID",
+    shell_complete=UNITS,
+    help="The business unit; may be left out if there is only one.",
 )
-_PERIOD = click.option("--period", default="", help="The period that is rated; default: the latest that is opened.")
+_PERIOD = click.option(
+    "--period", default="", shell_complete=PERIODS, help="The period that is rated; default: the latest that is opened."
+)
 _VOTES = click.option(
     "--votes", default="", metavar="ADDRESS", envvar="RISKCALC_VOTES", help="The votes' database; default: beside DATA."
 )

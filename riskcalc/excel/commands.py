@@ -12,6 +12,7 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.scoring import scores
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.excel.results import write_results
+from riskcalc.excel.summary import write_summary
 from riskcalc.excel.template import write_lines, write_register, write_table
 from riskcalc.excel.writer import Sheets, too_long, unfit
 from riskcalc.register.audiences import FULL, PUBLIC, WITHHELD, Audience, find, redacted
@@ -70,11 +71,21 @@ def export(
         shown = {name: _seen(tables[name], getattr(stood, name), getattr(seen, name)) for name in TABLES}
         context = Context.of(seen) if rated else None
         return _for_readers(title, readers, methodology, shown, context)
+    context = Context.of(register, period, as_of) if register.periods or period else None
     with Sheets(title) as sheets:
+        found = _summarised(sheets, context)
         write_register(sheets, text, methodology, tables)
-        if register.periods or period:
-            write_results(sheets, Context.of(register, period, as_of))
+        if context:
+            write_results(sheets, context, found)
         return sheets.as_bytes()
+
+
+def _summarised(sheets: Sheets, context: Context | None, label: str = "") -> pd.DataFrame:
+    """Write the summary that a workbook opens on, and give the scores it tells of; nothing where nothing is rated."""
+    found = scores(context) if context else pd.DataFrame()
+    if context:
+        write_summary(sheets, context, found, label)
+    return found
 
 
 def _readers(name: str, unit_id: str) -> Audience:
@@ -119,21 +130,17 @@ def _for_readers(
     nobody imports "withheld" over what it stands for.
     """
     with Sheets(title, readers.label) as sheets:
-        write_lines(sheets, "about", [f"{title}, {readers.label}", *_about(readers, tables, context)])
+        found = _summarised(sheets, context, readers.label)
+        write_lines(sheets, "about", [f"{title}, {readers.label}", *_about(readers, tables)])
         if context:
-            write_results(sheets, context)
+            write_results(sheets, context, found)
         for name in TABLES:
             if tables[name].columns:
                 write_table(sheets, name, methodology, tables[name])
         return sheets.as_bytes()
 
 
-def _about(readers: Audience, tables: Mapping[str, Table], context: Context | None) -> Iterator[str]:
-    if context:
-        found = scores(context)
-        rated, outside = int(found["likelihood"].notna().sum()), int(found["breach"].fillna(False).sum())
-        yield f"{context.period.name}, as of {context.as_of}. Risks: {len(found)}; unrated: {len(found) - rated}."
-        yield f"Outside appetite, as far as controls have earned it: {outside} of the {rated} rated."
+def _about(readers: Audience, tables: Mapping[str, Table]) -> Iterator[str]:
     yield "Sheets that begin with 'results' come first, then the register's tables, with what they were made from."
     for name, table in tables.items():
         if columns := [
@@ -155,7 +162,7 @@ def text_of_methodology(source: Path) -> str:
     with open_workbook(source) as book:
         if METHODOLOGY not in book.sheets:
             raise UsageError(f"{source} has no sheet {METHODOLOGY}.")
-        text, problems = methodology_text(book.grid(METHODOLOGY), source.name)
+        text, problems = methodology_text(book, source.name)
     if problems:
         raise RegisterError(problems, source)
     return text

@@ -6,30 +6,33 @@ otherwise (0.8 for 0.80) is no change; what doesn't change keeps its bytes.
 
 from __future__ import annotations
 
+import csv
 import hashlib
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import io
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from difflib import unified_diff
 from pathlib import Path
+from typing import Any
 
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.excel.commands import text_of_methodology
-from riskcalc.excel.mapping import Taken, read_mapped
+from riskcalc.excel.mapping import MappingFile, Numbers, Taken, read_mapped, read_mapping
 from riskcalc.register import editing
-from riskcalc.register.checked_rows import Table, read_table
-from riskcalc.register.editing import Cells, as_file, held, replace_all, rewritten, settle, widened
+from riskcalc.register.checked_rows import APART, Table, read_table
+from riskcalc.register.editing import Cells, as_file, rewritten, settle, widened
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
-from riskcalc.register.register import load, read_tables
-from riskcalc.register.row import kind_of
+from riskcalc.register.register import changed, copied, read_tables
+from riskcalc.register.row import SPAN, kind_of
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_tables import read_sheets
 
 Key = tuple[str, ...]
-_FILES = (FILE, *(f"{name}.csv" for name in TABLES))
+Title = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,11 @@ class Change:
 
 @dataclass
 class Plan:
-    """What an import would do, from what it has seen of the folder."""
+    """What an import would do, from what it has seen of the folder.
+
+    ``before`` is what its changes are told from: the folder's files, a register that begins there, and ratings that
+    stood among the risks in a file of their own. ``notes`` tell how cells were read; ``begins`` is as in ``stand_ins``.
+    """
 
     folder: Path
     changes: list[Change] = field(default_factory=list)
@@ -54,6 +61,9 @@ class Plan:
     methodology: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     seen: dict[str, bytes | None] = field(default_factory=dict)
+    before: dict[str, bytes | None] = field(default_factory=dict)
+    begins: bool = False
+    notes: list[Problem] = field(default_factory=list)
     delete_missing: bool = False
 
     @property
@@ -65,8 +75,16 @@ class Plan:
         return digest.hexdigest()[:12]
 
 
-def plan(path: Path, into: Path, mapping: Path | None = None, delete_missing: bool = False) -> Plan:
-    """What taking over a workbook (or, with a mapping file, another register) into a folder would change.
+def plan(
+    path: Path,
+    into: Path,
+    mapping: Path | MappingFile | None = None,
+    delete_missing: bool = False,
+    begin: Mapping[str, str] | None = None,
+) -> Plan:
+    """What taking over a workbook (or, with a mapping, another register) into a folder would change.
+
+    ``begin`` are the files of a register that begins, where the folder holds none yet.
 
     Raises:
         RegisterError: the file, its methodology or the folder's own tables can't be read.
@@ -77,21 +95,58 @@ def plan(path: Path, into: Path, mapping: Path | None = None, delete_missing: bo
     if into.exists() and not into.is_dir():
         raise UsageError(f"{into} is no folder; an import goes into the folder of a register's CSV files.")
     settle(into)
-    made = Plan(into, seen={name: _content(into / name) for name in _FILES}, delete_missing=delete_missing)
+    made = Plan(into, seen=editing.contents(into), delete_missing=delete_missing)
+    before = made.before = {**made.seen, **{name: text.encode() for name, text in (begin or {}).items()}}
     if mapping:
-        methodology = Methodology.read(into / FILE)
-        taken = read_mapped(path, mapping, methodology)
-    else:
-        methodology, tables, made.problems = read_sheets(path)
-        taken = Taken(tables)
-        _methodology_changes(made, text_of_methodology(path))
-    made.problems += [each for table in taken.tables.values() for each in _own(table, taken)]
-    olds = {name: _old(made, name, methodology) for name in taken.tables}
+        given = read_mapping(mapping) if isinstance(mapping, Path) else mapping
+        before.update(_ratings_apart(before) if any(part.name == "ratings" for part in given.table) else {})
+    with copied(before) if before != made.seen else nullcontext(into) as folder:
+        if mapping:
+            methodology = Methodology.read(folder / FILE)
+            file = mapping.name if isinstance(mapping, Path) else "the mapping"
+            taken = read_mapped(path, given, methodology, Numbers(_titles(folder, before, methodology)), file)
+        else:
+            methodology, tables, made.problems = read_sheets(path)
+            taken = Taken(tables)
+            _methodology_changes(made, text_of_methodology(path))
+        made.problems += [each for table in taken.tables.values() for each in _own(table, taken)]
+        made.begins = methodology.first_period is not None
+        made.notes = sorted(note for table in taken.tables.values() for note in table.notes)
+        olds = {name: _old(folder, made, name, methodology) for name in taken.tables}
     for name, table in taken.tables.items():
         if table.columns:
             _compare(made, olds[name], table, taken.silent.get(name, set()))
+    begun = {name: content for name, content in before.items() if content and content != made.seen[name]}
+    made.files = {**begun, **made.files}
     made.problems = sorted(dict.fromkeys([*made.problems, *_problems_after(made, taken.tables)]), key=_order)
     return made
+
+
+def _titles(folder: Path, files: Mapping[str, bytes | None], methodology: Methodology) -> Iterator[Title]:
+    """The titles by which the folder's risks and controls are known: column, unit, title, id."""
+    for column, name in (("risk_id", "risks"), ("control_id", "controls")):
+        if files[f"{name}.csv"] is not None:
+            for cells in read_table(folder, name, methodology).cells.values():
+                yield column, cells.get("unit_id", ""), cells.get("title", ""), cells[column]
+
+
+def _ratings_apart(files: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
+    """The risks and the ratings of a register that begins, each in its own file, where the risks carry the ratings."""
+    if files["ratings.csv"] is not None or files["risks.csv"] is None or files[FILE] is None:
+        return {}
+    with copied(files) as folder:
+        methodology = Methodology.read(folder / FILE)
+        risks = read_table(folder, "risks", methodology)
+    if risks.carried is None or risks.problems:
+        return {}
+    columns = [name for name in _header(files["risks.csv"]) if name in risks.columns]
+    rated = [
+        {"risk_id": risks.cells[line]["risk_id"], "period": str(methodology.first_period), **ratings}
+        for line, ratings in risks.carried.items()
+        if any(text.strip() for text in ratings.values())
+    ]
+    ratings = as_file(["risk_id", "period", "likelihood", "impact"], rated).encode() if rated else None
+    return {"risks.csv": as_file(columns, risks.cells.values()).encode(), "ratings.csv": ratings}
 
 
 def finish(folder: Path, left: Mapping[str, bytes | None]) -> None:
@@ -101,12 +156,7 @@ def finish(folder: Path, left: Mapping[str, bytes | None]) -> None:
         RegisterError: it wouldn't; nothing was written.
         UsageError: the folder has changed since, or somebody else is changing it; nothing was written.
     """
-    staged = {name: content for name, content in left.items() if content is not None}
-    with _written({**{name: _content(folder / name) for name in _FILES}, **staged}) as written:
-        try:
-            load(written)
-        except RegisterError as error:
-            raise RegisterError(error.problems, folder) from None
+    changed(folder, {name: content for name, content in left.items() if content is not None})
     editing.finish(folder, left)
 
 
@@ -120,12 +170,7 @@ def apply(made: Plan) -> None:
     if made.problems:
         raise RegisterError(made.problems, made.folder)
     made.folder.mkdir(parents=True, exist_ok=True)
-    with held(made.folder):
-        if changed := [name for name, content in made.seen.items() if _content(made.folder / name) != content]:
-            named = " and ".join(changed)
-            raise UsageError(f"{named} in {made.folder} changed since it was read; nothing was written. Look again.")
-        if made.files:
-            replace_all(made.folder, made.files)
+    editing.replace_seen(made.folder, made.files, made.seen)
 
 
 _SIGNS = {"new": "+", "changed": "~", "missing": "-"}
@@ -133,6 +178,8 @@ _SIGNS = {"new": "+", "changed": "~", "missing": "-"}
 
 def told(made: Plan) -> Iterator[str]:
     """The plan in words: table by table, row by row, field by field."""
+    for note in made.notes:
+        yield str(note)
     if made.methodology:
         yield f"{FILE}: {len(made.methodology)} lines"
         yield from (f"  {line}" for line in made.methodology)
@@ -161,10 +208,6 @@ def _short(text: str) -> str:
 # --- parts ---
 
 
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
-
-
 def _order(problem: Problem) -> tuple[str, str, Problem]:
     return problem.file, problem.sheet, problem
 
@@ -184,24 +227,49 @@ def _methodology_changes(made: Plan, new: str) -> None:
         made.files[FILE] = new.encode()
 
 
-def _old(made: Plan, name: str, methodology: Methodology) -> Table:
+def _old(folder: Path, made: Plan, name: str, methodology: Methodology) -> Table:
     """The folder's table; empty where there is none. Raises RegisterError where its rows can't be told apart."""
-    if made.seen[f"{name}.csv"] is None:
+    if made.before[f"{name}.csv"] is None:
         return Table(name)
-    table = read_table(made.folder, name, methodology)
-    if not table.whole or len(_by_key(table)) < len(table.cells):
+    table = read_table(folder, name, methodology)
+    if not table.whole or len(_by_key(table, set(map(_key, _rows(table))))) < len(table.cells):
         raise RegisterError(table.problems, made.folder)
     return table
 
 
-def _by_key(table: Table) -> dict[Key, int]:
+def _rows(table: Table) -> list[tuple[Key, str, int]]:
+    """Each line's key, from when on it holds, and the line; the latest row of a key comes last."""
     columns = TABLES[table.name].primary_key
-    return {tuple(cells[column] for column in columns): line for line, cells in table.cells.items()}
+    found = [
+        (tuple(cells[column] for column in columns), cells.get(SPAN[0], ""), line)
+        for line, cells in table.cells.items()
+    ]
+    return sorted(found, key=lambda row: row[1])
+
+
+def _key(row: tuple[Key, str, int]) -> Key:
+    return row[0]
+
+
+def _several(old: Table, new: Table, silent: set[tuple[int, str]]) -> set[Key]:
+    """The keys whose rows are told apart by their days; where a file knows of no days, it speaks of the latest."""
+    if SPAN[0] not in new.columns or all((line, SPAN[0]) in silent for line in new.cells):
+        return set()
+    counts = (Counter(map(_key, _rows(table))) for table in (old, new))
+    return {key for count in counts for key, number in count.items() if number > 1}
+
+
+def _by_key(table: Table, several: Collection[Key]) -> dict[Key, int]:
+    """The lines by key, in the order of the file; with the day from which a row holds for those of ``several`` rows."""
+    lines = {(*key, since) if key in several else key: line for key, since, line in _rows(table)}
+    return dict(sorted(lines.items(), key=lambda item: (item[1] % APART, item[1])))
 
 
 def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -> None:
     """Add to the plan what one table would become."""
-    before, after = _by_key(old), {key: line for key, line in _by_key(new).items() if all(key)}
+    several, own = _several(old, new, silent), len(TABLES[old.name].primary_key)
+    before = _by_key(old, several)
+    after = {key: line for key, line in _by_key(new, several).items() if all(key[:own])}
     changed: dict[int, Cells | None] = {}
     added: list[Cells] = []
     for key, line in after.items():
@@ -209,27 +277,48 @@ def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -
         if key not in before:
             added.append(new.cells[line])
             fields = tuple((column, "", text) for column, text in new.cells[line].items() if text)
-            made.changes.append(Change(old.name, " + ".join(key), "new", place, fields))
+            made.changes.append(Change(old.name, _named(key), "new", place, fields))
         elif fields := tuple(_differing(old, before[key], new, line, silent)):
             changed[before[key]] = {**old.cells[before[key]], **{column: text for column, _, text in fields}}
-            made.changes.append(Change(old.name, " + ".join(key), "changed", place, fields))
+            made.changes.append(Change(old.name, _named(key), "changed", place, fields))
     for key, line in before.items():
         if key not in after:
             changed.update({line: None} if made.delete_missing else {})
-            made.changes.append(Change(old.name, " + ".join(key), "missing", f"{old.name}.csv:{line}"))
+            made.changes.append(Change(old.name, _named(key), "missing", f"{old.name}.csv:{line}"))
     made.same[old.name] = len(before.keys() & after.keys()) - sum(cells is not None for cells in changed.values())
-    content = made.seen[f"{old.name}.csv"]
+    content = made.before[f"{old.name}.csv"]
     # an empty sheet of an optional table makes a file in a new folder only: there, all comes back as it was
     if content is None and (added or made.seen[FILE] is None or not TABLES[old.name].optional):
-        made.files[f"{old.name}.csv"] = as_file(new.columns or list(TABLES[old.name].model_fields), added).encode()
+        made.files[f"{old.name}.csv"] = as_file(_columns_of_new(made, new, added), added).encode()
     elif content is not None and (changed or added):
         given = {name for cells in (*changed.values(), *added) for name, text in (cells or {}).items() if text}
-        later = [name for name in new.columns if name in given.difference(old.columns)]
+        later = [name for name in new.columns if name in given.difference(_header(content))]
         text = widened(content.decode(), later) if later else content.decode()
         made.files[f"{old.name}.csv"] = rewritten(text, changed, added).encode()
 
 
+def _named(key: Key) -> str:
+    return " + ".join(filter(None, key))
+
+
+def _header(content: bytes) -> list[str]:
+    """The names in a file's first line; those of a table that is read may have others, which may be missing there."""
+    return next(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+def _columns_of_new(made: Plan, new: Table, added: list[Cells]) -> list[str]:
+    """The columns of a file that isn't there yet: while a register begins, those that say something."""
+    every = list(TABLES[new.name].model_fields)
+    said = (
+        [name for name in every if any(cells.get(name) for cells in added)]
+        if made.begins and not made.methodology
+        else []
+    )
+    return said or new.columns or every
+
+
 def _place(table: Table, line: int) -> str:
+    line %= APART
     return f"{table.file}: sheet {table.sheet}, row {line}" if table.sheet else f"{table.file}:{line}"
 
 
@@ -254,36 +343,26 @@ def _same_number(one: str, other: str) -> bool:
         return False
 
 
-@contextmanager
-def _written(files: Mapping[str, bytes | None]) -> Iterator[Path]:
-    """A folder of these files, to be read as a register."""
-    with tempfile.TemporaryDirectory(prefix="riskcalc-") as name:
-        for file, content in files.items():
-            if content is not None:
-                (Path(name) / file).write_bytes(content)
-        yield Path(name)
-
-
 def _problems_after(made: Plan, tables: Mapping[str, Table]) -> Iterator[Problem]:
     """What would be wrong with the register afterwards, each at the cell of the workbook that it comes from."""
-    with _written({**made.seen, **made.files}) as folder:
+    with copied({**made.seen, **made.files}) as folder:
         try:
             _, merged = read_tables(folder)
         except RegisterError as error:
             yield from error.problems if not made.problems else ()
             return
     found = [problem for table in merged.values() for problem in table.problems]
-    places = {name: _by_key(table) for name, table in tables.items()}
+    places = {name: {row[:end]: row[2] for row in _rows(table) for end in (1, 2)} for name, table in tables.items()}
     for problem in [*found, *check_references(merged)]:
         name = problem.file.removesuffix(".csv")
         yield from _traced(problem, merged[name], tables.get(name), places.get(name, {}))
 
 
-def _traced(problem: Problem, merged: Table, new: Table | None, places: Mapping[Key, int]) -> Iterator[Problem]:
+def _traced(problem: Problem, merged: Table, new: Table | None, places: Mapping[Any, int]) -> Iterator[Problem]:
     """A problem of the merged table, where the person who can mend it finds it; nothing that was told already."""
     cells = merged.cells.get(problem.line)
-    key = tuple(cells[column] for column in TABLES[merged.name].primary_key) if cells else None
-    line = places.get(key) if key else None
+    key = tuple(cells[column] for column in TABLES[merged.name].primary_key) if cells else ()
+    line = places.get((key, (cells or {}).get(SPAN[0], "")), places.get((key,)))
     if new is None or line is None:
         yield replace(problem, allowed=f"{problem.allowed} (after the import)")
     elif line not in new.refused:

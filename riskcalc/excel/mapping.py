@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.files import csv_rows, read
-from riskcalc.register.checked_rows import Table, check_lines
+from riskcalc.register.checked_rows import APART, Table, check_lines
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import Cell, Odd, letters, open_workbook
@@ -25,7 +26,14 @@ class _Part(BaseModel):
 
 
 class TableMap(_Part):
-    """Where the rows of one of our tables come from; all names of columns on the left are ours."""
+    """Where the rows of one of our tables come from; all names of columns on the left are ours.
+
+    ``split`` are columns of which a cell holds several, separated by ; or a new line: each makes a row. ``numbered``
+    are ids that they don't have, by how ours begin: the text that stands there is looked up among the titles of the
+    register, and gets the next number where it is new; ``within`` is their column by whose text it is told apart.
+    Rows in which all of their columns ``rows_with`` are blank are passed over; ``once``, those whose key is blank or
+    came before; ``new_only`` leaves rows that the register has as they are.
+    """
 
     name: str
     sheet: str = ""
@@ -35,13 +43,22 @@ class TableMap(_Part):
     defaults: dict[str, str] = {}
     values: dict[str, dict[str, str]] = {}
     numbers_as_text: tuple[str, ...] = ()
+    split: tuple[str, ...] = ()
+    numbered: dict[str, str] = {}
+    within: str = ""
+    rows_with: tuple[str, ...] = ()
+    once: bool = False
+    new_only: bool = False
 
     @model_validator(mode="after")
     def _known(self) -> TableMap:
         if self.name not in TABLES:
             raise ValueError(f"{self.name!r} is no table; there are: {', '.join(TABLES)}")
         ours = TABLES[self.name].model_fields
-        for name in [*self.columns, *self.constants, *self.defaults, *self.values, *self.numbers_as_text]:
+        for name in [
+            *(*self.columns, *self.constants, *self.defaults, *self.values),
+            *(*self.numbers_as_text, *self.split, *self.numbered),
+        ]:
             if name not in ours:
                 raise ValueError(f"{name!r} is no column of {self.name}; there are: {', '.join(ours)}")
         return self
@@ -63,28 +80,62 @@ class Taken:
     silent: dict[str, set[tuple[int, str]]] = field(default_factory=dict)
 
 
+class Numbers:
+    """The ids of rows that are known by their title; ``known`` are those of the register: column, unit, title, id."""
+
+    def __init__(self, known: Iterable[tuple[str, str, str, str]] = ()) -> None:
+        self._known = list(known)
+        self._given: dict[tuple[str, str, str], str] = {}
+
+    def of(self, column: str, prefix: str, unit: str, text: str) -> str:
+        """The id of the row with this title; the next number where there is none.
+
+        Raises:
+            UsageError: the register has several rows with this title.
+        """
+        ids = {name for kind, _, _, name in self._known if kind == column}
+        if text in ids or not text:
+            return text
+        wanted = (column, unit, " ".join(text.casefold().split()))
+        if wanted not in self._given:
+            named = [
+                name
+                for kind, of, title, name in self._known
+                if (kind, " ".join(title.casefold().split())) == (column, wanted[2]) and unit in ("", of)
+            ]
+            if len(named) > 1:
+                raise UsageError(f"{text!r} is the title of {' and '.join(named)}; give their ids in the list.")
+            self._given[wanted] = named[0] if named else self._next(prefix, {*ids, *self._given.values()})
+        return self._given[wanted]
+
+    @staticmethod
+    def _next(prefix: str, taken: Iterable[str]) -> str:
+        numbers = [int(name[len(prefix) :]) for name in taken if re.fullmatch(re.escape(prefix) + "[0-9]{1,9}", name)]
+        return f"{prefix}{max(numbers, default=0) + 1}"
+
+
 Lines = list[tuple[int, list[Cell]]]
 
 
-def read_mapped(path: Path, map_path: Path, methodology: Methodology) -> Taken:
-    """Read another register, .xlsx or .csv, by a mapping file, checked as ours is.
+def read_mapped(path: Path, mapping: MappingFile, methodology: Methodology, numbers: Numbers, file: str = "") -> Taken:
+    """Read another register, .xlsx or .csv, by the mapping in ``file``, checked as ours is.
 
     Raises:
-        RegisterError: the file or the mapping can't be read, or don't fit each other.
+        RegisterError: the file can't be read, or it and the mapping don't fit each other.
     """
-    mapping = _read_mapping(map_path)
     taken = Taken()
     for part in mapping.table:
         table = Table(part.name, path.name, part.sheet if path.suffix.lower() != ".csv" else "")
         lines = _csv_lines(path, mapping) if path.suffix.lower() == ".csv" else _sheet_lines(path, part, table)
         header = header_of(next((cells for row, cells in lines if row == part.header_row), []))
-        if problems := list(_misfits(part, header, map_path.name, table.place)):
+        if problems := list(_misfits(part, header, file, table.place)):
             raise RegisterError(problems)
-        _take(table, part, header, lines, methodology, taken)
+        _take(table, part, header, lines, methodology, taken, numbers)
     return taken
 
 
-def _read_mapping(path: Path) -> MappingFile:
+def read_mapping(path: Path) -> MappingFile:
+    """The mapping in a file; raises RegisterError or UsageError, with what is wrong with it."""
     try:
         return MappingFile.model_validate(tomllib.loads(read(path).decode("utf-8-sig")))
     except ValidationError as error:
@@ -116,14 +167,18 @@ def _sheet_lines(path: Path, part: TableMap, table: Table) -> Lines:
             raise UsageError(f"{path} has no sheet {part.sheet!r} for the table {part.name}; there are: {there}.")
         grid = book.grid(part.sheet)
     for row, allowed in unseen(grid):
-        table.tell(row, "", "", allowed)
+        if not 0 < row < part.header_row:  # a title above may well be merged
+            table.tell(row, "", "", allowed)
     return grid.rows
 
 
 def _misfits(part: TableMap, header: list[str], file: str, place: str) -> Iterator[Problem]:
     """What of a mapping doesn't fit the columns that are there."""
     there = f"there are: {', '.join(name for name in header if name)}"
-    for ours, theirs in part.columns.items():
+    for ours, theirs in [
+        *part.columns.items(),
+        *((part.name, name) for name in (part.within, *part.rows_with) if name),
+    ]:
         if header.count(theirs) != 1:
             near = get_close_matches(theirs.lower(), [name.lower() for name in header], 1, 0.6)
             meant = next((f"did you mean {name!r}? " for name in header if name.lower() in near), "")
@@ -139,7 +194,13 @@ def _misfits(part: TableMap, header: list[str], file: str, place: str) -> Iterat
 
 
 def _take(
-    table: Table, part: TableMap, header: list[str], lines: Lines, methodology: Methodology, taken: Taken
+    table: Table,
+    part: TableMap,
+    header: list[str],
+    lines: Lines,
+    methodology: Methodology,
+    taken: Taken,
+    numbers: Numbers,
 ) -> None:
     """Turn the other register's lines into ours, and check them."""
     places = {ours: header.index(theirs) for ours, theirs in part.columns.items()}
@@ -149,16 +210,39 @@ def _take(
     columns = {name: ColumnOfOurs(table, name, name in part.numbers_as_text) for name in ours}
     silent = taken.silent.setdefault(part.name, set())
     rows: list[tuple[int, list[str]]] = []
+    keys, seen = [ours.index(name) for name in TABLES[part.name].primary_key], set[tuple[str, ...]]()
     for line, cells in lines:
-        if line > part.header_row and any(cells):
-            theirs = {name: cells[place] if place < len(cells) else "" for name, place in places.items()}
+        theirs = dict(zip(header, header_of(cells), strict=False))
+        said = any(theirs.get(name, "").strip() for name in part.rows_with or header)
+        if line > part.header_row and any(cells) and (said or not part.rows_with):
+            given = {name: cells[place] if place < len(cells) else "" for name, place in places.items()}
             texts = {
-                name: columns[name].text(line, cell) if isinstance(cell, Odd) else cell for name, cell in theirs.items()
+                name: columns[name].text(line, cell) if isinstance(cell, Odd) else cell for name, cell in given.items()
             }
-            rows.append((line, _translated(part, ours, line, texts, silent)))
+            unit = theirs.get(part.within, "").strip()
+            for place, one in enumerate(_each(part, texts)):
+                ids = {
+                    name: numbers.of(name, begins, unit, one[name].strip()) for name, begins in part.numbered.items()
+                }
+                row = _translated(part, ours, line + place * APART, {**one, **ids}, silent)
+                key = tuple(row[at].strip() for at in keys)
+                if not (part.once and (key in seen or not all(key))):
+                    rows.append((line + place * APART, row))
+                    silent |= {(line + place * APART, name) for name in ours} if part.new_only else set()
+                seen.add(key)
     silent -= {(line, name) for line, names in table.refused.items() for name in names}
     check_lines(table, ours, rows, methodology, part.header_row)
     taken.tables[part.name] = table
+
+
+def _each(part: TableMap, texts: dict[str, str]) -> Iterator[dict[str, str]]:
+    """A row, or, where its cells hold several, a row for each of them."""
+    if not part.split:
+        yield texts
+        return
+    for one in dict.fromkeys(item.strip(" \t-•*") for item in re.split(r"[;\r\n]+", texts[part.split[0]])):
+        if one:
+            yield {**texts, **dict.fromkeys(part.split, one)}
 
 
 def _translated(

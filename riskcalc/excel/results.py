@@ -19,9 +19,9 @@ from riskcalc.register.register import Register
 from riskcalc.register.xlsx_cells import letters
 from riskcalc.register.xlsx_tables import RESULTS
 
-_METHOD, _LINES = f"'{RESULTS}method'", f"'{RESULTS}score lines'"
-_GRID_ROW = 4  # where the matrix stands on the sheet about the method: its header row
-_LABEL = Look(bold=True)
+METHOD, _LINES = f"'{RESULTS}method'", f"'{RESULTS}score lines'"
+GRID_ROW = 4  # where the matrix stands on the sheet about the method: its header row
+LABEL = Look(bold=True)
 _VIEWS = {
     "inherent": "before controls",
     "claimed": "controls at their word",
@@ -29,10 +29,9 @@ _VIEWS = {
 }
 
 
-def write_results(sheets: Sheets, context: Context) -> None:
-    """Write the sheets of results for a period."""
-    register = context.register
-    scores, lines = scoring.scores(context), scoring.score_lines(context)
+def write_results(sheets: Sheets, context: Context, scores: pd.DataFrame) -> None:
+    """Write the sheets of results for a period with its ``scores``."""
+    register, lines = context.register, scoring.score_lines(context)
     _method(sheets, context)
     _matrices(sheets, scores, register.methodology.matrix)
     places = _score_lines(sheets, lines)
@@ -51,16 +50,16 @@ def _method(sheets: Sheets, context: Context) -> None:
     sheet = sheets.sheet(f"{RESULTS}method", [30, *[16] * 10], tab="#26323d")
     sheet.row([f"{methodology.organisation}: risks to financial reporting, {context.period.name}"], TITLE)
     sheet.row([f"As of {context.as_of}. Content of the register (SHA-256): {register.fingerprint()}"], RUNNING)
-    sheet.row(["The level of a risk: its likelihood (rows), its impact (columns)"], _LABEL)
-    sheet.row(["", *matrix.impact], HEADER)
-    for name, row in zip(matrix.likelihood, matrix.grid, strict=True):
-        sheet.row([name, *(matrix.level_names[level] for level in row)], [HEADER, *_colours(matrix, row)])
+    sheet.row(["The level of a risk: its likelihood (rows), its impact (columns)"], LABEL)
+    sheet.row(["Likelihood, by impact", *matrix.impact], HEADER)
+    for name, row in reversed(list(zip(matrix.likelihood, matrix.grid, strict=True))):
+        sheet.row([name, *(matrix.level_names[level] for level in row)], [HEADER, *colours(matrix, row)])
     sheet.row([])
-    sheet.row(["Levels, lowest first"], _LABEL)
+    sheet.row(["Levels, lowest first"], LABEL)
     for place, level in enumerate(matrix.levels):
-        sheet.row([level.name], _colours(matrix, [place]))
+        sheet.row([level.name], colours(matrix, [place]))
     for line in _legend(register):
-        sheet.row(line, [_LABEL, RUNNING])
+        sheet.row(line, [LABEL, RUNNING])
 
 
 def _legend(register: Register) -> Iterator[list[str]]:
@@ -72,8 +71,7 @@ def _legend(register: Register) -> Iterator[list[str]]:
     yield []
     yield ["Score", "likelihood x impact; it orders risks within a level"]
     yield ["Residual", "1 + (rating - 1) x product over the controls of (1 - coverage x weight), for each axis"]
-    yield ["Claimed", "each control at the weight of its design, as asserted"]
-    yield ["Earned", "only as far as the control is documented, well designed and shown by its tests to have operated"]
+    yield from ([word, meaning] for word, meaning in scoring.LEGEND.items())
     for name, weight in methodology.weights.design.items():
         yield [f"Design {name}", str(weight)]
     for name, weight in methodology.weights.operating.model_dump().items():
@@ -81,16 +79,18 @@ def _legend(register: Register) -> Iterator[list[str]]:
     yield ["Sample sizes", methodology.sampling.source]
 
 
-def _colours(matrix: Matrix, levels: Any) -> list[Look]:
+def colours(matrix: Matrix, levels: Any) -> list[Look]:
+    """The looks of cells in the colours of their levels, given by their ranks from 0 on."""
     return [
         Look(fill=matrix.levels[level].colour, ink=ink_on(matrix.levels[level].colour), wrap=True, centre=True)
         for level in levels
     ]
 
 
-def _level_look(matrix: Matrix, level: object) -> Look:
+def level_look(matrix: Matrix, level: object) -> Look:
+    """The look of a cell with a level's name; a plain one for any other value."""
     names = matrix.level_names
-    return _colours(matrix, [names.index(str(level))])[0] if level in names else PLAIN
+    return colours(matrix, [names.index(str(level))])[0] if level in names else PLAIN
 
 
 # --- the matrices ---
@@ -100,16 +100,20 @@ def _matrices(sheets: Sheets, scores: pd.DataFrame, matrix: Matrix) -> None:
     sheet = sheets.sheet(f"{RESULTS}matrices", [22, *[24] * len(matrix.impact)])
     sheet.grid.fit_to_pages(1, 1)  # the three are compared with each other
     rated = int(scores["likelihood"].notna().sum())
-    sheet.row([f"{rated} rated risks; {len(scores) - rated} unrated, in no cell"], TITLE)
+    sheet.row([f"Rated risks: {rated}; unrated, in no cell: {len(scores) - rated}. As exported."], TITLE)
     for view, words in _VIEWS.items():
         held = scoring.by_cell(scores, view, matrix)
         sheet.row([])
-        sheet.row([f"{view.capitalize()}: {words}"], _LABEL)
+        sheet.row([f"{view.capitalize()}: {words}"], LABEL)
+        names = (f"{number} {name}" for number, name in enumerate(matrix.impact, 1))
+        sheet.row(["Likelihood, by impact", *names], HEADER)
         for likelihood in range(len(matrix.likelihood), 0, -1):
-            cells = [", ".join(held.get((likelihood, impact), [])) for impact in range(1, len(matrix.impact) + 1)]
+            cells = [
+                "\n".join(filter(None, [matrix.level_names[level], ", ".join(held.get((likelihood, impact), []))]))
+                for impact, level in enumerate(matrix.grid[likelihood - 1], 1)
+            ]
             name = f"{likelihood} {matrix.likelihood[likelihood - 1]}"
-            sheet.row([name, *cells], [HEADER, *_colours(matrix, matrix.grid[likelihood - 1])])
-        sheet.row(["", *(f"{number} {name}" for number, name in enumerate(matrix.impact, 1))], HEADER)
+            sheet.row([name, *cells], [HEADER, *colours(matrix, matrix.grid[likelihood - 1])])
 
 
 # --- the risks, with live formulas ---
@@ -154,7 +158,7 @@ def _risks(sheets: Sheets, register: Register, scores: pd.DataFrame, places: dic
         rated = not pd.isna(risk["likelihood"])
         given = [None if pd.isna(risk[name]) else risk[name] for name in _RISKS]
         formulas = list(_formulas(row, risk, places.get(risk["risk_id"]), matrix)) if rated else ["unrated"]
-        levels = [_level_look(matrix, risk[f"{view}_level"]) for view in scoring.VIEWS]
+        levels = [level_look(matrix, risk[f"{view}_level"]) for view in scoring.VIEWS]
         looks = [NUMBER, levels[0], NUMBER, NUMBER, NUMBER, levels[1], NUMBER, NUMBER, NUMBER, levels[2], PLAIN]
         sheet.row([*given, *formulas], [PLAIN] * len(_RISKS) + looks)
     _colour_levels(sheets, sheet, matrix, len(scores) + 1)
@@ -171,8 +175,8 @@ def _formulas(row: int, risk: Any, lines: tuple[int, int] | None, matrix: Matrix
             yield Formula(f"1+({rating}{row}-1)*{product}", float(risk[f"{view}_{axis}"]))
         yield Formula(f"{at[0]}{row}*{at[1]}{row}", float(risk[f"{view}_score"]))
         yield Formula(_level(f"{at[0]}{row}", f"{at[1]}{row}", matrix), str(risk[f"{view}_level"]))
-    first = _GRID_ROW + len(matrix.likelihood) + 3
-    names = f"{_METHOD}!$A${first}:$A${first + len(matrix.levels) - 1}"
+    first = level_row(matrix)
+    names = f"{METHOD}!$A${first}:$A${first + len(matrix.levels) - 1}"
     outside = f'IF(MATCH(S{row},{names},0)>MATCH(G{row},{names},0),"yes","no")'
     yield Formula(outside, "yes" if risk["breach"] else "no")
 
@@ -180,8 +184,13 @@ def _formulas(row: int, risk: Any, lines: tuple[int, int] | None, matrix: Matrix
 def _level(likelihood: str, impact: str, matrix: Matrix) -> str:
     """The matrix's level at the nearest whole ratings, halves up."""
     rows, columns = matrix.shape
-    grid = f"{_METHOD}!$B${_GRID_ROW + 1}:${letters(columns)}${_GRID_ROW + rows}"
-    return f"INDEX({grid},ROUND(ROUND({likelihood},9),0),ROUND(ROUND({impact},9),0))"
+    grid = f"{METHOD}!$B${GRID_ROW + 1}:${letters(columns)}${GRID_ROW + rows}"
+    return f"INDEX({grid},{rows + 1}-ROUND(ROUND({likelihood},9),0),ROUND(ROUND({impact},9),0))"
+
+
+def level_row(matrix: Matrix) -> int:
+    """The row of the sheet about the method where the levels' names begin, lowest first."""
+    return GRID_ROW + len(matrix.likelihood) + 3
 
 
 def _colour_levels(sheets: Sheets, sheet: Sheet, matrix: Matrix, last: int) -> None:

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
-from riskcalc.excel.writer import HEADER, PLAIN, ROWS, TEXT, TITLE, Look, Sheet, Sheets, escape
+from riskcalc.assessment.scoring import LEGEND
+from riskcalc.excel.writer import (
+    DAY,
+    HEADER,
+    PERCENT,
+    PLAIN,
+    ROWS,
+    RUNNING,
+    TEXT,
+    TITLE,
+    Formula,
+    Look,
+    Sheet,
+    Sheets,
+    escape,
+)
+from riskcalc.register.as_typed import reader_of, share
 from riskcalc.register.checked_rows import Table
+from riskcalc.register.matrix import ink_on
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.row import Ref, Row, kind_of
+from riskcalc.register.row import SPAN, Ref, Row, kind_of
+from riskcalc.register.starter import AXES
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import letters
+from riskcalc.register.xlsx_scales import BLOCKS, CHOICE, PLACES, ROOM, SCALES, Scales, split
 from riskcalc.register.xlsx_tables import METHODOLOGY
 
 _VERBATIM = Look(number_format="@")  # a line of methodology.toml: wrapped, it would be hard to tell from two
@@ -26,9 +46,11 @@ _STEPS = (
     "are; columns may change places. Point at a name to see what its column takes.",
     "Begin with business_units and control_objectives, then risks, ratings, controls, risk_controls and control_tests. "
     "A sheet without rows keeps its first row.",
-    "All cells are texts: what you type stays as you type it. Dates are YYYY-MM-DD, amounts 1250000.00, lists are "
-    "separated by |. Where a cell offers a list, choose from it; what the ratings mean stands on the sheet lists.",
-    "methodology holds the settings (methodology.toml), a line per row: scales, matrix, weights, sampling.",
+    "Cells are texts, so that what you type stays as you type it; but days are days, shares percentages. Amounts are "
+    "1250000.00, lists are separated by |. Where a cell offers a list, choose from it.",
+    *(f"{word}: {meaning}" for word, meaning in LEGEND.items()),
+    "scales, where it is there, holds the rating scales and the matrix: change them, and the lists follow. methodology "
+    "holds the other settings (methodology.toml), a line per row: weights, sampling.",
     "Don't merge cells, hide rows or add sheets: they are refused, so that nothing is left out unseen. This sheet, "
     "lists, and sheets whose names begin with 'results' are not read.",
     "Check the workbook: riskcalc check FILE.xlsx. See what it would change: riskcalc excel import FILE.xlsx --into "
@@ -51,14 +73,17 @@ def write_register(
     """Write the sheets that a register is read from: instructions, methodology, a sheet per table, lists."""
     choices = {choice.name: choice for name in TABLES for choice in _choices(name, methodology)}
     write_lines(sheets, "instructions", _STEPS)
+    rest, scales = split(methodology_text)
+    if scales:
+        _write_scales(sheets, scales)
     sheet = sheets.sheet(METHODOLOGY, [120], columns=_VERBATIM)
-    for line in methodology_text.removesuffix("\n").split("\n"):
+    for line in rest.removesuffix("\n").split("\n"):
         sheet.row([line], _VERBATIM)
     for name in TABLES:
         if not tables or tables[name].columns:  # an optional table that the register hasn't would come back as a file
             sheet = write_table(sheets, name, methodology, (tables or {}).get(name))
-            _validate(sheet, name, choices, tables or {})
-    _lists(sheets, list(choices.values()))
+            _validate(sheet, name, choices, tables or {}, _FOLLOWING if scales else {})
+    _lists(sheets, [choice for choice in choices.values() if not (scales and choice.name in _FOLLOWING)])
 
 
 def write_lines(sheets: Sheets, name: str, lines: Sequence[str]) -> None:
@@ -71,7 +96,8 @@ def write_lines(sheets: Sheets, name: str, lines: Sequence[str]) -> None:
 def write_table(sheets: Sheets, name: str, methodology: Methodology, table: Table | None = None) -> Sheet:
     """Write a table's sheet: each column's name with a note on what it takes, and the rows as texts."""
     columns = columns_of(name, table)
-    sheet = sheets.sheet(name, [_width(column) for column in columns], "B2", columns=TEXT)
+    looks = [_look(TABLES[name], column) for column in columns]
+    sheet = sheets.sheet(name, [_width(column) for column in columns], "B2", columns=looks)
     told = notes(TABLES[name], methodology)
     sheet.row(columns, HEADER, [told[column] for column in columns])
     for cells in table.cells.values() if table else ():
@@ -85,6 +111,14 @@ def columns_of(name: str, table: Table | None) -> list[str]:
     return (table and table.columns) or list(TABLES[name].model_fields)
 
 
+def _look(model: type[Row], column: str) -> Look:
+    """How a column's empty cells look: days and shares as such, so that a spreadsheet takes them as they are typed."""
+    known = column in model.model_fields
+    if known and kind_of(model, column) is date:
+        return DAY
+    return PERCENT if known and reader_of(model, column) is share else TEXT
+
+
 def _width(column: str) -> int:
     return 48 if column in _WIDE else 14 if column.endswith("_id") else 18
 
@@ -93,8 +127,8 @@ def notes(model: type[Row], methodology: Methodology) -> dict[str, str]:
     """What each column of a table takes, in words: from the rules by which it is checked.
 
     >>> from riskcalc.register.register import load
-    >>> notes(TABLES["risk_controls"], load("data").methodology)["coverage"]
-    'coverage: required.\\nAllowed: a number from 0 to 1, such as 0.8.'
+    >>> notes(TABLES["risk_controls"], load("data").methodology)["acts_on"]
+    'acts_on: required.\\nOne of: likelihood, impact, both.'
     """
     wanted = _refusals(model, methodology, "")
     allowed = _refusals(model, methodology, _JUNK)
@@ -112,8 +146,13 @@ def _refusals(model: type[Row], methodology: Methodology, text: str) -> dict[str
 
 def _note(model: type[Row], column: str, wanted: bool, refusal: str) -> str:
     lines = [f"{column}: {'required' if wanted else 'may be blank'}."]
+    if column == "coverage":
+        lines.append(f"Coverage: {LEGEND['Coverage']}")
     if column in model.primary_key:
-        lines.append("No two rows have the same." if len(model.primary_key) == 1 else "Part of the row's key.")
+        once = "No two rows have the same, on one day." if model.timed() else "No two rows have the same."
+        lines.append(once if len(model.primary_key) == 1 else "Part of the row's key.")
+    if column in SPAN:
+        lines.append("The row holds from valid_from to valid_to; blank: without an end.")
     if table := _points_at(model, column):
         lines.append(
             f"As in the sheet {table}; several are separated by |."
@@ -155,7 +194,7 @@ def _choices(name: str, methodology: Methodology) -> Iterator[Choice]:
 
 
 def _axis(table: str, column: str) -> str:
-    axis = column.partition("_")[0]
+    axis = column.removeprefix("proposed_").partition("_")[0]
     return axis if table == "ratings" and axis in ("likelihood", "impact") else ""
 
 
@@ -165,12 +204,78 @@ def _list_name(table: str, column: str) -> str:
     return _axis(table, column) or f"{table}.{column}"
 
 
-def _validate(sheet: Sheet, name: str, choices: Mapping[str, Choice], tables: Mapping[str, Table]) -> None:
+def _write_scales(sheets: Sheets, scales: Scales) -> None:
+    """Write the scales and the matrix as cells: what is changed there, the drop-downs follow."""
+    sheet = sheets.sheet(SCALES, [12, 18, *[18] * 4, 22, *[18] * 4, 70], "B3", columns=TEXT)
+    sheet.row(
+        ["Scales and matrix, 1 is the lowest: change names and cells, add ratings below the last, at most ten."], TITLE
+    )
+    sheet.row(
+        ["Lists elsewhere follow what stands here. Colours are #rrggbb; the matrix has a row per likelihood."], RUNNING
+    )
+    colours = [colour for _, colour in scales.blocks["level"]]
+    for name, first in BLOCKS.items():
+        places, choice = PLACES[name], {CHOICE: "to choose"} if name in AXES else {}
+        sheet.row(_spread({0: name, **{place: column for column, place in places.items()}, **choice}), HEADER)
+        for place in range(ROOM):
+            texts = scales.blocks[name][place] if place < len(scales.blocks[name]) else []
+            cells: dict[int, object] = {0: str(place + 1), **dict(zip(places.values(), texts, strict=False))}
+            if choice:
+                at, shown = first + 1 + place, f"{place + 1} - {texts[0]}" if texts else ""
+                cells[CHOICE] = Formula(f'IF(B{at}="","",A{at}&" - "&B{at})', shown)
+            fills = (
+                [TEXT, TEXT, Look(fill=colours[place], ink=ink_on(colours[place]))]
+                if name == "level" and texts
+                else TEXT
+            )
+            sheet.row(_spread(cells), fills)
+        if name != "matrix":
+            sheet.row([])
+    _colour_matrix(sheets, sheet, colours)
+
+
+def _spread(cells: Mapping[int, object]) -> list[object]:
+    return [cells.get(place, "") for place in range(max(cells) + 1)]
+
+
+def _colour_matrix(sheets: Sheets, sheet: Sheet, colours: Sequence[str]) -> None:
+    """Let the matrix be chosen from the levels, and show their colours."""
+    area = (BLOCKS["matrix"], 1, BLOCKS["matrix"] + ROOM - 1, ROOM)
+    sheet.grid.data_validation(*area, _rule(_FOLLOWING["level_names"], "One of the levels above."))
+    for place, colour in enumerate(colours):
+        look = sheets.book.add_format({"bg_color": colour, "font_color": ink_on(colour)})
+        named = f"$B${BLOCKS['level'] + 1 + place}"
+        sheet.grid.conditional_format(*area, {"type": "cell", "criteria": "==", "value": named, "format": look})
+
+
+def _as_long_as(name: str, column: str) -> str:
+    """The cells of a block on the sheet of the scales, as many as have a name."""
+    first = BLOCKS[name] + 1
+    return f"OFFSET(scales!${column}${first},0,0,MAX(1,COUNTA(scales!$B${first}:$B${first + ROOM - 1})),1)"
+
+
+_FOLLOWING = {
+    "likelihood": _as_long_as("likelihood", letters(CHOICE)),
+    "impact": _as_long_as("impact", letters(CHOICE)),
+    "level_names": _as_long_as("level", "B"),
+}
+
+
+def _validate(
+    sheet: Sheet, name: str, choices: Mapping[str, Choice], tables: Mapping[str, Table], following: Mapping[str, str]
+) -> None:
     """Let the cells of a table's columns be chosen from lists, and from the ids on other sheets."""
-    places = {choice: letters(2 * number) for number, choice in enumerate(choices)}
+    listed = [choice for choice in choices if choice not in following]
+    places = {choice: letters(2 * number) for number, choice in enumerate(listed)}
     for place, column in enumerate(columns_of(name, tables.get(name))):
         target = _points_at(TABLES[name], column)
-        if choice := choices.get(_list_name(name, column)):
+        choice = choices.get(_list_name(name, column))
+        if choice and choice.name in following:
+            rule = _rule(
+                following[choice.name], "Choose from what stands on the sheet scales; a rating's number will do."
+            )
+            rule["error_type"] = "warning"  # a number alone is as good, and so is a name
+        elif choice:
             at = places[choice.name]
             rule = _rule(f"lists!${at}$3:${at}${len(choice.values) + 2}", f"Allowed: {', '.join(choice.values)}")
             if any(choice.meanings):

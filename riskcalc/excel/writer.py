@@ -60,6 +60,7 @@ RUNNING = Look()
 TITLE = Look(bold=True, size=14)
 NUMBER = Look(number_format="0.00_)")  # a little room after the digits: texts follow on the right
 COUNT = Look(number_format="0_)")
+DAY = Look(number_format="yyyy-mm-dd")
 PERCENT = Look(number_format="0.0%_)")
 
 
@@ -153,6 +154,7 @@ class Sheet:
     def _lines(self, value: object, column: int) -> int:
         """How many lines a text takes in its column, about."""
         width = self._widths[column] if column < len(self._widths) else 10
+        value = value.value if isinstance(value, Formula) else value
         return sum(1 + int(len(line) / (width * 1.1)) for line in value.split("\n")) if isinstance(value, str) else 1
 
 
@@ -182,12 +184,18 @@ class Sheets:
         self._folder.cleanup()
 
     def sheet(
-        self, name: str, widths: Sequence[float] = (), frozen: str = "", tab: str = "", columns: Look = PLAIN
+        self,
+        name: str,
+        widths: Sequence[float] = (),
+        frozen: str = "",
+        tab: str = "",
+        columns: Look | Sequence[Look] = PLAIN,
     ) -> Sheet:
-        """A new sheet; ``columns`` is how cells look in which nothing is written."""
+        """A new sheet; ``columns`` is how cells look in which nothing is written, all of them or each column's."""
         made = Sheet(self, name, widths)
-        for place, width in enumerate(widths):
-            made.grid.set_column(place, place, width, self.format(columns) if columns != PLAIN else None)
+        looks = [columns] * len(widths) if isinstance(columns, Look) else columns
+        for place, (width, look) in enumerate(zip(widths, looks, strict=True)):
+            made.grid.set_column(place, place, width, self.format(look) if look != PLAIN else None)
         if frozen:
             made.grid.freeze_panes(frozen)
             made.grid.repeat_rows(0)

@@ -35,6 +35,10 @@ class Display:
         """The display as plain values, as it is stored in a notebook."""
         return {"kind": self.kind, **self.content}
 
+    def saying(self, headline: str) -> Display:
+        """The same, with what it says in a sentence: the title of its slide."""
+        return Display(self.kind, {**self.content, "headline": headline})
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         style = f"<style>{stylesheet('displays.css')}</style>"
         html = f'<div class="riskcalc">{style}{render(self.as_json())}</div>'
@@ -316,7 +320,8 @@ def _attributes(value: Cell, numeric: bool, column: str = "") -> Markup:
         found += Markup(' data-rank="{}"').format(given["rank"])
     if numeric:
         return found + Markup(' class="number"')
-    if max(len(given["text"]), len(given.get("note", ""))) > _LONG or given.get("more"):
+    longest = max(map(len, [given["text"], *given.get("note", "").split("\n")]))
+    if longest > _LONG or given.get("more"):
         return found + Markup(' class="long"')
     return found + Markup(' class="short"') if len(given["text"]) <= _SHORT else found
 

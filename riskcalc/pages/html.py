@@ -22,6 +22,7 @@ from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from traitlets import default
 
+from riskcalc.assessment.scoring import LEGEND
 from riskcalc.errors import PageError
 from riskcalc.pages import lines
 from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, PLOTLY_MIME, RESULT_MIME, environment, render, stylesheet
@@ -60,6 +61,7 @@ def render_page(notebook: NotebookNode, static: bool = False) -> str:
             blocks=blocks,
             headings=[block for block in blocks if block["kind"] == "section"],
             scripts=None if static else _scripts(any(block["kind"] == "chart" for block in blocks)),
+            legend=LEGEND if top.get("label") else {},
             css=Markup(stylesheet("displays.css") + stylesheet("page.css")),
         )
     )
@@ -125,6 +127,7 @@ def _display(data: NotebookNode, number: int, where: str) -> Iterator[dict[str, 
             "kind": "heading" if shown["kind"] == "heading" else "html",
             "title": shown.get("title", ""),
             "classification": shown.get("classification", ""),
+            "label": shown.get("label", ""),
             "html": Markup(render(shown)),
         }
     elif PLOTLY_MIME in data:

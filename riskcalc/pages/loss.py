@@ -51,7 +51,7 @@ def figures(unit: Assessment) -> Display:
         "What a year may cost",
         [
             (
-                "Expected loss a year",
+                "Expected loss a year, all clients together",
                 money(earned.mean, currency),
                 f"earned; claimed {money(claimed.mean, currency)}"
                 + (f"; without {counted(len(missing), 'risk')} that nobody quantified" if missing else ""),
@@ -68,7 +68,7 @@ def figures(unit: Assessment) -> Display:
                 f"of years; claimed {claimed.exceed(performance):.1%}",
             ),
             (
-                "1 year in 20 costs more than",
+                "1 year in 20 costs all clients together more than",
                 money(earned.var(0.95), currency),
                 money(earned.tvar(0.95), currency) + " on average",
             ),
@@ -128,7 +128,7 @@ def quantiles(unit: Assessment) -> Display:
     for name in ("performance_materiality", "materiality"):
         label = f"All clients together exceed {name.replace('_', ' ')}, {unit.unit[name]:,}"
         rows.append([label, *(f"{years[view].exceed(float(unit.unit[name])):.2%} of years" for view in VIEWS)])
-    columns = [f"A year's loss, {currency}", *(view.capitalize() for view in VIEWS)]
+    columns = [f"A year's loss of all clients together, {currency}", *(view.capitalize() for view in VIEWS)]
     note = _sources(unit)
     return display.table(
         "The yearly loss in figures", columns, rows, numeric=columns[1:], note=note, grouped=True, folded=True
@@ -143,7 +143,11 @@ def sensitivity(unit: Assessment) -> Display:
     rows: list[list[Cell]] = [["as they are", f"{now.mean:,.0f}", f"{now.exceed(materiality):.1%}"]]
     for what, row in annual_loss.sensitivity(unit.quantified, materiality).to_dict("index").items():
         rows.append([str(what), f"{row['mean']:,.0f}", f"{row['exceed']:.1%}"])
-    columns = ["Anchors", f"Expected loss, {unit.unit['currency']} a year", "All clients beyond materiality"]
+    columns = [
+        "Anchors",
+        f"Expected loss of all clients, {unit.unit['currency']} a year",
+        "All clients beyond materiality",
+    ]
     note = "Only figures taken from the ratings' anchors in methodology.toml move; those the register gives stay."
     return display.table(
         "How much hangs on the anchors", columns, rows, numeric=columns[1:], note=note, grouped=True, folded=True

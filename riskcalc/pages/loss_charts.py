@@ -71,8 +71,8 @@ def organisation(years: Mapping[str, AnnualLoss], currency: str) -> go.Figure:
     _curves(figure, years, losses, currency)
     earned, claimed = (years[view].var(0.95) for view in ("earned", "claimed"))
     told = (
-        f"1 year in 20 costs more than {earned:,.0f} {currency}; it would be {claimed:,.0f} if every control "
-        "operated as claimed."
+        f"1 year in 20 costs all units' clients together more than {earned:,.0f} {currency}; it would be "
+        f"{claimed:,.0f} if every control operated as claimed."
         if years["inherent"].mean
         else "No risk is quantified, so nothing can be said."
     )
@@ -90,7 +90,9 @@ def _shade(figure: go.Figure, band: pd.DataFrame) -> None:
 def _curves(figure: go.Figure, years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> None:
     for view, line in _LINES.items():
         figure.add_scatter(x=losses, y=years[view].exceeding(losses), mode="lines", line=line, name=view.capitalize())
-    figure.update_xaxes(type="log", title=f"Loss in a year, {plain(currency)}", tickformat="~s", dtick="D2")
+    figure.update_xaxes(
+        type="log", title=f"Loss of all clients together in a year, {plain(currency)}", tickformat="~s", dtick="D2"
+    )
     figure.update_yaxes(title="Probability that a year exceeds it", tickformat=".0%", range=[0, 1.02])
     figure.update_layout(legend={"y": 1.1})
 

@@ -49,7 +49,10 @@ def units(portfolio: Portfolio) -> Display:
     numeric = [*counts.columns, "Outside appetite"]
     columns = ["Unit", "Risks by level", *numeric, "Appetite", "Opinion", *(["Run"] if portfolio.runs else [])]
     note = f"Levels: risk now. Opinion: an outlook over the report's period, or at its date. {MANAGEMENTS_TESTS}"
-    return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note)
+    outside = sum(count > 0 for count in breaches.values())
+    whole = counted(len(rows), "business unit")
+    told = f"{outside} of {whole} {'has a rated risk' if outside == 1 else 'have rated risks'} outside appetite"
+    return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note).saying(told)
 
 
 def provenance(portfolio: Portfolio) -> Display:

@@ -18,7 +18,7 @@ from riskcalc.assessment.subservice import uncovered_days
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, state
-from riskcalc.pages.wording import achieved, folded_for_the_board, outcome, report, sentence_case
+from riskcalc.pages.wording import OUTCOMES, achieved, folded_for_the_board, outcome, report, sentence_case, tally
 from riskcalc.register.columns import Assertion
 
 _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficiency": "open"}
@@ -75,7 +75,9 @@ def objectives(unit: Assessment) -> Display:
         f"An outlook. {MANAGEMENTS_TESTS} Counts: key controls that pass each step, for {_TYPES[own_type]}. "
         "An objective is achieved by its controls together, and only while nothing contradicts it."
     )
-    return folded_for_the_board(display.table("Control objectives: outcome and why", columns, rows, note=note), unit)
+    told = tally({name: each.outcome for name, each in by_type[own_type].items()}, OUTCOMES, "control objective")
+    shown = display.table("Control objectives: outcome and why", columns, rows, note=note)
+    return folded_for_the_board(shown.saying(f"Outlook: {told}"), unit)
 
 
 def gap_list(unit: Assessment) -> Display:

@@ -48,9 +48,9 @@ def of_organisation(portfolio: Portfolio, most: int = _MOST) -> Display:
 
 
 def how(unit: Assessment, risk: Row) -> list[str]:
-    """How a risk comes to its levels, in a sentence for each view; nothing if it is unrated."""
+    """How a risk comes to its levels, in a sentence for each view; of an unrated one what is proposed."""
     if pd.isna(risk["likelihood"]):
-        return []
+        return [f"Unrated{unit.context.proposed.get(risk['risk_id'], '')}."]
     lines = unit.lines[unit.lines["risk_id"] == risk["risk_id"]].to_dict("records")
     return [f"Before controls {product(risk, 'inherent')}.", *(_taken(lines, risk, view) for view in CONTROLLED)]
 

@@ -1,13 +1,16 @@
 """An executed notebook as a few slides that can be edited: native tables and charts; the extra ``pptx``.
 
-A cell tagged ``slide`` becomes one; what the notebook says first, its heading and its brief, share the first.
+A cell tagged ``slide`` becomes one, or several where its table is long; what the notebook says first, its heading and
+its brief, share the first. A slide is headed by what its display says in a sentence, and ends above its footer: what
+has no room is counted, and said to stand on the page.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil, floor, log10
 from typing import Any
 
 from nbformat import NotebookNode
@@ -16,12 +19,14 @@ from riskcalc.pages.display import DISPLAY_MIME, PLOTLY_MIME
 from riskcalc.pages.lines import numbers
 
 _TAG = "slide"
-_MOST_ROWS, _MOST_LINES, _MOST_TEXT = 9, 12, 240  # rows of a table, lines of a box, characters of a line
+_MOST_SLIDES, _MOST_LINES, _MOST_TEXT = 4, 10, 240  # slides of a table, lines of a cell, characters of a line
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _INK, _GREY, _FAINT = "1a1f26", "4a5563", "f6f8fa"
 _TONES = {"bad": "7c1937", "good": "17573f", "open": _INK}
 _DASHES = {"dash": 4, "dot": 3}  # MSO_LINE_DASH_STYLE: DASH, ROUND_DOT
-_WIDE, _HIGH, _EDGE = 13.333, 7.5, 0.6  # inches
+_WIDE, _HIGH, _EDGE, _END = 13.333, 7.5, 0.6, 6.85  # inches; nothing but the footer stands below the end
+_ROOM = _WIDE - 2 * _EDGE
+_SIDE_BY_SIDE = 6  # ratings of impact with which two matrices have room on a slide
 
 Said = Mapping[str, Any]
 
@@ -41,12 +46,12 @@ def render_slides(notebook: NotebookNode) -> bytes:
     brief = next((view for view in views if view["kind"] == "brief"), None)
     footer = " · ".join(filter(None, [top["title"], top["eyebrow"], top["classification"]])) if top else ""
     if top:
-        _title_slide(_blank(deck, footer), top, brief["panels"] if brief else [])
+        _title_slide(_blank(deck, footer), top, brief or {"panels": []})
     for view in views:
         if view["kind"] == "table":
-            _table_slide(_blank(deck, footer), view)
+            _table_slides(deck, footer, view)
         elif view["kind"] == "matrices":
-            _matrix_slide(_blank(deck, footer), view)
+            _matrix_slides(deck, footer, view)
     for figure in figures:
         _chart_slide(_blank(deck, footer), figure)
     out = io.BytesIO()
@@ -70,21 +75,36 @@ def _tagged(notebook: NotebookNode, mime: str) -> list[Said]:
 
 def _blank(deck: Any, footer: str) -> Any:
     slide = deck.slides.add_slide(deck.slide_layouts[5])  # a title, and nothing else
-    _write(slide, footer, (_EDGE, _HIGH - 0.5, _WIDE - 2 * _EDGE, 0.3), size=10, ink=_GREY)
+    _write(slide, footer, (_EDGE, _HIGH - 0.5, _ROOM, 0.3), size=10, ink=_GREY)
     return slide
 
 
-def _title(slide: Any, text: str, says: str = "") -> None:
-    from pptx.enum.text import PP_ALIGN
+def _title(slide: Any, text: str, eyebrow: str = "", says: str = "") -> float:
+    """Head a slide: what it is about in small, what it says in large, the rest below; gives where that ends."""
+    from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
     from pptx.util import Inches
 
+    text, says = _plain(text), _plain(says, 500)
+    size = next((size for size in (28, 24, 20) if _lines(text, _ROOM, size * 1.12) == 1), 20)
+    high = _lines(text, _ROOM, size * 1.12) * size * 1.25 / 72 + 0.1
+    if eyebrow:
+        _write(slide, eyebrow, (_EDGE, 0.3, _ROOM, 0.3), size=13, ink=_GREY)
     title = slide.shapes.title
-    title.left, title.top, title.width, title.height = (Inches(n) for n in (_EDGE, 0.35, _WIDE - 2 * _EDGE, 0.8))
-    title.text_frame.text = _plain(text)
+    title.left, title.top, title.width, title.height = (Inches(n) for n in (_EDGE, 0.58, _ROOM, high))
+    title.text_frame.text, title.text_frame.vertical_anchor, title.text_frame.word_wrap = text, MSO_ANCHOR.TOP, True
     title.text_frame.paragraphs[0].alignment = PP_ALIGN.LEFT
-    _font(title.text_frame.paragraphs[0], 28 if len(text) < 50 else 20, _INK, bold=True)
-    if says:
-        _write(slide, says, (_EDGE, 1.1, _WIDE - 2 * _EDGE, 0.6), size=15, ink=_GREY)
+    _font(title.text_frame.paragraphs[0], size, _INK, bold=True)
+    end = 0.58 + high
+    if not says:
+        return end + 0.15
+    high = sum(_lines(line, _ROOM, 13) for line in says.split("\n")) * 13 * 1.25 / 72 + 0.1
+    _write(slide, says, (_EDGE, end, _ROOM, high), size=13, ink=_GREY)
+    return end + high + 0.1
+
+
+def _lines(text: str, width: float, size: float) -> int:
+    """How many lines a text takes in a column of so many inches, about: words are never broken."""
+    return ceil(max(len(text), 1) * size * 0.54 / 72 / max(width - 0.12, 0.2))
 
 
 def _write(slide: Any, text: str, place: Sequence[float], size: float, ink: str, bold: bool = False) -> None:
@@ -92,7 +112,7 @@ def _write(slide: Any, text: str, place: Sequence[float], size: float, ink: str,
 
     frame = slide.shapes.add_textbox(*(Inches(each) for each in place)).text_frame
     frame.word_wrap = True
-    frame.text = "\n".join(_plain(line) for line in text.split("\n")[:_MOST_LINES])
+    frame.text = "\n".join(_plain(line, 500) for line in text.split("\n"))
     for paragraph in frame.paragraphs:
         _font(paragraph, size, ink, bold)
 
@@ -104,10 +124,10 @@ def _font(paragraph: Any, size: float, ink: str, bold: bool = False) -> None:
     paragraph.font.color.rgb = _rgb(ink)
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, most: int = _MOST_TEXT) -> str:
     """Text as a slide can hold it: no longer than a few lines, and without what XML has no way to write."""
     whole = _UNFIT.sub("\ufffd", text)
-    return whole if len(whole) <= _MOST_TEXT else whole[: _MOST_TEXT - 1] + "…"
+    return whole if len(whole) <= most else whole[: most - 1] + "…"
 
 
 def _rgb(colour: str) -> Any:
@@ -116,15 +136,31 @@ def _rgb(colour: str) -> Any:
     return RGBColor.from_string(colour.lstrip("#").upper())
 
 
-def _title_slide(slide: Any, top: Said, panels: Sequence[Said]) -> None:
-    _title(slide, top["title"], _verdicts(top))
-    width = (_WIDE - 2 * _EDGE) / max(len(panels), 1)
+def _title_slide(slide: Any, top: Said, brief: Said) -> None:
+    headline = brief.get("headline", "")
+    eyebrow = " · ".join(filter(None, [headline and top["title"], top["eyebrow"]]))
+    start = _title(slide, headline or top["title"], eyebrow, _verdicts(top))
+    panels = brief["panels"]
+    width = _ROOM / max(len(panels), 1)
     for number, panel in enumerate(panels):
         left, room = _EDGE + number * width, width - 0.3
-        _write(slide, panel["title"], (left, 2.2, room, 0.4), size=14, ink=_GREY, bold=True)
-        _write(slide, panel["figure"], (left, 2.5, room, 0.9), size=40, ink=_TONES[panel["tone"]], bold=True)
-        items = [" ".join(filter(None, [_text(item["cell"]), item["text"]])) for item in panel["items"]]
-        _write(slide, "\n".join([panel["says"], "", *items]), (left, 3.4, room, 3.2), size=13, ink=_INK)
+        _write(slide, panel["title"], (left, start + 0.1, room, 0.4), size=14, ink=_GREY, bold=True)
+        _write(slide, panel["figure"], (left, start + 0.4, room, 0.9), size=40, ink=_TONES[panel["tone"]], bold=True)
+        items = [f"{_text(item['cell'])} {item['text'] or _text(item['note'])}" for item in panel["items"]]
+        lines = int((_END - start - 1.2) * 72 / 13 / 1.25) - _lines(panel["says"], room, 13) - 2
+        body = [panel["says"], "", *_fitting(items, room, lines)]
+        _write(slide, "\n".join(body), (left, start + 1.2, room, _END - start - 1.2), size=13, ink=_INK)
+
+
+def _fitting(items: Sequence[str], width: float, most: int) -> list[str]:
+    """As many items as have room in so many lines; the panel's figure says how many there are."""
+    used, kept = 0, []
+    for item in items:
+        used += _lines(_plain(item), width, 13)
+        if used > most:
+            break
+        kept.append(item)
+    return [*kept, "The others stand on the page."] if len(kept) < len(items) else kept
 
 
 def _verdicts(top: Said) -> str:
@@ -136,46 +172,111 @@ def _verdicts(top: Said) -> str:
     return "\n".join(f"{label}: {verdict} {note}" if label else verdict for label, verdict, note in said)
 
 
-def _table_slide(slide: Any, view: Said) -> None:
-    """A table with its first rows; the page has the others."""
-    rows, columns = view["rows"][:_MOST_ROWS], view["columns"]
-    left = len(view["rows"]) - len(rows)
-    cut = f"The first {len(rows)} of {len(view['rows'])}. " if left else ""
-    _title(slide, view["title"], cut + view["note"])
-    widths = [
-        max([len(column) + 2, *(min(len(_text(row[n])), 40) for row in rows)]) + 3 for n, column in enumerate(columns)
+def _table_slides(deck: Any, footer: str, view: Said) -> None:
+    """A table, on as many slides as it needs, but not on more than a few; then the others are counted."""
+    from pptx.util import Inches
+
+    widths = _widths(view)
+    pages, left = _pages(view, widths)
+    for number, rows in enumerate(pages, 1):
+        slide, more = _blank(deck, footer), f" ({number} of {len(pages)})" * (len(pages) > 1)
+        told = [view["note"]] if number == 1 else []
+        if number == len(pages) and left:
+            told.append(f"{left} of {len(view['rows'])} rows are not shown here; they are on the page, in this table.")
+        headline = view.get("headline") or view["title"]
+        eyebrow = f"{view['title']}{more}" if view.get("headline") or more else ""
+        start = _title(slide, headline, eyebrow, " ".join(filter(None, told)))
+        table = _grid(slide, len(rows) + 1, len(widths), (_EDGE, start, _ROOM), widths, 0.3)
+        for place, column in enumerate(view["columns"]):
+            _fill(table.cell(0, place), column, _GREY, "ffffff", bold=True)
+        for line, row in enumerate(rows, 1):
+            table.rows[line].height = Inches(_row_height(row, widths))
+            for place, value in enumerate(row):
+                given = value if isinstance(value, Mapping) else {}
+                ink = given.get("ink") or _TONES.get(str(given.get("tone")), _INK)
+                _fill(table.cell(line, place), _text(value), ink, given.get("fill", "ffffff"), bold="fill" in given)
+
+
+def _widths(view: Said) -> list[float]:
+    """The columns' widths in inches: room for the longest word first, then by how much they say."""
+    texts = [
+        [column, *(_text(row[place]) for row in view["rows"][:50])] for place, column in enumerate(view["columns"])
     ]
-    table = _grid(slide, len(rows) + 1, len(columns), (_EDGE, 1.6, _WIDE - 2 * _EDGE), widths)
-    for number, column in enumerate(columns):
-        _fill(table.cell(0, number), column, _GREY, "ffffff", bold=True)
-    for number, row in enumerate(rows, 1):
-        for column, value in enumerate(row):
-            given = value if isinstance(value, Mapping) else {}
-            ink = given.get("ink") or _TONES.get(str(given.get("tone")), _INK)
-            _fill(table.cell(number, column), _text(value), ink, given.get("fill", "ffffff"), bold="fill" in given)
+    longest = [max(min(len(word), 18) for text in column for word in (text.split() or [""])) for column in texts]
+    heads = [max(map(len, column.split() or [""])) * 1.25 for column in view["columns"]]  # they are bold
+    words = [max(pair) + 2.0 for pair in zip(longest, heads, strict=True)]
+    wanted = [max(min(max(map(len, text.split("\n"))), 110) for text in column) + 2.0 for column in texts]
+    room = _ROOM * 72 / 11 / 0.58  # characters beside each other
+    spare, asked = room - sum(words), sum(w - n for w, n in zip(wanted, words, strict=True)) or 1
+    chosen = [n + (w - n) * spare / asked if spare > 0 else n for w, n in zip(wanted, words, strict=True)]
+    return [_ROOM * each / sum(chosen) for each in chosen]
 
 
-def _matrix_slide(slide: Any, view: Said) -> None:
-    """The first and the last of the matrices, before controls and as earned, side by side."""
-    _title(slide, view["title"], view["summary"])
-    width = (_WIDE - 3 * _EDGE) / 2
-    for number, each in enumerate([view["maps"][0], view["maps"][-1]]):
-        left = _EDGE + number * (width + _EDGE)
-        _write(slide, each["title"], (left, 1.7, width, 0.4), size=14, ink=_INK, bold=True)
-        widths = [1.3, *(1.0 for _ in each["columns"])]
-        table = _grid(slide, len(each["rows"]) + 1, len(widths), (left, 2.15, width), widths, 0.75)
-        for column, name in enumerate(["Likelihood", *each["columns"]]):
-            _fill(table.cell(0, column), name, _GREY, "ffffff", size=9)
-        for line, row in enumerate(each["rows"], 1):
-            _fill(table.cell(line, 0), row["rating"], _GREY, "ffffff", size=9)
-            for column, cell in enumerate(row["cells"], 1):
-                ids = [one["text"] for one in cell["ids"]] + ([f"and {cell['more']} more"] if cell["more"] else [])
-                _fill(table.cell(line, column), "\n".join([cell["level"], *ids]), cell["ink"], cell["fill"], size=9)
+def _pages(view: Said, widths: Sequence[float]) -> tuple[list[list[Any]], int]:
+    """The rows of each slide, and how many have no slide."""
+    pages: list[list[Any]] = [[]]
+    room = full = _END - 2.15  # below a title of two lines
+    room -= len(view["note"]) / 600
+    for number, row in enumerate(view["rows"]):
+        high = _row_height(row, widths)
+        if high > room and pages[-1]:
+            if len(pages) == _MOST_SLIDES:
+                return pages, len(view["rows"]) - number
+            pages.append([])
+            room = full
+        pages[-1].append(row)
+        room -= high
+    return pages, 0
 
 
-def _grid(
-    slide: Any, rows: int, columns: int, place: Sequence[float], widths: Sequence[float], high: float = 0.4
-) -> Any:
+def _row_height(row: Sequence[Any], widths: Sequence[float]) -> float:
+    cells = zip((_cut(_text(value)) for value in row), widths, strict=True)
+    return max(sum(_lines(line, width, 11) for line in cell) for cell, width in cells) * 11 * 1.22 / 72 + 0.08
+
+
+def _matrix_slides(deck: Any, footer: str, view: Said) -> None:
+    """The first and the last of the matrices, before controls and as earned: side by side, or where they are wide, each
+    on a slide of its own.
+    """
+    ends = [view["maps"][0], view["maps"][-1]]
+    for shown in [ends] if len(ends[0]["columns"]) <= _SIDE_BY_SIDE else [[each] for each in ends]:
+        slide = _blank(deck, footer)
+        start = _title(slide, view.get("headline") or view["summary"], view["title"])
+        width = (_ROOM - _EDGE * (len(shown) - 1)) / len(shown)
+        for number, each in enumerate(shown):
+            _matrix(slide, each, (_EDGE + number * (width + _EDGE), start, width))
+
+
+def _matrix(slide: Any, each: Said, place: tuple[float, float, float]) -> None:
+    left, start, width = place
+    _write(slide, each["title"], (left, start, width, 0.4), size=14, ink=_INK, bold=True)
+    widths = [1.3, *(1.0 for _ in each["columns"])]
+    high, room = min(0.8, (_END - start - 1.0) / len(each["rows"])), width / sum(widths)
+    table = _grid(slide, len(each["rows"]) + 1, len(widths), (left, start + 0.4, width), widths, high)
+    table.rows[0].height = int(table.rows[0].height * min(1, 0.4 / high))
+    for column, name in enumerate(["Likelihood, by impact", *each["columns"]]):
+        _fill(table.cell(0, column), name, _GREY, "ffffff", size=9)
+    for line, row in enumerate(each["rows"], 1):
+        _fill(table.cell(line, 0), row["rating"], _GREY, "ffffff", size=9)
+        for column, cell in enumerate(row["cells"], 1):
+            told = "\n".join(_held(cell, int(high * 72 / 11), room))
+            _fill(table.cell(line, column), told, cell["ink"], cell["fill"], size=9)
+
+
+def _held(cell: Said, lines: int, width: float) -> Iterator[str]:
+    """What a cell of the matrix says: its level, how many risks are there, and as many of their ids as have room."""
+    ids = [one["text"] for one in cell["ids"]]
+    number = len(ids) + cell["more"]
+    first = f"{cell['level']}: {number}" if number else cell["level"]
+    yield first
+    fit = (lines - _lines(first, width, 9)) // max(_lines(name, width, 9) for name in ["", *ids])
+    shown = ids if number <= fit else ids[: max(fit - 1, 0)]
+    yield from shown
+    if shown and len(shown) < number:
+        yield f"and {number - len(shown)} more"
+
+
+def _grid(slide: Any, rows: int, columns: int, place: Sequence[float], widths: Sequence[float], high: float) -> Any:
     from pptx.util import Inches
 
     left, top, width = place
@@ -190,13 +291,20 @@ def _grid(
 def _fill(cell: Any, text: str, ink: str, fill: str, bold: bool = False, size: float = 11) -> None:
     from pptx.util import Inches
 
-    cell.text_frame.text = "\n".join(_plain(line) for line in text.split("\n")[:_MOST_LINES])
+    cell.text_frame.text = "\n".join(_cut(text))
     cell.margin_left = cell.margin_right = Inches(0.05)
     cell.margin_top = cell.margin_bottom = Inches(0.03)
     cell.fill.solid()
     cell.fill.fore_color.rgb = _rgb(fill)
     for paragraph in cell.text_frame.paragraphs:
         _font(paragraph, size, ink, bold)
+
+
+def _cut(text: str) -> list[str]:
+    """A cell's lines; where there are too many, the last one says how many stand on the page only."""
+    lines = [_plain(line) for line in text.split("\n")]
+    left = len(lines) - _MOST_LINES + 1
+    return lines if len(lines) <= _MOST_LINES else [*lines[: _MOST_LINES - 1], f"and {left} more, on the page"]
 
 
 def _chart_slide(slide: Any, figure: Said) -> None:
@@ -206,21 +314,23 @@ def _chart_slide(slide: Any, figure: Said) -> None:
     from pptx.util import Inches, Pt
 
     said = figure["layout"]["meta"]["riskcalc"]
-    _title(slide, said["title"], said["summary"])
+    start = _title(slide, said["summary"], said["title"])
     data = XyChartData()
-    lines = [trace for trace in figure["data"] if _is_line(trace)]
+    lines = [*filter(_is_line, figure["data"]), *_limits(figure["layout"])]
     for trace in lines:
         series = data.add_series(trace["name"])
         for x, y in zip(numbers(trace["x"]), numbers(trace["y"]), strict=True):
             series.add_data_point(float(x), float(y))
-    place = (Inches(each) for each in (_EDGE, 1.8, _WIDE - 2 * _EDGE, 5.1))
+    place = (Inches(each) for each in (_EDGE, start, _ROOM, _END - start))
     chart = slide.shapes.add_chart(XL_CHART_TYPE.XY_SCATTER_LINES_NO_MARKERS, *place, data).chart
     for series, trace in zip(chart.plots[0].series, lines, strict=True):
         series.smooth = False
         series.format.line.color.rgb = _rgb(trace["line"]["color"])
         series.format.line.dash_style = _DASHES.get(trace["line"].get("dash"))
     chart.font.size = Pt(12)
-    chart.value_axis.maximum_scale = 1
+    chart.value_axis.minimum_scale, chart.value_axis.maximum_scale = 0, 1
+    if figure["layout"]["xaxis"].get("type") == "log":
+        _logarithmic(chart.category_axis, [float(x) for trace in lines for x in numbers(trace["x"])])
     chart.has_legend = True
     chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.TOP, False
     chart.has_title = False
@@ -230,6 +340,27 @@ def _chart_slide(slide: Any, figure: Said) -> None:
     for axis, name in ((chart.category_axis, "xaxis"), (chart.value_axis, "yaxis")):
         axis.has_title = True
         axis.axis_title.text_frame.text = figure["layout"][name]["title"]["text"]
+
+
+def _limits(layout: Said) -> Iterator[dict[str, Any]]:
+    """The amounts that a chart is read against, its upright lines, each by the name that stands beside it."""
+    names = {round(each["x"], 6): each["text"] for each in layout.get("annotations", []) if each.get("yref") == "paper"}
+    for shape in layout.get("shapes", []):
+        upright = shape["type"] == "line" and shape["x0"] == shape["x1"] and shape["x0"] > 0
+        if upright and round(log10(shape["x0"]), 6) in names:
+            name = f"{names[round(log10(shape['x0']), 6)].capitalize()}, {shape['x0']:,.0f}"
+            yield {"name": name, "x": [shape["x0"]] * 2, "y": [0, 1], "line": shape["line"]}
+
+
+def _logarithmic(axis: Any, amounts: Sequence[float]) -> None:
+    """Let an axis run over whole powers of ten, as the page's does; python-pptx has no word for it."""
+    from pptx.oxml import parse_xml
+    from pptx.oxml.ns import nsdecls
+
+    axis.minimum_scale, top = 10 ** floor(log10(min(amounts))), 10 ** floor(log10(max(amounts)))
+    axis.maximum_scale = next(step * top for step in (1, 2, 5, 10) if step * top >= max(amounts))
+    axis._element.find("{*}scaling").insert(0, parse_xml(f'<c:logBase {nsdecls("c")} val="10"/>'))
+    axis.has_major_gridlines = True
 
 
 def _is_line(trace: Said) -> bool:

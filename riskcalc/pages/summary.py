@@ -45,10 +45,29 @@ def organisation(opened: Portfolio) -> Display:
     return _brief(opened, decisions(opened.context), lambda each: f"{names[each.unit_id]}, {each.owner}")
 
 
+def headline(opened: Assessment | Portfolio, found: Sequence[Decision]) -> str:
+    """How things stand in a line: risks outside the appetite, unrated ones, decisions past due."""
+    outside, rated = wording.breach_count(opened.scores), wording.rated_count(opened.scores)
+    unrated, late = len(opened.scores) - rated, sum(each.late for each in found)
+    first = f"{counted(outside, 'risk')} outside appetite" if outside else "No rated risk is outside appetite"
+    told = [first if rated else "No risk is rated"]
+    told += [f"{unrated} unrated"] * bool(unrated and rated) + [f"{counted(late, 'decision')} past due"] * bool(late)
+    return "; ".join(told)
+
+
+def to_take(found: Sequence[Decision]) -> str:
+    """How many decisions are to be taken, and how many of them are late or have no date."""
+    if not found:
+        return "Nothing has to be decided"
+    late, undated = sum(each.late for each in found), sum(each.due_on is None for each in found)
+    state_of = [f"{late} past due"] * bool(late) + [f"{undated} without a date"] * bool(undated)
+    return "; ".join([f"{counted(len(found), 'decision')} to take", *state_of])
+
+
 def to_decide(opened: Portfolio) -> Display:
     """Every decision in the organisation, what is late first, then the worst."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
-    risks = set(opened.scores["risk_id"])
+    risks, found = set(opened.scores["risk_id"]), decisions(opened.context)
     rows: list[list[Cell]] = [
         [
             wording.row_link(each.row, each.unit_id, opened),
@@ -58,9 +77,10 @@ def to_decide(opened: Portfolio) -> Display:
             each.owner,
             due_cell(each),
         ]
-        for each in decisions(opened.context)
+        for each in found
     ]
-    return display.table("Decisions", ["Row", "What", "Earned", "Unit", "Who", "By when"], rows)
+    columns = ["Row", "What", "Earned", "Unit", "Who", "By when"]
+    return display.table("Decisions", columns, rows).saying(to_take(found))
 
 
 def due_cell(each: Decision) -> Cell:
@@ -74,7 +94,8 @@ def due_cell(each: Decision) -> Cell:
 
 
 def _brief(opened: Assessment | Portfolio, found: Sequence[Decision], whose: Callable[[Decision], str]) -> Display:
-    return display.brief("In brief", [_standing(opened), _changes(opened), _to_decide(found, opened, whose)])
+    panels = [_standing(opened), _changes(opened), _to_decide(found, opened, whose)]
+    return display.brief("In brief", panels).saying(headline(opened, found))
 
 
 def _standing(opened: Assessment | Portfolio) -> dict[str, Any]:
@@ -155,13 +176,10 @@ def _to_decide(
     found: Sequence[Decision], opened: Assessment | Portfolio, whose: Callable[[Decision], str]
 ) -> dict[str, Any]:
     """What is to be decided, by whom, by when."""
-    late = sum(each.late for each in found)
-    undated = sum(each.due_on is None for each in found)
-    state_of = [f"{late} past due"] * bool(late) + [f"{undated} without a date"] * bool(undated)
-    says = "; ".join([f"{'decision' if len(found) == 1 else 'decisions'} to take", *state_of]) + "."
+    says = f"{to_take(found).partition(' ')[2]}."  # its number stands above it in large
     items = [_decision(each, opened, whose(each)) for each in found[:_MOST]]
     rest = _and_more(len(found), "decision", "#to-be-decided")
-    tone = "bad" if late else "open" if found else "good"
+    tone = "bad" if any(each.late for each in found) else "open" if found else "good"
     return display.panel("To be decided", str(len(found)), says if found else "Nothing.", tone, items=items, rest=rest)
 
 

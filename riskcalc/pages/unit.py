@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,13 +11,14 @@ from riskcalc.assessment.decisions import decisions, standings
 from riskcalc.assessment.evidence import assess
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import outlooks
+from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, level_cell
 from riskcalc.pages.loss import BEYOND, per_client
 from riskcalc.pages.risks import product
-from riskcalc.pages.summary import due_cell
+from riskcalc.pages.summary import due_cell, to_take
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
@@ -64,19 +66,23 @@ def to_decide(unit: Assessment) -> Display:
     """What has to be decided, by whom and when: risks worse than the appetite, unrated ones, what else blocks."""
     scored = {risk["risk_id"]: risk for risk in unit.scores.to_dict("records")}
     described = unit.register.risks.set_index("risk_id")
+    missing = {gap.row: gap.what for gap in blocking(unit.context)}
     rows: list[list[Cell]] = []
-    for each in decisions(unit.context):
+    found = decisions(unit.context)
+    for each in found:
         name = display.jump(each.row)
         if each.row not in scored:
             rows.append([name, each.what, "", "", "", "the outlook depends on it", each.owner, due_cell(each), ""])
             continue
         risk, details = scored[each.row], described.loc[each.row]
-        why = "not rated in this period" if pd.isna(risk["likelihood"]) else _lost(unit, each.row)
+        why = (
+            "not rated in this period" if pd.isna(risk["likelihood"]) else _lost(unit, risk, missing.get(each.row, ""))
+        )
         treatment: Cell = {"text": risk["treatment"], "note": _acceptance(details, unit)}
         rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due_cell(each), treatment])
     columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
     title = f"Worse than appetite ({unit.unit['appetite']}), unrated, or in the report's way"
-    return display.table(title, columns, rows)
+    return display.table(title, columns, rows).saying(to_take(found))
 
 
 def objectives(unit: Assessment) -> Display:
@@ -96,7 +102,7 @@ def objectives(unit: Assessment) -> Display:
 def findings(unit: Assessment) -> Display:
     """What in the unit's register deserves a second look, the graver first, and what to do about it."""
     rows = [[found.row, found.severity, found.message, found.advice] for found in unit.findings]
-    return display.table("Open points", ["Row", "Severity", "What", "What to do"], rows, folded=True)
+    return display.table("Open points", ["Row", "Kind", "What", "What to do"], rows, folded=True)
 
 
 def score_lines(unit: Assessment) -> Display:
@@ -210,13 +216,18 @@ def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
     return f"{chances['earned']:.1%}", f"of years, by what controls have earned; claimed {chances['claimed']:.1%}"
 
 
-def _lost(unit: Assessment, risk_id: str) -> str:
-    """What the controls of a risk have not earned, control by control."""
-    lines = unit.lines[unit.lines["risk_id"] == risk_id]
+def _lost(unit: Assessment, risk: Mapping[Any, Any], missing: str) -> str:
+    """Why a risk is to be decided on: what its controls have not earned, one by one, and what is ``missing``."""
+    lines = unit.lines[unit.lines["risk_id"] == risk["risk_id"]]
+    if lines.empty:
+        return not_assessed.no_control(unit)
+    if not risk["breach"]:
+        return f"{missing}; the outlook depends on it"
     short = lines[lines["earned_effect"] < lines["claimed_effect"]]
     reasons = [f"{line['control_id']}: {line['reason']}" for line in short.to_dict("records")]
-    weak = "its controls take away too little even as claimed" if len(lines) else not_assessed.no_control(unit)
-    return "; ".join(reasons) or weak
+    claimed, appetite = (unit.matrix.level_names.index(risk[name]) for name in ("claimed_level", "appetite"))
+    reasons += ["its controls take away too little even as claimed"] * (claimed > appetite)
+    return "; ".join(filter(None, [missing, *reasons]))
 
 
 def _acceptance(risk: Any, unit: Assessment) -> str:

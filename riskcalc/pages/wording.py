@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -149,7 +150,7 @@ def money(amount: float, currency: Any) -> str:
 
 def folded_for_the_board(shown: Display, unit: Assessment) -> Display:
     """A table that a board opens if it wants to, and everybody else sees at once."""
-    return Display(shown.kind, {**shown.content, "folded": unit.audience.name == "board"})
+    return replace(shown, content={**shown.content, "folded": unit.audience.name == "board"})
 
 
 def appetite_of(opened: Assessment | Portfolio) -> str:

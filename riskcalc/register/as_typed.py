@@ -48,13 +48,18 @@ def second_reading(model: type[Row], column: str, cell: str, methodology: Method
     >>> second_reading(TABLES["deficiencies"], "due_on", "30/06/2026", methodology)
     '2026-06-30'
     """
-    info, kind = model.model_fields[column], kind_of(model, column)
+    text, read = " ".join(cell.split()), reader_of(model, column)
+    if read:
+        return read(text, methodology)
+    names = get_args(kind_of(model, column))
+    return one_of(text, names) if all(isinstance(name, str) for name in names) else text
+
+
+def reader_of(model: type[Row], column: str) -> Reader | None:
+    """The reader that a column's type is marked with."""
+    info = model.model_fields[column]
     inner = [get_args(part)[1:] for part in get_args(info.annotation) if get_origin(part) is Annotated]
-    marks = [mark for mark in (*info.metadata, *sum(inner, ())) if isinstance(mark, Typed)]
-    text = " ".join(cell.split())
-    if marks:
-        return marks[0].read(text, methodology)
-    return one_of(text, get_args(kind)) if all(isinstance(name, str) for name in get_args(kind)) else text
+    return next((mark.read for mark in (*info.metadata, *sum(inner, ())) if isinstance(mark, Typed)), None)
 
 
 def plain(text: str) -> str:

@@ -35,7 +35,7 @@ _SEEN = {
         "+#+-": "loss_low loss_mode loss_high",
     },
     "ratings": {
-        "+++-": "risk_id period likelihood impact",
+        "+++-": "risk_id period likelihood impact proposed_likelihood proposed_impact",
         "-++-": "rationale",
         "-+--": "rated_by rated_on",
         "----": "votes likelihood_low likelihood_high impact_low impact_high",

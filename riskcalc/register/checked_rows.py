@@ -24,6 +24,8 @@ from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import SPAN, Row, names_in
 from riskcalc.register.tables import TABLES
 
+APART = 10**12  # between the numbers of rows that stand in one line, as where a cell lists several
+
 
 @dataclass
 class Table:
@@ -66,6 +68,7 @@ class Table:
 
     def problem(self, line: int, column: str, value: str, allowed: str) -> Problem:
         """Something wrong in this table: in a line, or, with 0, in all of it."""
+        line %= APART
         cell = f"{self.letters[column]}{line}" if column in self.letters and line else ""
         return Problem(self.file, line, column, value, allowed, self.sheet, cell)
 
@@ -87,7 +90,9 @@ class Table:
 
     def read_as(self, line: int, column: str, text: str, how: str) -> None:
         """Put a cell in its column's spelling, and keep a note of it."""
-        self.notes.append(self.problem(line, column, self.cells[line][column], how))
+        offered = re.fullmatch("[1-9][0-9]? - .+", self.cells[line][column])  # by a drop-down: there is no doubt in it
+        if not offered:
+            self.notes.append(self.problem(line, column, self.cells[line][column], how))
         self.cells[line][column] = text
 
 
@@ -201,11 +206,11 @@ def _meant(model: type[Row], wrong: dict[str, tuple[str, str, str]], methodology
 def _spoilt_keys(table: Table, line: int) -> Iterator[Problem]:
     for column in TABLES[table.name].primary_key:
         cell = table.cells[line][column]
-        if allowed := _spoilt(cell):
+        if allowed := spoilt(cell):
             yield table.problem(line, column, cell, allowed)
 
 
-def _spoilt(key: str) -> str:
+def spoilt(key: str) -> str:
     """What to say of a key that isn't what was meant, or isn't what it looks like; blank for any other."""
     if re.fullmatch(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}", key):
         return "is how a spreadsheet shortens a long number; format the column as text, and type the key again"

@@ -13,7 +13,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -28,7 +28,8 @@ from riskcalc.register.tables import TABLES
 
 _PATIENCE = 10  # seconds that a writer waits for another
 _STAGE, _READY = ".import", "ready.json"
-_OURS = (FILE, *(f"{name}.csv" for name in TABLES))
+LOG = "decisions.jsonl"  # of a workshop's decisions, beside the tables
+_OURS = (FILE, *(f"{name}.csv" for name in TABLES), LOG)
 Cells = dict[str, str]
 
 
@@ -54,6 +55,25 @@ def replace_all(folder: Path, files: Mapping[str, bytes]) -> None:
         write_whole(stage / name, content)
     write_whole(stage / _READY, json.dumps(sorted(files)).encode())
     _move(folder, sorted(files))
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """What a register's folder holds, by file; None for one that isn't there."""
+    return {name: path.read_bytes() if (path := folder / name).is_file() else None for name in _OURS}
+
+
+def replace_seen(folder: Path, files: Mapping[str, bytes], seen: Mapping[str, bytes | None]) -> None:
+    """Replace or add files of a register as one, if it still is what was looked at (``contents``).
+
+    Raises UsageError if not, or if somebody else is changing it; nothing was written.
+    """
+    with held(folder):
+        now = contents(folder)
+        if changed := [name for name, content in seen.items() if now[name] != content]:
+            named = " and ".join(changed)
+            raise UsageError(f"{named} in {folder} changed since it was read; nothing was written. Look again.")
+        if files:
+            replace_all(folder, files)
 
 
 def settle(folder: Path) -> None:
@@ -99,8 +119,8 @@ def finish(folder: Path, expected: Mapping[str, bytes | None]) -> None:
 def interrupted(folder: Path) -> str:
     """What to do about an import that was interrupted."""
     return (
-        f"An import into {folder} was interrupted. To finish it, look at it first: riskcalc excel import FILE --into "
-        f"{folder} asks. To drop it, restore the register from a copy, and delete {folder / _STAGE}."
+        f"A change of several files in {folder} was interrupted. To finish it, look at it first: riskcalc excel import "
+        f"FILE --into {folder} asks. To drop it, restore the register from a copy, and delete {folder / _STAGE}."
     )
 
 
@@ -191,6 +211,13 @@ def widened(text: str, columns: Iterable[str]) -> str:
             lines[reader.line_num - 1] = body + ",".join(added) + last[len(body) :]
             added = [""] * (len(names) + 1)
     return "".join(lines)
+
+
+def narrowed(text: str, columns: Collection[str]) -> str:
+    """A file's text without some columns, in its canonical form."""
+    header, *rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    kept = [name for name in header if name not in columns]
+    return as_file(kept, (dict(zip(header, cells, strict=True)) for cells in rows if any(cells)))
 
 
 def as_file(columns: list[str], rows: Iterable[Cells]) -> str:

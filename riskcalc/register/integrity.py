@@ -14,6 +14,7 @@ from riskcalc.register.checked_rows import Table
 from riskcalc.register.periods import Period
 from riskcalc.register.row import Ref, Row
 from riskcalc.register.tables import TABLES
+from riskcalc.register.validity import check_days
 
 _CYCLES, _TOLD = 200, 20  # cycles of a table that are told, and names of each
 _MEANT = 50  # wrong names of a column for which what was meant is looked for
@@ -30,6 +31,7 @@ def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
     yield from _relying_on_themselves(tables["controls"])
     yield from _cycles(tables["control_tests"], "retest_of", "a test must not retest itself")
     yield from _mixed_periods([tables["ratings"], tables["control_tests"]])
+    yield from check_days(tables)
 
 
 def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Problem]:
@@ -42,11 +44,11 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
         for name in cells[column].split("|") if several else [cells[column]]:
             if name and name not in keys:
                 if name not in told:  # whose ids are all wrong is helped by the first few, and waits for no more
-                    told[name] = f"; {_some(known, name)}" if len(told) < _MEANT else ""
+                    told[name] = f"; {some_names(known, name)}" if len(told) < _MEANT else ""
                 yield table.problem(line, column, name, f"is not in {target.place}{told[name]}")
 
 
-def _some(names: Collection[str], seen: str, most: int = 12) -> str:
+def some_names(names: Collection[str], seen: str, most: int = 12) -> str:
     """The name that was probably meant, and the names there are, or the first of them."""
     parts = [part.strip() for part in re.split("[,;]", seen)]
     if len(parts) > 1 and all(part in names for part in parts):

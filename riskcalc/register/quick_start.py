@@ -8,7 +8,7 @@ from decimal import Decimal
 from riskcalc.errors import Problem
 from riskcalc.register.checked_rows import Table, check_lines
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.row import Ref
+from riskcalc.register.row import SPAN, Ref
 from riskcalc.register.stand_ins import NOT_YET
 from riskcalc.register.tables import TABLES, ControlObjective
 
@@ -54,12 +54,17 @@ def settled(methodology: Methodology, tables: Tables) -> tuple[Methodology, Tabl
 
 def _ratings(risks: Table, methodology: Methodology) -> Table:
     """The ratings that stand among the risks, checked as those of their own table."""
-    found = Table("ratings", risks.file, risks.sheet, risks.letters)
+    found, carried = Table("ratings", risks.file, risks.sheet, risks.letters), risks.carried or {}
     seen = dict[str, int]()
     for line, cells in risks.cells.items():
-        seen.setdefault(cells["risk_id"], line)  # a repeated or blank id is told of the risk itself
+        first = seen.setdefault(cells["risk_id"], line)  # a repeated or blank id is told of the risk itself
+        given = carried.get(line, {}).get("likelihood", "")
+        if first != line and cells.get(SPAN[0]) and given:
+            risks.tell(
+                line, "likelihood", given, f"allowed: blank; its rating stands at line {first}, others in ratings.csv"
+            )
     lines = [
-        (line, [risk_id, *((risks.carried or {}).get(line, {}).get(axis, "") for axis in ("likelihood", "impact"))])
+        (line, [risk_id, *(carried.get(line, {}).get(axis, "") for axis in ("likelihood", "impact"))])
         for risk_id, line in seen.items()
         if risk_id.strip()
     ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property, wraps
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_origin
 from weakref import WeakKeyDictionary
 
@@ -16,9 +19,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
-from riskcalc.errors import Problem, RegisterError, UsageError
+from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.register.checked_rows import Table, read_table
-from riskcalc.register.editing import settle
+from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
@@ -26,7 +29,6 @@ from riskcalc.register.quick_start import settled
 from riskcalc.register.row import SPAN, Row, kind_of, may_be_blank
 from riskcalc.register.stand_ins import begun_in
 from riskcalc.register.tables import TABLES
-from riskcalc.register.validity import check_days
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -204,7 +206,8 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     """Read and check the register in a folder, or in an .xlsx workbook.
 
     A relative ``path`` is looked for in the working directory, then in its parents, so that a notebook finds
-    ``data`` from wherever it runs. ``period`` is that of ratings which stand among the risks, as they may in a
+    ``data`` from wherever it runs, and at last in the folder that ``RISKCALC_DATA`` in the
+    environment names. ``period`` is that of ratings which stand among the risks, as they may in a
     register that only begins; by default the ``first_period`` of its methodology.
 
     Raises:
@@ -217,13 +220,35 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     source = find_register(path)
     methodology, tables = read_tables(source, period)
     problems = [problem for table in tables.values() for problem in table.problems]
-    problems.extend([*check_references(tables), *check_days(tables)])
+    problems.extend(check_references(tables))
     if problems:
         raise RegisterError(problems, source)
     frames: dict[str, Any] = {name: _frame(table) for name, table in tables.items()}
     frames["controls"] = with_uses(frames)
     notes = tuple(sorted(note for table in tables.values() for note in table.notes))
     return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()), notes=notes)
+
+
+def changed(folder: Path, files: Mapping[str, bytes]) -> Register:
+    """The register in a folder as it would be with these files; nothing is written there.
+
+    Raises RegisterError, of the folder, where it couldn't be used.
+    """
+    with copied({**contents(folder), **files}) as copy:
+        try:
+            return load(copy)
+        except RegisterError as error:
+            raise RegisterError(error.problems, folder) from None
+
+
+@contextmanager
+def copied(files: Mapping[str, bytes | None]) -> Iterator[Path]:
+    """A folder of these files, to be read as a register."""
+    with TemporaryDirectory(prefix="riskcalc-") as name:
+        for file, content in files.items():
+            if content is not None:
+                (Path(name) / file).write_bytes(content)
+        yield Path(name)
 
 
 def read_tables(source: Path, period: str = "") -> tuple[Methodology, dict[str, Table]]:
@@ -271,7 +296,8 @@ def find_register(path: str | Path) -> Path:
         if place.is_dir() or (place.is_file() and place.suffix.lower() in (".xlsx", ".xlsm", ".xls")):
             return place
     if wanted.is_file():
-        raise UsageError(f"{str(path)!r} is a file; a register is the folder that holds its files, or one .xlsx file.")
+        told = f"{str(path)!r} is a file; a register is the folder that holds its files, or one .xlsx file."
+        raise UsageError(f"{told} {bring_in(path)}" if wanted.suffix.lower() == ".csv" else told)
     raise _nowhere(wanted)
 
 
@@ -286,12 +312,17 @@ def find_folder(path: str | Path) -> Path:
 
 
 def _places(wanted: Path) -> list[Path]:
-    here = Path.cwd()
-    return [wanted] if wanted.is_absolute() else [parent / wanted for parent in (here, *here.parents)]
+    here, named = Path.cwd(), os.environ.get("RISKCALC_DATA")
+    folders = (here, *here.parents, *([here / named] if named else []))
+    return [wanted] if wanted.is_absolute() else [folder / wanted for folder in folders]
 
 
 def _nowhere(wanted: Path) -> UsageError:
-    where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it"
+    if address := re.match(r"\w\w+:/", str(wanted)):  # what follows may hold keys
+        return UsageError(f"{address[0]}…: is an address; a register is read from this machine, so copy it here first.")
+    named = os.environ.get("RISKCALC_DATA")
+    beside = f", nor in {named} (RISKCALC_DATA)" if named else ""
+    where = "" if wanted.is_absolute() else f" in {Path.cwd()} or above it{beside}"
     return UsageError(f"There is no folder {str(wanted)!r}{where}.")
 
 
@@ -304,12 +335,13 @@ def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
         if (day - Period.parse(name).last_day).days > _STRAY:
             continue
         until[name] = max(day, until.get(name, day))
-    rows, risks = tables["ratings"].rows.values(), len(tables["risks"].rows)
-    rated = Counter(row.period for row in rows if row.likelihood is not None)
-    periods = (
-        replace(Period.parse(name), evidence_until=until.get(name), rated=(rated[name], risks))
-        for name in {row.period for row in rows}
-    )
+    rows = tables["ratings"].rows.values()
+    rated = {(row.period, row.risk_id) for row in rows if row.likelihood is not None}
+    periods = [replace(Period.parse(name), evidence_until=until.get(name)) for name in {row.period for row in rows}]
+    days = [(row.risk_id, *row.days()) for row in tables["risks"].rows.values()]
+    for place, period in enumerate(periods):
+        risks = {risk for risk, first, last in days if first <= period.last_day <= last}
+        periods[place] = replace(period, rated=(sum((period.name, risk) in rated for risk in risks), len(risks)))
     return tuple(sorted(periods, key=lambda period: period.last_day))
 
 

@@ -47,10 +47,17 @@ def _stood(register: Register, period: Period, as_of: date) -> Register:
         if not known.all():
             tables[name] = tables[name].assign(**{column: tables[name][column].where(known) for column in columns})
     for name in (name for name, model in TABLES.items() if model.timed()):
-        first, last = (tables[name][column] for column in SPAN)
-        tables[name] = tables[name][~(first > day) & ~(last < day)].drop(columns=list(SPAN))
+        tables[name] = _held(tables[name], list(TABLES[name].primary_key), day) if register.timed else tables[name]
+        tables[name] = tables[name].drop(columns=list(SPAN))
     found = replace(register, **tables, stands=(period, as_of))
     return _consistent(found, _ended(register, found, day)) if register.timed else found
+
+
+def _held(rows: pd.DataFrame, key: list[str], day: pd.Timestamp) -> pd.DataFrame:
+    """The rows that held on a day, each in the place of the first row of its key: what goes on stays where it was."""
+    found = rows[~(rows[SPAN[0]] > day) & ~(rows[SPAN[1]] < day)]
+    places = rows.groupby(key, sort=False).ngroup()
+    return found.loc[places[found.index].sort_values(kind="stable").index]
 
 
 def _consistent(register: Register, ended: frozenset[tuple[str, str, date]]) -> Register:

@@ -15,6 +15,7 @@ import yaml
 
 from riskcalc.errors import UsageError
 from riskcalc.files import as_line
+from riskcalc.register.checked_rows import spoilt
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.tables import TABLES
@@ -128,9 +129,12 @@ class Starter:
         return text
 
     def files(self) -> dict[str, str]:
-        """The files of a register that begins, by name; raises as ``methodology`` does."""
-        known = {"unit_id": self.unit, "name": self.unit, "currency": self.currency}
-        unit = as_line(_UNIT) + as_line(known.get(column, "") for column in _UNIT)
+        """The files of a register that begins, by name; raises as ``methodology`` does, and for an id that spoils."""
+        name = self.unit.strip()
+        if told := spoilt(name):
+            raise UsageError(f"The unit's id {name!r} {told}.")
+        known = {"unit_id": name, "name": name, "currency": self.currency}
+        unit = as_line(_UNIT) + (as_line(known.get(column, "") for column in _UNIT) if name else "")
         return {FILE: self.methodology(), "business_units.csv": unit, "risks.csv": as_line(_RISKS)}
 
     def _head(self) -> Iterator[str]:
@@ -164,13 +168,13 @@ def _own(size: str) -> list[str]:
     if number is None:
         return []
     axes = {
-        "likelihood": [dict(zip(_AXES["likelihood"], rating, strict=True)) for rating in _LIKELIHOOD[number]],
-        "impact": [dict(zip(_AXES["impact"], rating, strict=True)) for rating in _IMPACT[number]],
+        "likelihood": [dict(zip(AXES["likelihood"], rating, strict=True)) for rating in _LIKELIHOOD[number]],
+        "impact": [dict(zip(AXES["impact"], rating, strict=True)) for rating in _IMPACT[number]],
     }
     names = _LEVELS[min(number, 4)]
     by_letter = {name[0]: name for name in names}
     grid = [[by_letter[letter] for letter in row] for row in _GRID[number].split()]
-    return _as_toml(axes, list(zip(names, _COLOURS[len(names)], strict=True)), grid)
+    return scales_as_toml(axes, list(zip(names, _COLOURS[len(names)], strict=True)), grid)
 
 
 _ABOVE = {
@@ -179,7 +183,7 @@ _ABOVE = {
     "impact": "\n# loss_low, loss_mode, loss_high: a loss per event as a share of the unit's materiality",
     "matrix": "\n# --- the matrix: levels, lowest first; a row per likelihood, a level per impact, lowest first ---\n",
 }
-_AXES = {
+AXES = {
     "likelihood": ("name", "definition", "frequency_per_year"),
     "impact": ("name", "definition", "loss_low", "loss_mode", "loss_high"),
 }
@@ -196,14 +200,14 @@ def _from_file(name: str) -> list[str]:
         found = [{**given, "name": name} for name, given in zip(names, ratings[axis], strict=True)]
         axes[axis] = [{key: str(value) for key, value in rating.items()} for rating in found]
     levels = [(level.name, level.colour) for level in matrix.levels]
-    return _as_toml(axes, levels, [[matrix.level_names[index] for index in row] for row in matrix.grid])
+    return scales_as_toml(axes, levels, [[matrix.level_names[index] for index in row] for row in matrix.grid])
 
 
 def _ratings(file: Path) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """What a file, which was read as a matrix, says of each rating besides its name."""
     if file.suffix == ".toml":
         content = tomllib.loads(file.read_text("utf-8"), parse_float=Decimal)
-        return {axis: [{"definition": _UNDEFINED, **rating} for rating in content[axis]] for axis in _AXES}
+        return {axis: [{"definition": _UNDEFINED, **rating} for rating in content[axis]] for axis in AXES}
     objects = yaml.safe_load(file.read_text("utf-8"))["objects"]
     found = (objects.get("risk_matrix") or objects["risk_matrices"])[0]
     return {
@@ -212,11 +216,12 @@ def _ratings(file: Path) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     }
 
 
-def _as_toml(
+def scales_as_toml(
     axes: Mapping[str, Sequence[Mapping[str, str]]],
     levels: Sequence[tuple[str, str]],
     grid: Sequence[Sequence[str]],
 ) -> list[str]:
+    """The lines of methodology.toml that hold scales and a matrix; levels are names with colours."""
     lines = []
     for axis, ratings in axes.items():
         lines.append(_ABOVE[axis])

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from riskcalc.errors import UsageError
 from riskcalc.register.register import Register, fingerprint_of, load, row_hashes
@@ -38,7 +37,7 @@ class Subsets:
     def of(self, unit_id: str) -> Register:
         """The unit's share; an unknown unit's is empty."""
         rows = {name: getattr(self.register, name).iloc[places] for name, places in self._rows(unit_id).items()}
-        before, ended = self._before(unit_id), self._ended(rows["risks"])
+        before, ended = self._before(unit_id), self._ended(unit_id)
         share = replace(self.register, notes=(), **rows, before=before, ended=ended)
         if "_hashes" in vars(self):  # its fingerprint is all but known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
@@ -46,8 +45,7 @@ class Subsets:
 
     def fingerprint(self, unit_id: str) -> str:
         """The fingerprint of the unit's share, without cutting it out."""
-        risks = self.register.risks.iloc[self._found("risks", [unit_id])]
-        beside = [*self.register.assumed, *self._ended(risks)]
+        beside = [*self.register.assumed, *self._ended(unit_id)]
         before = self._earlier._hashed(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else {}
         return fingerprint_of(self.register.methodology, self._hashed(unit_id), beside, before)
 
@@ -63,8 +61,8 @@ class Subsets:
     def _before(self, unit_id: str) -> Register | None:
         return self._earlier.of(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else None
 
-    def _ended(self, risks: pd.DataFrame) -> frozenset[tuple[str, str, date]]:
-        mine = set(risks["risk_id"])
+    def _ended(self, unit_id: str) -> frozenset[tuple[str, str, date]]:
+        mine = set(self._column("risks", "risk_id", unit_id) if self.register.ended else ())
         return frozenset(each for each in self.register.ended if each[0] in mine)
 
     def _hashed(self, unit_id: str) -> dict[str, np.ndarray[Any, Any]]:

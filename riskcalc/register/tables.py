@@ -167,7 +167,10 @@ class Risk(Row):
 
 
 class Rating(Row):
-    """How likely and how bad a risk was held to be in a period, before controls; blank is unrated."""
+    """How likely and how bad a risk was held to be in a period, before controls; blank is unrated.
+
+    What is proposed counts for nothing until somebody rates.
+    """
 
     primary_key = ("risk_id", "period")
     risk_id: Annotated[Text, Ref("risks")]
@@ -182,6 +185,8 @@ class Rating(Row):
     likelihood_high: Maybe[Likelihood]
     impact_low: Maybe[Impact]
     impact_high: Maybe[Impact]
+    proposed_likelihood: Maybe[Likelihood] = None
+    proposed_impact: Maybe[Impact] = None
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
@@ -189,6 +194,11 @@ class Rating(Row):
             (self.likelihood is None) == (self.impact is None),
             "impact" if self.impact is None else "likelihood",
             "likelihood and impact must both be rated, or both blank",
+        )
+        yield from require(
+            (self.proposed_likelihood is None) == (self.proposed_impact is None),
+            "proposed_impact" if self.proposed_impact is None else "proposed_likelihood",
+            "must be given with the other proposal, or both left blank",
         )
         rated = self.likelihood is not None
         for column in ("rationale", "rated_by", "rated_on"):

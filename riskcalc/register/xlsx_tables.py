@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from riskcalc.errors import Problem, RegisterError
+from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.register import stand_ins
 from riskcalc.register.checked_rows import Table, check_lines
 from riskcalc.register.integrity import check_references
@@ -23,6 +23,7 @@ from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import kind_of
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import Cell, Grid, Odd, Workbook, letters, open_workbook
+from riskcalc.register.xlsx_scales import SCALES, joined
 
 METHODOLOGY = "methodology"
 OURS = ("instructions", "lists")  # sheets that the template brings
@@ -46,6 +47,7 @@ def read_workbook(path: Path, period: str = "") -> tuple[Methodology, dict[str, 
 
     Raises:
         RegisterError: the file can't be read as a workbook, or its methodology can't be used.
+        UsageError: it has no sheet of a register.
     """
     methodology, tables, problems = read_sheets(path, period)
     if problems:
@@ -57,6 +59,8 @@ def read_workbook(path: Path, period: str = "") -> tuple[Methodology, dict[str, 
 def read_sheets(path: Path, period: str = "") -> tuple[Methodology, dict[str, Table], list[Problem]]:
     """As ``read_workbook``, but with what is wrong with the sheets as a whole apart."""
     with open_workbook(path) as book:
+        if not {*TABLES, METHODOLOGY}.intersection(book.sheets):
+            raise UsageError(f"{path.name} has none of a register's sheets. {bring_in(path)}")
         problems = list(_wrong_sheets(book, path.name))
         methodology = stand_ins.begun_in(read_methodology(book, path.name), period, "ratings" in book.sheets)
         tables = {name: read_sheet(book, name, path.name, methodology) for name in TABLES}
@@ -67,17 +71,31 @@ def read_methodology(book: Workbook, file: str) -> Methodology:
     """The methodology on its sheet; raises RegisterError, naming cells, where it can't be used."""
     if METHODOLOGY not in book.sheets:
         raise RegisterError([Problem(file, 0, "", "", "the sheet is missing", METHODOLOGY)])
-    text, problems = methodology_text(book.grid(METHODOLOGY), file)
+    text, problems = methodology_text(book, file)
     if problems:
         raise RegisterError(problems)
     try:
         return Methodology.parse(text)
     except RegisterError as error:
-        raise RegisterError([replace(each, file=file, sheet=METHODOLOGY) for each in error.problems]) from None
+        where = {name: SCALES for name in ("likelihood", "impact", "matrix") if SCALES in book.sheets}
+        sheets = [where.get(each.column.partition(".")[0], METHODOLOGY) for each in error.problems]
+        found = zip(error.problems, sheets, strict=True)
+        raise RegisterError([replace(each, file=file, sheet=sheet) for each, sheet in found]) from None
 
 
-def methodology_text(grid: Grid, file: str) -> tuple[str, list[Problem]]:
-    """The text of methodology.toml, a line per row of the first column; and what keeps it from being read."""
+def methodology_text(book: Workbook, file: str) -> tuple[str, list[Problem]]:
+    """The text of methodology.toml, the scales as cells in it; and what keeps it from being read."""
+    text, problems = _lines_of_text(book.grid(METHODOLOGY), file)
+    if SCALES not in book.sheets:
+        return text, problems
+    grid = book.grid(SCALES)
+    text, found = joined(text, grid, file)
+    hidden = [Problem(file, row, "", "", allowed, SCALES) for row, allowed in unseen(grid)]
+    return text, [*problems, *hidden, *found]
+
+
+def _lines_of_text(grid: Grid, file: str) -> tuple[str, list[Problem]]:
+    """The text that stands in the first column, a line per row."""
     lines: list[str] = []
     problems = [Problem(file, row, "", "", allowed, METHODOLOGY) for row, allowed in unseen(grid)]
     for row, cells in grid.rows:
@@ -122,7 +140,7 @@ def header_of(cells: Iterable[Cell]) -> list[str]:
 
 def _wrong_sheets(book: Workbook, file: str) -> Iterator[Problem]:
     for name, sheet in book.sheets.items():
-        if name in (*TABLES, METHODOLOGY):
+        if name in (*TABLES, METHODOLOGY, SCALES):
             if sheet.hidden:
                 yield Problem(file, 0, "", "", "the sheet is hidden; show it", name)
         elif name not in OURS and not name.startswith(RESULTS):

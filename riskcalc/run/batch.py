@@ -386,8 +386,8 @@ def _stored(programme: Programme, entry: Entry, name: str, outcome: Outcome) -> 
         told = _told("; ".join(filter(None, [outcome.error, trouble])))
         return replace(entry, status="failed" if outcome.status == "ok" else outcome.status, error=told)
     figures = _figures(outcome)
-    if "breaches" not in figures and outcome.status == "ok" and not whole:
-        figures = programme.figures[entry.unit_id]
+    if not set(figures) >= {"rated", "breaches"} and outcome.status == "ok" and not whole:
+        figures = programme.figures[entry.unit_id] | figures
     outputs = {f"{name}{ending}": sha256(content) for ending, content in files.items()}
     return replace(entry, outputs=outputs, figures=figures)
 

@@ -88,7 +88,7 @@ class Manifest:
             if not mine and not replaced:
                 raise UsageError(
                     f"{self._folder} holds the pages of another register, {found.register}; "
-                    "choose another --out, or --force to replace them."
+                    "choose another --out; or --force to replace them, once, as where it was only moved or renamed."
                 )
             stale |= {name for name in found.claimed if not mine or _stem(name) not in stems}
             for entry in found.units if mine else ():
@@ -152,6 +152,13 @@ class Manifest:
 
     def _put(self, entry: Entry) -> None:
         self.units[entry.unit_id], self._texts[entry.unit_id] = entry, _text(entry)
+
+
+def files_of(folder: Folder, file: str, source: str, unit_id: str) -> list[str]:
+    """The files that a manifest of the register at ``source`` claims for a unit; none where it isn't there."""
+    found = _read(folder.read(file))
+    entries = found.units if found.register == source else ()
+    return [name for each in entries if each.unit_id == unit_id for name in each.outputs]
 
 
 def _text(entry: Entry) -> str:

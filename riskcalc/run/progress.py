@@ -11,7 +11,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from riskcalc.assessment.decisions import together
+from riskcalc.assessment.decisions import in_words, together
 from riskcalc.errors import counted, printable
 from riskcalc.notebook_files import GOOD
 from riskcalc.run.manifest import Entry
@@ -98,18 +98,11 @@ def summary(report: Report, place: str) -> str:
 
 def _standing(units: Sequence[Entry]) -> Iterator[str]:
     """How the units stand, of which that is known: what went wrong, or was never run, isn't 0 risks."""
-    known = [entry for entry in units if "breaches" in entry.figures]
+    known = [entry for entry in units if {"rated", "breaches"} <= set(entry.figures)]
     if known:
-        total = together(entry.figures for entry in known)
         outside = [entry.unit_id for entry in known if entry.figures["breaches"]]
-        within = f", in {counted(len(outside), 'unit')}: {_named(outside)}" if outside else ""
-        told = [f"{counted(total['breaches'], 'risk')} outside appetite{within}"]
-        told += [f"{total['newly_outside']} newly since the period before"] if total.get("newly_outside") else []
-        told += [f"{counted(total['unrated'], 'risk')} unrated"] if total.get("unrated") else []
-        yield "; ".join(told) + "."
-    if known and "decisions" in total:
-        late = f", {total['past_due']} past due" if total.get("past_due") else ""
-        yield f"{counted(total['decisions'], 'decision')} to take{late}."
+        where = f", in {counted(len(outside), 'unit')}: {_named(outside)}" if outside else ""
+        yield f"{in_words(together(entry.figures for entry in known), where)}."
     if unknown := [entry.unit_id for entry in units if entry not in known]:
         stand = "stands" if len(unknown) == 1 else "stand"
         yield f"How {counted(len(unknown), 'unit')} {stand} isn't known: {_named(unknown)}."

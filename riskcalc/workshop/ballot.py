@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
-from riskcalc.errors import RiskcalcError, UsageError, of_an_extra
+from riskcalc.errors import RiskcalcError, UsageError, of_an_extra, one_line
 from riskcalc.workshop.background import in_background
-from riskcalc.workshop.store import NOWHERE, Store, Vote, one_line
+from riskcalc.workshop.store import NOWHERE, Store, Vote
 
 with of_an_extra():
     import anywidget

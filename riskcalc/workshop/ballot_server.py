@@ -42,8 +42,9 @@ def serving(
 
     Raises UsageError where the port is taken, or Voila isn't installed.
     """
-    if not find_spec("voila"):
-        raise UsageError(needed("voila"))
+    for module in ("voila", "anywidget"):
+        if not find_spec(module):
+            raise UsageError(needed(module))
     source = notebook_files.find("ballot.ipynb", folder)
     number = _free_port(listen, port)
     token = secrets.token_urlsafe(18)

@@ -11,20 +11,20 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, TypeAdapter
 
 from riskcalc.assessment.consistency import Finding
-from riskcalc.errors import UsageError
+from riskcalc.errors import UsageError, one_line
 from riskcalc.files import sha256, write_whole
-from riskcalc.register.editing import Cells
+from riskcalc.register.editing import LOG, Cells
 from riskcalc.register.register import Register
-from riskcalc.workshop.store import one_line
 
-FILE = "decisions.jsonl"
+FILE = LOG
 PENDING = ".decision-pending"  # holds the hash of the last line while ratings.csv lacks what it decides
 
+Kind = Literal["unit", "risk", "control", "objective"]
 _Line = Annotated[str, AfterValidator(one_line)]
 
 
@@ -68,11 +68,46 @@ class LogEntry:
         )
 
 
-_ENTRY = TypeAdapter(LogEntry)
+@dataclass(frozen=True)
+class Renamed:
+    """A line that gives something another name: what stands before it in the log is read under that."""
+
+    action: Literal["rename"]
+    kind: Kind
+    old: _Line
+    new: _Line
+    decided_at: _Line
+    decided_by: _Line
+    previous: str = ""
+    sha256: str = ""
+
+    def followed(self, entry: LogEntry) -> LogEntry:
+        """An earlier entry under the new name."""
+        if self.kind == "unit" and entry.unit_id == self.old:
+            return replace(entry, unit_id=self.new)
+        if self.kind == "risk" and entry.risk_id == self.old:
+            before, after = (row and {**row, "risk_id": self.new} for row in (entry.before, entry.after))
+            return replace(entry, risk_id=self.new, before=before, after=after)
+        return entry
+
+
+Entry = TypeVar("Entry", LogEntry, Renamed)
+_ENTRY: TypeAdapter[LogEntry | Renamed] = TypeAdapter(LogEntry | Renamed)
 
 
 def append(folder: Path, entry: LogEntry) -> LogEntry:
     """Add an entry at the end, noted as pending, and give it with its hashes; the caller holds the folder.
+
+    Raises UsageError as ``appended``.
+    """
+    text, tied = appended(folder, entry)
+    write_whole(folder / PENDING, tied.sha256.encode())
+    write_whole(folder / FILE, text.encode())
+    return tied
+
+
+def appended(folder: Path, entry: Entry) -> tuple[str, Entry]:
+    """The log with an entry at its end, and the entry with its hashes; nothing is written.
 
     Raises UsageError where the chain is broken: nothing is built upon what somebody changed.
     """
@@ -85,9 +120,7 @@ def append(folder: Path, entry: LogEntry) -> LogEntry:
     tied = replace(entry, previous=previous, sha256="")
     tied = replace(tied, sha256=_hash(_as_line(tied)))
     separator = "\n" if old and not old.endswith("\n") else ""
-    write_whole(folder / PENDING, tied.sha256.encode())
-    write_whole(path, f"{old}{separator}{_as_line(tied)}\n".encode())
-    return tied
+    return f"{old}{separator}{_as_line(tied)}\n", tied
 
 
 def pending(folder: Path) -> LogEntry | None:
@@ -105,8 +138,16 @@ def carried_over(folder: Path) -> None:
 
 
 def read(folder: Path) -> list[LogEntry]:
-    """All entries, the earliest first; lines that can't be read are left out, and told of by ``broken``."""
-    return [entry for _, entry, _ in _lines(folder) if entry]
+    """All decisions, the earliest first, under the names of today; lines that can't be read are left out, and told of
+    by ``broken``.
+    """
+    found: list[LogEntry] = []
+    for _, entry, _ in _lines(folder):
+        if isinstance(entry, Renamed):
+            found = [entry.followed(each) for each in found]
+        elif entry:
+            found.append(entry)
+    return found
 
 
 def latest(folder: Path, unit_id: str, period: str) -> dict[str, LogEntry]:
@@ -132,20 +173,25 @@ def broken(folder: Path) -> list[str]:
 def findings(register: Register) -> list[Finding]:
     """What ``riskcalc check`` says of the log: where the chain breaks, and where ratings.csv says something else."""
     advice = "Restore it from a copy; the log is never edited, a decision is undone by a new entry."
-    found = [Finding("error", "decision-log-broken", "", FILE, message, advice) for message in broken(register.source)]
+    found = [Finding("act", "decision-log-broken", "", FILE, message, advice) for message in broken(register.source)]
     known = {(row["risk_id"], row["period"]): row for row in register.ratings.to_dict("records")}
     last = {(each.risk_id, each.period): each for each in read(register.source)}
+    units = dict(zip(register.risks["risk_id"], register.risks["unit_id"], strict=True))
     for key, entry in sorted(last.items()):
+        if (unit := units.get(key[0], entry.unit_id)) != entry.unit_id:
+            message = f"was rated for {key[1]} by a workshop of {entry.unit_id}, but is a risk of {unit} now"
+            advice = "Tell both units: its history has moved with it."
+            found.append(Finding("note", "risk-moved", unit, key[0], message, advice))
         row = {axis: _text(known.get(key, {}).get(axis)) for axis in ("likelihood", "impact")}
         if not entry.stands(row):
             decided = f"{entry.action} by {entry.decided_by} on {entry.decided_at[:10]}"
             message = f"ratings.csv differs from the workshop's last decision ({decided})"
             advice = "Lock it again in a workshop, or record why it was changed."
-            found.append(Finding("warning", "rating-unlike-decision", entry.unit_id, key[0], message, advice))
+            found.append(Finding("look", "rating-unlike-decision", entry.unit_id, key[0], message, advice))
     return found
 
 
-def _lines(folder: Path) -> Iterator[tuple[int, LogEntry | None, str]]:
+def _lines(folder: Path) -> Iterator[tuple[int, LogEntry | Renamed | None, str]]:
     path = folder / FILE
     try:
         lines = path.read_text("utf-8").removesuffix("\n").split("\n") if path.is_file() else []
@@ -158,7 +204,7 @@ def _lines(folder: Path) -> Iterator[tuple[int, LogEntry | None, str]]:
             yield number, None, text
 
 
-def _as_line(entry: LogEntry) -> str:
+def _as_line(entry: LogEntry | Renamed) -> str:
     return json.dumps(asdict(entry), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
 
 

@@ -200,7 +200,10 @@ def invitation(address: str, unfit: str) -> str:
 
 def refusals(told: Mapping[str, str]) -> str:
     """Why some buttons of a row can't be pressed now."""
-    said = " ".join(f"{button}: {why.rstrip('.')}." for button, why in told.items() if why)
+    by_reason: dict[str, list[str]] = {}
+    for button, why in told.items():
+        by_reason.setdefault(why.rstrip("."), []).append(button)
+    said = " ".join(f"{', '.join(buttons)}: {why}." for why, buttons in by_reason.items() if why)
     return str(Markup("<p class='note' style='margin:0'>{}</p>").format(said)) if said else ""
 
 

@@ -127,6 +127,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             self._row(self.risk_ids, self.order, self._button("Next", self._next)),
             self.risk,
             widgets.HTML(display.framed(display.definitions(workshop.register.methodology))),
+            widgets.HBox([self.address, self.invited], layout=_WRAP),
             self.turnout,
             self._row(
                 self._button("Show the votes", self._act(workshop.reveal), "primary"),
@@ -152,7 +153,6 @@ class Panel(widgets.VBox):  # type: ignore[misc]
                 self._button("Write the record", self._record),
                 self._button("End the workshop", self._end),
             ),
-            widgets.HBox([self.address, self.invited], layout=_WRAP),
         )
         for field in (self.likelihood, self.impact, self.reason, self.decided_by, self.override, self.point):
             field.observe(lambda _: self._allow(), "value")

@@ -83,11 +83,11 @@ class RatingsFile:
                 return ""
             key = {"risk_id": entry.risk_id, "period": entry.period}
             on_file = find_row(self.folder, "ratings", key, self.methodology)
-            if on_file == entry.before:
+            if _same(on_file, entry.before):
                 self._put(entry)
                 return f"The decision on {entry.risk_id} was logged when the program stopped; ratings.csv has it now."
             decision_log.carried_over(self.folder)
-            if on_file == entry.after:
+            if _same(on_file, entry.after):
                 return ""
             return (
                 f"A decision on {entry.risk_id} never reached ratings.csv, which somebody changed since; it stays so."
@@ -97,6 +97,12 @@ class RatingsFile:
         key = {"risk_id": entry.risk_id, "period": entry.period}
         put_row(self.folder, "ratings", key, entry.after, self.methodology)
         decision_log.carried_over(self.folder)
+
+
+def _same(row: Cells | None, other: Cells | None) -> bool:
+    """Whether two rows say the same: a column that one of them lacks, or has blank, says nothing."""
+    said, meant = ({name: text for name, text in (each or {}).items() if text} for each in (row, other))
+    return said == meant
 
 
 def rating(row: Mapping[Any, Any]) -> Rating:

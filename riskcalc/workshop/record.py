@@ -143,11 +143,17 @@ def _open(workshop: Workshop, open_risks: list[str]) -> display.Display:
 
 
 def _log(ours: list[LogEntry], broken: list[str]) -> display.Display:
-    rows = [[each.decided_at, each.risk_id, each.action, each.reason, each.decided_by] for each in ours]
+    rows: list[list[display.Cell]] = [
+        [
+            {"text": f"{each.risk_id}: {each.action}", "note": each.decided_at},
+            {"text": each.reason, "note": each.decided_by},
+        ]
+        for each in ours
+    ]
     head = ours[-1].sha256 if ours else "none"
     note = f"From {decision_log.FILE}, whose lines are tied by hashes; riskcalc check verifies them. The last: {head}"
     if broken:
         note = f"{decision_log.FILE} isn't as it was written: {'; '.join(broken)}."
     return display.table(
-        "Log of this workshop's decisions", ["When (UTC)", "Risk", "What", "Reason", "By"], rows, note=note
+        "Log of this workshop's decisions", ["What, and when (UTC)", "Reason, and by whom"], rows, note=note
     )

@@ -21,14 +21,14 @@ import pandas as pd
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.scoring import AXES
 from riskcalc.assessment.what_if import Rating, what_if, with_ratings
-from riskcalc.errors import UsageError, counted
+from riskcalc.errors import UsageError, counted, one_line
 from riskcalc.register.editing import Cells, held
 from riskcalc.register.periods import Period
 from riskcalc.register.register import Register, find_folder, load
 from riskcalc.workshop import decision_log
 from riskcalc.workshop.decision_log import GroupVotes, LogEntry
 from riskcalc.workshop.locking import RatingChangedError, RatingsFile, rating
-from riskcalc.workshop.store import Store, beside, one_line
+from riskcalc.workshop.store import Store, beside
 from riskcalc.workshop.tally import Tally, tally
 
 MINIMUM = 3
@@ -302,7 +302,7 @@ class Workshop:
                 },
             )
             written = self.on_file.decide(entry)
-            self._seen[risk] = after
+            self._seen[risk] = self.on_file.rows().get(risk)
         return written
 
     def _tallies(self, risk: Mapping[str, Any]) -> dict[str, Tally]:

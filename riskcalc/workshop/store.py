@@ -8,7 +8,6 @@ their keys; and after the reveal and at the close the database throws away what 
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,9 +24,6 @@ with of_an_extra():
 FILE = "workshop.sqlite"
 NOWHERE = "sqlite://"  # in memory: for where there is no workshop yet
 _WAIT = 30_000  # milliseconds that a writer waits for another
-
-# What could forge a line of a terminal's output: control characters, line separators, changes of direction.
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 _tables = sa.MetaData()
 
@@ -85,17 +81,6 @@ POINTS = _table("open_points", _key("point_id"), _value("workshop_id"), _value("
 sa.Index("ballots_by_round", BALLOTS.c.workshop_id, BALLOTS.c.risk_id, BALLOTS.c.round)
 _ANONYMOUS = (BALLOTS, VOTED)  # nothing may pair the rows of these two
 _ONE_AT_A_TIME = 717_302  # any number that other programs don't use: PostgreSQL's advisory lock
-
-
-def one_line(text: str) -> str:
-    """The text itself; raises ValueError where it holds what a terminal would obey instead of show.
-
-    >>> one_line("Zoë 工藤")
-    'Zoë 工藤'
-    """
-    if found := _UNFIT.search(text):
-        raise ValueError(f"holds the control character {found[0]!r}; allowed: text in one line")
-    return text
 
 
 @dataclass(frozen=True)
@@ -204,6 +189,24 @@ class Store:
         for row in self._rows(asked):
             found[row["axis"]].append(row)
         return found
+
+    @contextmanager
+    def renamed(self, kind: str, old: str, new: str) -> Iterator[None]:
+        """Follow another name of a unit or a risk, if what is done meanwhile comes to a good end.
+
+        Raises UsageError while a workshop on it is under way.
+        """
+        column = f"{kind}_id"
+        with self._alone() as connection:
+            of = WORKSHOPS.c.workshop_id.in_(sa.select(RISKS.c.workshop_id).where(RISKS.c.risk_id == old))
+            busy = WORKSHOPS.c.unit_id == old if kind == "unit" else of
+            if (row := connection.execute(WORKSHOPS.select().where(busy, ~WORKSHOPS.c.closed)).first()) is not None:
+                raise UsageError(f"A workshop on {row.unit_id} in {row.period} is under way; end it first.")
+            for table in (WORKSHOPS, RISKS, VOTED, BALLOTS, POINTS):
+                if column in table.c:
+                    connection.execute(table.update().where(table.c[column] == old).values({column: new}))
+            yield
+        self._forget_replaced_rows()
 
     # --- people and votes ---
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from riskcalc.assessment.scoring import AXES
-from riskcalc.errors import Problem, RegisterError, UsageError
+from riskcalc.errors import Problem, RegisterError, UsageError, one_line
 from riskcalc.files import csv_rows, read
 from riskcalc.workshop.session import Workshop
-from riskcalc.workshop.store import Vote, one_line
+from riskcalc.workshop.store import Vote
 
 COLUMNS = ("participant", "risk_id", "likelihood", "impact")
 

@@ -13,6 +13,7 @@ from register_files import DEFICIENCY, SAMPLE, Rows, write_register
 from riskcalc.assessment.checks import CHECKS
 from riskcalc.assessment.consistency import Finding, findings, matrix_findings
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.decisions import on_risks
 from riskcalc.assessment.opening import open_unit
 from riskcalc.pages import display, unit
 from riskcalc.register.columns import ReportPart
@@ -177,7 +178,7 @@ def test_findings_look_from_the_day_they_are_asked_for() -> None:
     overdue = [[each for each in found if each.check == "deficiency-past-due"] for found in (at_the_end, a_year_on)]
     assert len(overdue[0]) < len(overdue[1])
     severities = [finding.severity for finding in at_the_end]
-    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+    assert severities == sorted(severities, key=["act", "look", "note"].index)
 
 
 def test_a_register_without_ratings_still_has_its_matrix_checked(tmp_path: Path) -> None:
@@ -216,5 +217,23 @@ def test_a_units_page_lists_its_own_findings_only(tmp_path: Path) -> None:
 
 def test_a_finding_reads_as_a_sentence() -> None:
     """Severity, row, what, and what to do."""
-    finding = Finding("error", "self-tested", "alpha", "T1", "A-C1 was tested by its owner", "Test it again.")
-    assert str(finding) == "error: T1: A-C1 was tested by its owner (self-tested). Test it again."
+    finding = Finding("act", "self-tested", "alpha", "T1", "A-C1 was tested by its owner", "Test it again.")
+    assert str(finding) == "act: T1: A-C1 was tested by its owner (self-tested). Test it again."
+
+
+def test_a_risk_without_controls_can_have_a_deficiency(tmp_path: Path) -> None:
+    """That of the control which is missing: it takes nothing away, and gives the decision an owner's date."""
+
+    def missing(rows: Rows) -> None:
+        rows["risk_controls"] = [link for link in rows["risk_controls"] if link["risk_id"] != "A-R1"]
+        rows["controls"].append(
+            {**rows["controls"][0], "control_id": "A-C9", "design": "ineffective", "documentation": ""}
+        )
+        rows["risk_controls"].append({"risk_id": "A-R1", "control_id": "A-C9", "acts_on": "both", "coverage": "0.8"})
+        rows["deficiencies"].append({**DEFICIENCY, "control_id": "A-C9"})
+
+    context = Context.of(load(write_register(tmp_path / "data", missing)))
+    told = {finding.check for finding in findings(context) if finding.row == "A-R1"}
+    assert not told & {"breach-untreated", "risk-without-control"}
+    [first, *_] = on_risks(context)
+    assert (first.row, str(first.due_on)) == ("A-R1", DEFICIENCY["due_on"])

@@ -116,3 +116,17 @@ def test_days_that_a_subservice_report_leaves_uncovered(report_from: str, report
     }  # fmt: skip
     assert uncovered_days(report, date(2026, 1, 1), date(2026, 6, 30)) == days
     assert uncovered_days({**report, "report_type": "type1"}, date(2026, 1, 1), date(2026, 6, 30)) == 181
+
+
+def test_training_in_another_unit_counts_on_every_page(tmp_path: Path) -> None:
+    """Somebody who owns controls in two units is trained once; a unit's page and the organisation's say the same."""
+
+    def elsewhere(rows: Rows) -> None:
+        rows["training"] = [row for row in rows["training"] if row["unit_id"] == "beta"] or [
+            {**rows["training"][0], "unit_id": "beta"}
+        ]
+        rows["training"][0].update(person="C. Owner", completed_on="2026-05-01")
+
+    whole = Context.of(load(write_register(tmp_path / "data", elsewhere)))
+    [on_page], [of_all] = (coverage.training(each, "alpha").to_dict("records") for each in (whole.only("alpha"), whole))
+    assert (on_page, on_page["state"]) == (of_all, "completed")

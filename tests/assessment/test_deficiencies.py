@@ -69,6 +69,7 @@ def test_a_case_worked_by_hand(tmp_path: Path) -> None:
     assert one.magnitude == pytest.approx(180_000)
     assert one.compensating == ("A-C2",)
     assert one.reasons == (
+        "judged as if A-C1 failed, although tested as operating effectively",
         "likelihood without it: A-R1 1.80; 2 or more counts: reasonably possible",
         "one event could misstate up to 180,000 EUR: below performance materiality",
         "compensating controls counted, as tested: A-C2",

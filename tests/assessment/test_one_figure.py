@@ -15,6 +15,7 @@ from register_files import DEFICIENCY, Rows, write_register
 import riskcalc
 from riskcalc.assessment import deficiencies, evidence, opinion, readiness, scoring
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.decisions import standings
 from riskcalc.register.register import load
 
 
@@ -42,6 +43,7 @@ def same_on_both_pages(whole: Context) -> None:
         assert opinion.outlooks(mine, own_type) == tuple(
             one for one in opinion.outlooks(whole, own_type) if one.unit_id == unit
         )
+        assert standings(mine) == {unit: standings(whole)[unit]}
         for found in (deficiencies.candidates, deficiencies.aggregated, readiness.gaps):
             assert list(found(mine)) == [one for one in found(whole) if one.unit_id == unit], found.__name__
 

@@ -92,7 +92,7 @@ def test_checking_a_register_finishes_nothing(small: Path) -> None:
     command = [sys.executable, "-m", "riskcalc"]
     checked = subprocess.run([*command, "check", str(small)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0
-    assert f"An import into {small} was interrupted." in checked.stderr
+    assert f"A change of several files in {small} was interrupted." in checked.stderr
     assert riskcalc.load(small).risks["title"].iloc[0] == "Wrong rates"
     imported = [*command, "excel", "import", "none.xlsx", "--into", str(small)]
     for answer, title in (("n\n", "Wrong rates"), ("y\n", "Forged")):

@@ -34,7 +34,8 @@ def test_check_says_that_all_is_well(small: Path) -> None:
     code, said = invoke("check", str(small))
     assert (code, said.splitlines()[-1]) == (
         0,
-        f"{small}: no problems; 13 findings; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30 "
+        f"{small} can be used; 13 findings, 2 to act on; 1 of 2 rated risks outside appetite; 1 newly since the period "
+        "before; 1 risk unrated; 2 decisions to take; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30 "
         "(the latest period that is at least half rated: 2 of 3 risks).",
     )
 
@@ -110,7 +111,7 @@ def test_check_tells_what_is_wrong_with_the_matrix(small: Path) -> None:
     assert "methodology.toml: not monotone: Rare x Negligible is High, Rare x Minor is Low" in said
     assert invoke("check", str(small), "--strict")[0] == 1
     checks = {finding["check"]: finding for finding in json.loads(invoke("check", str(small), "--json")[1])["findings"]}
-    assert checks["matrix"]["severity"] == "warning"
+    assert checks["matrix"]["severity"] == "look"
     assert checks["risk-without-control"]["row"] == "A-R2"
 
 

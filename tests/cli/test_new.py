@@ -75,6 +75,10 @@ def test_a_matrix_may_come_from_a_file(tmp_path: Path) -> None:
         ([], "--organisation, --unit, --currency, --period"),
         ([*GIVEN[:4], "--currency", "euro", *GIVEN[6:]], "currency: 'euro': allowed: an ISO 4217 code"),
         ([*GIVEN[:6], "--period", "H2"], "first_period: 'H2': allowed: a period such as 2026"),
+        (
+            [*GIVEN[:2], "--unit", "fu\x1bnds", *GIVEN[4:]],
+            "The unit's id 'fu\\x1bnds' holds a character that can't be seen",
+        ),
         ([*GIVEN, "--matrix", "6x6"], "There is no matrix '6x6'; allowed: 3x3, 4x4, 5x5, or a file"),
     ],
 )
@@ -92,7 +96,7 @@ def test_what_is_missing_or_wrong_is_named_and_nothing_is_written(
 
 def test_on_a_terminal_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What isn't given is asked for, the matrix with 5x5 as the answer proposed."""
-    monkeypatch.setattr(commands, "_is_terminal", lambda: True)
+    monkeypatch.setattr(commands, "is_terminal", lambda: True)
     answers = "Halden\nfunds\nEUR\n2026-H2\n\n"
     result = CliRunner().invoke(main, ["new", str(tmp_path / "mine")], input=answers)
     assert result.exit_code == 0, result.output

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from register_files import DEFICIENCY, Rows, write_register
 
-from riskcalc.cli import period as periods
+from riskcalc.cli import asked
 from riskcalc.cli.main import main
 
 
@@ -29,7 +29,7 @@ def spring(monkeypatch: pytest.MonkeyPatch) -> None:
         def today(cls) -> Any:
             return date(2026, 4, 1)
 
-    monkeypatch.setattr(periods, "date", Spring)
+    monkeypatch.setattr(asked, "date", Spring)
 
 
 def deficient(tables: Rows) -> None:

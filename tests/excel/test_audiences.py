@@ -97,14 +97,17 @@ def test_a_plain_export_holds_all_of_it(folder: Path, tmp_path: Path) -> None:
 
 
 def test_readers_are_told_what_they_do_not_see(folder: Path, tmp_path: Path) -> None:
-    """Withheld cells say so, blank ones stay blank, and the first sheet lists the columns."""
+    """Withheld cells say so, blank ones stay blank, and the sheet after the summary lists the columns."""
     path = tmp_path / "out.xlsx"
     path.write_bytes(commands.export(str(folder), audience="auditor"))
     book = openpyxl.load_workbook(path)
-    assert book.sheetnames[:2] == ["about", "results method"]
+    assert book.sheetnames[:3] == ["results summary", "about", "results method"]
+    assert [book["results summary"].cell(row, 1).value for row in (1, 2)] == [
+        "Tarnbrook Services Group: risks to financial reporting, 2026-H1",
+        "As of 2026-06-30. Confidential · for the service auditor",
+    ]
     about = "\n".join(str(row[0].value) for row in book["about"])
     assert "for the service auditor" in about
-    assert "2026-H1, as of 2026-06-30. Risks: 3; unrated: 1." in about
     assert "Withheld in business_units: materiality, performance_materiality, materiality_basis." in about
     assert "Withheld in scoping: reason, answered_by." in about
     rows = list(book["ratings"].iter_rows(values_only=True))

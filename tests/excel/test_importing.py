@@ -48,6 +48,58 @@ def edited(small: Path, edit: Edit) -> Path:
 # --- the round trip ---
 
 
+def next_dates(book: Any) -> None:
+    """The first unit's row ends, and goes on with another report."""
+    sheet = book["business_units"]
+    columns = {cell.value: cell.column for cell in sheet[1]}
+    for row, cells in ((2, {"valid_to": "2026-06-30"}), (4, {"valid_from": "2026-07-01", "report_to": "2026-12-31"})):
+        for name, column in columns.items():
+            text = cells.get(name, sheet.cell(2, column).value if row == 4 and name != "valid_to" else None)
+            if text:
+                sheet.cell(row, column, text)
+
+
+def test_a_row_that_goes_on_is_added_beside_the_one_that_ends(small: Path) -> None:
+    """The next report's dates: one row changed, one new, and the same workbook once more changes nothing."""
+    book = edited(small, next_dates)
+    code, said = run(book, "--into", small, "--apply")
+    assert (code, "business_units: 1 new, 1 changed, 1 the same" in said) == (0, True), said
+    assert "+ alpha + 2026-07-01" in said
+    assert "valid_to: '' -> '2026-06-30'" in said
+    assert len((small / "business_units.csv").read_text().splitlines()) == 4
+    assert "0 new, 0 changed, 3 the same" in run(book, "--into", small)[1]
+    (small / "out.xlsx").write_bytes(commands.export(str(small)))
+    assert "business_units: 0 new, 0 changed, 3 the same" in run(small / "out.xlsx", "--into", small)[1]
+
+
+def test_a_list_that_knows_of_no_days_speaks_of_the_latest_row(small: Path) -> None:
+    """A plain list of another register changes what holds now; what held before stays, and nothing is taken away."""
+    run(edited(small, next_dates), "--into", small, "--apply")
+    before = (small / "business_units.csv").read_text().splitlines()
+    (small.parent / "list.csv").write_text("Unit,Boss\nalpha,Z. Owner\n", "utf-8")
+    mapped = '[[table]]\nname = "business_units"\n[table.columns]\nunit_id = "Unit"\nowner = "Boss"\n'
+    (small.parent / "map.toml").write_text(mapped, "utf-8")
+    code, said = run(*(small.parent / "list.csv", "--map", small.parent / "map.toml", "--into", small, "--apply"))
+    after = (small / "business_units.csv").read_text().splitlines()
+    assert (code, after[1], "Z. Owner" in after[-1]) == (0, before[1], True), said
+
+
+def test_days_that_overlap_are_told_at_their_cell(small: Path) -> None:
+    """The row that begins too early, in the sheet and row that somebody typed it into."""
+
+    def too_early(book: Any) -> None:
+        next_dates(book)
+        sheet = book["business_units"]
+        [place] = [cell.column for cell in sheet[1] if cell.value == "valid_from"]
+        sheet.cell(4, place, "2026-06-15")
+
+    code, said = run(edited(small, too_early), "--into", small)
+    assert (code, [part in said for part in ("sheet business_units", "2026-06-15", "holds to 2026-06-30")]) == (
+        2,
+        [True] * 3,
+    )
+
+
 def test_csv_to_workbook_to_csv_gives_identical_bytes(tmp_path: Path) -> None:
     """The sample's fourteen files come back from the export byte for byte."""
     path = tmp_path / "out.xlsx"
@@ -386,5 +438,5 @@ def test_a_lone_carriage_return_in_a_row_that_is_written_stays_in_its_cell(small
             "completed_on": "",
         }
         put_row(small, "training", {"training_id": "TR9"}, cells | {"topic": "a\rb", "evidence": "c\n"}, methodology)
-    assert (small / "training.csv").read_bytes().endswith(b'TR9,alpha,P. Owner,"a\rb",2026-06-30,,"c\n"\n')
+    assert (small / "training.csv").read_bytes().endswith(b'TR9,alpha,P. Owner,"a\rb",2026-06-30,,"c\n",,\n')
     assert riskcalc.load(small).training["topic"].tolist()[-1] == "a\rb"

@@ -21,6 +21,7 @@ import riskcalc
 from riskcalc.cli.main import main
 from riskcalc.errors import RegisterError
 from riskcalc.excel import commands
+from riskcalc.register.starter import Starter
 from riskcalc.register.tables import TABLES
 
 SOFFICE = shutil.which("soffice")
@@ -65,7 +66,7 @@ def test_the_template_is_an_empty_register(tmp_path: Path) -> None:
     path = saved(tmp_path / "new.xlsx", commands.template())
     register = riskcalc.load(path)
     assert (len(register.risks), register.periods) == (0, ())
-    assert openpyxl.load_workbook(path).sheetnames == ["instructions", "methodology", *TABLES, "lists"]
+    assert openpyxl.load_workbook(path).sheetnames == ["instructions", "scales", "methodology", *TABLES, "lists"]
 
 
 def test_the_template_offers_what_the_methodology_sets(tmp_path: Path) -> None:
@@ -76,19 +77,71 @@ def test_the_template_offers_what_the_methodology_sets(tmp_path: Path) -> None:
         for sheet in TABLES
         for rule in book[sheet].data_validations.dataValidation
     }
-    likelihood = rules["ratings", "C2"]
-    assert (likelihood.promptTitle, likelihood.prompt[:24]) == ("likelihood", "1 Rare; 2 Unlikely; 3 Po")
 
     def offered(rule: Any) -> list[str]:
+        """What a list offers: the cells it names, or, of those that follow the scales, as many as are counted."""
+        places = re.findall(r"(\w+)!\$(\w+)\$(\d+)", rule.formula1)
+        if rule.formula1.startswith("OFFSET"):
+            [(sheet, column, first), (_, named, _), *_] = places
+            count = sum(bool(book[sheet][f"{named}{int(first) + place}"].value) for place in range(10))
+            return [values[sheet][f"{column}{int(first) + place}"].value for place in range(count)]
         sheet, cells = rule.formula1.split("!")
         return [row[0].value for row in book[sheet][cells.replace("$", "")]]
 
-    assert offered(likelihood) == ["1", "2", "3", "4", "5"]
+    values = openpyxl.load_workbook(tmp_path / "new.xlsx", data_only=True)
+    assert offered(rules["ratings", "C2"])[:2] == ["1 - Rare", "2 - Unlikely"]
+    assert offered(rules["ratings", "D2"])[4:] == ["5 - Severe"]
     assert offered(rules["business_units", "H2"]) == ["Low", "Medium", "High", "Critical"]
     assert offered(rules["controls", "H2"])[:2] == ["annual", "half_yearly"]
     assert rules["risks", "C2"].formula1 == "control_objectives!$A$2:$A$5000"
-    definitions = [cell.value for row in book["lists"] for cell in row]
-    assert "Possible: Once in two to five years." in definitions
+
+
+def test_what_is_chosen_or_changed_on_the_sheet_of_scales_counts(tmp_path: Path) -> None:
+    """A rating added, a level renamed, a day and a share typed as such: read as meant, without a note."""
+    path = saved(tmp_path / "new.xlsx", commands.template())
+    book = openpyxl.load_workbook(path)
+    scales = book["scales"]
+    assert [scales[cell].value for cell in ("A3", "B4", "A27", "B40")] == ["likelihood", "Rare", "level", "Low"]
+    scales["B9"], scales["C9"], scales["L9"] = "Daily", 250, "Every day."
+    for column in "BCDEF":
+        scales[f"{column}45"] = "critical"
+    scales["B30"] = "Severe"
+    for row in scales.iter_rows(min_row=40, max_row=45):
+        for cell in row:
+            cell.value = "Severe" if cell.value == "High" else cell.value
+    assert book["risk_controls"].column_dimensions["D"].number_format.startswith("0.0%")
+    assert book["ratings"].column_dimensions["G"].number_format == "yyyy-mm-dd"
+    book.save(path)
+    methodology = riskcalc.load(path).methodology
+    assert (methodology.matrix.shape, methodology.level_names[2]) == ((6, 5), "Severe")
+    assert (methodology.likelihood[5].name, methodology.matrix.level(6, 1)) == ("Daily", "Critical")
+
+
+def test_a_gap_among_the_scales_is_told_at_its_cell(tmp_path: Path) -> None:
+    """A rating without a name before others isn't left out in silence; a level that isn't there is named."""
+    path = saved(tmp_path / "new.xlsx", commands.template())
+    book = openpyxl.load_workbook(path)
+    book["scales"]["B5"] = None
+    book.save(path)
+    with pytest.raises(
+        RegisterError, match="sheet scales, cell B5: column 'name': a likelihood without a name stands before"
+    ):
+        riskcalc.load(path)
+    book["scales"]["B5"], book["scales"]["C41"] = "Unlikely", "Mild"
+    book.save(path)
+    with pytest.raises(RegisterError, match="sheet scales: column 'matrix': the grid names 'Mild'; the levels are Low"):
+        riskcalc.load(path)
+
+
+@pytest.mark.parametrize("size", ["3x3", "4x4", "5x5"])
+def test_a_new_register_comes_back_from_its_workbook_byte_for_byte(tmp_path: Path, size: str) -> None:
+    """Scales as cells say just what the lines of methodology.toml said."""
+    files = Starter("Halden", "EUR", "funds", size, "2026-H2").files()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    path = saved(tmp_path / "new.xlsx", commands.export(str(tmp_path)))
+    assert "scales" in openpyxl.load_workbook(path).sheetnames
+    assert commands.text_of_methodology(path) == files["methodology.toml"]
 
 
 def test_every_column_of_the_template_says_what_it_takes(tmp_path: Path) -> None:
@@ -183,12 +236,38 @@ def test_the_matrices_have_the_methodologys_colours(exported: Path, sample: risk
     """As on the page: each cell in the colour of its level, the risks in their cells, worst rating on top."""
     sheet = openpyxl.load_workbook(exported)["results matrices"]
     inherent = next(row for row in range(1, 9) if str(sheet.cell(row, 1).value).startswith("Inherent"))
-    top = sheet.cell(inherent + 1, 6)
-    assert sheet.cell(inherent + 1, 1).value == "5 Almost certain"
+    top = sheet.cell(inherent + 2, 6)
+    assert [sheet.cell(inherent + row, 1).value for row in (1, 2)] == ["Likelihood, by impact", "5 Almost certain"]
+    assert top.value == "Critical", "not by its colour alone"
     assert f"#{top.fill.fgColor.rgb[2:]}".lower() == sample.methodology.matrix.levels[-1].colour.lower()
-    held = "\n".join(str(cell.value) for row in sheet.iter_rows(inherent + 1, inherent + 5) for cell in row)
+    held = "\n".join(str(cell.value) for row in sheet.iter_rows(inherent + 2, inherent + 6) for cell in row)
     scores = riskcalc.score(sample)
     assert all(risk in held for risk in scores[scores["likelihood"].notna()]["risk_id"])
+
+
+def summary_of(path: Path) -> list[list[Any]]:
+    """The rows of the sheet that the workbook opens on, without the decisions."""
+    book = openpyxl.load_workbook(path, data_only=True)
+    assert (book.sheetnames[0], book.active.title) == ("results summary", "results summary")
+    rows = [list(row) for row in book["results summary"].iter_rows(values_only=True)]
+    return rows[: next(place for place, row in enumerate(rows) if str(row[0]).startswith("To be decided"))]
+
+
+def test_the_export_opens_on_what_matters(exported: Path, sample: riskcalc.Register) -> None:
+    """One map with the level and the number of risks in words, worst likelihood on top; how many are outside."""
+    scores, matrix = riskcalc.score(sample), sample.methodology.matrix
+    rows = summary_of(exported)
+    rated, outside = scores["likelihood"].notna(), int(scores["breach"].sum())
+    assert rows[2][0].endswith(f": {outside} of the {rated.sum()} rated risks. Unrated: {(~rated).sum()}.")
+    top = next(place for place, row in enumerate(rows) if row[0] == "5 Almost certain")
+    shown = [str(cell).split("\n") for row in rows[top : top + 5] for cell in row[1:6]]
+    wanted = [matrix.level_names[level] for row in reversed(matrix.grid) for level in row]
+    assert [cell[0] for cell in shown] == wanted
+    assert sum(int(cell[1].split()[0]) for cell in shown if len(cell) > 1) == rated.sum()
+    levels = {row[0]: row[1:4] for row in rows[top + 6 :]}
+    for name in matrix.level_names:
+        views = ("inherent", "claimed", "earned")
+        assert levels[name] == [(scores[f"{view}_level"] == name).sum() for view in views]
 
 
 def scores_in(path: Path) -> dict[str, list[Any]]:
@@ -233,7 +312,9 @@ def test_formulas_worked_out_elsewhere_give_the_pages_scores(
         for name, text in parts.items()
     }
     assert scores_in(repack(bare, **stripped))["PAY-R01"][0] is None
-    assert differing(sample, scores_in(converted(bare))) == []
+    worked_out = converted(bare)
+    assert differing(sample, scores_in(worked_out)) == []
+    assert summary_of(worked_out) == summary_of(exported)
 
 
 @needs_soffice
@@ -256,7 +337,7 @@ def test_libreoffice_opens_the_template(tmp_path: Path) -> None:
     path = converted(saved(tmp_path / "new.xlsx", commands.template()))
     assert len(riskcalc.load(path).risks) == 0
     rules = openpyxl.load_workbook(path)["ratings"].data_validations.dataValidation
-    assert any("lists" in str(rule.formula1) for rule in rules)
+    assert any("scales" in str(rule.formula1) for rule in rules)
 
 
 def test_the_chain_from_objective_to_deficiency_is_one_table(exported: Path, sample: riskcalc.Register) -> None:
@@ -306,7 +387,9 @@ def test_check_and_plan_take_a_workbook(tmp_path: Path, small: Path) -> None:
     result = CliRunner().invoke(main, ["check", str(path)])
     assert (result.exit_code, result.output.splitlines()[-1]) == (
         0,
-        f"{path}: no problems; 13 findings; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30.",
+        f"{path} can be used; 13 findings, 2 to act on; 1 of 2 rated risks outside appetite; 1 newly since the period "
+        "before; 1 risk unrated; 2 decisions to take; 2 units, 3 risks, 4 controls; 2026-H1 seen from 2026-06-30 "
+        "(the latest period that is at least half rated: 2 of 3 risks).",
     )
     assert CliRunner().invoke(main, ["plan", str(path)]).exit_code == 0
 

@@ -140,3 +140,17 @@ def test_a_hostile_filter_value_stays_an_attribute() -> None:
     html = display.render(display.table("t", ["a"], [["x"]], filters=[{"owner": NASTY}]).as_json())
     assert "<img" not in html
     assert 'data-owner="&lt;img' in html
+
+
+def test_a_worse_level_is_worse_whatever_the_score(tmp_path: Path) -> None:
+    """5 x 2 scores more than 1 x 5, which is at a worse level on an asymmetric matrix."""
+
+    def change(rows: Rows) -> None:
+        for control in rows["controls"]:
+            control["documentation"] = ""
+        rows["business_units"][0]["appetite"] = "Critical"
+        rows["ratings"][0].update(likelihood="5", impact="2")
+        rows["ratings"][1].update(likelihood="1", impact="5")
+
+    shown = matrix.movement(open_unit("alpha", data_dir=str(write_register(tmp_path / "data", change)))).content
+    assert [(row[2]["text"], row[3]) for row in shown["rows"]] == [("worse", "5 x 2 to 1 x 5")]

@@ -111,7 +111,9 @@ def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> No
     whole = annual_loss.year(annual_loss.model(portfolio.context, currency="EUR"), points=annual_loss.COARSE)
     assert sum(float(row[2].replace(",", "")) for row in rows) == pytest.approx(whole.mean, abs=2)
     told = about(loss.organisation(portfolio))["summary"]
-    assert told.startswith(f"1 year in 20 costs more than {whole.var(0.95):,.0f} EUR; it would be ")
+    assert told.startswith(
+        f"1 year in 20 costs all units' clients together more than {whole.var(0.95):,.0f} EUR; it would be "
+    )
     text = (folder / "methodology.toml").read_text("utf-8").replace("GBP = 1.17\n", "")
     (folder / "methodology.toml").write_text(text, "utf-8")
     for refused in (loss.by_unit, loss.organisation):
@@ -144,4 +146,6 @@ def test_where_nothing_is_quantified_no_figure_says_that_all_is_well(tmp_path: P
 def test_an_unquantified_risk_is_told_beside_the_expected_loss(tmp_path: Path) -> None:
     """A-R2 isn't rated, so the amount leaves it out."""
     items = {item["label"]: item for item in loss.figures(opened(tmp_path, own)).content["items"]}
-    assert items["Expected loss a year"]["note"].endswith("; without 1 risk that nobody quantified")
+    assert items["Expected loss a year, all clients together"]["note"].endswith(
+        "; without 1 risk that nobody quantified"
+    )

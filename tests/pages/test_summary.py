@@ -44,6 +44,27 @@ def test_the_first_panel_says_how_far_outside(tmp_path: Path) -> None:
     assert [(part["text"], part["count"]) for part in found["bars"][0]["parts"]] == [("Critical", 1), ("Unrated", 1)]
 
 
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (worse, "1 risk outside appetite; 1 unrated"),
+        (None, "No rated risk is outside appetite; 1 unrated"),
+        (lambda rows: rows["ratings"].__delitem__(slice(1, 3)), "No risk is rated"),
+    ],
+)
+def test_the_headline_is_true_in_every_register(
+    tmp_path: Path, edit: Callable[[Rows], object] | None, said: str
+) -> None:
+    """Where nothing is rated nothing is inside; decisions past due are counted where there are any."""
+    unit = open_unit("alpha", "2026-H1", data_dir=str(write_register(tmp_path / "data", edit)))
+    assert summary.unit(unit).content["headline"].partition("; 1 decision past")[0] == said
+    found = decisions(unit.context)
+    late = sum(each.late for each in found)
+    assert ("past due" in summary.headline(unit, found)) == bool(late)
+    assert summary.to_take(found).startswith(f"{len(found)} decision")
+    assert summary.to_take([]) == "Nothing has to be decided"
+
+
 def test_the_second_panel_says_who_crossed_the_appetite(tmp_path: Path) -> None:
     """With the levels it went through."""
     found = panels(summary.unit(opened(tmp_path, worse)))["What changed"]

@@ -286,3 +286,19 @@ def test_without_an_earlier_period_nothing_is_said_of_its_matrix(tmp_path: Path)
     """There is none that today's could be."""
     assert "No earlier period" in matrix.rescored(opened(tmp_path, period="2025-H2")).content["text"]
     assert "that of the period before" in matrix.rescored(opened(tmp_path / "b")).content["text"]
+
+
+def test_what_keeps_a_decision_open_is_what_is_true_of_it(tmp_path: Path) -> None:
+    """Where no key control acts on a risk that is said, of one outside appetite as of one that only blocks the outlook."""
+
+    def no_keys(rows: Rows) -> None:
+        for control in rows["controls"]:
+            control["key"] = "no"
+
+    folder = str(write_register(tmp_path / "data", no_keys))
+    whys = [
+        column(unit_page.to_decide(open_unit(unit, data_dir=folder)).as_json(), "What keeps it up")
+        for unit in ("alpha", "beta")
+    ]
+    assert whys[0][0].startswith("no key control acts on it; A-C2: relies on A-G1: ")
+    assert whys[1] == ["no key control acts on it; the outlook depends on it"]

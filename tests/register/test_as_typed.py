@@ -26,7 +26,7 @@ def problems(folder: Path) -> list[Problem]:
     [
         ("ratings", "likelihood", "Likely", "4"),
         ("ratings", "likelihood", " likely ", "4"),
-        ("ratings", "likelihood", "4 - Likely", "4"),
+        ("ratings", "likelihood", "4: Likely", "4"),
         ("ratings", "impact", "Major (4)", "4"),
         ("ratings", "impact", "4 ", "4"),
         ("ratings", "period", "h2 2025", "2025-H2"),

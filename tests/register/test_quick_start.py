@@ -75,7 +75,7 @@ def test_check_lists_what_to_fill_in_next_in_the_order_of_what_it_brings(begun: 
 def test_unassessed_controls_are_no_finding_of_their_own(begun: Path) -> None:
     """Nobody says of risks whose controls nobody has looked at that they have none; the notes come last."""
     found = findings(Context.of(riskcalc.load(begun)))
-    assert [finding.check for finding in found if finding.severity == "error"] == []
+    assert [finding.check for finding in found if finding.severity == "act"] == []
     assert {finding.check for finding in found} == {"risk-unrated", "next-step"}
     assert found[-1].check == "next-step"
 
@@ -242,3 +242,16 @@ def test_nothing_hangs_on_a_control_that_is_only_named(begun: Path) -> None:
     assert told.startswith("risk_controls.csv:2: column 'control_id': 'C1': is only named in controls.csv")
     (begun / "controls.csv").write_text("control_id,title,kind\nC1,Feeds are compared,detective\n", "utf-8")
     assert any("controls.csv:2: column 'nature': blank" in each for each in _problems(begun))
+
+
+def test_a_rating_among_the_risks_stands_once(begun: Path) -> None:
+    """A unit and a risk that go on with another row stay one; a second rating of the risk isn't dropped unseen."""
+    (begun / "business_units.csv").write_text(
+        "unit_id,valid_from,valid_to\nfunds,,2026-12-31\nfunds,2027-01-01,\n", "utf-8"
+    )
+    head = "risk_id,title,owner,likelihood,impact,valid_from,valid_to\nR1,Late feed,Ops,2,3,,2026-12-31\n"
+    (begun / "risks.csv").write_text(f"{head}R1,Late feed,Desk,,,2027-01-01,\n", "utf-8")
+    assert Context.of(riskcalc.load(begun)).register.risks["owner"].tolist() == ["Ops"]
+    (begun / "risks.csv").write_text(f"{head}R1,Late feed,Desk,4,3,2027-01-01,\n", "utf-8")
+    [told] = _problems(begun)
+    assert told.startswith("risks.csv:3: column 'likelihood': '4': allowed: blank; its rating stands at line 2")

@@ -156,7 +156,7 @@ def test_columns_may_stand_anywhere_and_formatted_blank_cells_are_nothing(small:
         (put("risk_controls", "D2", 1.2), "risk_controls", "D2", "1.2", "allowed: a number from 0 to 1, such as 0.8"),
         (put("ratings", "C2", 2.5), "ratings", "C2", "2.5", "allowed: a whole number from 1 to 5"),
         (put("risks", "C2", "X"), "risks", "C2", "X", "is not in sheet control_objectives; there are: A-CO1, B-CO1"),
-        (put("risks", "Q2", "stray"), "risks", "Q2", "stray", "stands beside the table, in a column without a name"),
+        (put("risks", "Z2", "stray"), "risks", "Z2", "stray", "stands beside the table, in a column without a name"),
         (put("methodology", "A4", 3), "methodology", "A4", "3", "format the cell as text"),
         (put("methodology", "B4", "x"), "methodology", "B4", "", "stands in column A alone"),
     ],

@@ -44,7 +44,7 @@ class FakeEngine:
             return status()
         if status != "ok":
             return Outcome(status, 0.1, error=f"{job.unit_id} went wrong")
-        figures = {"breaches": 1, "newly_outside": 1, "unrated": 2, "decisions": 4, "past_due": 1}
+        figures = {"rated": 3, "breaches": 1, "newly_outside": 1, "unrated": 2, "decisions": 4, "past_due": 1}
         result = json.dumps(figures).encode()
         page, notebook = (f"{kind} of {job.unit_id}".encode() for kind in ("page", "notebook"))
         return Outcome("ok", 0.1, {".html": page, ".ipynb": notebook, ".json": result})
@@ -149,8 +149,8 @@ def test_an_interrupted_run_says_what_was_not_done(small: Path, tmp_path: Path) 
 def test_unrated_risks_are_never_taken_for_risks_inside_appetite(small: Path, tmp_path: Path) -> None:
     """The summary tells them, and what is late; of a unit that went wrong it says that nothing is known."""
     report = run(request(small, tmp_path), FakeEngine({"beta": "failed"}))
-    assert summary(report, "Open it").splitlines()[1:4] == [
-        "1 risk outside appetite, in 1 unit: alpha; 1 newly since the period before; 2 risks unrated.",
+    assert summary(report, "Open it").splitlines()[1:3] == [
+        "1 of 3 rated risks outside appetite, in 1 unit: alpha; 1 newly since the period before; 2 risks unrated; "
         "4 decisions to take, 1 past due.",
         "How 1 unit stands isn't known: beta.",
     ]
@@ -290,12 +290,12 @@ def test_a_share_is_what_reading_the_unit_alone_gives(sample: riskcalc.Register)
 
 def test_a_summary_can_be_read_in_a_mail() -> None:
     """What was done, what went wrong and why, what is outside appetite, and what to open; never thousands of lines."""
-    units = [Entry(f"u{n}", "ok", 1.0, figures={"breaches": n % 2}) for n in range(3)]
+    units = [Entry(f"u{n}", "ok", 1.0, figures={"rated": 2, "breaches": n % 2}) for n in range(3)]
     units += [Entry(f"bad{n}", "timeout", 600.0, error="still running after 600 s") for n in range(30)]
     text = summary(batch.Report(tuple(units), Entry("organisation", "ok"), "reports/2026-H1", 754.2), "Open it")
     assert text.splitlines()[:2] == [
         "33 units in 12 min 34 s: 3 ok, 30 timeout.",
-        "1 risk outside appetite, in 1 unit: u1.",
+        "1 of 6 rated risks outside appetite, in 1 unit: u1.",
     ]
     assert text.splitlines()[2].startswith("How 30 units stand isn't known: bad0, bad1, ")
     assert text.splitlines()[3:5] == ["", "Went wrong:"]
@@ -456,7 +456,7 @@ def test_the_publics_breaches_are_those_of_the_runs_own_day(small: Path, tmp_pat
 def test_an_id_can_not_forge_a_line_of_progress_or_mail(capsys: pytest.CaptureFixture[str]) -> None:
     """Escapes and line ends in names and messages are shown, not obeyed."""
     bad = "alpha\n[2/2] beta ok\x1b[2K\u202e"
-    failed = Entry(bad, "failed", error=bad, figures={"breaches": 1})
+    failed = Entry(bad, "failed", error=bad, figures={"rated": 1, "breaches": 1})
     with Progress(2, "") as progress:
         progress.seen(failed)
     line = capsys.readouterr().err

@@ -137,18 +137,6 @@ def test_the_projector_shows_no_names(panel: Panel) -> None:
     assert "Zoe" not in panel.projector.html
 
 
-def test_the_projector_keeps_the_present_rating_until_the_votes_are_shown(panel: Panel) -> None:
-    """It would sway the room; the facilitator's own map has it."""
-    panel.look()
-    maps = panel.projector.children[1].children
-    assert "A-R1" in panel.map_earned.value
-    assert not any('class="id"' in each.value or 'class="current"' in each.value for each in maps)
-    press(panel, "Show the votes")
-    assert all("A-R1</strong>" in each.value for each in maps)
-    press(panel, "Vote again")
-    assert not any('class="current"' in each.value for each in maps)
-
-
 def test_a_what_if_moves_the_map_and_saves_nothing(panel: Panel) -> None:
     """The answer is a sentence with both scores; the register's files stay."""
     assert panel.workshop is not None

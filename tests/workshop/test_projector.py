@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_session import begin, vote
 
 from riskcalc.workshop import projector
 from riskcalc.workshop.session import Workshop
+from workshop.test_session import begin, vote
 
 ADDRESS = "http://192.0.2.7:8866/?token=abc"
 
@@ -58,7 +58,7 @@ def test_shown_votes_are_dots_in_their_cells_and_bars_of_all_voters(workshop: Wo
     html = shown(workshop)
     dots = {place: cell.count("<i></i>") for place, cell in cells(html).items() if "<i></i>" in cell}
     assert dots == {(5, 2): 2, (1, 3): 1}
-    assert "1 can't say, in no cell" in html
+    assert "1 can&#39;t say, in no cell" in html
     likelihood, impact = html.split("<h2>")[1:]
     assert re.findall(r"width:(\d+)%", likelihood) == ["50", "0", "0", "0", "25"]
     assert re.findall(r"width:(\d+)%", impact) == ["0", "0", "50", "50", "0"]

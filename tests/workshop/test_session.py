@@ -227,7 +227,7 @@ def test_a_lock_replaces_one_row_and_leaves_every_other_byte(workshop: Workshop)
     workshop.lock(3, 3, 'Agreed, "after discussion"', "Workshop")
     after = ratings(workshop.folder)
     changed = [line for line in after if line not in before]
-    assert changed == ['A-R1,2026-H1,3,3,"Agreed, ""after discussion""",Workshop,2026-06-20,3,2,4,3,3']
+    assert changed == ['A-R1,2026-H1,3,3,"Agreed, ""after discussion""",Workshop,2026-06-20,3,2,4,3,3,,']
     assert len(after) == len(before)
     scores = riskcalc.score(riskcalc.load(workshop.folder)).set_index("risk_id")
     assert scores.loc["A-R1", "inherent_score"] == 9
@@ -468,7 +468,7 @@ def test_the_record_tells_both_camps_and_the_rating_before_the_workshop(workshop
     workshop.lock(3, 3, "Second", "Lead")
     html = record.page(workshop)
     assert "Two camps: one up to 1, one from 5 on." in html
-    assert "3 x 3\nwas 4 x 4" in html
+    assert "3 x 3\nwas 5 x 4" in html
 
 
 def test_the_record_tells_who_decided_what_and_why(workshop: Workshop) -> None:
@@ -484,7 +484,7 @@ def test_the_record_tells_who_decided_what_and_why(workshop: Workshop) -> None:
         "The &lt;i&gt;lead&lt;/i&gt; insists",
         "Overrides the group. Lead, 2026-06-20",
         "Likelihood: Median 3, middle half 2 to 4, of 3 votes.",
-        "5 x 3\nwas 4 x 4, High",
+        "5 x 3\nwas 5 x 4, Critical",
         "Confidential",
     ):
         assert said in html

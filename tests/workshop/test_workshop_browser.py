@@ -16,9 +16,14 @@ from chromium import skip_without
 from register_files import write_register
 from waiting import free_port, listens, wait_for
 
+from riskcalc.workshop import record
+from workshop.test_session import begin, vote
+
 ROOT = Path(__file__).parents[2]
 
 skip_without()
+SIZES = """[...document.querySelectorAll(".room *")].filter(each => each.innerText?.trim())
+    .map(each => parseFloat(getComputedStyle(each).fontSize))"""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +89,7 @@ def run_all(page: Any) -> None:
 def test_a_workshop_in_jupyterlab_with_ballots_from_voila(room: Path, lab: str, ballots: str, browser: Any) -> None:
     """Run all; three vote on three pages; reveal; the kernel is killed; resume; lock; map and ratings.csv change."""
     from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import expect
 
     panel = browser.new_page(viewport={"width": 1440, "height": 2400})
     panel.goto(lab)
@@ -92,12 +98,16 @@ def test_a_workshop_in_jupyterlab_with_ballots_from_voila(room: Path, lab: str, 
     panel.get_by_role("button", name="Begin the workshop").focus()
     panel.keyboard.press("Enter")
     panel.get_by_role("button", name="Show the votes").wait_for()
+    panel.get_by_text("Only this machine can open that address").wait_for()  # found without being typed
+    with panel.context.expect_page() as opened:
+        panel.get_by_role("button", name="Open the projector's window").click()
+    wall = opened.value
 
     assert browser.new_page().goto(ballots.partition("?")[0]).url.endswith("%2F"), (
         "without its token the page asks to log in"
     )
     for number in range(3):
-        voter = browser.new_context(viewport={"width": 390, "height": 1400}).new_page()
+        voter = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
         voter.goto(ballots)
         voter.get_by_label("Your name").fill(f"Person {number}", timeout=60_000)
         voter.get_by_role("button", name="Take part").click()
@@ -105,7 +115,7 @@ def test_a_workshop_in_jupyterlab_with_ballots_from_voila(room: Path, lab: str, 
         voter.get_by_role("group", name="How likely").get_by_role("radio").nth(number).check()
         voter.get_by_role("group", name="How bad").get_by_role("radio").nth(1).check()
         voter.get_by_role("button", name="Cast my vote").click()
-        voter.get_by_text("Your vote is in").wait_for()
+        expect(voter.get_by_text("Your vote is in")).to_be_in_viewport()
         assert Axe().run(voter).violations_count == 0
         panel.get_by_text(f"{number + 1} of {number + 1} have voted on A-R1").first.wait_for()
         assert panel.get_by_text("Median").count() == 0
@@ -114,6 +124,11 @@ def test_a_workshop_in_jupyterlab_with_ballots_from_voila(room: Path, lab: str, 
     panel.get_by_text("Median 4, middle half 3 to 5, of 3 votes.").first.wait_for()
     voter.get_by_text("The votes are shown").wait_for()
     panel.locator("td.in-box").nth(2).wait_for()
+    wall.get_by_text("median 4 of 3 votes").first.wait_for()
+    assert wall.locator("tbody .dots i").count() == 3
+    assert min(wall.evaluate(SIZES)) >= 28
+    assert wall.locator("pre, code, .jp-Cell").count() == 0
+    assert Axe().run(wall).violations_count == 0
 
     for process in psutil.process_iter(["cmdline", "cwd"]):
         if "ipykernel_launcher" in " ".join(process.info["cmdline"] or []) and process.info["cwd"] == str(
@@ -131,3 +146,19 @@ def test_a_workshop_in_jupyterlab_with_ballots_from_voila(room: Path, lab: str, 
     cell = panel.locator("table.matrix").first.locator("tr", has_text="4 Likely").locator("td.cell").nth(3)
     assert "A-R1" in cell.inner_text()
     assert panel.get_by_text("Something went wrong").count() == 0
+
+
+def test_the_record_does_not_scroll_sideways_on_a_telephone(small: Path, browser: Any) -> None:
+    """Its tables and its matrix fit; the hash it quotes is broken where it has to be."""
+    workshop = begin(small)
+    vote(workshop, (1, 3), (1, 3), (5, 3), (5, 3))
+    workshop.reveal()
+    workshop.lock(3, 3, "Agreed after a long discussion of what happened last year.", "Workshop, F. Lead")
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(record.write(workshop, small.parent).as_uri())
+    workshop.store.close()
+    wide = (
+        "[...document.querySelectorAll('.table-scroll')].filter(each => each.scrollWidth > each.clientWidth + 1).length"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(wide) == 0

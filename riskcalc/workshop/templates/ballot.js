@@ -68,11 +68,14 @@ function body(page, send) {
   const options = [element("option", { value: "" }, "The risk that is up"),
     ...page.others.map((risk) => element("option", { value: risk.risk_id, selected: !page.is_up && risk.risk_id === page.risk_id },
       `${risk.risk_id} ${risk.title}`))];
+  const said = element("p", { class: "said" }, SAID[page.state]);
+  const voted = page.state !== "voting"; // what became of a vote comes first: a description may be longer than a screen
   return [
+    voted ? said : "",
     element("p", { class: "eyebrow" }, `${page.risk_id}, round ${page.round}${page.is_up ? "" : ", ahead of the group"}`),
     element("h2", {}, page.heading),
     element("p", {}, page.description),
-    element("p", { class: "said" }, SAID[page.state]),
+    voted ? "" : said,
     page.state === "voting" || page.state === "voted" ? voting(page, send) : "",
     element("details", {}, element("summary", {}, "Vote ahead, or as somebody else"),
       element("label", { for: id }, "Vote on"),

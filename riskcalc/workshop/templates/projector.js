@@ -31,7 +31,7 @@ function render({ model, el }) {
     page.title = "Workshop: for the projector";
     page.body.style.margin = "0";
     const main = page.createElement("main");
-    const own = page.createElement("div");
+    const own = page.createElement("header");
     own.className = "room-bar";
     own.style.padding = "8px 36px 0";
     const full = page.createElement("button");

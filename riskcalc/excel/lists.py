@@ -1,0 +1,100 @@
+"""A plain list on its way into a register: by the mapping that was kept, or one that is proposed; a register begun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from riskcalc.errors import UsageError
+from riskcalc.excel.mapping import MappingFile, read_mapping
+from riskcalc.excel.proposal import Proposal, as_toml, is_list, propose
+from riskcalc.register.checked_rows import read_table
+from riskcalc.register.methodology import FILE, Methodology
+from riskcalc.register.starter import Starter
+
+Given = Mapping[str, str | None]
+
+
+@dataclass
+class Found:
+    """How a file is taken over: what to say of it, and what a register that begins needs to be asked for.
+
+    ``kept`` is the file that a list's mapping is kept in; None for a workbook that is a register, and for ``--map``.
+    """
+
+    told: list[str] = field(default_factory=list)
+    kept: Path | None = None
+    begins: bool = False
+    matrix: str = "5x5"
+    needless: tuple[str, ...] = ()
+    chosen: MappingFile | None = None
+
+    @property
+    def text(self) -> str:
+        """The mapping, as it is kept."""
+        return as_toml(self.chosen) if self.chosen else ""
+
+    def begin(self, answers: Mapping[str, str]) -> dict[str, str]:
+        """The files of the register that begins; the mapping gets the period and the unit that were answered."""
+        unit = {} if self.needless else {"unit_id": answers["unit"].strip()}
+        self.chosen = self.chosen and _with(self.chosen, {"period": answers["period"], **unit})
+        return Starter(**answers).files()
+
+    def mapping(self, period: str | None) -> MappingFile | None:
+        """The mapping, its ratings in another period if one is given."""
+        self.chosen = self.chosen and _with(self.chosen, {"period": period} if period else {})
+        return self.chosen
+
+
+def found(path: Path, into: Path, mapping: Path | None, sheet: str, given: Given) -> Found:
+    """Find out how a file is to be taken over into a folder.
+
+    Raises:
+        RegisterError: the file, the mapping or the folder's methodology can't be read.
+        UsageError: there is no list in it, or something about it is open; the message says what.
+    """
+    if not path.is_file():
+        raise UsageError(f"There is no file {str(path)!r}.")
+    begins = not (into / FILE).exists() and not any(into.glob("*.csv"))
+    if mapping:
+        return Found(begins=begins, chosen=read_mapping(mapping))
+    if not is_list(path):
+        return Found()
+    kept = into / f"{path.stem}.map.toml"
+    if kept.is_file():
+        return Found([f"By the mapping that was kept: {kept}"], kept, begins, chosen=read_mapping(kept))
+    made = _proposed(path, into, sheet, given, begins)
+    if made.open:
+        told = "\n".join(f"  {each}" for each in made.open)
+        way = "Save the lines below as a file, put in what each ? means, and give it with --map:"
+        raise UsageError(f"{path}: this is open:\n{told}\n{way}\n\n{made.text}")
+    needless = ("unit",) if made.units else ()
+    return Found(made.told, kept, begins, f"{made.size or 5}x{made.size or 5}", needless, made.mapping)
+
+
+def _proposed(path: Path, into: Path, sheet: str, given: Given, begins: bool) -> Proposal:
+    unit, period = given["unit"] or "", given["period"] or ""
+    if begins:
+        text = Starter("?", "EUR", matrix=given["matrix"]).methodology() if given["matrix"] else ""
+        return propose(path, Methodology.parse(text) if text else None, sheet, unit, period or "the first period")
+    methodology = Methodology.read(into / FILE)
+    units = list(read_table(into, "business_units", methodology).keys)
+    if not (period or methodology.first_period):
+        raise UsageError("Which period are the ratings of the list for? Give it: --period 2026-H1")
+    made = propose(path, methodology, sheet, unit, period or str(methodology.first_period))
+    if not (made.units or unit) and len(units) == 1:
+        return propose(path, methodology, sheet, units[0], period or str(methodology.first_period))
+    return made
+
+
+def _with(mapping: MappingFile, constants: Mapping[str, str]) -> MappingFile:
+    """A mapping with other constants, in the parts that have such columns of ours."""
+    wanted = {"period": {"ratings"}, "unit_id": {"control_objectives", "risks", "controls"}}
+    parts = tuple(
+        part.model_copy(
+            update={"constants": {**part.constants, **{k: v for k, v in constants.items() if part.name in wanted[k]}}}
+        )
+        for part in mapping.table
+    )
+    return mapping.model_copy(update={"table": parts})

@@ -1,0 +1,117 @@
+"""The sheet that an export opens on: how many risks are outside appetite, where they are, what has to be decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import pandas as pd
+
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.decisions import Decision, decisions
+from riskcalc.assessment.scoring import VIEWS, by_cell
+from riskcalc.errors import counted
+from riskcalc.excel.results import GRID_ROW, LABEL, METHOD, colours, level_look, level_row
+from riskcalc.excel.writer import COUNT, HEADER, PLAIN, RUNNING, TITLE, Formula, Look, Sheet, Sheets
+from riskcalc.register.matrix import Matrix
+from riskcalc.register.xlsx_cells import letters
+from riskcalc.register.xlsx_tables import RESULTS
+
+_RISKS = (
+    f"'{RESULTS}risks'"  # its columns: K, O and S the levels, P and Q the earned ratings, J blank or unrated, T outside
+)
+_LEVELS = dict(zip(VIEWS, "KOS", strict=True))
+_MOST = 15  # decisions that are listed
+_SEEN = Look(bold=True, size=12)
+
+
+def write_summary(sheets: Sheets, context: Context, scores: pd.DataFrame, label: str = "") -> None:
+    """Write the summary of a period; its counts follow the sheet of the risks, ``label`` says for whom it is."""
+    methodology = context.register.methodology
+    matrix = methodology.matrix
+    sheet = sheets.sheet(f"{RESULTS}summary", [24, *[17] * max(len(matrix.impact), 5)], tab="#8f1d3f")
+    sheet.grid.fit_to_pages(1, 1)
+    sheet.row([f"{methodology.organisation}: risks to financial reporting, {context.period.name}"], TITLE)
+    marked = " · ".join(filter(None, [methodology.classification, label]))
+    sheet.row([f"As of {context.as_of}. {marked}"], RUNNING)
+    sheet.row([_headline(scores)], _SEEN)
+    sheet.row([])
+    _map(sheet, scores, matrix)
+    sheet.row([])
+    _levels(sheet, scores, matrix)
+    sheet.row([])
+    _decisions(sheet, decisions(context), matrix, set(scores["risk_id"]))
+
+
+# --- parts ---
+
+
+def _range(column: str, scores: pd.DataFrame) -> str:
+    return f"{_RISKS}!${column}$2:${column}${max(len(scores), 1) + 1}"
+
+
+def _headline(scores: pd.DataFrame) -> Formula:
+    outside, rated = int(scores["breach"].fillna(False).sum()), int(scores["likelihood"].notna().sum())
+    told = ("Outside appetite, as far as controls have earned it: ", " of the ", " rated risks. Unrated: ", ".")
+    found = f'SUMPRODUCT(--({_range("T", scores)}="yes"))'
+    numbers = f"COUNT({_range('J', scores)})"
+    text = f'"{told[0]}"&{found}&"{told[1]}"&{numbers}&"{told[2]}"&{len(scores)}-{numbers}&"{told[3]}"'
+    return Formula(text, f"{told[0]}{outside}{told[1]}{rated}{told[2]}{len(scores) - rated}{told[3]}")
+
+
+def _map(sheet: Sheet, scores: pd.DataFrame, matrix: Matrix) -> None:
+    """The earned matrix: each cell says its level, and how many risks are there."""
+    held = by_cell(scores, "earned", matrix)
+    sheet.row(["Earned: where the risks are with their controls as documented and tested"], LABEL)
+    sheet.row(["Likelihood, by impact", *(f"{number} {name}" for number, name in enumerate(matrix.impact, 1))], HEADER)
+    for likelihood in range(len(matrix.likelihood), 0, -1):
+        levels = matrix.grid[likelihood - 1]
+        cells = [
+            _cell(scores, matrix, (likelihood, impact), len(held.get((likelihood, impact), [])))
+            for impact in range(1, len(matrix.impact) + 1)
+        ]
+        name = f"{likelihood} {matrix.likelihood[likelihood - 1]}"
+        sheet.row([name, *cells], [HEADER, *colours(matrix, levels)])
+
+
+def _cell(scores: pd.DataFrame, matrix: Matrix, place: tuple[int, int], number: int) -> Formula:
+    at = f"{METHOD}!${letters(place[1])}${GRID_ROW + 1 + len(matrix.likelihood) - place[0]}"
+    axes = (f"(ROUND(ROUND({_range(column, scores)},9),0)={n})" for column, n in zip("PQ", place, strict=True))
+    found = f"SUMPRODUCT({'*'.join(axes)})"
+    level = matrix.level_names[matrix.grid[place[0] - 1][place[1] - 1]]
+    shown = f"{level}\n{counted(number, 'risk')}" if number else level
+    return Formula(f'{at}&IF({found}=0,"",CHAR(10)&{found}&IF({found}=1," risk"," risks"))', shown)
+
+
+def _levels(sheet: Sheet, scores: pd.DataFrame, matrix: Matrix) -> None:
+    """How many risks are at each level in each view, the worst level first."""
+    sheet.row(["Risks by level", "Before controls", "Claimed", "Earned"], HEADER)
+    for rank in range(len(matrix.levels), 0, -1):
+        name, at = matrix.levels[rank - 1].name, f"{METHOD}!$A${level_row(matrix) + rank - 1}"
+        counts = [
+            Formula(f"SUMPRODUCT(--({_range(column, scores)}={at}))", int((scores[f"{view}_level"] == name).sum()))
+            for view, column in _LEVELS.items()
+        ]
+        sheet.row([name, *counts], [level_look(matrix, name), COUNT, COUNT, COUNT])
+
+
+def _decisions(sheet: Sheet, found: list[Decision], matrix: Matrix, risks: set[str]) -> None:
+    """What has to be decided, what is late first; these don't follow the other sheets."""
+    late = sum(each.late for each in found)
+    sheet.row([f"To be decided, as exported: {counted(len(found), 'decision')}, {late} past due"], LABEL)
+    if not found:
+        return
+    sheet.row(["Row", "Earned", "By when", "Unit", "Who", "What"], HEADER)
+    order = sorted(found, key=lambda each: (not each.late, each.due_on or date.max))
+    for each in order[:_MOST]:
+        due = "no date agreed" if each.due_on is None else f"{each.due_on}{', past due' * each.late}"
+        looks = [PLAIN, level_look(matrix, each.level), PLAIN, PLAIN, PLAIN, RUNNING]
+        level = each.level or "Unrated" * (each.row in risks)
+        sheet.row([each.row, level, due, each.unit_id, each.owner, each.what], looks)
+    for line in _more(len(found)):
+        sheet.row([line], RUNNING)
+
+
+def _more(number: int) -> Iterator[str]:
+    if number > _MOST:
+        yield f"and {number - _MOST} more: on the sheets results risks and results gaps"

@@ -1,0 +1,226 @@
+"""Time is a dimension: a period's pages stay what they were, whatever is recorded later; a control is retired by a date."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from register_files import DEFICIENCY, REPORT_ITEM, Rows, write_register
+
+import riskcalc
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.opening import open_unit
+from riskcalc.assessment.opinion import ACHIEVED, outlooks
+from riskcalc.assessment.scoring import scores
+from riskcalc.errors import RegisterError, UsageError
+from riskcalc.register.subsets import Subsets
+
+ROOT = Path(__file__).parents[2]
+
+
+def begun(rows: Rows) -> None:
+    """A first period with something to change in every table."""
+    rows["deficiencies"].append(dict(DEFICIENCY))
+    rows["report_items"].append(dict(REPORT_ITEM))
+    rows["controls"].append({**rows["controls"][0], "control_id": "A-S1", "performed_by": "subservice", "subservice_id": "SUB-1"})  # fmt: skip
+    rows["risk_controls"].append({"risk_id": "A-R2", "control_id": "A-S1", "acts_on": "both", "coverage": "0.5"})
+
+
+def changed(rows: Rows, table: str, row: int, **cells: str) -> None:
+    """A row ends with the first half of 2026, and goes on with other cells."""
+    rows[table].append({**rows[table][row], **cells, "valid_from": "2026-07-01"})
+    rows[table][row] = {**rows[table][row], "valid_to": "2026-06-30"}
+
+
+def new_rating(rows: Rows) -> None:
+    rows["ratings"].append({**rows["ratings"][1], "period": "2026-H2", "likelihood": "2", "rated_on": "2026-12-01"})
+
+
+def retired(rows: Rows) -> None:
+    """A control is retired by a date, and another takes its place."""
+    rows["controls"][1]["valid_to"] = "2026-06-30"
+    rows["controls"].append({**rows["controls"][1], "control_id": "A-C9", "valid_from": "2026-07-01", "valid_to": ""})
+    rows["risk_controls"].append({**rows["risk_controls"][1], "control_id": "A-C9"})
+    rows["mappings"].append({"control_id": "A-C9", "framework": "SOC 2", "reference": "CC6.1"})
+
+
+def new_test(rows: Rows) -> None:
+    rows["control_tests"].append({**rows["control_tests"][0], "test_id": "T9", "period": "2026-H2", "deviations": "2", "tested_on": "2026-12-01"})  # fmt: skip
+
+
+def new_deficiency(rows: Rows) -> None:
+    rows["deficiencies"].append({**DEFICIENCY, "deficiency_id": "D2", "identified_on": "2026-11-01"})
+    rows["deficiencies"][0]["closed_on"] = "2026-10-01"
+
+
+def new_risk(rows: Rows) -> None:
+    rows["risks"].append({**rows["risks"][0], "risk_id": "A-R9", "valid_from": "2026-07-01"})
+    rows["ratings"].append({**rows["ratings"][1], "risk_id": "A-R9", "period": "2026-H2", "rated_on": "2026-12-01"})
+    rows["risks"][1]["valid_to"] = "2026-07-31"
+
+
+def next_report(rows: Rows) -> None:
+    """The unit's next report has other days, another materiality and appetite; the last one is issued meanwhile."""
+    dates = {"report_from": "2026-07-01", "report_to": "2026-12-31"}
+    changed(rows, "business_units", 0, **dates, materiality="2000000", appetite="Low", owner="N. Owner")
+    rows["business_units"][0].update(issued_on="2026-09-01", opinion="qualified")
+
+
+def next_subservice_report(rows: Rows) -> None:
+    dates = {"report_from": "2026-07-01", "report_to": "2026-12-31"}
+    changed(rows, "subservice_organisations", 0, **dates, opinion="qualified", bridge_to="2027-03-31")
+
+
+def other_training(rows: Rows) -> None:
+    changed(rows, "training", 0, due_on="2027-03-31", completed_on="")
+
+
+CHANGES: tuple[Callable[[Rows], None], ...] = (
+    next_report,
+    retired,
+    new_test,
+    new_deficiency,
+    new_risk,
+    next_subservice_report,
+    other_training,
+    lambda rows: changed(rows, "controls", 0, owner="N. Owner", design="ineffective"),
+    lambda rows: changed(rows, "risks", 0, owner="N. Owner", title="Rates are wrong"),
+    lambda rows: changed(rows, "risk_controls", 0, coverage="0.1"),
+    lambda rows: changed(rows, "control_objectives", 0, statement="Pay is right and on time."),
+    lambda rows: changed(rows, "report_items", 0, status="in_progress"),
+    lambda rows: changed(rows, "scoping", 0, auditors_ask="nothing"),
+    lambda rows: changed(rows, "business_units", 1, appetite="Critical"),
+)
+
+
+def recorded(*changes: Callable[[Rows], None]) -> Callable[[Rows], None]:
+    def edit(rows: Rows) -> None:
+        for change in (begun, new_rating, *changes):
+            change(rows)
+
+    return edit
+
+
+def run(data: Path, out: Path) -> None:
+    command = [sys.executable, "-m", "riskcalc", "run", str(data), "--period", "2026-H1", "--out", str(out), "--force"]
+    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def test_a_period_that_is_recorded_changes_no_byte_of_an_older_ones_pages(tmp_path: Path) -> None:
+    """Units', the organisation's, and the hashes of their inputs: made again in 2027, 2026-H1 is 2026-H1."""
+    kinds, found = (".html", ".json"), []
+    for edit in (begun, recorded(*CHANGES)):
+        write_register(tmp_path / "data", edit)
+        run(tmp_path / "data", tmp_path / "out")
+        folder = tmp_path / "out" / "2026-H1"
+        pages = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in kinds}
+        units = json.loads(pages.pop("manifest.json"))["units"]
+        found.append((pages, [(unit["inputs_sha256"], unit["register_sha256"]) for unit in units]))
+    assert len(found[0][0]) == 6
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_counts_from_its_day_on(tmp_path: Path, change: Callable[[Rows], None]) -> None:
+    """The older period's facts stay what they were, the new one's are others, in a unit's share as in the whole."""
+    before = riskcalc.load(write_register(tmp_path / "before", recorded()))
+    after = riskcalc.load(write_register(tmp_path / "after", recorded(change)))
+    then, later = ([Context.of(each, name).register for each in (before, after)] for name in ("2026-H1", "2026-H2"))
+    assert then[0].fingerprint() == then[1].fingerprint()
+    assert later[0].fingerprint() != later[1].fingerprint()
+    for unit in ("alpha", "beta"):
+        assert then[0].only(unit).fingerprint() == then[1].only(unit).fingerprint()
+        assert Subsets(later[1]).fingerprint(unit) == later[1].only(unit).fingerprint()
+
+
+def test_what_moved_is_told_between_facts_as_they_stood(tmp_path: Path) -> None:
+    """Each period is scored with the controls and against the appetite that it had."""
+    register = riskcalc.load(write_register(tmp_path, recorded(next_report, retired)))
+    unit = open_unit("alpha", "2026-H2", str(tmp_path))
+    assert unit.previous is not None
+    assert (unit.unit["appetite"], unit.unit["report_to"].date()) == ("Low", date(2026, 12, 31))
+    assert (set(unit.scores["appetite"]), set(unit.previous["appetite"])) == ({"Low"}, {"Medium"})
+    assert "A-C2" not in set(unit.lines["control_id"]) >= {"A-C9"}
+    assert register.business_units["unit_id"].tolist() == ["alpha", "beta", "alpha"]
+    assert Context.of(register, "2026-H2").register.business_units["unit_id"].tolist() == ["alpha", "beta"], (
+        "it stays in its place"
+    )
+    alone = scores(Context.of(register, "2026-H1").only("alpha"))
+    assert unit.previous[alone.columns].equals(alone)
+
+
+def test_a_control_that_acted_in_the_reports_period_is_not_forgotten(tmp_path: Path) -> None:
+    """Whoever retires a control in the middle of a Type 2 report isn't told that its objective is achieved."""
+
+    def edit(rows: Rows) -> None:
+        begun(rows)
+        rows["controls"][0].update(valid_to="2026-03-31")
+        rows["control_tests"][0].update(covers_from="2026-01-01", covers_to="2026-03-31", deviations="2")
+        rows["deficiencies"].clear()
+
+    register = Context.of(riskcalc.load(write_register(tmp_path, edit))).only("alpha")
+    [found] = outlooks(register, "type2")
+    assert any("A-C1 acted on A-R1 until 2026-03-31" in each for each in found.contradictions)
+    assert found.outcome != ACHIEVED
+
+
+@pytest.mark.parametrize(
+    ("table", "edits", "column", "told"),
+    [
+        ("controls", [(0, {"valid_from": "2026-07-01", "valid_to": "2026-06-30"})], "valid_from", "valid_to, 2026-06-30"),
+        ("controls", [(2, {"valid_to": "2026-06-30"})], "relies_on", "'A-G1': holds to 2026-06-30, this row for good"),
+        ("risk_controls", [(0, {"valid_to": "2026-06-30"}), (None, {"valid_from": "2026-06-30"})], "valid_from", "two rows"),
+        ("risk_controls", [(0, {"valid_to": "2026-06-30"}), (None, {"valid_from": "2026-07-03"})], "valid_from", "2026-07-01"),
+        ("risks", [(0, {"valid_from": "2026-07-01"})], "period", "A-R1 holds from 2026-07-01"),
+        ("business_units", [(0, {"valid_to": "2025-12-31"})], "period", "'2026-H1'"),
+        ("control_objectives", [(0, {"valid_from": "2026-01-01"})], "objective_id", "A-CO1"),
+        ("controls", [(0, {"valid_to": "2026-06-30"})], "closed_on", "A-C1 holds to 2026-06-30"),
+    ],
+)  # fmt: skip
+def test_days_that_contradict_each_other_are_told(
+    tmp_path: Path, table: str, edits: list[tuple[int | None, dict[str, str]]], column: str, told: str
+) -> None:
+    """Overlaps, gaps, the wrong way round, and what points at something that doesn't hold: with file, line, and value."""
+
+    def edit(rows: Rows) -> None:
+        begun(rows)
+        for row, cells in edits:
+            if row is None:
+                rows[table].append({**rows[table][0], "valid_to": "", **cells})
+            else:
+                rows[table][row].update(cells)
+
+    with pytest.raises(RegisterError) as error:
+        riskcalc.load(write_register(tmp_path, edit))
+    assert [each.column for each in error.value.problems if told in str(each)][:1] == [column], str(error.value)
+
+
+def test_a_link_ends_with_its_control(tmp_path: Path) -> None:
+    """Nobody has to end every link of a control that is retired; one that says it goes on is told."""
+    register = riskcalc.load(write_register(tmp_path / "a", recorded(retired)))
+    assert "A-C2" not in set(Context.of(register, "2026-H2").register.risk_controls["control_id"])
+
+    def edit(rows: Rows) -> None:
+        recorded(retired)(rows)
+        rows["risk_controls"][1]["valid_to"] = "2026-12-31"
+
+    with pytest.raises(
+        RegisterError, match=r"risk_controls.csv:3: column 'valid_to': '2026-12-31': A-C2 holds to 2026"
+    ):
+        riskcalc.load(write_register(tmp_path / "b", edit))
+
+
+def test_a_register_with_days_is_asked_about_in_a_period(tmp_path: Path) -> None:
+    """Neither a unit's part of all that ever was, nor one period of another one, is handed out as if it were right."""
+    register = riskcalc.load(write_register(tmp_path, recorded(next_report)))
+    assert register.unit("alpha")["owner"] == "N. Owner", "the latest row"
+    with pytest.raises(UsageError, match="of which period"):
+        register.only("alpha")
+    with pytest.raises(UsageError, match="as it stood for 2026-H1"):
+        Context.of(Context.of(register, "2026-H1").register, "2026-H2")
