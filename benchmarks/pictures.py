@@ -21,7 +21,7 @@ from riskcalc.workshop.store import Vote
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 _VOTES = [(3, 4), (4, 4), (4, 5), (3, 4), (4, 4), (2, 3), (4, 4), (3, 5)]
-_WIDE, _HIGH, _MOST = 1280, 960, 150_000
+_SIZES, _MOST = {"page": (1280, 960), "workshop": (1920, 1080)}, 150_000
 
 
 def page(folder: Path) -> str:
@@ -43,17 +43,16 @@ def workshop(folder: Path) -> str:
         panel.workshop.store.vote(panel.workshop.workshop_id, "CLM-R06", f"Person {number}", Vote(*vote))
     panel.workshop.reveal()
     panel.refresh(new_risk=True)
-    text, maps = panel.projector.children
-    side = "".join(f"<div style='flex:1'>{each.value}</div>" for each in maps.children)
-    shown = f"{text.value}<div style='display:flex;gap:1rem'>{side}</div>"
-    file = folder / "room.html"
-    file.write_text(f"<!doctype html><meta charset='utf-8'><body style='margin:1.5rem'>{shown}", "utf-8")
+    panel.look()
+    file, room = folder / "room.html", panel.projector
+    file.write_text(f"<!doctype html><meta charset='utf-8'><style>{room.css}</style>{room.html}", "utf-8")
     return file.as_uri()
 
 
 def taken(browser: Browser, address: str, name: str) -> None:
     """A picture of what is first seen at an address."""
-    opened = browser.new_page(viewport={"width": _WIDE, "height": _HIGH})
+    width, height = _SIZES[name]
+    opened = browser.new_page(viewport={"width": width, "height": height})
     opened.goto(address)
     opened.wait_for_timeout(2_000)
     file, shot = PICTURES / f"{name}.png", Image.open(io.BytesIO(opened.screenshot()))

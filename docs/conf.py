@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import click
 import plotly.io
 from plotly.offline import get_plotlyjs
 
@@ -18,6 +19,7 @@ nb_execution_mode = "off"  # `make docs` has run them
 nb_mime_priority_overrides = [("html", "text/html", 0)]
 # What JupyterLab alone shows, and blocks of CSV, which nothing colours.
 suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure"]
+smartquotes = False  # quotes and dashes are typed as they stand
 html_theme = "furo"
 html_title = f"riskcalc {release}"
 html_extra_path = [str(BUILD / "sample")]
@@ -52,7 +54,14 @@ def _inside(_app: object, _page: str, source: list[str]) -> None:
     source[0] = source[0].replace("](../", "](").replace("](docs/", "](")
 
 
+def _as_typed(_app: object, context: click.Context, lines: list[str]) -> None:
+    """Examples of commands as blocks; the program's own says where the guides lie, which here is the site."""
+    group = isinstance(context.command, click.Group)
+    lines[:] = [] if group else ["::", "", *(f"    {line.strip()}" for line in lines if line.strip()), ""]
+
+
 def setup(app) -> None:
     """Called by Sphinx."""
     _gather()
     app.connect("source-read", _inside)
+    app.connect("sphinx-click-process-epilog", _as_typed)

@@ -303,10 +303,8 @@ def run(
 
         programme = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
         if notes := programme.shares.register.notes:
-            click.echo(
-                f"Not typed as it is spelt here, but clear: {counted(len(notes), 'cell')}. See them: riskcalc check",
-                err=True,
-            )
+            noted = f"Read right, but not as it is spelt here: {counted(len(notes), 'cell')}."
+            click.echo(f"{noted} See them: riskcalc check {data}", err=True)
         ways.ready(must_fork=engine_name == "fork")
         prints = stack.enter_context(printer()) if pdf or png else None
         if ways.note:

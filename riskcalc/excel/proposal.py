@@ -331,7 +331,7 @@ class _Made:
             size, meant = _meaning(axis, words, ours, self._common)
         except UsageError as error:
             self.open.append(str(error))
-            return 0, {**dict.fromkeys(words, "?"), **dict.fromkeys(open_, "")}
+            return 0, {**{word: parts_of_rating(word)[0] or "?" for word in words}, **dict.fromkeys(open_, "")}
         for word, number in meant.items():
             name = f" {ours[int(number) - 1]}" if ours else ""
             self._remarks.append(f"{axis}: {word!r} is {number}{name}")
@@ -398,7 +398,8 @@ def _meaning(axis: str, words: Sequence[str], ours: Sequence[str], common: int) 
     size = len(ours) or common or (sizes[0] if sizes else 0)
     if size not in sizes or (ours and len(set(sizes)) > 1):
         register = f"; the register's are {', '.join(ours)}" if ours else ""
-        raise UsageError(f"{axis}: which ratings are {', '.join(map(repr, words[:12]))}?{register}")
+        asked = [word for word in words if not parts[word][0]]
+        raise UsageError(f"{axis}: which ratings are {', '.join(map(repr, asked[:12]))}?{register}")
     scale = next(each for each in _scales(words) if len(each) == size)
     return size, {word: str(scale.index(plain(word)) + 1) for word in words}
 

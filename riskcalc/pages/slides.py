@@ -19,12 +19,12 @@ from riskcalc.pages.display import DISPLAY_MIME, PLOTLY_MIME
 from riskcalc.pages.lines import numbers
 
 _TAG = "slide"
-_MOST_SLIDES, _MOST_LINES, _MOST_TEXT = 4, 10, 240  # slides of a table, lines of a cell, characters of a line
+_MOST_SLIDES, _MOST_LINES, _MOST_TEXT = 4, 13, 240  # slides of a table, lines of a cell, characters of a line
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _INK, _GREY, _FAINT = "1a1f26", "4a5563", "f6f8fa"
 _TONES = {"bad": "7c1937", "good": "17573f", "open": _INK}
 _DASHES = {"dash": 4, "dot": 3}  # MSO_LINE_DASH_STYLE: DASH, ROUND_DOT
-_WIDE, _HIGH, _EDGE, _END = 13.333, 7.5, 0.6, 6.85  # inches; nothing but the footer stands below the end
+_WIDE, _HIGH, _EDGE, _TOP, _END = 13.333, 7.5, 0.6, 0.58, 6.85  # inches; nothing but the footer stands below the end
 _ROOM = _WIDE - 2 * _EDGE
 _SIDE_BY_SIDE = 6  # ratings of impact with which two matrices have room on a slide
 
@@ -44,7 +44,7 @@ def render_slides(notebook: NotebookNode) -> bytes:
     views, figures = _tagged(notebook, DISPLAY_MIME), _tagged(notebook, PLOTLY_MIME)
     top = next((view for view in views if view["kind"] == "heading"), None)
     brief = next((view for view in views if view["kind"] == "brief"), None)
-    footer = " · ".join(filter(None, [top["title"], top["eyebrow"], top["classification"]])) if top else ""
+    footer = " · ".join(filter(None, [top["classification"], top["title"], top["eyebrow"]])) if top else ""
     if top:
         _title_slide(_blank(deck, footer), top, brief or {"panels": []})
     for view in views:
@@ -75,7 +75,7 @@ def _tagged(notebook: NotebookNode, mime: str) -> list[Said]:
 
 def _blank(deck: Any, footer: str) -> Any:
     slide = deck.slides.add_slide(deck.slide_layouts[5])  # a title, and nothing else
-    _write(slide, footer, (_EDGE, _HIGH - 0.5, _ROOM, 0.3), size=10, ink=_GREY)
+    _write(slide, _short(footer, 1, _ROOM, 10), (_EDGE, _HIGH - 0.5, _ROOM, 0.3), size=10, ink=_GREY)
     return slide
 
 
@@ -84,27 +84,54 @@ def _title(slide: Any, text: str, eyebrow: str = "", says: str = "") -> float:
     from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
     from pptx.util import Inches
 
-    text, says = _plain(text), _plain(says, 500)
-    size = next((size for size in (28, 24, 20) if _lines(text, _ROOM, size * 1.12) == 1), 20)
-    high = _lines(text, _ROOM, size * 1.12) * size * 1.25 / 72 + 0.1
+    size, below, end = _heights(text, says)
     if eyebrow:
-        _write(slide, eyebrow, (_EDGE, 0.3, _ROOM, 0.3), size=13, ink=_GREY)
+        _write(slide, _short(eyebrow, 1, _ROOM, 13), (_EDGE, 0.3, _ROOM, 0.3), size=13, ink=_GREY)
     title = slide.shapes.title
-    title.left, title.top, title.width, title.height = (Inches(n) for n in (_EDGE, 0.58, _ROOM, high))
-    title.text_frame.text, title.text_frame.vertical_anchor, title.text_frame.word_wrap = text, MSO_ANCHOR.TOP, True
-    title.text_frame.paragraphs[0].alignment = PP_ALIGN.LEFT
-    _font(title.text_frame.paragraphs[0], size, _INK, bold=True)
-    end = 0.58 + high
-    if not says:
-        return end + 0.15
-    high = sum(_lines(line, _ROOM, 13) for line in says.split("\n")) * 13 * 1.25 / 72 + 0.1
-    _write(slide, says, (_EDGE, end, _ROOM, high), size=13, ink=_GREY)
-    return end + high + 0.1
+    title.left, title.top, title.width, title.height = (Inches(n) for n in (_EDGE, _TOP, _ROOM, below - _TOP))
+    frame = title.text_frame
+    frame.text, frame.vertical_anchor, frame.word_wrap = _one_line(text), MSO_ANCHOR.TOP, True
+    frame.paragraphs[0].alignment = PP_ALIGN.LEFT
+    _font(frame.paragraphs[0], size, _INK, bold=True)
+    if says:
+        _write(slide, "\n".join(_cut(says, _ROOM, 13, 6)), (_EDGE, below, _ROOM, end - below), size=13, ink=_GREY)
+    return end
+
+
+def _heights(text: str, says: str) -> tuple[int, float, float]:
+    """The size of a title, where it ends, and where what stands below it ends."""
+    size = next((size for size in (28, 24, 20) if _lines(_one_line(text), _ROOM, size * 1.12) == 1), 20)
+    below = _TOP + _lines(_one_line(text), _ROOM, size * 1.12) * size * 1.25 / 72 + 0.1
+    high = sum(_lines(line, _ROOM, 13) for line in _cut(says, _ROOM, 13, 6)) * 13 * 1.25 / 72 + 0.1
+    return size, below, below + high + 0.1 if says else below + 0.15
+
+
+def _one_line(text: str) -> str:
+    return _plain(" ".join(text.split()), 180)
 
 
 def _lines(text: str, width: float, size: float) -> int:
-    """How many lines a text takes in a column of so many inches, about: words are never broken."""
-    return ceil(max(len(text), 1) * size * 0.54 / 72 / max(width - 0.12, 0.2))
+    """How many lines a text takes in a column of so many inches, about."""
+    return ceil(max(len(text), 1) / _beside(width, size))
+
+
+def _beside(width: float, size: float) -> float:
+    """How many characters stand beside each other, about."""
+    return max((width - 0.12) * 72 / size / 0.54, 1)
+
+
+def _short(text: str, lines: int, width: float, size: float) -> str:
+    return _plain(" ".join(text.split()), max(int(lines * _beside(width, size)), 1))
+
+
+def _cut(text: str, width: float, size: float, most: int) -> list[str]:
+    """A text's lines, as many as have room; where there are more, the last one says how many stand on the page only."""
+    lines, used = [_short(_plain(line, 500), most, width, size) for line in text.split("\n")], 0
+    for number, line in enumerate(lines):
+        used += _lines(line, width, size)
+        if used > most - (number < len(lines) - 1) and number:
+            return [*lines[:number], f"and {len(lines) - number} more, on the page"]
+    return lines
 
 
 def _write(slide: Any, text: str, place: Sequence[float], size: float, ink: str, bold: bool = False) -> None:
@@ -146,9 +173,10 @@ def _title_slide(slide: Any, top: Said, brief: Said) -> None:
         left, room = _EDGE + number * width, width - 0.3
         _write(slide, panel["title"], (left, start + 0.1, room, 0.4), size=14, ink=_GREY, bold=True)
         _write(slide, panel["figure"], (left, start + 0.4, room, 0.9), size=40, ink=_TONES[panel["tone"]], bold=True)
-        items = [f"{_text(item['cell'])} {item['text'] or _text(item['note'])}" for item in panel["items"]]
-        lines = int((_END - start - 1.2) * 72 / 13 / 1.25) - _lines(panel["says"], room, 13) - 2
-        body = [panel["says"], "", *_fitting(items, room, lines)]
+        items = [_one_line(f"{_text(item['cell'])} {item['text'] or _text(item['note'])}") for item in panel["items"]]
+        says = "\n".join(_cut(panel["says"], room, 13, 5))
+        lines = int((_END - start - 1.2) * 72 / 13 / 1.25) - 6
+        body = [says, "", *_fitting(items, room, lines)]
         _write(slide, "\n".join(body), (left, start + 1.2, room, _END - start - 1.2), size=13, ink=_INK)
 
 
@@ -156,7 +184,7 @@ def _fitting(items: Sequence[str], width: float, most: int) -> list[str]:
     """As many items as have room in so many lines; the panel's figure says how many there are."""
     used, kept = 0, []
     for item in items:
-        used += _lines(_plain(item), width, 13)
+        used += _lines(item, width, 13)
         if used > most:
             break
         kept.append(item)
@@ -176,14 +204,13 @@ def _table_slides(deck: Any, footer: str, view: Said) -> None:
     """A table, on as many slides as it needs, but not on more than a few; then the others are counted."""
     from pptx.util import Inches
 
-    widths = _widths(view)
-    pages, left = _pages(view, widths)
+    widths, headline = _widths(view), view.get("headline") or view["title"]
+    pages, left = _pages(view, widths, headline)
     for number, rows in enumerate(pages, 1):
         slide, more = _blank(deck, footer), f" ({number} of {len(pages)})" * (len(pages) > 1)
         told = [view["note"]] if number == 1 else []
         if number == len(pages) and left:
             told.append(f"{left} of {len(view['rows'])} rows are not shown here; they are on the page, in this table.")
-        headline = view.get("headline") or view["title"]
         eyebrow = f"{view['title']}{more}" if view.get("headline") or more else ""
         start = _title(slide, headline, eyebrow, " ".join(filter(None, told)))
         table = _grid(slide, len(rows) + 1, len(widths), (_EDGE, start, _ROOM), widths, 0.3)
@@ -194,7 +221,8 @@ def _table_slides(deck: Any, footer: str, view: Said) -> None:
             for place, value in enumerate(row):
                 given = value if isinstance(value, Mapping) else {}
                 ink = given.get("ink") or _TONES.get(str(given.get("tone")), _INK)
-                _fill(table.cell(line, place), _text(value), ink, given.get("fill", "ffffff"), bold="fill" in given)
+                said = "\n".join(_cut(_text(value), widths[place], 11, _MOST_LINES))
+                _fill(table.cell(line, place), said, ink, given.get("fill", "ffffff"), bold="fill" in given)
 
 
 def _widths(view: Said) -> list[float]:
@@ -205,18 +233,18 @@ def _widths(view: Said) -> list[float]:
     longest = [max(min(len(word), 18) for text in column for word in (text.split() or [""])) for column in texts]
     heads = [max(map(len, column.split() or [""])) * 1.25 for column in view["columns"]]  # they are bold
     words = [max(pair) + 2.0 for pair in zip(longest, heads, strict=True)]
-    wanted = [max(min(max(map(len, text.split("\n"))), 110) for text in column) + 2.0 for column in texts]
-    room = _ROOM * 72 / 11 / 0.58  # characters beside each other
-    spare, asked = room - sum(words), sum(w - n for w, n in zip(wanted, words, strict=True)) or 1
-    chosen = [n + (w - n) * spare / asked if spare > 0 else n for w, n in zip(wanted, words, strict=True)]
+    most = [max(min(max(map(len, text.split("\n"))), 110) for text in column) + 2.0 for column in texts]
+    more = [max(most_ - least, 0.01) for most_, least in zip(most, words, strict=True)]
+    spare = max(_ROOM * 72 / 11 / 0.58 - sum(words), 0)  # characters that stand beside those words
+    chosen = [least + each * spare / sum(more) for least, each in zip(words, more, strict=True)]
     return [_ROOM * each / sum(chosen) for each in chosen]
 
 
-def _pages(view: Said, widths: Sequence[float]) -> tuple[list[list[Any]], int]:
+def _pages(view: Said, widths: Sequence[float], headline: str) -> tuple[list[list[Any]], int]:
     """The rows of each slide, and how many have no slide."""
     pages: list[list[Any]] = [[]]
-    room = full = _END - 2.15  # below a title of two lines
-    room -= len(view["note"]) / 600
+    head = 0.15 + 0.2 * max(_lines(column, width, 13) for column, width in zip(view["columns"], widths, strict=True))
+    room, full = (_END - head - _heights(headline, said)[2] for said in (view["note"], "rows that aren't shown"))
     for number, row in enumerate(view["rows"]):
         high = _row_height(row, widths)
         if high > room and pages[-1]:
@@ -230,8 +258,11 @@ def _pages(view: Said, widths: Sequence[float]) -> tuple[list[list[Any]], int]:
 
 
 def _row_height(row: Sequence[Any], widths: Sequence[float]) -> float:
-    cells = zip((_cut(_text(value)) for value in row), widths, strict=True)
-    return max(sum(_lines(line, width, 11) for line in cell) for cell, width in cells) * 11 * 1.22 / 72 + 0.08
+    lines = [
+        sum(_lines(line, width, 11) for line in _cut(_text(value), width, 11, _MOST_LINES))
+        for value, width in zip(row, widths, strict=True)
+    ]
+    return max(lines) * 11 * 1.22 / 72 + 0.08
 
 
 def _matrix_slides(deck: Any, footer: str, view: Said) -> None:
@@ -255,9 +286,9 @@ def _matrix(slide: Any, each: Said, place: tuple[float, float, float]) -> None:
     table = _grid(slide, len(each["rows"]) + 1, len(widths), (left, start + 0.4, width), widths, high)
     table.rows[0].height = int(table.rows[0].height * min(1, 0.4 / high))
     for column, name in enumerate(["Likelihood, by impact", *each["columns"]]):
-        _fill(table.cell(0, column), name, _GREY, "ffffff", size=9)
+        _fill(table.cell(0, column), _short(name, 3, room, 9), _GREY, "ffffff", size=9)
     for line, row in enumerate(each["rows"], 1):
-        _fill(table.cell(line, 0), row["rating"], _GREY, "ffffff", size=9)
+        _fill(table.cell(line, 0), _short(row["rating"], 2, 1.3 * room, 9), _GREY, "ffffff", size=9)
         for column, cell in enumerate(row["cells"], 1):
             told = "\n".join(_held(cell, int(high * 72 / 11), room))
             _fill(table.cell(line, column), told, cell["ink"], cell["fill"], size=9)
@@ -267,7 +298,8 @@ def _held(cell: Said, lines: int, width: float) -> Iterator[str]:
     """What a cell of the matrix says: its level, how many risks are there, and as many of their ids as have room."""
     ids = [one["text"] for one in cell["ids"]]
     number = len(ids) + cell["more"]
-    first = f"{cell['level']}: {number}" if number else cell["level"]
+    level = _short(cell["level"], 2, width * 0.7, 9)
+    first = f"{level}: {number}" if number else level
     yield first
     fit = (lines - _lines(first, width, 9)) // max(_lines(name, width, 9) for name in ["", *ids])
     shown = ids if number <= fit else ids[: max(fit - 1, 0)]
@@ -291,20 +323,13 @@ def _grid(slide: Any, rows: int, columns: int, place: Sequence[float], widths: S
 def _fill(cell: Any, text: str, ink: str, fill: str, bold: bool = False, size: float = 11) -> None:
     from pptx.util import Inches
 
-    cell.text_frame.text = "\n".join(_cut(text))
+    cell.text_frame.text = "\n".join(_plain(line) for line in text.split("\n"))
     cell.margin_left = cell.margin_right = Inches(0.05)
     cell.margin_top = cell.margin_bottom = Inches(0.03)
     cell.fill.solid()
     cell.fill.fore_color.rgb = _rgb(fill)
     for paragraph in cell.text_frame.paragraphs:
         _font(paragraph, size, ink, bold)
-
-
-def _cut(text: str) -> list[str]:
-    """A cell's lines; where there are too many, the last one says how many stand on the page only."""
-    lines = [_plain(line) for line in text.split("\n")]
-    left = len(lines) - _MOST_LINES + 1
-    return lines if len(lines) <= _MOST_LINES else [*lines[: _MOST_LINES - 1], f"and {left} more, on the page"]
 
 
 def _chart_slide(slide: Any, figure: Said) -> None:

@@ -149,8 +149,10 @@ def _trim(table: Table, line: int, names: Iterable[str]) -> None:
     """Take away the blanks around keys and what points at them: nobody sees them, and means another row by them."""
     for name in names:
         cell = table.cells[line].get(name, "")
-        if cell and (text := "|".join(part.strip() for part in cell.split("|"))) != cell and text:
-            table.read_as(line, name, text, f"read as {text!r}, without the blanks around it")
+        if cell.strip() and (cell != cell.strip() or "|" in cell):
+            text = "|".join(part.strip() for part in cell.split("|"))
+            if text != cell:
+                table.read_as(line, name, text, f"read as {text!r}, without the blanks around it")
 
 
 def _wrong_number(cells: list[str], header: list[str]) -> str:

@@ -101,7 +101,7 @@ class Register:
         found = self.business_units[self.business_units["unit_id"] == unit_id]
         if found.empty:
             known = ", ".join(self.business_units["unit_id"]) or "none yet"
-            then = f" in {self.stands[0].name}" if self.stands else ""
+            then = f" in {self.stands[0].name}" if self.stands and self.before else ""
             raise UsageError(f"There is no business unit {unit_id!r}{then}; the register's units are: {known}.")
         if SPAN[0] in found:
             found = found.sort_values(SPAN[0], ascending=False, na_position="last")

@@ -167,10 +167,7 @@ class Risk(Row):
 
 
 class Rating(Row):
-    """How likely and how bad a risk was held to be in a period, before controls; blank is unrated.
-
-    What is proposed counts for nothing until somebody rates.
-    """
+    """How likely and how bad a risk was held to be in a period, before controls; blank, or proposed, is unrated."""
 
     primary_key = ("risk_id", "period")
     risk_id: Annotated[Text, Ref("risks")]
@@ -190,16 +187,10 @@ class Rating(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        yield from require(
-            (self.likelihood is None) == (self.impact is None),
-            "impact" if self.impact is None else "likelihood",
-            "likelihood and impact must both be rated, or both blank",
-        )
-        yield from require(
-            (self.proposed_likelihood is None) == (self.proposed_impact is None),
-            "proposed_impact" if self.proposed_impact is None else "proposed_likelihood",
-            "must be given with the other proposal, or both left blank",
-        )
+        for likelihood, impact in (("likelihood", "impact"), ("proposed_likelihood", "proposed_impact")):
+            blank = [name for name in (impact, likelihood) if getattr(self, name) is None]
+            allowed = "likelihood and impact must both be rated, or both blank"
+            yield from require(len(blank) != 1, blank[0] if blank else impact, allowed)
         rated = self.likelihood is not None
         for column in ("rationale", "rated_by", "rated_on"):
             yield from require(

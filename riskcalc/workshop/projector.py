@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from importlib import resources
 
-import anywidget
 import pandas as pd
-import traitlets
 from markupsafe import Markup, escape
 
 from riskcalc.assessment.scoring import by_cell
-from riskcalc.errors import counted
+from riskcalc.errors import counted, of_an_extra
 from riskcalc.pages import display
 from riskcalc.register.matrix import Matrix
 from riskcalc.workshop.display import bars
 from riskcalc.workshop.session import Standing, Workshop
 from riskcalc.workshop.tally import Tally
+
+with of_an_extra():
+    import anywidget
+    import traitlets
 
 _FILES = resources.files("riskcalc.workshop")
 _SOON = "<div class='room'><h1>The workshop begins shortly.</h1></div>"

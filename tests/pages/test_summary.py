@@ -48,13 +48,14 @@ def test_the_first_panel_says_how_far_outside(tmp_path: Path) -> None:
     ("edit", "said"),
     [
         (worse, "1 risk outside appetite; 1 unrated"),
-        (None, "No rated risk is outside appetite; 1 unrated"),
+        (
+            lambda rows: rows["ratings"][1].update(likelihood="1", impact="1"),
+            "No rated risk is outside appetite; 1 unrated",
+        ),
         (lambda rows: rows["ratings"].__delitem__(slice(1, 3)), "No risk is rated"),
     ],
 )
-def test_the_headline_is_true_in_every_register(
-    tmp_path: Path, edit: Callable[[Rows], object] | None, said: str
-) -> None:
+def test_the_headline_is_true_in_every_register(tmp_path: Path, edit: Callable[[Rows], object], said: str) -> None:
     """Where nothing is rated nothing is inside; decisions past due are counted where there are any."""
     unit = open_unit("alpha", "2026-H1", data_dir=str(write_register(tmp_path / "data", edit)))
     assert summary.unit(unit).content["headline"].partition("; 1 decision past")[0] == said

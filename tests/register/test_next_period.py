@@ -153,5 +153,7 @@ def test_half_a_proposal_is_a_problem(small: Path) -> None:
     """Typed by hand, it is told where it stands."""
     opened(small, "--apply")
     replace_in(small / "ratings.csv", "A-R1,2026-H2,,,,,,,,,,,5,4", "A-R1,2026-H2,,,,,,,,,,,5,")
-    with pytest.raises(riskcalc.RegisterError, match="column 'proposed_impact': must be given with the other proposal"):
+    with pytest.raises(
+        riskcalc.RegisterError, match="column 'proposed_impact': likelihood and impact must both be rated"
+    ):
         riskcalc.load(small)

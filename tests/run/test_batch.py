@@ -175,7 +175,7 @@ def test_a_folder_with_another_registers_pages_is_not_written_to(small: Path, tm
     run(request(small, tmp_path), FakeEngine())
     other = write_register(tmp_path / "other")
     with pytest.raises(
-        UsageError, match=r"holds the pages of another register, .*data; choose another --out, or --force"
+        UsageError, match=r"holds the pages of another register, .*data; choose another --out; or --force"
     ):
         run(request(other, tmp_path), FakeEngine())
     assert statuses(tmp_path) == {"alpha": "ok", "beta": "ok"}
