@@ -111,7 +111,7 @@ def in_words(found: Mapping[str, int], where: str = "") -> str:
     >>> in_words({"rated": 0, "breaches": 0, "unrated": 2})
     'no risk is rated, so nothing can be said of appetite; 2 risks unrated'
     """
-    worse = f"{found['breaches']} of {counted(found['rated'], 'rated risk')} outside appetite{where}"
+    worse = f"{found['breaches']:,} of {counted(found['rated'], 'rated risk')} outside appetite{where}"
     told = [worse if found["rated"] else "no risk is rated, so nothing can be said of appetite"]
     told += [f"{found['newly_outside']} newly since the period before"] if found.get("newly_outside") else []
     told += [f"{counted(found['unrated'], 'risk')} unrated"] if found.get("unrated") else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -16,7 +16,8 @@ Place = tuple[int, int]
 
 NEWLY_OUTSIDE, NEW_OUTSIDE, BACK_INSIDE = "newly outside appetite", "new, outside appetite", "back inside appetite"
 NEW, GONE, WORSE, BETTER, ELSEWHERE = "newly rated", "no longer rated", "worse", "better", "rated otherwise"
-KINDS = (NEWLY_OUTSIDE, NEW_OUTSIDE, BACK_INSIDE, NEW, GONE, WORSE, BETTER, ELSEWHERE)
+LEFT = "no longer among the risks"  # retired, or another unit's now
+KINDS = (NEWLY_OUTSIDE, NEW_OUTSIDE, BACK_INSIDE, NEW, GONE, LEFT, WORSE, BETTER, ELSEWHERE)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Rescored:
 
 
 def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix) -> list[Move]:
-    """The risks that moved, in the register's order; both frames, as of ``riskcalc.score``, are on the same matrix.
+    """The risks that moved, in the register's order, then those that left it since, if they were rated.
+
+    Both frames, as of ``riskcalc.score``, are on the same matrix.
 
     >>> from riskcalc.assessment.opening import open_unit
     >>> unit = open_unit("payroll")
@@ -54,10 +57,11 @@ def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix) -> list[Move]
     ['PAY-R03', 'PAY-R11']
     """
     old = before.set_index("risk_id").to_dict("index")
-    found = (
-        _move(risk["risk_id"], old.get(risk["risk_id"], _UNRATED), risk, matrix) for risk in now.to_dict("records")
-    )
-    return [move for move in found if move]
+    new = {risk["risk_id"]: risk for risk in now.to_dict("records")}
+    found = [_move(name, old.get(name, _UNRATED), risk, matrix) for name, risk in new.items()]
+    gone = {name: {**_UNRATED, "title": risk["title"]} for name, risk in old.items() if name not in new}
+    left = [_move(name, old[name], risk, matrix) for name, risk in gone.items()]
+    return [*filter(None, found), *(replace(move, what=LEFT) for move in left if move)]
 
 
 def rescored_risks(before: pd.DataFrame, then: Matrix, now: Matrix) -> Iterator[Rescored]:

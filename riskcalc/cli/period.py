@@ -81,7 +81,7 @@ def _told(made: Opening, context: Context) -> Iterator[str]:
         rows = [f"{risk} {proposed.get(risk, 'unrated')}" for risk in risks if risk in made.proposals]
         yield from [f"  {unit_id}: {', '.join(rows)}"] if rows else []
     yield from _tests(context)
-    known = register.deficiencies[register.deficiencies["closed_on"].isna()].to_dict("records")
+    known = context.open_deficiencies.to_dict("records")
     yield f"{counted(len(known), 'open deficiency')} carried over."
     for row in known:
         due = f"due {row['due_on']:%Y-%m-%d}, {row['remediation_owner']}"
@@ -106,4 +106,3 @@ def _reports(context: Context) -> Iterator[str]:
         yield f"Report dates to set in business_units.csv, {counted(len(early), 'unit')}; in a row from {first} on"
         yield f"{kept}, pages of earlier periods keep theirs."
         yield from (f"  {unit_id}: its report ends on {units[unit_id]:%Y-%m-%d}" for unit_id in early)
-        yield f"  Each in a row of its own, valid_from {context.period.first_day} on: what older pages say stays true."

@@ -11,6 +11,7 @@ from riskcalc.excel.mapping import MappingFile, read_mapping
 from riskcalc.excel.proposal import Proposal, as_toml, is_list, propose
 from riskcalc.register.checked_rows import read_table
 from riskcalc.register.methodology import FILE, Methodology
+from riskcalc.register.periods import Period
 from riskcalc.register.starter import Starter
 
 Given = Mapping[str, str | None]
@@ -63,7 +64,10 @@ def found(path: Path, into: Path, mapping: Path | None, sheet: str, given: Given
         return Found()
     kept = into / f"{path.stem}.map.toml"
     if kept.is_file():
-        return Found([f"By the mapping that was kept: {kept}"], kept, begins, chosen=read_mapping(kept))
+        known = read_mapping(kept)
+        if not (begins or given["period"]):
+            _still_open(known, into)
+        return Found([f"By the mapping that was kept: {kept}"], kept, begins, chosen=known)
     made = _proposed(path, into, sheet, given, begins)
     if made.open:
         told = "\n".join(f"  {each}" for each in made.open)
@@ -86,6 +90,16 @@ def _proposed(path: Path, into: Path, sheet: str, given: Given, begins: bool) ->
     if not (made.units or unit) and len(units) == 1:
         return propose(path, methodology, sheet, units[0], period or str(methodology.first_period))
     return made
+
+
+def _still_open(mapping: MappingFile, into: Path) -> None:
+    """Refuse to guess a period: that of a kept mapping may be over, and its pages are not to change unasked."""
+    rated = read_table(into, "ratings", Methodology.read(into / FILE)).rows.values()
+    periods = sorted({Period.parse(row.period) for row in rated}, key=lambda each: each.last_day)
+    kept = next((part.constants.get("period", "") for part in mapping.table if part.name == "ratings"), "")
+    if kept and periods and kept != periods[-1].name and kept in {each.name for each in periods}:
+        told = f"In the mapping that was kept they are for {kept}, but {periods[-1].name} is opened since"
+        raise UsageError(f"Which period are the ratings of the list for? {told}. Give it: --period {periods[-1].name}")
 
 
 def _with(mapping: MappingFile, constants: Mapping[str, str]) -> MappingFile:

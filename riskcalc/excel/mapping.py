@@ -84,8 +84,13 @@ class Numbers:
     """The ids of rows that are known by their title; ``known`` are those of the register: column, unit, title, id."""
 
     def __init__(self, known: Iterable[tuple[str, str, str, str]] = ()) -> None:
-        self._known = list(known)
+        self._ids: dict[str, set[str]] = {}
+        self._titles: dict[tuple[str, str], dict[str, str]] = {}  # the ids with a title, each with its unit
         self._given: dict[tuple[str, str, str], str] = {}
+        self._last: dict[tuple[str, str], int] = {}
+        for column, unit, title, name in known:
+            self._ids.setdefault(column, set()).add(name)
+            self._titles.setdefault((column, self._alike(title)), {})[name] = unit
 
     def of(self, column: str, prefix: str, unit: str, text: str) -> str:
         """The id of the row with this title; the next number where there is none.
@@ -93,25 +98,28 @@ class Numbers:
         Raises:
             UsageError: the register has several rows with this title.
         """
-        ids = {name for kind, _, _, name in self._known if kind == column}
-        if text in ids or not text:
+        if not text or text in self._ids.get(column, ()):
             return text
-        wanted = (column, unit, " ".join(text.casefold().split()))
+        wanted = (column, unit, self._alike(text))
         if wanted not in self._given:
-            named = [
-                name
-                for kind, of, title, name in self._known
-                if (kind, " ".join(title.casefold().split())) == (column, wanted[2]) and unit in ("", of)
-            ]
+            units = self._titles.get((column, wanted[2]), {})
+            named = [name for name, of in units.items() if unit in ("", of)]
             if len(named) > 1:
                 raise UsageError(f"{text!r} is the title of {' and '.join(named)}; give their ids in the list.")
-            self._given[wanted] = named[0] if named else self._next(prefix, {*ids, *self._given.values()})
+            self._given[wanted] = named[0] if named else self._next(column, prefix)
         return self._given[wanted]
 
     @staticmethod
-    def _next(prefix: str, taken: Iterable[str]) -> str:
-        numbers = [int(name[len(prefix) :]) for name in taken if re.fullmatch(re.escape(prefix) + "[0-9]{1,9}", name)]
-        return f"{prefix}{max(numbers, default=0) + 1}"
+    def _alike(title: str) -> str:
+        return " ".join(title.casefold().split())
+
+    def _next(self, column: str, prefix: str) -> str:
+        begins = re.compile(re.escape(prefix) + "([0-9]{1,9})")
+        if (column, prefix) not in self._last:
+            numbers = [int(found[1]) for name in self._ids.get(column, ()) if (found := begins.fullmatch(name))]
+            self._last[column, prefix] = max(numbers, default=0)
+        self._last[column, prefix] += 1
+        return f"{prefix}{self._last[column, prefix]}"
 
 
 Lines = list[tuple[int, list[Cell]]]

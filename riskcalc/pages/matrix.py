@@ -11,6 +11,7 @@ from riskcalc.assessment.movement import (
     BACK_INSIDE,
     BETTER,
     KINDS,
+    LEFT,
     NEW,
     NEW_OUTSIDE,
     NEWLY_OUTSIDE,
@@ -107,12 +108,13 @@ def movement(unit: Assessment) -> Display:
     moved = moves(unit.scores, unit.previous, unit.matrix)
     rows: list[list[Cell]] = [
         [
-            display.jump(move.risk_id),
+            move.risk_id if move.what == LEFT else display.jump(move.risk_id),
             move.title,
             state(move.what, TONES[move.what]),
             _way(move.inherent),
             _way(move.earned),
-            *(level_cell(level, unit.matrix) for level in move.levels),
+            level_cell(move.levels[0], unit.matrix),
+            "–" if move.what == LEFT else level_cell(move.levels[1], unit.matrix),
         ]
         for move in moved
     ]

@@ -17,6 +17,7 @@ from riskcalc.assessment.movement import (
     BETTER,
     GONE,
     KINDS,
+    LEFT,
     NEW_OUTSIDE,
     NEWLY_OUTSIDE,
     WORSE,
@@ -149,9 +150,10 @@ def _changes(opened: Assessment | Portfolio) -> dict[str, Any]:
     says = (
         f"{'risk is' if out + worse == 1 else 'risks are'} newly outside appetite ({out}) or otherwise worse ({worse})"
     )
-    rest = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind] and kind not in (*_TOLD, GONE)]
+    rest = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind] and kind not in (*_TOLD, GONE, LEFT)]
     unrated = len(opened.scores) - wording.rated_count(opened.scores)
     gone = f" ({counts[GONE]} {GONE})" if counts[GONE] else ""
+    left = f" {counts[LEFT]} {LEFT}." if counts[LEFT] else ""
     rest += [f"{unmoved(opened.scores, found)} unchanged", *[f"{unrated} unrated{gone}"] * bool(unrated)]
     return display.panel(
         f"What changed since {before.name}",
@@ -160,7 +162,7 @@ def _changes(opened: Assessment | Portfolio) -> dict[str, Any]:
         "bad" if out + worse else "good" if back or counts[BETTER] else "open",
         items=[_moved(move, opened) for move in told[:_MOST]],
         rest=_and_more(len(told), "risk", "?moved=#all-risks"),
-        more=f"{wording.sentence_case('; '.join(rest))}, of {counted(len(opened.scores), 'risk')}.",
+        more=f"{wording.sentence_case('; '.join(rest))}, of {counted(len(opened.scores), 'risk')}.{left}",
     )
 
 

@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -203,12 +204,14 @@ def widened(text: str, columns: Iterable[str]) -> str:
     """A file's text with more columns, blank in every row; rows start at the lines where they started."""
     names = list(columns)
     lines = list(io.StringIO(text, newline=""))
-    reader, added = csv.reader(lines), ["", *names]
+    reader, added, width = csv.reader(lines), ["", *names], 0
     for cells in reader:
         if any(cells):
+            width = width or len(",".join(cells).rstrip(",").split(","))
             last = lines[reader.line_num - 1]
             body = last.rstrip("\r\n")
-            lines[reader.line_num - 1] = body + ",".join(added) + last[len(body) :]
+            own = re.sub(f'(,("")?){{{max(0, len(cells) - width)}}}$', "", body)  # blank cells beyond the columns
+            lines[reader.line_num - 1] = own + ",".join(added) + last[len(body) :]
             added = [""] * (len(names) + 1)
     return "".join(lines)
 
@@ -216,8 +219,8 @@ def widened(text: str, columns: Iterable[str]) -> str:
 def narrowed(text: str, columns: Collection[str]) -> str:
     """A file's text without some columns, in its canonical form."""
     header, *rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-    kept = [name for name in header if name not in columns]
-    return as_file(kept, (dict(zip(header, cells, strict=True)) for cells in rows if any(cells)))
+    kept = [name for name in header if name and name not in columns]
+    return as_file(kept, (dict(zip(header, cells, strict=False)) for cells in rows if any(cells)))
 
 
 def as_file(columns: list[str], rows: Iterable[Cells]) -> str:

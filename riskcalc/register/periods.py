@@ -73,7 +73,7 @@ def reason(periods: Sequence[Period]) -> str:
     why = "the latest period that is at least half rated" if _half_rated(found) else "no period is half rated"
     rated, risks = found.rated
     later = [f"; in {each.name} {each.rated[0]}" for each in periods if each.last_day > found.last_day]
-    return f"{why}: {rated} of {counted(risks, 'risk')}{''.join(later)}"
+    return f"{why}: {rated:,} of {counted(risks, 'risk')}{''.join(later)}"
 
 
 def to_come(periods: Sequence[Period], name: str) -> Period:

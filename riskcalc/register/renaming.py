@@ -41,11 +41,11 @@ def renaming(folder: Path, kind: str, old: str, new: str, seen: Mapping[str, byt
     _check(kind, old, new, tables[KINDS[kind]])
     changed = {name: dict(_changed(table, KINDS[kind], old, new)) for name, table in tables.items()}
     files = {
-        f"{name}.csv": rewritten((seen[f"{name}.csv"] or b"").decode(), rows, []).encode()
-        for name, rows in changed.items()
-        if rows
+        f"{name}.csv": rewritten(content.decode(), changed[name], []).encode()
+        for name in changed
+        if changed[name] and (content := seen[f"{name}.csv"]) is not None  # ratings may stand among the risks
     }
-    return Renaming({name: len(rows) for name, rows in changed.items() if rows}, files)
+    return Renaming({name: len(rows) for name, rows in changed.items() if f"{name}.csv" in files}, files)
 
 
 def _check(kind: str, old: str, new: str, table: Table) -> None:

@@ -34,16 +34,16 @@ def as_it_stood(register: Register, period: Period, as_of: date) -> Register:
     found, before = _stood(register, period, as_of), register.previous(period)
     if before is None or not register.timed:
         return found
-    return replace(found, before=_stood(register, before, min(before.as_of, as_of)))
+    return replace(found, before=_stood(register, before, min(before.as_of, as_of), as_of))
 
 
-def _stood(register: Register, period: Period, as_of: date) -> Register:
+def _stood(register: Register, period: Period, as_of: date, known_on: date | None = None) -> Register:
     day = pd.Timestamp(min(period.last_day, as_of))
     tables: dict[str, Any] = {name: getattr(register, name) for name in TABLES}
     if any(each.last_day > period.last_day for each in register.periods):
         tables |= _of_then(register, period, as_of)
     for name, columns in _KNOWN.items():
-        known = ~(tables[name][columns[0]] > pd.Timestamp(as_of))
+        known = ~(tables[name][columns[0]] > pd.Timestamp(known_on or as_of))
         if not known.all():
             tables[name] = tables[name].assign(**{column: tables[name][column].where(known) for column in columns})
     for name in (name for name, model in TABLES.items() if model.timed()):

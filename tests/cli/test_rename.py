@@ -18,6 +18,7 @@ from riskcalc.cli.main import main
 from riskcalc.register import editing
 from riskcalc.register.register import load
 from riskcalc.register.renaming import KINDS, renaming
+from riskcalc.register.starter import Starter
 from riskcalc.run import batch
 from riskcalc.run.processes import Job, Outcome
 from riskcalc.workshop import decision_log
@@ -37,6 +38,16 @@ def rename(*arguments: str) -> tuple[int, str]:
 def deficient(tables: Rows) -> None:
     tables["deficiencies"] = [DEFICIENCY]
     tables["controls"][0]["relies_on"] = "A-G1|A-C2"
+
+
+def test_ratings_that_stand_among_the_risks_stay_there(tmp_path: Path) -> None:
+    """In a register that begins, there may be no table of ratings to rename in."""
+    for name, content in Starter("Mine", "EUR", "u1", period="2026-H1").files().items():
+        (tmp_path / name).write_text(content, "utf-8")
+    (tmp_path / "risks.csv").write_text("risk_id,title,owner,likelihood,impact\nA,First,Bob,3,4\n", "utf-8")
+    assert rename("risk", "A", "B", str(tmp_path), "--apply")[0] == 0
+    assert (tmp_path / "risks.csv").read_text("utf-8").splitlines()[1] == "B,First,Bob,3,4"
+    assert riskcalc.load(tmp_path).ratings["likelihood"].tolist() == [3]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from register_files import write_register
 import riskcalc
 from riskcalc.cli import excel as command
 from riskcalc.cli.main import main
-from riskcalc.excel.mapping import MappingFile, TableMap, read_mapping
+from riskcalc.errors import UsageError
+from riskcalc.excel.mapping import MappingFile, Numbers, TableMap, read_mapping
 from riskcalc.excel.proposal import as_toml, propose
 
 NEW = ("--organisation", "Acme", "--currency", "EUR", "--period", "2026-H1")
@@ -143,6 +144,36 @@ def test_the_next_time_goes_by_the_mapping_that_was_kept(tmp_path: Path) -> None
     assert "likelihood: '2' -> '3'" in said
     imported(path, mine, "--period", "2026-H2", "--yes")
     assert [period.name for period in riskcalc.load(mine).periods] == ["2026-H1", "2026-H2"]
+
+
+def test_a_kept_mapping_changes_no_period_that_is_over(tmp_path: Path) -> None:
+    """As soon as another is opened, the list's period has to be said: nothing older changes unasked."""
+    path, mine = listed(tmp_path / "list.csv", "Risk,Likelihood,Impact", "Late,4,3"), tmp_path / "mine"
+    imported(path, mine, *NEW, *UNIT, "--yes")
+    code, told = invoke("period", "open", "2026-H2", str(mine), "--apply")
+    assert code == 0, told
+    listed(path, "Risk,Likelihood,Impact", "Late,5,5")
+    before = (mine / "ratings.csv").read_bytes()
+    code, told = invoke("excel", "import", str(path), "--into", str(mine), "--yes")
+    assert (code, told.splitlines()[-1]) == (
+        2,
+        "Which period are the ratings of the list for? In the mapping that was kept they are for 2026-H1, but 2026-H2 "
+        "is opened since. Give it: --period 2026-H2",
+    )
+    assert (mine / "ratings.csv").read_bytes() == before
+    imported(path, mine, "--period", "2026-H2", "--yes")
+    rated = riskcalc.load(mine).ratings
+    assert rated["likelihood"].tolist() == [4, 5]
+
+
+def test_a_risk_with_several_rows_is_known_by_its_title() -> None:
+    """Rows of one risk, each with its days, aren't several risks of that title."""
+    numbers = Numbers([("risk_id", "a", "Late", "R7"), ("risk_id", "a", "Late", "R7"), ("risk_id", "b", "Old", "R9")])
+    assert [numbers.of("risk_id", "R", "", text) for text in ("late", "New", "old", "new", "Newer")] == [
+        "R7", "R10", "R9", "R10", "R11",
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="is the title of A and B"):
+        Numbers([("risk_id", "a", "Late", "A"), ("risk_id", "b", "Late", "B")]).of("risk_id", "R", "", "Late")
 
 
 def test_ratings_that_stood_among_the_risks_move_with_it(tmp_path: Path) -> None:

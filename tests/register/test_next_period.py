@@ -50,11 +50,34 @@ def test_it_is_shown_first_and_then_written(tmp_path: Path) -> None:
         "(valid_from, the row before ending with valid_to 2026-06-30), pages of earlier periods keep theirs.",
         "  alpha: its report ends on 2026-06-30",
         "  beta: its report ends on 2026-06-30",
-        "  Each in a row of its own, valid_from 2026-07-01 on: what older pages say stays true.",
         "Nothing was written; --apply does it.",
     ]
     assert opened(small, "--apply").splitlines()[-2] == f"Wrote ratings.csv in {small}."
     assert opened(small).splitlines()[-1] == "2026-H2 is open: every risk has a row of ratings in it. Nothing to write."
+
+
+def test_a_deficiency_of_a_later_day_is_not_carried_over(tmp_path: Path) -> None:
+    """Identified after the period that is opened, it is none of it."""
+    later = {**DEFICIENCY, "identified_on": "2027-02-01", "due_on": "2027-09-30"}
+    small = write_register(tmp_path / "data", lambda tables: tables["deficiencies"].append(later))
+    assert "0 open deficiencies carried over." in opened(small).splitlines()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"ratings.csv": 'risk_id,period,likelihood,impact,,\nA,2026-H1,3,4,,\n\nB,2026-H1,2,2,"",\n'},
+        {"risks.csv": "risk_id,title,owner,likelihood,impact,\nA,First,Bob,3,4,\nB,Second,Bob,2,2,,\n"},
+    ],
+)
+def test_blank_cells_beyond_the_columns_are_no_columns(tmp_path: Path, files: dict[str, str]) -> None:
+    """As spreadsheets leave them: what can be read can be opened."""
+    begun = {"risks.csv": "risk_id,title,owner\nA,First,Bob\nB,Second,Bob\n", **files}
+    for name, content in {**Starter("Mine", "EUR", "u1", period="2026-H1").files(), **begun}.items():
+        (tmp_path / name).write_text(content, "utf-8")
+    opened(tmp_path, "--apply")
+    assert [row["proposed_likelihood"] for row in rows(tmp_path)] == ["3", "2"]
+    assert riskcalc.load(tmp_path).ratings["likelihood"].tolist()[:2] == [3, 2]
 
 
 def test_a_proposal_counts_as_unrated_until_somebody_rates(small: Path) -> None:

@@ -15,10 +15,11 @@ from register_files import DEFICIENCY, REPORT_ITEM, Rows, write_register
 
 import riskcalc
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.opening import open_unit
+from riskcalc.assessment.opening import open_portfolio, open_unit
 from riskcalc.assessment.opinion import ACHIEVED, outlooks
 from riskcalc.assessment.scoring import scores
 from riskcalc.errors import RegisterError, UsageError
+from riskcalc.pages import matrix, summary
 from riskcalc.register.subsets import Subsets
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,7 @@ def begun(rows: Rows) -> None:
     """A first period with something to change in every table."""
     rows["deficiencies"].append(dict(DEFICIENCY))
     rows["report_items"].append(dict(REPORT_ITEM))
+    rows["ratings"][0].update(rated_on="2025-12-01")  # what is known of the period before ends with it
     rows["controls"].append({**rows["controls"][0], "control_id": "A-S1", "performed_by": "subservice", "subservice_id": "SUB-1"})  # fmt: skip
     rows["risk_controls"].append({"risk_id": "A-R2", "control_id": "A-S1", "acts_on": "both", "coverage": "0.5"})
 
@@ -153,6 +155,17 @@ def test_what_moved_is_told_between_facts_as_they_stood(tmp_path: Path) -> None:
     )
     alone = scores(Context.of(register, "2026-H1").only("alpha"))
     assert unit.previous[alone.columns].equals(alone)
+
+
+def test_a_risk_that_is_retired_is_told_to_have_left(tmp_path: Path) -> None:
+    """It isn't passed over where the page tells what changed, and leads nowhere: it is on the page no more."""
+    changes = (lambda rows: rows["risks"][0].update(valid_to="2026-07-31"), new_rating)
+    write_register(tmp_path, lambda rows: [change(rows) for change in changes])
+    unit = open_unit("alpha", "2026-H2", str(tmp_path))
+    shown = str(matrix.movement(unit))
+    assert "'A-R1', 'Wrong rates', {'text': 'no longer among the risks'" in shown
+    for told in (summary.unit(unit), summary.organisation(open_portfolio("2026-H2", str(tmp_path)))):
+        assert "1 no longer among the risks." in str(told)
 
 
 def test_a_control_that_acted_in_the_reports_period_is_not_forgotten(tmp_path: Path) -> None:
