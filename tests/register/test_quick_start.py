@@ -11,6 +11,7 @@ from register_files import replace_in
 import riskcalc
 from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.decisions import decisions, standings
 from riskcalc.assessment.deficiencies import NOT_ASSESSED, aggregated, candidates
 from riskcalc.assessment.next_steps import next_steps
 from riskcalc.assessment.opinion import NOT_READY, outlooks, report_outlooks
@@ -179,6 +180,24 @@ def test_no_outlook_is_given_on_what_only_stands_in(begun: Path) -> None:
         assert report_outlooks(context, "type2")["funds"].opinion == NOT_READY
         [outlook] = outlooks(context, "type2")
         assert outlook.because[0].startswith(why)
+
+
+def test_a_unit_that_only_begins_is_told_alike_on_both_pages(begun: Path) -> None:
+    """Controls of another unit make none of its own assessed: same outlook, decisions and findings, and no risk is unrated."""
+    with open(begun / "business_units.csv", "a", encoding="utf-8") as file:
+        file.write("claims,claims,,,EUR,,,,,,,\n")
+    (begun / "risks.csv").write_text(
+        "risk_id,unit_id,objective_id,title,owner,likelihood,impact\nR1,funds,O1,A,B,1,2\nR2,funds,O1,A,B,1,2\n"
+        "R3,funds,O1,A,B,1,2\nR4,claims,O2,A,B,1,2\n", "utf-8"
+    )  # fmt: skip
+    objectives = "objective_id,unit_id,process,statement\nO1,funds,P,S\nO2,claims,P,S\n"
+    (begun / "control_objectives.csv").write_text(objectives, "utf-8")
+    whole = Context.of(riskcalc.load(_with_controls(begun)))
+    outlook = report_outlooks(whole, "type2")["claims"]
+    assert (outlook.opinion, outlook) == (NOT_READY, report_outlooks(whole.only("claims"), "type2")["claims"])
+    assert standings(whole)["claims"] == standings(whole.only("claims"))["claims"]
+    assert {one.severity for one in findings(whole) if one.unit_id == "claims"} <= {"look", "note"}
+    assert {one.row: one.level for one in decisions(whole)}["R2"] == "Low"
 
 
 def test_what_nobody_has_assessed_is_no_gap(begun: Path) -> None:
