@@ -55,8 +55,10 @@ def findings(context: Context) -> list[Finding]:
         )
     order = get_args(Gravity)
     found.sort(key=lambda finding: (order.index(finding.severity), finding.unit_id, finding.check, finding.row))
+    several = len(context.register.business_units) > 1
     for step in next_steps(context.register):
-        told = (f"not assessed yet: {step.what}", f"It would bring {step.brings}.")
+        of = f"{step.unit_id}: " * several
+        told = (f"{of}not assessed yet: {step.what}", f"It would bring {step.brings}.")
         found.append(Finding("note", "next-step", step.unit_id, step.place, *told))
     return found
 

@@ -106,4 +106,3 @@ def _reports(context: Context) -> Iterator[str]:
         yield f"Report dates to set in business_units.csv, {counted(len(early), 'unit')}; in a row from {first} on"
         yield f"{kept}, pages of earlier periods keep theirs."
         yield from (f"  {unit_id}: its report ends on {units[unit_id]:%Y-%m-%d}" for unit_id in early)
-        yield f"  Each in a row of its own, valid_from {context.period.first_day} on: what older pages say stays true."

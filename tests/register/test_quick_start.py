@@ -129,8 +129,19 @@ def test_an_amount_needs_a_materiality(begun: Path) -> None:
 
 def test_the_public_is_told_nothing_that_only_stands_in(begun: Path) -> None:
     """No trust centre's page speaks of a report or an objective that nobody has set."""
-    with pytest.raises(UsageError, match=r"objective_id in risks.csv, report_to in business_units.csv, service in"):
+    with pytest.raises(UsageError, match="objective_id in risks.csv for R1, .*, report_to in business_units.csv for fun"):
         redacted(riskcalc.load(begun), PUBLIC)
+    (begun / "control_objectives.csv").write_text("objective_id,unit_id,process,statement\nO1,funds,P,S\n", "utf-8")
+    (begun / "risks.csv").write_text(
+        "risk_id,unit_id,objective_id,title,owner,likelihood,impact\nR1,funds,O1,A,B,1,2\nR2,claims,,A,B,1,2\n", "utf-8"
+    )
+    (begun / "business_units.csv").write_text(
+        "unit_id,service,report_type,report_from,report_to\nfunds,Books,type1,,2026-12-31\nclaims,,,,\n", "utf-8"
+    )
+    whole = riskcalc.load(begun)
+    assert redacted(whole.only("funds"), PUBLIC).unit("funds")["service"] == "Books"
+    with pytest.raises(UsageError, match="risks.csv for R2, report_to in business_units.csv for claims, service in"):
+        redacted(whole, PUBLIC)
 
 
 def test_with_several_units_each_risk_names_its_own(begun: Path) -> None:
@@ -196,7 +207,9 @@ def test_a_unit_that_only_begins_is_told_alike_on_both_pages(begun: Path) -> Non
     outlook = report_outlooks(whole, "type2")["claims"]
     assert (outlook.opinion, outlook) == (NOT_READY, report_outlooks(whole.only("claims"), "type2")["claims"])
     assert standings(whole)["claims"] == standings(whole.only("claims"))["claims"]
-    assert {one.severity for one in findings(whole) if one.unit_id == "claims"} <= {"look", "note"}
+    own = [one for one in findings(whole) if one.unit_id == "claims"]
+    assert {one.severity for one in own} <= {"look", "note"}
+    assert own[-1].message.startswith("claims: not assessed yet:")
     assert {one.row: one.level for one in decisions(whole)}["R2"] == "Low"
 
 
