@@ -73,6 +73,7 @@ bench: $(VENV)/dev ## Measure speed, as ratios within one run
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.workshop
 	$(BIN)/python -m benchmarks.readers
+	$(BIN)/python -m benchmarks.pages
 	$(PIP) '.[bench]' && $(BIN)/python -m benchmarks.runs
 
 clean: ## Remove what was built, but no reports

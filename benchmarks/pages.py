@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 PAGES = ("index", "payroll", "board/index", "board/payroll", "public/index", "public/payroll")
-WIDTHS = (1440, 1024, 768, 390, 360)
+WIDTHS = tuple(map(int, os.environ.get("WIDTHS", "1440,1024,768,390,360").split(",")))
 COLUMNS = (
     "page",
     "width",
@@ -42,7 +42,7 @@ _SEEN = """() => ({
 })"""
 _DRAW = """() => new Promise((done) => {
   const began = performance.now();
-  const figures = [...document.querySelectorAll("figure.chart")].filter((each) => each.querySelector(".plot"));
+  const figures = [...document.querySelectorAll("figure.chart")].filter((each) => !each.querySelector(".picture"));
   const next = () => {
     const left = figures.find((each) => !each.classList.contains("drawn"));
     if (!left || performance.now() - began > 20000) return done(performance.now() - began);
@@ -72,6 +72,7 @@ def row(browser: Any, path: Path, name: str, width: int) -> tuple[Any, ...]:
         page.wait_for_selector("html[data-charts=ready]", timeout=60_000)
         charts = page.evaluate("performance.getEntriesByName('charts-ready')[0]?.startTime ?? performance.now()")
     page.wait_for_timeout(300)
+    page.add_style_tag(content="section { content-visibility: visible !important; }")  # its height, not a guess of it
     seen = page.evaluate(_SEEN)
     drawn = page.evaluate(_DRAW)
     longest = page.evaluate("Math.max(0, ...window.tasks)")

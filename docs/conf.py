@@ -36,7 +36,7 @@ def _with_charts(book: dict) -> dict:
         if chart := data.get("application/vnd.plotly.v1+json"):
             chart = {name: chart[name] for name in ("data", "layout")}
             data["text/html"] = plotly.io.to_html(chart, include_plotlyjs=script, full_html=False, validate=False)
-            script = False  # once a page
+            script = False  # once a page is enough
     return book
 
 

@@ -46,18 +46,19 @@ def findings(context: Context) -> list[Finding]:
     True
     """
     found = matrix_findings(context.register)
-    unknown = _LATER if without_controls(context.register) else ()
     for name, (gravity, advice, check) in CHECKS.items():
-        seen = () if name in unknown else check(context)
         found.extend(
             Finding(gravity, name, unit, row, message, advice)
-            for unit, row, message in seen
-            if not row.startswith(NOT_YET)  # of what only stands in, next_steps tells
+            for unit, row, message in check(context)
+            # of what only stands in, or isn't assessed yet, next_steps tells
+            if not (row.startswith(NOT_YET) or (name in _LATER and without_controls(context.register, unit)))
         )
     order = get_args(Gravity)
     found.sort(key=lambda finding: (order.index(finding.severity), finding.unit_id, finding.check, finding.row))
+    several = len(context.register.business_units) > 1
     for step in next_steps(context.register):
-        told = (f"not assessed yet: {step.what}", f"It would bring {step.brings}.")
+        of = f"{step.unit_id}: " * several
+        told = (f"{of}not assessed yet: {step.what}", f"It would bring {step.brings}.")
         found.append(Finding("note", "next-step", step.unit_id, step.place, *told))
     return found
 

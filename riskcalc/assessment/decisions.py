@@ -52,17 +52,20 @@ def on_risks(context: Context) -> list[Decision]:
 
 
 def decisions(context: Context) -> list[Decision]:
-    """What has to be decided in each unit: on its risks, then whatever else an objective's outlook depends on."""
+    """What has to be decided in each unit, what is late first: on its risks, the worst first, then on whatever else an
+    objective's outlook depends on.
+    """
     found = on_risks(context)
     acting = score_lines(context).groupby("risk_id")["control_id"].agg(set).to_dict()
+    levels = scores(context).dropna(subset="likelihood").set_index("risk_id")["earned_level"].astype(str).to_dict()
     told = {(each.unit_id, name) for each in found for name in (each.row, *acting.get(each.row, ()))}
     for gap in blocking(context):
         if (gap.unit_id, gap.row) not in told:
             told.add((gap.unit_id, gap.row))
             hangs = f"; {' and '.join(gap.objectives)} depend{'s' * (len(gap.objectives) == 1)} on it"
             what, late = gap.what + hangs * bool(gap.objectives), gap.due_on is not None and gap.due_on < context.as_of
-            found.append(Decision(gap.unit_id, gap.row, what, gap.owner, gap.due_on, late))
-    return found
+            found.append(Decision(gap.unit_id, gap.row, what, gap.owner, gap.due_on, late, levels.get(gap.row)))
+    return sorted(found, key=lambda each: not each.late)
 
 
 def standings(context: Context) -> dict[str, dict[str, int]]:

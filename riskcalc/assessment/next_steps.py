@@ -53,16 +53,22 @@ def is_open(register: Register, unit_id: str, column: str) -> bool:
     return ("business_units", column, unit_id) in register.assumed
 
 
-def without_controls(register: Register) -> bool:
-    """Whether the controls of a register that only begins aren't assessed yet: none is said to act on a risk."""
-    return register.methodology.first_period is not None and register.risk_controls.empty
+def without_controls(register: Register, unit_id: str) -> bool:
+    """Whether, in a register that only begins, a unit's controls aren't assessed yet: none acts on its risks."""
+    return register.methodology.first_period is not None and unit_id not in _with_controls(register)
 
 
-def unassessed(register: Register, objective_id: str) -> str:
-    """Why no outlook on an objective can be given while a register only begins; blank where one can."""
-    if without_controls(register):
+def unassessed(register: Register, unit_id: str, objective_id: str) -> str:
+    """Why no outlook on a unit's objective can be given while a register only begins; blank where one can."""
+    if without_controls(register, unit_id):
         return "controls are not assessed yet"
     return "nobody has said yet which objective these risks threaten" if objective_id.startswith(NOT_YET) else ""
+
+
+@once
+def _with_controls(register: Register) -> frozenset[str]:
+    acting = register.risks["risk_id"].isin(register.risk_controls["risk_id"])
+    return frozenset(register.risks.loc[acting, "unit_id"])
 
 
 def _steps(register: Register, unit: Any) -> Iterator[Step]:

@@ -307,7 +307,7 @@ class _Case:
         risks = self.risks.get(objective, [])
         if not risks:
             return Outlook(unit, objective, self.report_type, NOT_YET, ("no risk is named",))
-        if why := unassessed(self.register, objective):
+        if why := unassessed(self.register, unit, objective):
             return Outlook(unit, objective, self.report_type, NOT_YET, (why,))
         open_risks = [risk for risk in risks if not self.held(risk)]
         acting = self._with_relied_on({name for risk in risks for name in self.reaching.get(risk, ())})

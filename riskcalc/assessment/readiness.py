@@ -147,18 +147,17 @@ def _mends(context: Context) -> Mapping[str, Any]:
 
 
 def _unguarded(register: Register) -> Iterator[Gap]:
-    """Objectives without a risk, and risks without a key control of ours; none where no control is assessed yet."""
-    if without_controls(register):
-        return
+    """Objectives without a risk, and risks without a key control of ours; none where controls aren't assessed yet."""
     keys = set(relevant(register.controls.set_index("control_id", drop=False)))
     acting, owners = reaching(register), register.business_units.set_index("unit_id")["owner"]
     named = set(register.risks["objective_id"])
     for risk in register.risks.to_dict("records"):
-        if not keys.intersection(acting.get(risk["risk_id"], ())):
+        unknown = without_controls(register, risk["unit_id"])
+        if not (unknown or keys.intersection(acting.get(risk["risk_id"], ()))):
             what, row = "no key control acts on it", (risk["objective_id"],)
             yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
     for unit_id, objective in register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False):
-        if objective not in named:
+        if not (objective in named or without_controls(register, unit_id)):
             what = "no risk to this objective is named"
             yield Gap(unit_id, (objective,), objective, "designed", what, owners[unit_id], None, None, True)
 
@@ -174,7 +173,7 @@ def _too_short(register: Register, unit: Any) -> Iterator[Gap]:
 def _of_the_report(context: Context, unit: Any) -> Iterator[Gap]:
     """What the report lacks beside its controls' steps: none of it decides on an objective by itself."""
     name, report_type = unit["unit_id"], unit["report_type"]
-    uncovered = () if without_controls(context.register) else _uncovered(context, report_type)
+    uncovered = () if without_controls(context.register, name) else _uncovered(context, report_type)
     lacking = [*_roll_forward(context, report_type), *uncovered, *_unfinished(context, name)]
     for objectives, row, step, what, owner, due in lacking:
         yield Gap(name, objectives, row, step, what, owner or unit["owner"], due, None, False)

@@ -165,7 +165,7 @@ def answers(given: dict[str, str | None], matrix: str = "5x5", needless: tuple[s
     found = {name: given[name] or defaults.get(name, "") for name in _ASKED}
     if missing := [f"--{name}" for name, text in found.items() if not text.strip() and name not in needless]:
         raise UsageError(f"Not given, and nobody to ask without a terminal: {', '.join(missing)}.")
-    return found
+    return {**found, **dict.fromkeys(needless, "")}
 
 
 def is_terminal() -> bool:

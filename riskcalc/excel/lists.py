@@ -59,7 +59,9 @@ def found(path: Path, into: Path, mapping: Path | None, sheet: str, given: Given
         raise UsageError(f"There is no file {str(path)!r}.")
     begins = not (into / FILE).exists() and not any(into.glob("*.csv"))
     if mapping:
-        return Found(begins=begins, chosen=read_mapping(mapping))
+        chosen = read_mapping(mapping)
+        names_units = any(part.name == "business_units" for part in chosen.table)
+        return Found(begins=begins, needless=("unit",) if names_units else (), chosen=chosen)
     if not is_list(path):
         return Found()
     kept = into / f"{path.stem}.map.toml"

@@ -397,7 +397,7 @@ def _meaning(axis: str, words: Sequence[str], ours: Sequence[str], common: int) 
     sizes = _sizes(words)
     size = len(ours) or common or (sizes[0] if sizes else 0)
     if size not in sizes or (ours and len(set(sizes)) > 1):
-        register = f"; the register's are {', '.join(ours)}" if ours else ""
+        register = f"; the register's are {', '.join(ours)}" if ours else "; 1 is the lowest"
         asked = [word for word in words if not parts[word][0]]
         raise UsageError(f"{axis}: which ratings are {', '.join(map(repr, asked[:12]))}?{register}")
     scale = next(each for each in _scales(words) if len(each) == size)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from riskcalc.assessment import evidence
@@ -9,7 +12,9 @@ from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.sample_plans import plan
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, state
+from riskcalc.register.matrix import INK
 
+_INKS = {"operated_effectively": "#1d6b54", "insufficient_evidence": "#a86a12", "not_effective": "#8f1d3f"}
 _TONES = {"operated_effectively": "good", "insufficient_evidence": "open", "not_effective": "bad", "not_tested": "bad"}
 
 
@@ -18,6 +23,8 @@ def conclusions(unit: Assessment) -> Display:
     planned = {each.control_id: each for each in plan(unit.context)}
     found = unit.controls.to_dict("index")
     over = evidence.assess(unit.context, str(unit.unit["report_type"])).to_dict("index")
+    sampling = unit.register.methodology.sampling
+    most = max([unit.tolerable_rate, *unit.controls["upper_limit"].dropna().astype(float)])
     rows: list[list[Cell]] = []
     for control in unit.register.controls.to_dict("records"):
         if control["performed_by"] == "user_entity":
@@ -26,7 +33,7 @@ def conclusions(unit: Assessment) -> Display:
         weights = found[name]
         tested = str(weights["sample_size"]) if weights["sample_size"] else "–"
         deviated = str(weights["deviations"]) if weights["sample_size"] else "–"
-        limit = "–" if pd.isna(weights["upper_limit"]) else f"{weights['upper_limit']:.1%}"
+        limit = _limit(weights, unit.tolerable_rate, most)
         concluded = state(weights["conclusion"].replace("_", " "), _TONES[weights["conclusion"]])
         title: Cell = {"text": control["title"], "note": "key" if control["key"] else ""}
         size = str(planned[name].size) if name in planned else "–"
@@ -50,11 +57,11 @@ def conclusions(unit: Assessment) -> Display:
         "Roll forward",
         "What it earns now, and why",
     ]
-    sampling = unit.register.methodology.sampling
     note = (
         "Now, with what was tested, deviated and may deviate at most: by the latest evidence. For the report: by all "
         f"tests of its period, or at its date. At most: the exact upper limit at {float(sampling.confidence):.0%} "
-        f"confidence; tolerable are {float(sampling.tolerable_deviation_rate):.0%}. Roll forward: days at the end of "
+        f"confidence, as a bar from the observed rate up to it; line: the tolerable "
+        f"{float(sampling.tolerable_deviation_rate):.0%}. Roll forward: days at the end of "
         f"the report's period that no test covers. Planned sizes: {sampling.source}"
     )
     return display.table(
@@ -97,3 +104,17 @@ def sizes(unit: Assessment) -> Display:
     )
     columns = ["Control", "Title", "Frequency", "Items", "What they buy"]
     return display.table("Planned samples", columns, rows, numeric=["Items"], note=note)
+
+
+# --- parts ---
+
+
+def _limit(weights: Mapping[Any, Any], tolerable: float, most: float) -> Cell:
+    """The upper limit, as a bar up to it; where it passes the tolerable rate and is accepted all the same, why."""
+    if pd.isna(weights["upper_limit"]):
+        return "–"
+    limit, rate = float(weights["upper_limit"]), float(weights["deviations"] / weights["sample_size"])
+    ink = _INKS.get(weights["conclusion"], INK)
+    cell = display.bars(f"{limit:.1%}", [(rate / most, limit / most, ink)], [(tolerable / most, "line")])
+    passed = weights["conclusion"] == "operated_effectively" and limit > tolerable
+    return cell | {"note": "accepted: the planned size held without deviation" if passed else ""}

@@ -19,6 +19,7 @@ from riskcalc.files import stem
 from riskcalc.register.matrix import INK, Matrix, ink_on
 
 DISPLAY_MIME = "application/vnd.riskcalc.display+json"
+PLOTLY_MIME = "application/vnd.plotly.v1+json"
 RESULT_MIME = "application/vnd.riskcalc.result+json"
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")  # of an object in memory, in its text: another one each time
 
@@ -58,9 +59,10 @@ class Result:
         return {RESULT_MIME: dict(self.values), "text/plain": "Results for machines; a run stores them as JSON."}
 
 
+_LINK = r"[a-z0-9-]+\.html|([a-z0-9-]+\.html)?(\?[a-z]+=[\w%.~-]*)?#[\w.-]+"
 _SHORT, _LONG = 12, 24  # characters up to which a cell isn't broken, and from which on it needs room to be read
 _SHOWN = 4  # ids that are spelled out in a cell of the matrix
-Cell = str | Mapping[str, str]
+Cell = str | Mapping[str, Any]
 
 
 def table(
@@ -70,22 +72,34 @@ def table(
     numeric: Sequence[str] = (),
     note: str = "",
     grouped: bool = False,
+    **rest: Any,
 ) -> Display:
     """A table; a cell is text, or text with a ``fill`` and ``ink`` colour, a ``tone``, an ``href``, or a ``note``.
 
-    The rows of a ``grouped`` one belong together as they stand, so nobody can sort them.
+    It may hold ``bars`` to scale as well, and paragraphs ``more`` that a reader opens. The rows of a ``grouped`` table
+    belong together as they stand, so nobody can sort them. ``summary`` says what to see; a ``folded`` one is opened by
+    its title; ``filters`` has what each row can be filtered by, in the table that links to ``#all-risks`` mean.
     """
-    return Display(
-        "table",
-        {
-            "title": title,
-            "grouped": grouped,
-            "columns": list(columns),
-            "numeric": list(numeric),
-            "rows": [list(row) for row in rows],
-            "note": note,
-        },
-    )
+    given = {"title": title, "grouped": grouped, "columns": list(columns), "numeric": list(numeric)}
+    shown = {"summary": "", "folded": False, "filters": [], **rest}
+    return Display("table", {**given, "rows": [list(row) for row in rows], "note": note, **shown})
+
+
+def bars(
+    text: str, parts: Sequence[tuple[float, float, str]], marks: Sequence[tuple[float, str]] = ()
+) -> dict[str, Any]:
+    """A table cell with bars to scale: of the cell's width, from where to where, and the colour; and marks on them.
+
+    A mark is a place and its shape: ``line``, ``ring`` or ``dot``.
+
+    >>> bars("25 %", [(0, 0.25, "#10508c")])["bars"]
+    [{'left': '0.0', 'width': '25.0', 'fill': '#10508c'}]
+    """
+    drawn = [
+        {"left": f"{100 * low:.1f}", "width": f"{100 * max(high - low, 0):.1f}", "fill": fill}
+        for low, high, fill in parts
+    ]
+    return {"text": text, "bars": drawn, "marks": [{"left": f"{100 * at:.1f}", "shape": shape} for at, shape in marks]}
 
 
 def level_cell(name: object, matrix: Matrix, note: str = "") -> Cell:
@@ -99,12 +113,21 @@ def level_cell(name: object, matrix: Matrix, note: str = "") -> Cell:
 
 def target(name: str) -> Cell:
     """A table cell that the page's other mentions of a risk or control lead to."""
-    return {"text": name, "anchor": f"at-{stem(name, 8)}"}
+    return {"text": name, "anchor": place_of(name)}
 
 
-def jump(name: str) -> Cell:
-    """A table cell that leads to where the page tells all about a risk or control."""
-    return {"text": name, "href": f"#at-{stem(name, 8)}"}
+def jump(name: str, page: str = "") -> Cell:
+    """A table cell that leads to where this page, or ``page`` beside it, tells all about a risk or control."""
+    return {"text": name, "href": f"{page}#{place_of(name)}"}
+
+
+def place_of(name: str) -> str:
+    """The place on a page where all is told about a risk or control: its id, if that can be no other place's.
+
+    >>> place_of("PAY-R03"), place_of("content")
+    ('PAY-R03', 'at-content')
+    """
+    return name if re.fullmatch("[A-Z][A-Za-z0-9_.-]*", name) else f"at-{stem(name, 8)}"
 
 
 def state(text: str, tone: str, note: str = "") -> Cell:
@@ -187,23 +210,24 @@ def remark(text: str) -> Display:
     return Display("remark", {"text": text})
 
 
-def facts(title: str, items: Sequence[tuple[str, str, str]]) -> Display:
+def facts(title: str, items: Sequence[tuple[str, str, str]], folded: bool = False) -> Display:
     """Key figures: label, value and a note that says what the value means."""
-    keys = ("label", "value", "note")
-    return Display("facts", {"title": title, "items": [dict(zip(keys, item, strict=True)) for item in items]})
+    shown = [dict(zip(("label", "value", "note"), item, strict=True)) for item in items]
+    return Display("facts", {"title": title, "items": shown, "folded": folded})
 
 
 def panel(title: str, figure: str, says: str, tone: str = "open", **rest: Any) -> dict[str, Any]:
     """A part of a ``brief``: a figure in large, and the sentence that goes with it; ``tone`` is good, bad or open.
 
     ``bars`` are labelled rows of parts with ``count``, ``text``, ``fill`` and ``ink``; ``items`` things to know with
-    ``cell``, ``text`` and ``note``; ``more`` says what isn't listed.
+    ``cell``, ``text`` and ``note``; ``more`` says what isn't listed, and ``rest`` is a cell that leads to it.
     """
-    return {"title": title, "figure": figure, "says": says, "tone": tone, "bars": [], "items": [], "more": "", **rest}
+    empty = {"picture": {}, "bars": [], "items": [], "rest": "", "more": ""}
+    return {"title": title, "figure": figure, "says": says, "tone": tone, **empty, **rest}
 
 
 def bar(label: str, counts: Mapping[str, int], matrix: Matrix) -> dict[str, Any]:
-    """A row of a panel: how many risks are at each level, worst first, then the unrated ones."""
+    """A row of a panel: how many risks are at each level, worst first, then the unrated ones, to scale."""
     fills = {level.name: (level.colour, ink_on(level.colour)) for level in matrix.levels}
     parts = [
         {"text": name, "count": count, "fill": fill, "ink": ink}
@@ -228,14 +252,18 @@ def heading(
     classification: str = "",
     label: str = "",
     second: Mapping[str, str] | None = None,
+    home: str = "",
 ) -> Display:
     """The top of a page: what it is about, and the verdict in one sentence; ``tone`` is good, bad or open.
 
     ``classification`` stands there as well, and in the margin of every printed page. A page with two verdicts says by
-    ``label`` what the first is about; the ``second`` has label, verdict, tone and a note.
+    ``label`` what the first is about; the ``second`` has label, verdict, tone and a note. ``home`` is
+    how ``eyebrow`` begins: what the page of all units, beside this one, is called.
     """
     said = {"eyebrow": eyebrow, "label": label, "verdict": verdict, "tone": tone, "classification": classification}
-    return Display("heading", {"title": title, **said, "second": dict(second or {}), "lines": list(lines)})
+    return Display(
+        "heading", {"title": title, **said, "second": dict(second or {}), "lines": list(lines), "home": home}
+    )
 
 
 def render(shown: Mapping[str, Any]) -> str:
@@ -267,23 +295,33 @@ def environment() -> Any:
     made.filters["local_link"] = _local_link
     made.filters["css_text"] = _css_text
     made.filters["attributes"] = _attributes
+    made.filters["data"] = _data
     return made
 
 
 def _local_link(target: str) -> str:
     """A page beside this one, or a place in this one; any other address, such as javascript:, leads nowhere."""
-    return target if re.fullmatch(r"[a-z0-9-]+\.html|#at-[a-z0-9-]+", target) else "#"
+    return target if re.fullmatch(_LINK, target, re.ASCII) else "#"
 
 
-def _attributes(value: Cell, numeric: bool) -> Markup:
-    """What a table cell's element says of it: where links lead, how a level sorts, how much room it needs."""
+def _data(keys: Mapping[str, str]) -> Markup:
+    """Attributes that a script reads; the names are ours."""
+    return Markup("").join(Markup(' data-{}="{}"').format(name, value) for name, value in keys.items())
+
+
+def _attributes(value: Cell, numeric: bool, column: str = "") -> Markup:
+    """What a table cell's element says of it: its heading, where links lead, how it sorts, how much room it needs."""
     given = {"text": value} if isinstance(value, str) else value
     found = Markup(' id="{}"').format(given["anchor"]) if "anchor" in given else Markup("")
+    found += _data({"label": column} if column else {})
+    if "bars" in given:
+        return found + Markup(' class="scaled"')
     if "rank" in given:
         found += Markup(' data-rank="{}"').format(given["rank"])
     if numeric:
         return found + Markup(' class="number"')
-    if max(map(len, [given["text"], *given.get("note", "").split("\n")])) > _LONG:
+    longest = max(map(len, [given["text"], *given.get("note", "").split("\n")]))
+    if longest > _LONG or given.get("more"):
         return found + Markup(' class="long"')
     return found + Markup(' class="short"') if len(given["text"]) <= _SHORT else found
 

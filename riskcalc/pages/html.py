@@ -24,9 +24,9 @@ from traitlets import default
 
 from riskcalc.assessment.scoring import LEGEND
 from riskcalc.errors import PageError
-from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, RESULT_MIME, environment, render, stylesheet
+from riskcalc.pages import lines
+from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, PLOTLY_MIME, RESULT_MIME, environment, render, stylesheet
 
-PLOTLY_MIME = "application/vnd.plotly.v1+json"
 _IMAGES = ("image/png", "image/jpeg")
 _HIDDEN = "notebook-only"  # the tag of a cell that speaks to whoever runs the notebook, not to a reader
 
@@ -171,7 +171,7 @@ def _chart(figure: Any, number: int) -> dict[str, Any]:
         "title": title,
         "summary": said.get("summary", ""),
         "height": int(layout.get("height") or 450),
-        "least": int(said.get("least_width") or 640),
+        "picture": Markup(render({"kind": "picture of lines", "drawings": lines.drawn(figure)})),
         "table": Markup(render(table)) if table else "",
         "json": _script_json(drawn),
     }

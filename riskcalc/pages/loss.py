@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from riskcalc.assessment.scoring import VIEWS
 from riskcalc.errors import UsageError, counted
 from riskcalc.pages import display, loss_charts
 from riskcalc.pages.display import Cell, Display, state
+from riskcalc.pages.wording import folded_for_the_board, money
 
 _SEED = 2026  # of the band; fixed, so that the same register gives the same page
 BEYOND = "All clients together, beyond one client's materiality"  # materiality is a client's; losses are added up
@@ -51,8 +52,8 @@ def figures(unit: Assessment) -> Display:
         [
             (
                 "Expected loss a year, all clients together",
-                _money(earned.mean, currency),
-                f"earned; claimed {_money(claimed.mean, currency)}"
+                money(earned.mean, currency),
+                f"earned; claimed {money(claimed.mean, currency)}"
                 + (f"; without {counted(len(missing), 'risk')} that nobody quantified" if missing else ""),
             ),
             (
@@ -68,10 +69,10 @@ def figures(unit: Assessment) -> Display:
             ),
             (
                 "1 year in 20 costs all clients together more than",
-                _money(earned.var(0.95), currency),
-                _money(earned.tvar(0.95), currency) + " on average",
+                money(earned.var(0.95), currency),
+                money(earned.tvar(0.95), currency) + " on average",
             ),
-            ("Price of claims not earned", _money(gap, currency), "expected loss a year, earned less claimed"),
+            ("Price of claims not earned", money(gap, currency), "expected loss a year, earned less claimed"),
         ],
     )
 
@@ -97,17 +98,20 @@ def exceedance(unit: Assessment) -> go.Figure:
 
 
 @_against_materiality
-def contributions(unit: Assessment) -> go.Figure:
+def contributions(unit: Assessment) -> Display:
     """Which risks the loss comes from."""
     titles = dict(zip(unit.register.risks["risk_id"], unit.register.risks["title"], strict=True))
-    return loss_charts.contributions(annual_loss.contributions(unit.quantified), titles, str(unit.unit["currency"]))
+    places = {name: display.jump(name) for name in titles}
+    parts = annual_loss.contributions(unit.quantified)
+    return folded_for_the_board(loss_charts.contributions(parts, titles, unit.unit["currency"], places), unit)
 
 
 @_against_materiality
-def tornado(unit: Assessment) -> go.Figure:
+def tornado(unit: Assessment) -> Display:
     """Which controls matter most for exceeding materiality."""
     titles = dict(zip(unit.register.controls["control_id"], unit.register.controls["title"], strict=True))
-    return loss_charts.tornado(annual_loss.controls(unit.quantified, float(unit.unit["materiality"])), titles)
+    controls = annual_loss.controls(unit.quantified, float(unit.unit["materiality"]))
+    return folded_for_the_board(loss_charts.tornado(controls, titles), unit)
 
 
 @_against_materiality
@@ -126,7 +130,9 @@ def quantiles(unit: Assessment) -> Display:
         rows.append([label, *(f"{years[view].exceed(float(unit.unit[name])):.2%} of years" for view in VIEWS)])
     columns = [f"A year's loss of all clients together, {currency}", *(view.capitalize() for view in VIEWS)]
     note = _sources(unit)
-    return display.table("The yearly loss in figures", columns, rows, numeric=columns[1:], note=note, grouped=True)
+    return display.table(
+        "The yearly loss in figures", columns, rows, numeric=columns[1:], note=note, grouped=True, folded=True
+    )
 
 
 @_against_materiality
@@ -143,7 +149,9 @@ def sensitivity(unit: Assessment) -> Display:
         "All clients beyond materiality",
     ]
     note = "Only figures taken from the ratings' anchors in methodology.toml move; those the register gives stay."
-    return display.table("How much hangs on the anchors", columns, rows, numeric=columns[1:], note=note, grouped=True)
+    return display.table(
+        "How much hangs on the anchors", columns, rows, numeric=columns[1:], note=note, grouped=True, folded=True
+    )
 
 
 def organisation(portfolio: Portfolio) -> go.Figure | Display:
@@ -156,7 +164,7 @@ def organisation(portfolio: Portfolio) -> go.Figure | Display:
     return loss_charts.organisation(years, quantified.currency)
 
 
-def by_unit(portfolio: Portfolio) -> go.Figure | Display:
+def by_unit(portfolio: Portfolio) -> Display:
     """Each unit's part of the organisation's yearly loss, in its currency; or why nothing is added up."""
     try:
         quantified = portfolio.quantified
@@ -164,18 +172,10 @@ def by_unit(portfolio: Portfolio) -> go.Figure | Display:
         return display.table("Where the loss comes from", ["Not added up"], [[state(str(error), "open")]])
     shares = annual_loss.contributions(quantified, points=annual_loss.COARSE).groupby("unit_id").sum()
     names = dict(zip(*(portfolio.register.business_units[name] for name in ("unit_id", "name")), strict=True))
-    return loss_charts.contributions(shares, names, quantified.currency)
+    return loss_charts.contributions(shares, names, quantified.currency, {})
 
 
 # --- parts ---
-
-
-def _money(amount: float, currency: Any) -> str:
-    """An amount as a headline shows it: three digits that matter."""
-    if amount < 1000:
-        return f"{amount:,.0f} {currency}"
-    digits = 2 - int(np.floor(np.log10(amount)))
-    return f"{round(amount, digits):,.0f} {currency}"
 
 
 def _sources(unit: Assessment) -> str:

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from riskcalc.errors import counted
 from riskcalc.loss.compound import AnnualLoss
 from riskcalc.pages import display
 from riskcalc.pages.charts import finish, plain
-from riskcalc.pages.display import Cell
+from riskcalc.pages.display import Cell, Display
 from riskcalc.register.matrix import INK
 
 _LINES: dict[str, dict[str, Any]] = {
@@ -107,34 +108,21 @@ def sentence(years: Mapping[str, AnnualLoss], materiality: float) -> str:
     return f"{told}; it would be {then} if every control operated as claimed."
 
 
-def contributions(parts: pd.DataFrame, titles: Mapping[str, str], currency: str, most: int = 12) -> go.Figure:
-    """Which risks the expected loss and the loss of the worst years come from."""
+def contributions(parts: pd.DataFrame, titles: Mapping[str, str], currency: str, places: Mapping[str, Cell]) -> Display:
+    """Which risks the expected loss and the loss of the worst years come from, with bars to scale."""
     order = parts.sort_values(["tail_share", "expected_share"], ascending=False)
-    shown = order.head(most).iloc[::-1]
-    labels = [f"{plain(name, 14)}  {plain(titles.get(str(name), ''), 38)}" for name in shown.index]
-    figure = go.Figure()
-    for column, name, ink in (
-        ("tail_share", "Worst 5 % of years", _TAIL),
-        ("expected_share", "Expected loss", _EXPECTED),
-    ):
-        figure.add_bar(
-            x=shown[column], y=labels, orientation="h", name=name, marker={"color": ink},
-            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
-        )  # fmt: skip
-    figure.update_layout(barmode="group", bargap=0.25, legend={"traceorder": "reversed"})
-    figure.update_xaxes(title="Part of the loss", tickformat=".0%", rangemode="tozero")
-    figure.update_yaxes(showgrid=False)
+    most = max([*order["tail_share"], *order["expected_share"], 1e-9])
     rows: list[list[Cell]] = [
         [
-            str(name),
+            places.get(str(name), str(name)),
             titles.get(str(name), ""),
             f"{row['expected']:,.0f}",
-            *(f"{row[part]:.1%}" for part in parts.columns[-2:]),
+            display.bars(f"{row['expected_share']:.1%}", [(0, row["expected_share"] / most, _EXPECTED)]),
+            display.bars(f"{row['tail_share']:.1%}", [(0, row["tail_share"] / most, _TAIL)]),
         ]
         for name, row in order.to_dict("index").items()
     ]
     columns = ["Id", "Title", f"Expected, {currency} a year", "Of the expected loss", "Of the worst 5 % of years"]
-    table = display.table("Where the loss comes from", columns, rows, numeric=columns[2:])
     told = "Nothing is quantified."
     if len(order):
         first = order.iloc[0]
@@ -142,43 +130,30 @@ def contributions(parts: pd.DataFrame, titles: Mapping[str, str], currency: str,
             f"{order.index[0]} makes {first['tail_share']:.0%} of the loss in the worst years "
             f"and {first['expected_share']:.0%} of the expected loss."
         )
-    return finish(figure, "Where the loss comes from", told, table, 140 + 38 * max(len(shown), 3))
+    return display.table("Where the loss comes from", columns, rows, numeric=columns[2:3], summary=told)
 
 
-def tornado(controls: pd.DataFrame, titles: Mapping[str, str], most: int = 12) -> go.Figure:
+def tornado(controls: pd.DataFrame, titles: Mapping[str, str], most: int = 12) -> Display:
     """Which controls matter: the probability of exceeding materiality if each fails, and if it is repaired."""
     moving = controls[controls["range"] > 0] if len(controls) else controls
-    shown = moving.head(most).iloc[::-1]
-    labels = [f"{plain(name, 14)}  {plain(titles.get(str(name), ''), 38)}" for name in shown.index]
-    figure = go.Figure()
-    for end, name, ink in (("repaired", "If it is repaired", _BETTER), ("failed", "If it fails", _WORSE)):
-        base: Any = shown["exceed_now"] if len(shown) else []
-        figure.add_bar(
-            x=shown[f"exceed_{end}"] - base if len(shown) else [], y=labels, base=base, orientation="h", name=name,
-            marker={"color": ink}, customdata=shown[f"exceed_{end}"] if len(shown) else [],
-            hovertemplate="%{y}: %{customdata:.1%}<extra></extra>",
-        )  # fmt: skip
-    if len(shown):
-        figure.add_vline(x=float(shown["exceed_now"].iloc[0]), line={"color": INK, "width": 2})
-    figure.update_layout(barmode="overlay")
-    figure.update_xaxes(title="Probability that all clients' year exceeds materiality", tickformat=".0%")
-    figure.update_yaxes(showgrid=False)
-    rows: list[list[Cell]] = [
-        [
-            str(name),
-            titles.get(str(name), ""),
-            *(f"{row[f'exceed_{what}']:.1%}" for what in ("repaired", "now", "failed")),
-            *(f"{row[f'mean_{what}']:,.0f}" for what in ("repaired", "now", "failed")),
-        ]
-        for name, row in controls.to_dict("index").items()
-    ]
-    columns = ["Control", "Title"] + [
-        f"{figure_}, {what}"
-        for figure_ in ("Exceeds materiality", "Expected loss")
-        for what in ("repaired", "now", "failed")
-    ]
-    table = display.table("What each control matters", columns, rows, numeric=columns[2:])
-    return finish(figure, "Which controls matter", _leading(moving), table, 150 + 30 * max(len(shown), 3))
+    ends: dict[str, Any] = {
+        end: moving[f"exceed_{end}"].astype(float) if len(moving) else [] for end in ("repaired", "now", "failed")
+    }
+    low, high = min([*ends["repaired"], 1.0]), max([*ends["failed"], 0.0])
+    rows: list[list[Cell]] = []
+    for name, *exceeds in zip(moving.index[:most], *ends.values(), strict=False):
+        repaired, now, failed = ((each - low) / max(high - low, 1e-9) for each in exceeds)
+        drawn = display.bars("", [(repaired, now, _BETTER), (now, failed, _WORSE)], [(now, "line")])
+        rows.append([display.jump(str(name)), titles.get(str(name), ""), drawn, *(f"{each:.1%}" for each in exceeds)])
+    columns = ["Control", "Title", "Exceeds materiality", "If repaired", "Now", "If it fails"]
+    note = "Bar: from the probability if the control is repaired, past the line, how it is now, to that if it fails."
+    left = len(controls) - len(rows)
+    note += (
+        f" {counted(left, 'control')} that {'moves' if left == 1 else 'move'} it less or not at all left out."
+        * bool(left)
+    )
+    told = _leading(moving)
+    return display.table("Which controls matter", columns, rows, numeric=columns[3:], note=note, summary=told)
 
 
 def _leading(moving: pd.DataFrame) -> str:

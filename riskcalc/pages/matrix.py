@@ -2,32 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
 from riskcalc.assessment.movement import (
     BACK_INSIDE,
+    BETTER,
     KINDS,
     LEFT,
+    NEW,
     NEW_OUTSIDE,
     NEWLY_OUTSIDE,
+    WORSE,
     Move,
     Place,
     Rescored,
     moves,
     rescored_risks,
 )
-from riskcalc.assessment.opening import Assessment
+from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import VIEWS, by_cell
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.charts import unrated
 from riskcalc.pages.display import Cell, Display, level_cell, state
-from riskcalc.register.matrix import Matrix
+from riskcalc.register.matrix import Matrix, ink_on
 
 _WORDS = {"inherent": "before controls", "claimed": "controls at their word", "earned": "documented and tested"}
 TONES = dict.fromkeys(KINDS, "open") | {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
+
+
+_ARROWS = {
+    NEWLY_OUTSIDE: "worse",
+    WORSE: "worse",
+    BACK_INSIDE: "better",
+    BETTER: "better",
+    NEW: "new",
+    NEW_OUTSIDE: "new",
+}
+
+
+def picture(opened: Assessment | Portfolio) -> Display:
+    """The earned matrix at a glance: how many risks each cell holds, which are outside appetite, what moved into it."""
+    matrix, scores = opened.matrix, opened.scores
+    worse = scores["breach"].fillna(False).astype(bool)
+    held, outside = by_cell(scores, "earned", matrix), by_cell(scores[worse], "earned", matrix)
+    arrived = _arrived(opened)
+    appetites = sorted(set(scores["appetite"].dropna()), key=matrix.level_names.index)
+    tops = [matrix.level_names.index(name) for name in appetites]
+    rows = [
+        {
+            "rating": f"{likelihood} {matrix.likelihood[likelihood - 1]}",
+            "cells": [
+                {
+                    "level": (level := matrix.levels[matrix.grid[likelihood - 1][impact - 1]]).name,
+                    "fill": level.colour,
+                    "ink": ink_on(level.colour),
+                    "edges": _appetite_edges((likelihood, impact), matrix, tops),
+                    "count": len(held.get((likelihood, impact), [])),
+                    "outside": len(outside.get((likelihood, impact), [])),
+                    "moved": arrived.get((likelihood, impact), {}),
+                    "href": f"?cell={likelihood}x{impact}#all-risks",
+                }
+                for impact in range(1, matrix.shape[1] + 1)
+            ],
+        }
+        for likelihood in range(matrix.shape[0], 0, -1)
+    ]
+    columns = [f"{number} {name}" for number, name in enumerate(matrix.impact, 1)]
+    before = opened.register.previous(opened.period)
+    since = "" if before is None or opened.previous is None else before.name
+    about = {"appetites": " and ".join(appetites), "several": len(appetites) > 1, "since": since}
+    return Display("picture", {"title": "Earned risk on the matrix", "columns": columns, "rows": rows, **about})
 
 
 def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> Display:
@@ -76,7 +124,7 @@ def movement(unit: Assessment) -> Display:
         "Cells: likelihood x impact. Both periods are read on today's matrix: nothing moved because the matrix did."
     )
     columns = ["Risk", "Title", "What", "Inherent cell", "Earned cell", "Earned before", "Earned now"]
-    return display.table(f"What moved since {before.name}", columns, rows, note=note)
+    return display.table(f"What moved since {before.name}", columns, rows, note=note, folded=True)
 
 
 def unmoved(scores: pd.DataFrame, moved: Sequence[Move]) -> int:
@@ -107,10 +155,31 @@ def rescored(unit: Assessment) -> Display:
         "What moved is told above, on today's matrix for both periods."
     )
     columns = ["Risk", "Title", "Display", "Cell", f"Level by the matrix of {before.name}", "Level by today's"]
-    return display.table(title, columns, rows, note=note)
+    return display.table(title, columns, rows, note=note, folded=True)
 
 
 # --- parts ---
+
+
+def _arrived(opened: Assessment | Portfolio) -> dict[Place, Counter[str]]:
+    """For each cell of the earned view, how many risks came into it since the period before, and what that means."""
+    found: dict[Place, Counter[str]] = {}
+    for move in moves(opened.scores, opened.previous, opened.matrix) if opened.previous is not None else []:
+        place, kind = move.earned[1], _ARROWS.get(move.what)
+        if place and kind and place != move.earned[0]:
+            found.setdefault(place, Counter())[kind] += 1
+    return found
+
+
+def _appetite_edges(place: Place, matrix: Matrix, tops: Collection[int]) -> str:
+    """The sides of a cell, above and to its right, at which the levels pass an appetite, as names of styles."""
+    here = matrix.grid[place[0] - 1][place[1] - 1]
+    sides = {"above": (place[0] + 1, place[1]), "right": (place[0], place[1] + 1)}
+    inside = {side: each for side, each in sides.items() if each[0] <= matrix.shape[0] and each[1] <= matrix.shape[1]}
+    there = {side: matrix.grid[each[0] - 1][each[1] - 1] for side, each in inside.items()}
+    return " ".join(
+        f"edge-{side}" for side, level in there.items() if any((here <= top) != (level <= top) for top in tops)
+    )
 
 
 def _way(places: Iterable[Place | None]) -> str:

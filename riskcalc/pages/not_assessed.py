@@ -19,10 +19,10 @@ _CONTROLS = (
 def lines(opened: Assessment | Portfolio) -> list[str]:
     """What isn't assessed yet, in sentences; none where the register is more than a beginning."""
     register = opened.register
-    units = len(register.business_units)
+    units = register.business_units["unit_id"].tolist()
     counts = Counter(step.what for step in next_steps(register))
-    told = [f"{what} ({number} of {units} units)" if units > 1 else what for what, number in counts.items()]
-    controls = [_CONTROLS] if without_controls(register) else []
+    told = [f"{what} ({number} of {len(units)} units)" if len(units) > 1 else what for what, number in counts.items()]
+    controls = [_CONTROLS] if all(without_controls(register, name) for name in units) else []
     return [*controls, *([f"{NOT_YET}: {'; '.join(told)}."] if told else [])]
 
 
@@ -52,4 +52,5 @@ def whose(unit: Assessment) -> list[str]:
 
 def no_control(unit: Assessment) -> str:
     """What to say of a risk that no control acts on."""
-    return "controls are not assessed yet" if without_controls(unit.register) else "no control acts on it"
+    unknown = without_controls(unit.register, str(unit.unit["unit_id"]))
+    return "controls are not assessed yet" if unknown else "no control acts on it"

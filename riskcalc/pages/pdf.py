@@ -17,7 +17,10 @@ from typing import Any
 from riskcalc.errors import PrintError, UsageError
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-_DRAWN = "!document.getElementById('plotly-gzip') || document.documentElement.dataset.charts === 'ready'"
+_DRAWN = "!document.getElementById('plotly-gzip') || document.documentElement.dataset.charts === 'all'"
+_STARTED = "!document.querySelector('script:not([type])') || document.documentElement.dataset.tables === 'ready'"
+_OPEN = """document.querySelectorAll('details').forEach((each) => { each.open = true; });
+document.dispatchEvent(new Event('draw-all'));"""
 _PATIENCE = 60_000  # milliseconds that a page may take to draw its charts
 _SHARP = 2  # pixels of a picture for each of a screen, for slides
 
@@ -94,6 +97,8 @@ class Printer:
         try:
             shown = context.new_page()
             shown.goto(file.as_uri())
+            shown.wait_for_function(_STARTED, timeout=_PATIENCE)
+            shown.evaluate(_OPEN)
             shown.wait_for_function(_DRAWN, timeout=_PATIENCE)
             made: dict[str, bytes] = {}
             if ".png" in endings:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
 from riskcalc.assessment.decisions import standings, together
 from riskcalc.assessment.opening import Portfolio
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
-from riskcalc.assessment.scoring import level_counts, ranked
+from riskcalc.assessment.scoring import level_counts
 from riskcalc.errors import counted
 from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result
+from riskcalc.register.matrix import PAPER
 
 _WHEN = {"type2": "over the reports' periods", "type1": "at the reports' dates"}
 
@@ -42,25 +44,15 @@ def units(portfolio: Portfolio) -> Display:
         levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
         numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
         rest = [not_assessed.appetite(portfolio, unit), _outlook(unit, portfolio)]
-        rows.append([wording.page_link(unit, run), *numbers, *rest, *_run_cell(run)])
+        drawn = _to_scale(dict(zip(counts.columns, levels, strict=True)), int(counts.sum(axis=1).max()), portfolio)
+        rows.append([wording.page_link(unit, run), drawn, *numbers, *rest, *_run_cell(run)])
     numeric = [*counts.columns, "Outside appetite"]
-    columns = ["Unit", *numeric, "Appetite", "Opinion", *(["Run"] if portfolio.runs else [])]
+    columns = ["Unit", "Risks by level", *numeric, "Appetite", "Opinion", *(["Run"] if portfolio.runs else [])]
     note = f"Levels: risk now. Opinion: an outlook over the report's period, or at its date. {MANAGEMENTS_TESTS}"
     outside = sum(count > 0 for count in breaches.values())
     whole = counted(len(rows), "business unit")
     told = f"{outside} of {whole} {'has a rated risk' if outside == 1 else 'have rated risks'} outside appetite"
     return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note).saying(told)
-
-
-def top_risks(portfolio: Portfolio, most: int = 15) -> Display:
-    """The organisation's worst risks on the earned view."""
-    names = portfolio.register.business_units.set_index("unit_id")["name"]
-    rows = [
-        [risk["risk_id"], risk["title"], names[risk["unit_id"]], *wording.level_cells(risk, portfolio), risk["owner"]]
-        for risk in ranked(portfolio.scores).head(most).to_dict("records")
-    ]
-    columns = ["Risk", "Title", "Unit", "Inherent", "Claimed", "Earned", "Owner"]
-    return display.table(wording.worst(portfolio.scores, most), columns, rows)
 
 
 def provenance(portfolio: Portfolio) -> Display:
@@ -91,6 +83,17 @@ def result(portfolio: Portfolio) -> Result:
 
 
 # --- parts ---
+
+
+def _to_scale(levels: Mapping[Any, int], most: int, portfolio: Portfolio) -> Cell:
+    """A unit's risks by level, worst first, as bars after one another; the longest is the unit with most risks."""
+    fills = {level.name: level.colour for level in portfolio.matrix.levels}
+    ends = list(accumulate(levels.values(), initial=0))
+    parts = [
+        (low / most, high / most, fills.get(name, PAPER))
+        for name, low, high in zip(levels, ends[:-1], ends[1:], strict=True)
+    ]
+    return display.bars("", [part for part in parts if part[0] < part[1]])
 
 
 def _badness(unit: Any, breaches: Any) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from riskcalc.assessment.subservice import uncovered_days
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, state
-from riskcalc.pages.wording import OUTCOMES, achieved, outcome, report, sentence_case, tally
+from riskcalc.pages.wording import OUTCOMES, achieved, folded_for_the_board, outcome, report, sentence_case, tally
 from riskcalc.register.columns import Assertion
 
 _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficiency": "open"}
@@ -77,7 +77,7 @@ def objectives(unit: Assessment) -> Display:
     )
     told = tally({name: each.outcome for name, each in by_type[own_type].items()}, OUTCOMES, "control objective")
     shown = display.table("Control objectives: outcome and why", columns, rows, note=note)
-    return shown.saying(f"Outlook: {told}")
+    return folded_for_the_board(shown.saying(f"Outlook: {told}"), unit)
 
 
 def gap_list(unit: Assessment) -> Display:
@@ -101,7 +101,7 @@ def gap_list(unit: Assessment) -> Display:
         )
     columns = ["Row", "What is missing", "Objectives", "For the outlook", "Owner", "Due", "Known for"]
     note = "Known for: since the deficiency was identified, or at least since the end of the period before."
-    return display.table("Gaps on the way to the report", columns, rows, note=note)
+    return display.table("Gaps on the way to the report", columns, rows, note=note, folded=True)
 
 
 def deficiencies(unit: Assessment) -> Display:
@@ -120,7 +120,7 @@ def deficiencies(unit: Assessment) -> Display:
         "AU-C 265). A SOC 1 report (AT-C 320, ISAE 3402) asks another question: each deviation of its period is "
         "reported, closed deficiencies' too, and enough of them mean that an objective was not achieved."
     )
-    return display.table("Deficiencies: candidate severity", columns, rows, note=note)
+    return display.table("Deficiencies: candidate severity", columns, rows, note=note, folded=True)
 
 
 def together(unit: Assessment) -> Display:
@@ -130,7 +130,7 @@ def together(unit: Assessment) -> Display:
         for one in aggregated(unit.context)
     ]
     columns = ["By", "Name", "Controls", "Candidate", "Why"]
-    return display.table("Deficiencies taken together", columns, rows)
+    return display.table("Deficiencies taken together", columns, rows, folded=True)
 
 
 def assertions(unit: Assessment) -> Display:
@@ -145,7 +145,9 @@ def assertions(unit: Assessment) -> Display:
     holes = [name.replace("_", " ") for name in get_args(Assertion) if name not in named]
     note = f"No risk names {', '.join(holes)}: nothing is wrong with that if it can't matter." if holes else ""
     columns = ["Objective", *(name.replace("_", " ").capitalize() for name in get_args(Assertion))]
-    return display.table("Assertions: which risks name them, and whether a key control holds", columns, rows, note=note)
+    return display.table(
+        "Assertions: which risks name them, and whether a key control holds", columns, rows, note=note, folded=True
+    )
 
 
 def components(unit: Assessment) -> Display:
@@ -158,7 +160,7 @@ def components(unit: Assessment) -> Display:
         label = str(name).replace("_", " ").capitalize().replace("Information com", "Information and com")
         rows.append([label, str(row["controls"]), str(row["earning"]), state(text, tone)])
     columns = ["Component", "Controls", "That earn", "State"]
-    return display.table("The five components (COSO 2013)", columns, rows, numeric=columns[1:3])
+    return display.table("The five components (COSO 2013)", columns, rows, numeric=columns[1:3], folded=True)
 
 
 def user_entities(unit: Assessment) -> Display:
@@ -177,7 +179,7 @@ def user_entities(unit: Assessment) -> Display:
         title: Cell = {"text": control["title"], "note": control["description"]}
         rows.append([control["control_id"], title, ", ".join(sorted(set(own["objective_id"]))), told, confirmed])
     columns = ["Control", "What the client does", "Objectives", "Told in", "Confirmed on"]
-    return display.table("Complementary user entity controls", columns, rows)
+    return display.table("Complementary user entity controls", columns, rows, folded=True)
 
 
 def subservice(unit: Assessment) -> Display:
@@ -200,7 +202,7 @@ def subservice(unit: Assessment) -> Display:
         rows.append([one["subservice_id"], name, method, used_by, _reported(one), opinions, gap, reviewed])
     columns = ["Id", "Organisation", "Method", "Controls", "Its report", "Opinion", "Days uncovered", "Reviewed"]
     note = f"Days uncovered: of our own report, {first} to {last}."
-    return display.table("Subservice organisations", columns, rows, note=note)
+    return display.table("Subservice organisations", columns, rows, note=note, folded=True)
 
 
 def report_parts(unit: Assessment) -> Display:
@@ -218,7 +220,7 @@ def report_parts(unit: Assessment) -> Display:
         rows += [["", sentence_case(one.name), *_part(one)] for one in parts if one.chapter == chapter]
     note = f"As reports under AT-C 320 or ISAE 3402 commonly number them. IV is an outlook. {MANAGEMENTS_TESTS}"
     columns = ["Chapter", "What", "State", "Owner", "Due", "Reference"]
-    return display.table("The report itself, chapters I to V", columns, rows, note=note, grouped=True)
+    return display.table("The report itself, chapters I to V", columns, rows, note=note, grouped=True, folded=True)
 
 
 def dated_later(unit: Assessment) -> Display:
@@ -228,7 +230,7 @@ def dated_later(unit: Assessment) -> Display:
     if not rows:
         return display.remark(f"No evidence in the register is dated after {unit.as_of}.")
     note = f"The page is seen from {unit.as_of}: what is dated later counts for nothing on it."
-    return display.table("Dated later: not counted", ["Table", "Row", "Dated"], rows, note=note)
+    return display.table("Dated later: not counted", ["Table", "Row", "Dated"], rows, note=note, folded=True)
 
 
 def training(unit: Assessment) -> Display:
@@ -240,7 +242,9 @@ def training(unit: Assessment) -> Display:
         when = one["completed_on"] if one["state"] == "completed" else one["due_on"]
         said = "nothing planned" if one["state"] == "none" else f"{words[one['state']]} {when:%F}"
         rows.append([one["owner"], ", ".join(one["controls"]), state(said, tones[one["state"]])])
-    return display.table("Training of the owners of key controls", ["Owner", "Key controls", "Training"], rows)
+    return display.table(
+        "Training of the owners of key controls", ["Owner", "Key controls", "Training"], rows, folded=True
+    )
 
 
 def frameworks(unit: Assessment) -> Display:
@@ -254,7 +258,7 @@ def frameworks(unit: Assessment) -> Display:
         "A mapping says that a control bears on a requirement, not that it meets it. Whether the evidence fits another "
         "framework's scope, period and criteria is for that framework's auditor to decide."
     )
-    return display.table("Other frameworks that controls are mapped to", columns, rows, note=note)
+    return display.table("Other frameworks that controls are mapped to", columns, rows, note=note, folded=True)
 
 
 # --- parts ---

@@ -7,18 +7,16 @@ has no room is counted, and said to stand on the page.
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, floor, log10
 from typing import Any
 
-import numpy as np
 from nbformat import NotebookNode
 
-from riskcalc.pages.display import DISPLAY_MIME
-from riskcalc.pages.html import PLOTLY_MIME
+from riskcalc.pages.display import DISPLAY_MIME, PLOTLY_MIME
+from riskcalc.pages.lines import numbers
 
 _TAG = "slide"
 _MOST_SLIDES, _MOST_LINES, _MOST_TEXT = 4, 13, 240  # slides of a table, lines of a cell, characters of a line
@@ -346,7 +344,7 @@ def _chart_slide(slide: Any, figure: Said) -> None:
     lines = [*filter(_is_line, figure["data"]), *_limits(figure["layout"])]
     for trace in lines:
         series = data.add_series(trace["name"])
-        for x, y in zip(_numbers(trace["x"]), _numbers(trace["y"]), strict=True):
+        for x, y in zip(numbers(trace["x"]), numbers(trace["y"]), strict=True):
             series.add_data_point(float(x), float(y))
     place = (Inches(each) for each in (_EDGE, start, _ROOM, _END - start))
     chart = slide.shapes.add_chart(XL_CHART_TYPE.XY_SCATTER_LINES_NO_MARKERS, *place, data).chart
@@ -357,7 +355,7 @@ def _chart_slide(slide: Any, figure: Said) -> None:
     chart.font.size = Pt(12)
     chart.value_axis.minimum_scale, chart.value_axis.maximum_scale = 0, 1
     if figure["layout"]["xaxis"].get("type") == "log":
-        _logarithmic(chart.category_axis, [float(x) for trace in lines for x in _numbers(trace["x"])])
+        _logarithmic(chart.category_axis, [float(x) for trace in lines for x in numbers(trace["x"])])
     chart.has_legend = True
     chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.TOP, False
     chart.has_title = False
@@ -393,13 +391,6 @@ def _logarithmic(axis: Any, amounts: Sequence[float]) -> None:
 def _is_line(trace: Said) -> bool:
     """Whether a trace is a line with a name of its own, not an edge of a band."""
     return bool(trace.get("name")) and trace.get("mode") == "lines" and not trace.get("fill")
-
-
-def _numbers(values: Any) -> Any:
-    """A chart's numbers, which plotly stores as a list or as the bytes of an array."""
-    if isinstance(values, Mapping):
-        return np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"])
-    return values
 
 
 def _text(value: Any) -> str:

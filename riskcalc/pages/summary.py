@@ -6,7 +6,7 @@ Each function takes an opened unit or portfolio and returns a Display.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -29,7 +29,7 @@ from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, level_cell, state
-from riskcalc.pages.matrix import TONES, unmoved
+from riskcalc.pages.matrix import TONES, picture, unmoved
 
 _MOST = 4  # decisions, and risks that moved, that fit on a screen
 _TOLD = (NEWLY_OUTSIDE, NEW_OUTSIDE, WORSE, BACK_INSIDE)  # one by one, in this order
@@ -37,19 +37,13 @@ _TOLD = (NEWLY_OUTSIDE, NEW_OUTSIDE, WORSE, BACK_INSIDE)  # one by one, in this 
 
 def unit(opened: Assessment) -> Display:
     """A unit's first screen."""
-    found = decisions(opened.context)
-    told = _to_decide(found, opened, lambda each: each.owner)
-    panels = [_standing(opened), _changes(opened, _moved), told]
-    return display.brief("In brief", panels).saying(headline(opened, found))
+    return _brief(opened, decisions(opened.context), lambda each: each.owner)
 
 
 def organisation(opened: Portfolio) -> Display:
     """The organisation's first screen."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
-    found = _by_urgency(opened)
-    told = _to_decide(found, opened, lambda each: f"{names[each.unit_id]}, {each.owner}", linked=False)
-    changed = _changes(opened, lambda moved: _by_unit(moved, opened, names), "unit")
-    return display.brief("In brief", [_standing(opened), changed, told]).saying(headline(opened, found))
+    return _brief(opened, decisions(opened.context), lambda each: f"{names[each.unit_id]}, {each.owner}")
 
 
 def headline(opened: Assessment | Portfolio, found: Sequence[Decision]) -> str:
@@ -74,10 +68,10 @@ def to_take(found: Sequence[Decision]) -> str:
 def to_decide(opened: Portfolio) -> Display:
     """Every decision in the organisation, what is late first, then the worst."""
     names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
-    risks, found = set(opened.scores["risk_id"]), _by_urgency(opened)
+    risks, found = set(opened.scores["risk_id"]), decisions(opened.context)
     rows: list[list[Cell]] = [
         [
-            each.row,
+            wording.row_link(each.row, each.unit_id, opened),
             each.what,
             level_cell(each.level, opened.matrix) if each.level else "Unrated" * (each.row in risks),
             str(names[each.unit_id]),
@@ -100,23 +94,25 @@ def due_cell(each: Decision) -> Cell:
 # --- parts ---
 
 
+def _brief(opened: Assessment | Portfolio, found: Sequence[Decision], whose: Callable[[Decision], str]) -> Display:
+    panels = [_standing(opened), _changes(opened), _to_decide(found, opened, whose)]
+    return display.brief("In brief", panels).saying(headline(opened, found))
+
+
 def _standing(opened: Assessment | Portfolio) -> dict[str, Any]:
-    """How many risks are outside the appetite, how far the worst is, and the levels of now and before."""
+    """Where the risks stand on the matrix, how far the worst is out, and the levels of now and before."""
     scores = opened.scores
     outside, rated = wording.breach_count(scores), wording.rated_count(scores)
     before = opened.register.previous(opened.period)
     bars = [_levels(opened.period.name, scores, opened)]
     if before is not None and opened.previous is not None:
         bars.append(_levels(before.name, opened.previous, opened))
+    title = "Risk now, against appetite"
     if not rated:
-        return display.panel("Risk now, against appetite", "–", "No risk is rated, so nothing can be said.", bars=bars)
-    whole = "risk" if rated == 1 else "risks"
-    says = f"rated {whole} {'is' if outside == 1 else 'are'} worse than {wording.appetite_of(opened)}"
-    says += f" once controls count as far as they earned it.{_furthest(opened)}"
-    unrated = len(scores) - rated
-    more = " ".join(filter(None, [_only_claimed(scores), f"{unrated} unrated." if unrated else ""]))
-    tone = "bad" if outside else "open" if unrated else "good"
-    return display.panel("Risk now, against appetite", f"{outside} of {rated}", says, tone, bars=bars, more=more)
+        return display.panel(title, "", "No risk is rated, so nothing can be said.", bars=bars)
+    says = " ".join(filter(None, [_furthest(opened), _only_claimed(scores)]))
+    tone = "bad" if outside else "open" if len(scores) - rated else "good"
+    return display.panel(title, "", says, tone, bars=bars, picture=picture(opened).as_json())
 
 
 def _furthest(opened: Assessment | Portfolio) -> str:
@@ -126,14 +122,15 @@ def _furthest(opened: Assessment | Portfolio) -> str:
         return ""
     steps = out["earned_level"].cat.codes.astype(int) - out["appetite"].cat.codes
     risk = out.iloc[int(steps.to_numpy().argmax())]
-    return f" Furthest out: {risk['risk_id']}, {risk['earned_level']}, by {counted(int(steps.max()), 'level')}."
+    return f"Furthest out: {risk['risk_id']}, {risk['earned_level']}, by {counted(int(steps.max()), 'level')}."
 
 
 def _only_claimed(scores: pd.DataFrame) -> str:
-    """How many risks would be inside if every control were as good as it is said to be."""
+    """How many of the risks outside would be inside if every control were as good as it is said to be."""
     inside = scores["claimed_level"].cat.codes <= scores["appetite"].cat.codes
     number = int((inside & scores["breach"].fillna(False).astype(bool)).sum())
-    return f"{number} of these would be inside if every control worked as claimed." if number else ""
+    outside = wording.breach_count(scores)
+    return f"{number} of {outside} outside would be inside if every control worked as claimed." if number else ""
 
 
 def _levels(label: str, scores: pd.DataFrame, opened: Assessment | Portfolio) -> dict[str, Any]:
@@ -141,86 +138,61 @@ def _levels(label: str, scores: pd.DataFrame, opened: Assessment | Portfolio) ->
     return display.bar(label, {str(name): int(number) for name, number in counts.items()}, opened.matrix)
 
 
-def _changes(
-    opened: Assessment | Portfolio, items_of: Callable[[Sequence[Move]], list[Any]], noun: str = "risk"
-) -> dict[str, Any]:
-    """What moved since the period before; the numbers add up to the rated risks."""
+def _changes(opened: Assessment | Portfolio) -> dict[str, Any]:
+    """What moved since the period before; the numbers add up to all risks."""
     before = opened.register.previous(opened.period)
     if opened.previous is None or before is None:
         return display.panel("What changed", "–", "No earlier period is on record.")
     found = moves(opened.scores, opened.previous, opened.matrix)
-    items = items_of([move for kind in _TOLD for move in found if move.what == kind])
+    told = [move for kind in _TOLD for move in found if move.what == kind]
     counts = Counter(move.what for move in found)
     out, worse, back = counts[NEWLY_OUTSIDE] + counts[NEW_OUTSIDE], counts[WORSE], counts[BACK_INSIDE]
     says = (
         f"{'risk is' if out + worse == 1 else 'risks are'} newly outside appetite ({out}) or otherwise worse ({worse})"
     )
     rest = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind] and kind not in (*_TOLD, GONE, LEFT)]
-    rest += [
-        f"{unmoved(opened.scores, found)} unchanged, of {counted(wording.rated_count(opened.scores), 'rated risk')}"
-    ]
-    gone = [f"{counts[kind]} {kind}" for kind in (GONE, LEFT) if counts[kind]]
+    unrated = len(opened.scores) - wording.rated_count(opened.scores)
+    gone = f" ({counts[GONE]} {GONE})" if counts[GONE] else ""
+    left = f" {counts[LEFT]} {LEFT}." if counts[LEFT] else ""
+    rest += [f"{unmoved(opened.scores, found)} unchanged", *[f"{unrated} unrated{gone}"] * bool(unrated)]
     return display.panel(
         f"What changed since {before.name}",
         str(out + worse),
         f"{says}; {back} came back inside.",
         "bad" if out + worse else "good" if back or counts[BETTER] else "open",
-        items=items[:_MOST],
-        more=" ".join(map(_sentence, [*_and_more(len(items), noun), "; ".join(rest), *gone])),
+        items=[_moved(move, opened) for move in told[:_MOST]],
+        rest=_and_more(len(told), "risk", "?moved=#all-risks"),
+        more=f"{wording.sentence_case('; '.join(rest))}, of {counted(len(opened.scores), 'risk')}.{left}",
     )
 
 
-def _moved(found: Sequence[Move]) -> list[Any]:
-    """The risks that crossed the appetite or got worse, each as an item."""
-    items = []
-    for move in found:
-        way = " to ".join(level or "unrated" for level in move.levels)
-        note = state(f"{move.what}: {way}", TONES[move.what])
-        items.append({"cell": display.jump(move.risk_id), "text": move.title, "note": note})
-    return items
-
-
-def _by_unit(found: Sequence[Move], opened: Portfolio, names: Mapping[Any, Any]) -> list[Any]:
-    """How many risks of each unit crossed the appetite or got worse, as items, the most first."""
+def _moved(move: Move, opened: Assessment | Portfolio) -> dict[str, Any]:
+    """A risk that crossed the appetite or got worse, as an item."""
     unit_of = dict(zip(opened.scores["risk_id"], opened.scores["unit_id"], strict=True))
-    by_unit: dict[str, Counter[str]] = {}
-    for move in found:
-        by_unit.setdefault(names[unit_of[move.risk_id]], Counter())[move.what] += 1
-    worst = sorted(
-        by_unit.items(), key=lambda item: (-item[1][NEWLY_OUTSIDE] - item[1][NEW_OUTSIDE], -item[1][WORSE], item[0])
-    )
-    return [
-        {"cell": name, "text": "", "note": ", ".join(f"{number} {what}" for what, number in counts.items())}
-        for name, counts in worst
-    ]
+    way = " to ".join(level or "unrated" for level in move.levels)
+    note = state(f"{move.what}: {way}", TONES[move.what])
+    return {"cell": wording.row_link(move.risk_id, unit_of[move.risk_id], opened), "text": move.title, "note": note}
 
 
-def _to_decide(found: Sequence[Decision], opened: Any, whose: Any, linked: bool = True) -> dict[str, Any]:
+def _to_decide(
+    found: Sequence[Decision], opened: Assessment | Portfolio, whose: Callable[[Decision], str]
+) -> dict[str, Any]:
     """What is to be decided, by whom, by when."""
     says = f"{to_take(found).partition(' ')[2]}."  # its number stands above it in large
-    items = [_decision(each, opened, whose(each), linked) for each in found[:_MOST]]
-    more = "".join(map(_sentence, _and_more(len(found), "decision")))
+    items = [_decision(each, opened, whose(each)) for each in found[:_MOST]]
+    rest = _and_more(len(found), "decision", "#to-be-decided")
     tone = "bad" if any(each.late for each in found) else "open" if found else "good"
-    return display.panel("To be decided", str(len(found)), says if found else "Nothing.", tone, items=items, more=more)
+    return display.panel("To be decided", str(len(found)), says if found else "Nothing.", tone, items=items, rest=rest)
 
 
-def _decision(each: Decision, opened: Any, whose: str, linked: bool) -> dict[str, Any]:
+def _decision(each: Decision, opened: Assessment | Portfolio, whose: str) -> dict[str, Any]:
     due = "no date agreed" if each.due_on is None else f"{'was due' if each.late else 'by'} {each.due_on}"
     note: Cell = state(f"{whose}: {due}", "bad") if each.late else f"{whose}: {due}"
     level = None if each.level is None else level_cell(each.level, opened.matrix)
-    return {"cell": display.jump(each.row) if linked else each.row, "level": level, "text": each.what, "note": note}
+    row = wording.row_link(each.row, each.unit_id, opened)
+    return {"cell": row, "level": level, "text": each.what, "note": note}
 
 
-def _and_more(number: int, noun: str = "risk") -> list[str]:
-    return [f"and {counted(number - _MOST, noun)} more below"] if number > _MOST else []
-
-
-def _sentence(text: str) -> str:
-    return f"{wording.sentence_case(text)}."
-
-
-def _by_urgency(opened: Portfolio) -> list[Decision]:
-    """The units' decisions: what is late first, then the worst."""
-    ranks = {name: rank for rank, name in enumerate(opened.matrix.level_names)}
-    found = decisions(opened.context)
-    return sorted(found, key=lambda each: (not each.late, -ranks.get(str(each.level), -1)))
+def _and_more(number: int, noun: str, href: str) -> Cell:
+    """How many more there are than are listed, leading to them."""
+    return {"text": f"and {counted(number - _MOST, noun)} more", "href": href} if number > _MOST else ""

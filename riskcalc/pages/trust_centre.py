@@ -74,7 +74,9 @@ def heading(statement: Statement) -> Display:
         return display.heading(organisation, seen, told + rest, "open", [RESTRICTED], "Public")
     told = f"{_TYPES[statement.unit['report_type']]} report: {_status(statement.unit, statement)}."
     lines = [f"{statement.unit['service']}.", *_bridge(statement.unit, statement), RESTRICTED]
-    return display.heading(statement.unit["name"], f"{organisation} · {seen}", told, "open", lines, "Public")
+    return display.heading(
+        statement.unit["name"], f"{organisation} · {seen}", told, "open", lines, "Public", home=organisation
+    )
 
 
 def reports(statement: Statement) -> Display:
@@ -93,12 +95,14 @@ def reports(statement: Statement) -> Display:
 
 
 def objectives(statement: Statement) -> Display:
-    """The control objectives, as the report states them."""
+    """The control objectives by service, as the reports state them."""
+    names = statement.register.business_units.set_index("unit_id")["name"].to_dict()
     rows: list[list[Cell]] = [
-        [objective["process"], objective["statement"]]
-        for objective in statement.register.control_objectives.to_dict("records")
+        [names[objective["unit_id"]] if first else "", objective["process"], objective["statement"]]
+        for _, own in statement.register.control_objectives.groupby("unit_id", sort=False)
+        for first, objective in zip([True, *[False] * len(own)], own.to_dict("records"), strict=False)
     ]
-    return display.table("Objectives by process", ["Process", "Objective"], rows)
+    return display.table("Objectives by service", ["Service", "Process", "Objective"], rows, grouped=True)
 
 
 def user_entities(statement: Statement) -> Display:

@@ -17,8 +17,8 @@ from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, level_cell
 from riskcalc.pages.loss import BEYOND, per_client
+from riskcalc.pages.risks import product
 from riskcalc.pages.summary import due_cell, to_take
-from riskcalc.register.stand_ins import NOT_YET
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
@@ -34,7 +34,8 @@ def heading(unit: Assessment) -> Display:
     ]
     eyebrow = f"{unit.register.methodology.organisation} · {wording.SUBJECT} · {unit.period.name}, as of {unit.as_of}"
     marked, second = wording.classification(unit), _opinion(unit)
-    return display.heading(unit.unit["name"], eyebrow, verdict, tone, lines, marked, wording.RISK_NOW, second)
+    home = unit.register.methodology.organisation if unit.audience.whole else ""
+    return display.heading(unit.unit["name"], eyebrow, verdict, tone, lines, marked, wording.RISK_NOW, second, home)
 
 
 def figures(unit: Assessment) -> Display:
@@ -93,59 +94,15 @@ def objectives(unit: Assessment) -> Display:
         level = level_cell(worst[0], unit.matrix) if worst else {"text": "Unrated" if len(own) else "No risk"}
         statement: Cell = {"text": objective["statement"], "note": objective["process"]}
         rows.append([objective["objective_id"], statement, ", ".join(own["risk_id"]), level])
-    return display.table("Control objectives", ["Objective", "Statement", "Risks", "Worst earned level"], rows)
-
-
-def top_risks(unit: Assessment, most: int = 5) -> Display:
-    """The worst risks on the earned view, and how each comes to its level, in a sentence for each view."""
-    by_risk = dict(list(unit.lines.groupby("risk_id")))
-    rows: list[list[Cell]] = []
-    for risk in ranked(unit.scores).head(most).to_dict("records"):
-        lines = by_risk[risk["risk_id"]].to_dict("records") if risk["risk_id"] in by_risk else []
-        told = [f"Before controls {_product(risk, 'inherent')}.", *(_taken(lines, risk, view) for view in CONTROLLED)]
-        how: Cell = {"text": "", "note": "\n".join(told)}
-        rows.append([display.jump(risk["risk_id"]), risk["title"], *wording.level_cells(risk, unit), how])
-    columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "How it comes about: likelihood x impact = score"]
-    return display.table(wording.worst(unit.scores, most), columns, rows)
+    return display.table(
+        "Control objectives", ["Objective", "Statement", "Risks", "Worst earned level"], rows, folded=True
+    )
 
 
 def findings(unit: Assessment) -> Display:
     """What in the unit's register deserves a second look, the graver first, and what to do about it."""
     rows = [[found.row, found.severity, found.message, found.advice] for found in unit.findings]
-    return display.table("Open points", ["Row", "Kind", "What", "What to do"], rows)
-
-
-def risks(unit: Assessment) -> Display:
-    """Every risk of the unit with its ratings, levels and the reason given for the rating; unrated ones too."""
-    rationale = unit.register.ratings.query("period == @unit.period.name").set_index("risk_id")["rationale"]
-    described, proposed = unit.register.risks.set_index("risk_id"), unit.context.proposed
-    rows = []
-    for risk in [*ranked(unit.scores).to_dict("records"), *_unrated_rows(unit.scores)]:
-        details = described.loc[risk["risk_id"]]
-        rated = not pd.isna(risk["likelihood"])
-        ratings = f"{risk['likelihood']} x {risk['impact']}" if rated else f"unrated{proposed.get(risk['risk_id'], '')}"
-        title: Cell = {"text": risk["title"], "note": details["description"]}
-        about = [", ".join(details["assertions"]).replace("_", " ") or NOT_YET, ratings]
-        reason = rationale.get(risk["risk_id"])
-        why = "" if pd.isna(reason) else str(reason)
-        before = "–" if unit.previous is None else _level_before(unit, risk["risk_id"])
-        rows.append([display.target(risk["risk_id"]), title, *about, *wording.level_cells(risk, unit), before, why])
-    columns = [
-        "Risk",
-        "Title",
-        "Assertions",
-        "Rating",
-        "Inherent",
-        "Claimed",
-        "Earned",
-        "Earned before",
-        "Why rated so",
-    ]
-    note = (
-        "Rating: likelihood x impact before controls. Claimed takes every control at its word; "
-        "earned counts a control only as far as it is documented and tested."
-    )
-    return display.table("All risks", columns, rows, note=note)
+    return display.table("Open points", ["Row", "Kind", "What", "What to do"], rows, folded=True)
 
 
 def score_lines(unit: Assessment) -> Display:
@@ -154,8 +111,8 @@ def score_lines(unit: Assessment) -> Display:
     by_risk = dict(list(unit.lines.groupby("risk_id")))
     rows: list[list[Cell]] = []
     for risk in ranked(unit.scores).to_dict("records"):
-        products = [_product(risk, view) for view in CONTROLLED]
-        rows.append([risk["risk_id"], "", risk["title"], _product(risk, "inherent"), "", *products, ""])
+        products = [product(risk, view) for view in CONTROLLED]
+        rows.append([risk["risk_id"], "", risk["title"], product(risk, "inherent"), "", *products, ""])
         for line in by_risk[risk["risk_id"]].to_dict("records") if risk["risk_id"] in by_risk else []:
             taken = [f"{line[f'{view}_effect']:.0%}" for view in CONTROLLED]
             control = [line["control_id"], titles[line["control_id"]], line["acts_on"], f"{line['coverage']:.0%}"]
@@ -165,7 +122,9 @@ def score_lines(unit: Assessment) -> Display:
         "Under each risk, what every control takes away of likelihood, impact or both. "
         "Residual = 1 + (rating - 1) x product of (1 - what each takes away)."
     )
-    return display.table("How each residual comes about", columns, rows, numeric=columns[4:7], note=note, grouped=True)
+    return display.table(
+        "How each residual comes about", columns, rows, numeric=columns[4:7], note=note, grouped=True, folded=True
+    )
 
 
 def controls(unit: Assessment) -> Display:
@@ -188,7 +147,7 @@ def controls(unit: Assessment) -> Display:
             ]
         )
     columns = ["Control", "Title", "Kind", "Owner", "Claimed", "Earned", "Why"]
-    return display.table("Controls: claimed and earned", columns, rows, numeric=["Claimed", "Earned"])
+    return display.table("Controls: claimed and earned", columns, rows, numeric=["Claimed", "Earned"], folded=True)
 
 
 def provenance(unit: Assessment) -> Display:
@@ -280,38 +239,9 @@ def _acceptance(risk: Any, unit: Assessment) -> str:
     return f"by {risk['accepted_by']}, {state} {until:%Y-%m-%d}"
 
 
-def _level_before(unit: Assessment, risk_id: str) -> Cell:
-    """The earned level of the period before, to see what changed."""
-    assert unit.previous is not None, "asked only where there is an earlier period"
-    level = unit.previous.set_index("risk_id")["earned_level"].get(risk_id)
-    return "unrated" if pd.isna(level) else level_cell(level, unit.matrix)
-
-
 def _in_money(unit: Assessment) -> dict[str, Any]:
     materiality = float(unit.unit["materiality"])
     return {
         "expected_loss": {view: year.mean for view, year in unit.years.items()},
         "exceeds_materiality": {view: year.exceed(materiality) for view, year in unit.years.items()},
     }
-
-
-def _taken(lines: list[Any], risk: Any, view: str) -> str:
-    """What the controls take away in a view, and the score that is left."""
-    counting = [f"{line['control_id']} {line[f'{view}_effect']:.0%}" for line in lines if line[f"{view}_effect"] > 0]
-    idle = [
-        f"{line['control_id']} nothing ({line['reason'] if line['coverage'] else 'coverage 0'})"
-        for line in lines
-        if not line[f"{view}_effect"] and (view == "earned" or not line["coverage"])
-    ]
-    taken = [*counting, *idle]
-    word = {"claimed": "Claimed", "earned": "Earned"}[view]
-    return f"{word}: {'; '.join(taken) or 'no control takes anything away'}. Leaves {_product(risk, view)}."
-
-
-def _unrated_rows(scores: pd.DataFrame) -> list[dict[Any, Any]]:
-    return scores[scores["likelihood"].isna()].to_dict("records")
-
-
-def _product(risk: Any, view: str) -> str:
-    """The score as the product that it is."""
-    return f"{risk[f'{view}_likelihood']:.2f} x {risk[f'{view}_impact']:.2f} = {risk[f'{view}_score']:.2f}"

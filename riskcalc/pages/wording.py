@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -26,7 +27,7 @@ from riskcalc.assessment.opinion import (
 )
 from riskcalc.errors import counted
 from riskcalc.pages import not_assessed
-from riskcalc.pages.display import Cell, Display, facts, level_cell, state, table
+from riskcalc.pages.display import Cell, Display, facts, jump, level_cell, state, table
 from riskcalc.version import __version__
 
 SUBJECT = "Risk to financial reporting"
@@ -56,12 +57,6 @@ def worse_than(worse: int, rated: int, appetite: str) -> str:
     ('1 of 1 rated risk is worse than High', '2 of 5 rated risks are worse than High')
     """
     return f"{worse} of {counted(rated, 'rated risk')} {'is' if worse == 1 else 'are'} worse than {appetite}"
-
-
-def worst(scores: pd.DataFrame, most: int) -> str:
-    """The title of a list of the worst risks; it says so where it has them all."""
-    rated = rated_count(scores)
-    return f"The {most} worst risks on the earned view" if rated > most else "All rated risks, the worst first"
 
 
 def classification(opened: Assessment | Portfolio) -> str:
@@ -122,10 +117,40 @@ def _some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join([*names[:most], *([f"{len(names) - most} more"] if len(names) > most else [])])
 
 
+def page_of(run: Any) -> str:
+    """The page that the run of ``run`` left for a unit; blank where there is none."""
+    return next((name for name in (run or {}).get("outputs", {}) if re.fullmatch(r"[a-z0-9-]+\.html", name)), "")
+
+
 def page_link(unit: Any, run: Any) -> Cell:
     """A unit's name, leading to the page that the run of ``run`` left for it."""
-    pages = [name for name in (run or {}).get("outputs", {}) if re.fullmatch(r"[a-z0-9-]+\.html", name)]
-    return {"text": unit["name"], "href": pages[0]} if pages else str(unit["name"])
+    page = page_of(run)
+    return {"text": unit["name"], "href": page} if page else str(unit["name"])
+
+
+def row_link(row: str, unit_id: str, opened: Assessment | Portfolio) -> Cell:
+    """A risk's or control's id, leading to its row on this page or its unit's; text where there is none."""
+    if isinstance(opened, Assessment):
+        return jump(row)
+    page = page_of(opened.runs.get(unit_id))
+    return jump(row, page) if page else row
+
+
+def money(amount: float, currency: Any) -> str:
+    """An amount as a headline shows it: what matters of it.
+
+    >>> money(25_712_345, "EUR"), money(123_456, "EUR")
+    ('EUR 25.7 m', 'EUR 123,000')
+    """
+    if amount >= 1e6:
+        return f"{currency} {amount / 1e6:,.1f} m"
+    digits = min(0, 3 - len(str(int(amount))))
+    return f"{currency} {round(amount, digits):,.0f}"
+
+
+def folded_for_the_board(shown: Display, unit: Assessment) -> Display:
+    """A table that a board opens if it wants to, and everybody else sees at once."""
+    return replace(shown, content={**shown.content, "folded": unit.audience.name == "board"})
 
 
 def appetite_of(opened: Assessment | Portfolio) -> str:
@@ -148,7 +173,7 @@ def level_cells(risk: Any, opened: Assessment | Portfolio) -> list[Cell]:
     cells: list[Cell] = []
     for view in ("inherent", "claimed", "earned"):
         score = risk[f"{view}_score"]
-        cells.append(level_cell(risk[f"{view}_level"], opened.matrix, "" if pd.isna(score) else f"{score:.2f}"))
+        cells.append(level_cell(risk[f"{view}_level"], opened.matrix, "" if pd.isna(score) else f"{score:.1f}"))
     return cells
 
 
@@ -157,7 +182,7 @@ def provenance(opened: Assessment | Portfolio, command: str) -> Display:
     weights, sampling = opened.register.methodology.weights.operating, opened.register.methodology.sampling
     rates = [f"{float(rate) * 100:.3g} %" for rate in (sampling.confidence, sampling.tolerable_deviation_rate)]
     return facts(
-        "Method and provenance",
+        "What this page was computed from",
         [
             ("Period", opened.period.name, f"seen from {opened.as_of}: nothing dated later counts"),
             (
@@ -174,6 +199,7 @@ def provenance(opened: Assessment | Portfolio, command: str) -> Display:
             ),
             ("Tests of controls", " / ".join(rates), "confidence / tolerable deviation rate"),
         ],
+        folded=True,
     )
 
 
@@ -184,7 +210,9 @@ def scales(opened: Assessment | Portfolio) -> Display:
         ["Likelihood", str(n), rating.name, rating.definition] for n, rating in enumerate(method.likelihood, 1)
     ]
     impact = [["Impact", str(n), rating.name, rating.definition] for n, rating in enumerate(method.impact, 1)]
-    return table("The scales", ["Scale", "Rating", "Name", "Definition"], [*likelihood, *impact], numeric=["Rating"])
+    return table(
+        "The scales", ["Scale", "Rating", "Name", "Definition"], [*likelihood, *impact], numeric=["Rating"], folded=True
+    )
 
 
 def plain_values(row: dict[Any, Any]) -> dict[str, Any]:

@@ -181,9 +181,11 @@ def redacted(register: Register, audience: Audience) -> Register:
 def _refuse_assumed(register: Register) -> None:
     """The public gets no page on which something only stands in for a service, a report or an objective."""
     told = {("business_units", "service"), ("business_units", "report_to"), ("risks", "objective_id")}
-    waiting = sorted({f"{column} in {table}.csv" for table, column, _ in register.assumed if (table, column) in told})
+    held = {"business_units": set(register.business_units["unit_id"]), "risks": set(register.risks["risk_id"])}
+    found = (each for each in register.assumed if each[:2] in told and each[2] in held[each[0]])
+    waiting = sorted(f"{column} in {table}.csv for {key}" for table, column, key in found)
     if waiting:
-        raise UsageError(f"There is nothing to tell the public yet; first fill in: {', '.join(waiting)}.")
+        raise UsageError(f"There is nothing to tell the public yet; first fill in: {', '.join(waiting[:6])}{'…' * (len(waiting) > 6)}")
 
 
 def _only(table: pd.DataFrame, withheld: tuple[str, ...]) -> pd.DataFrame:

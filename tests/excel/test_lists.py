@@ -232,6 +232,21 @@ def test_words_that_a_longer_scale_has_too_are_asked_for(tmp_path: Path) -> None
     assert riskcalc.load(tmp_path / "mine").ratings["likelihood"].tolist() == [2, 4]
 
 
+def test_a_completed_mapping_keeps_the_lists_units(tmp_path: Path) -> None:
+    """A list that names units needs no --unit when its mapping begins a register, and no risk goes to one that is given."""
+    rows = ("Risk,Department,Likelihood,Impact", "A,Payroll,Often,2", "B,Claims,4,3")
+    path = listed(tmp_path / "list.csv", *rows)
+    code, told = invoke("excel", "import", str(path), "--into", str(tmp_path / "mine"), *NEW)
+    assert (code, "which ratings are 'Often'?; 1 is the lowest" in told) == (2, True), told
+    text = told.partition("--map:\n\n")[2].replace('Often = "?"', 'Often = "5"')
+    (tmp_path / "map.toml").write_text(text, "utf-8")
+    for name, unit in (("mine", ()), ("yours", UNIT)):
+        imported(path, tmp_path / name, *NEW, *unit, "--map", str(tmp_path / "map.toml"), "--apply")
+        register = riskcalc.load(tmp_path / name)
+        assert register.risks["unit_id"].tolist() == ["Payroll", "Claims"]
+        assert register.business_units["unit_id"].tolist() == ["Payroll", "Claims"]
+
+
 def test_check_says_how_a_list_comes_in(tmp_path: Path) -> None:
     """Who checks a list, CSV or workbook, is told the command."""
     for path in (listed(tmp_path / "list.csv", "Risk,Owner", "A,B"), sheet(tmp_path / "list.xlsx", NOTION)):

@@ -18,6 +18,7 @@ from register_files import Rows, write_register
 from workbook_files import repack
 
 import riskcalc
+from riskcalc.assessment.scoring import LEGEND
 from riskcalc.cli.main import main
 from riskcalc.errors import RegisterError
 from riskcalc.excel import commands
@@ -154,7 +155,8 @@ def test_every_column_of_the_template_says_what_it_takes(tmp_path: Path) -> None
         assert (sheet.freeze_panes, sheet.column_dimensions["A"].number_format) == ("B2", "@")
     assert "One of: mitigate, accept, transfer, avoid." in book["risks"]["I1"].comment.text
     assert (
-        book["risk_controls"]["D1"].comment.text == "coverage: required.\nAllowed: a number from 0 to 1, such as 0.8."
+        book["risk_controls"]["D1"].comment.text
+        == f"coverage: required.\nCoverage: {LEGEND['Coverage']}\nAllowed: a number from 0 to 1, such as 0.8."
     )
     assert book["ratings"]["C1"].comment.text.startswith("likelihood: may be blank.")
 

@@ -35,20 +35,18 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.move(made, tmp_path_factory.mktemp("mailed") / "pages"))
 
 
-@pytest.mark.parametrize(
-    ("name", "charts"), [("payroll", 5), ("claims", 5), ("funds", 5), ("payments", 5), ("loans", 5), ("index", 3)]
-)
-def test_all_charts_are_drawn_and_nothing_is_requested(browser: Any, pages: Path, name: str, charts: int) -> None:
-    """Each page draws its charts from itself alone, silently."""
+@pytest.mark.parametrize("name", ["payroll", "claims", "funds", "payments", "loans", "index"])
+def test_the_curve_is_there_at_once_and_can_be_explored(browser: Any, pages: Path, name: str) -> None:
+    """A picture first; asked for, plotly draws it from the page alone; nothing is requested, nothing complained of."""
     path = pages / f"{name}.html"
     opened = Opened(browser, path)
-    assert (
-        opened.page.locator("figure.chart .main-svg").evaluate_all(
-            "all => new Set(all.map(each => each.closest('figure'))).size"
-        )
-        == charts
-    )
-    assert opened.page.locator("figure.chart.drawn").count() == charts
+    figure = opened.page.locator("figure.chart")
+    assert figure.count() == 1
+    assert figure.locator("svg.wide").is_visible()
+    assert opened.page.locator(".main-svg").count() == 0
+    figure.get_by_role("button", name="Explore this chart").click()
+    figure.locator(".main-svg").first.wait_for()
+    assert not figure.locator("svg.wide").is_visible()
     assert opened.requests == [path.as_uri()]
     assert opened.complaints == []
 
@@ -60,40 +58,61 @@ def test_no_page_is_wider_than_its_window(browser: Any, pages: Path, width: int)
         assert Opened(browser, path, width).page.evaluate("document.documentElement.scrollWidth") == width
 
 
+@pytest.mark.parametrize("width", [360, 390])
 @pytest.mark.parametrize("name", ["payroll", "index"])
-def test_a_phone_shows_whole_charts(browser: Any, pages: Path, name: str) -> None:
-    """Nothing of a chart is cut at the edge: its labels leave room for what is drawn."""
-    page = Opened(browser, pages / f"{name}.html", 390).page
-    cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.ariaLabel)"
-    assert page.locator(".plot-scroll").evaluate_all(cut) == []
+def test_on_a_phone_nothing_scrolls_sideways_but_the_matrix(browser: Any, pages: Path, name: str, width: int) -> None:
+    """Tables are cards there, each cell with its heading; also those that are folded at first."""
+    page = Opened(browser, pages / f"{name}.html", width).page
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    wide = """all => all.filter(each => ["auto", "scroll"].includes(getComputedStyle(each).overflowX)
+        && each.scrollWidth > each.clientWidth + 1 && !each.querySelector(".matrix")).map(each => each.ariaLabel)"""
+    assert page.locator("main *").evaluate_all(wide) == []
+    label = "each => getComputedStyle(each, '::before').content"
+    assert page.locator("#all-risks td[data-label=Owner]").first.evaluate(label) == '"Owner: "'
 
 
-def test_five_levels_fit_into_their_panel(browser: Any, tmp_path: Path) -> None:
-    """The unrated ones, last in the bar, stay inside the panel, and their name isn't cut."""
-    levels = {"Critical": 1, "High": 2, "Medium": 1, "Low": 3, "Unrated": 1}
+def test_the_bar_of_levels_is_to_scale(browser: Any, tmp_path: Path) -> None:
+    """2 High look like a third of 6 Low, at any width, and every number is told."""
+    levels = {"Critical": 1, "High": 2, "Medium": 1, "Low": 6, "Unrated": 1}
     bars = [display.bar("2026-H1", levels, load(SAMPLE).methodology.matrix)]
     brief = display.brief("In brief", [display.panel(f"Panel {n}", "1", "says", bars=bars) for n in range(3)])
     css = display.stylesheet("displays.css") + display.stylesheet("page.css")
     path = tmp_path / "page.html"
     body = f'<main class="riskcalc">{display.render(brief.as_json())}</main>'
     path.write_text(f"<!doctype html><style>{css}</style>{body}", "utf-8")
-    page = Opened(browser, path, 1440, wait=False).page
-    places = "all => all.map(each => Math.round(each.getBoundingClientRect().top))"
-    assert len(set(page.locator(".panel .part").evaluate_all(places))) == 1
-    assert page.locator(".panel").evaluate_all("all => all.every(each => each.scrollWidth <= each.clientWidth)")
-    assert page.locator(".part").evaluate_all("all => all.every(each => each.scrollWidth <= each.clientWidth)")
+    for width in (1440, 1024, 768, 390):
+        page = Opened(browser, path, width, wait=False).page
+        wide = "all => all.map(each => each.getBoundingClientRect().width)"
+        parts = page.locator(".panel").first.locator(".parts span").evaluate_all(wide)
+        for part, count in zip(parts, levels.values(), strict=True):
+            assert part / sum(parts) == pytest.approx(count / 11, abs=0.02)
+        assert page.locator(".panel").evaluate_all("all => all.every(each => each.scrollWidth <= each.clientWidth)")
+        assert page.locator(".level-bar .says").first.inner_text().split() == [
+            "1",
+            "Critical",
+            "2",
+            "High",
+            "1",
+            "Medium",
+            "6",
+            "Low",
+            "1",
+            "Unrated",
+        ]
 
 
-def test_without_scripts_every_chart_is_there_as_a_table(browser: Any, pages: Path) -> None:
-    """Mail previews run no scripts: the data of each chart is open to read."""
+def test_without_scripts_every_chart_is_there(browser: Any, pages: Path) -> None:
+    """Mail previews run no scripts: pictures of the matrix and the curve, and every table of the page."""
     opened = Opened(browser, pages / "payroll.html", scripts=False)
-    tables = opened.page.locator("figure.chart details[open] table")
-    assert tables.count() == 5
-    assert all(tables.nth(index).is_visible() for index in range(3))
+    assert opened.page.locator("figure.chart svg.wide").is_visible()
     maps = opened.page.locator("table.matrix")
-    assert maps.count() == 3
-    [cell] = maps.first.locator("td.cell", has_text="PAY-R03").all_inner_texts()
+    assert maps.count() == 4
+    [cell] = maps.nth(1).locator("td.cell", has_text="PAY-R03").all_text_contents()
     assert cell.startswith("High")
+    assert (
+        opened.page.locator("#all-risks tbody tr").evaluate_all("all => all.filter(each => each.offsetHeight).length")
+        == 14
+    )
 
 
 def test_with_scripts_the_data_of_a_chart_is_one_click_away(browser: Any, pages: Path) -> None:
@@ -105,14 +124,45 @@ def test_with_scripts_the_data_of_a_chart_is_one_click_away(browser: Any, pages:
     assert table.is_visible()
 
 
-def test_the_index_leads_to_every_unit(browser: Any, pages: Path) -> None:
-    """From the organisation to a unit in one click."""
+def test_the_index_leads_to_every_unit_and_to_the_rows_of_its_risks(browser: Any, pages: Path) -> None:
+    """From the organisation to a unit in one click, and to a risk's row, all of it marked and below the bar."""
     page = Opened(browser, pages / "index.html").page
-    links = page.locator("table a").evaluate_all("all => all.map(each => each.getAttribute('href'))")
-    assert sorted(links) == ["claims.html", "funds.html", "loans.html", "payments.html", "payroll.html"]
-    page.locator("table a").first.click()
-    page.wait_for_selector("h1")
-    assert page.url.endswith(links[0])
+    links = page.locator("section table a").evaluate_all("all => all.map(each => each.getAttribute('href'))")
+    units = {"claims.html", "funds.html", "loans.html", "payments.html", "payroll.html"}
+    assert units <= set(links)
+    assert {link.split("#")[0] for link in links} == units
+    page.locator(".brief a[href='payroll.html#PAY-R03']").first.click()
+    page.wait_for_selector("html[data-tables=ready]")
+    page.wait_for_function("document.querySelector(':target').getBoundingClientRect().top < innerHeight")
+    row = page.locator("tr", has=page.locator(":target"))
+    assert row.locator("th").text_content() == "PAY-R03"
+    assert row.evaluate("""each => each.getBoundingClientRect().top
+        >= document.querySelector("nav").getBoundingClientRect().bottom""")
+    marked = "all => new Set(all.map(each => getComputedStyle(each).backgroundColor)).size"
+    assert row.locator("th, td").evaluate_all(marked) == 1
+    page.get_by_role("link", name="Tarnbrook Services Group").click()
+    page.wait_for_selector("h1:has-text('Tarnbrook')")
+
+
+def test_the_first_screen_filters_the_risks_and_the_filter_can_be_sent(browser: Any, pages: Path) -> None:
+    """A cell, a level: so many are shown as it counts; the address says so, and opens so; clear shows all again."""
+    page = Opened(browser, pages / "payroll.html").page
+    visible = "all => all.filter(each => !each.hidden).length"
+    rows = page.locator("#all-risks tbody tr")
+    page.locator(".level-bar a", has_text="2 High").click()
+    assert rows.evaluate_all(visible) == 2
+    assert page.locator("#all-risks output").inner_text() == "2 of 14 shown"
+    assert page.url.endswith("payroll.html?level=High#all-risks")
+    page.get_by_label("Past due").check()
+    assert page.locator("#all-risks output").inner_text() == "1 of 14 shown"
+    again = Opened(browser, pages / "payroll.html").page
+    again.goto(page.url)
+    again.wait_for_selector("html[data-tables=ready]")
+    assert again.locator("#all-risks tbody tr").evaluate_all(visible) == 1
+    page.get_by_label("With").fill("nothing has this")
+    assert page.locator("#all-risks output").inner_text() == "No risk of 14 is so"
+    page.get_by_role("button", name="Clear").click()
+    assert rows.evaluate_all(visible) == 14
 
 
 def test_pages_are_small_enough_to_mail(pages: Path) -> None:

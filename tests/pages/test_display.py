@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from register_files import Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_unit
-from riskcalc.pages import charts, display, matrix
+from riskcalc.pages import display, matrix
 
 NASTY = "<img src=x onerror=alert(1)> & </script> \"'{{ 7*7 }} %{x} <b>bold</b>"
 
@@ -18,27 +17,6 @@ NASTY = "<img src=x onerror=alert(1)> & </script> \"'{{ 7*7 }} %{x} <b>bold</b>"
 @pytest.fixture
 def unit(small: Any) -> Assessment:
     return open_unit("alpha", data_dir=str(small))
-
-
-def said(figure: Any) -> dict[str, Any]:
-    return json.loads(figure.to_json())["layout"]["meta"]["riskcalc"]
-
-
-@pytest.mark.parametrize("draw", [charts.ranking, charts.levels_by_unit])
-def test_every_chart_says_what_to_see_and_carries_its_data(unit: Assessment, draw: Any) -> None:
-    """A chart without a sentence or a table would be lost to who can't run scripts."""
-    about = said(draw(unit.scores, unit.matrix))
-    assert about["title"]
-    assert "Unrated: A-R2." in about["summary"]
-    assert about["table"]["rows"]
-    assert display.render(about["table"]).count("<tr>") == len(about["table"]["rows"]) + 1
-
-
-def test_a_chart_of_unrated_risks_only_is_still_a_chart(unit: Assessment) -> None:
-    """A new unit has no ratings yet; its page must not fail."""
-    unrated = unit.scores[unit.scores["likelihood"].isna()]
-    assert "Unrated: A-R2." in said(charts.ranking(unrated, unit.matrix))["summary"]
-    assert "Unrated: A-R2." in matrix.heatmaps(unrated, unit.matrix).content["summary"]
 
 
 def held(view: display.Display) -> list[dict[tuple[str, str], tuple[str, list[str], int]]]:
@@ -112,29 +90,6 @@ def test_movement_tells_what_moved_since_the_period_before(tmp_path: Path, edit:
     assert matrix.movement(first).content["text"].startswith("No earlier period is on record")
 
 
-def test_the_ranking_is_worst_first_and_leaves_no_risk_out_of_its_table(sample: Any) -> None:
-    """The chart draws the worst; the table has every rated risk in the same order."""
-    from riskcalc.assessment.scoring import score
-
-    scores = score(sample).assign(title="t")
-    figure = charts.ranking(scores, sample.methodology.matrix, most=5)
-    rows = said(figure)["table"]["rows"]
-    levels = [sample.methodology.level_names.index(row[-1]["text"]) for row in rows]
-    assert len(figure.data[0].x) == 5
-    assert len(rows) == scores["likelihood"].notna().sum()
-    assert levels == sorted(levels, reverse=True)
-
-
-@pytest.mark.parametrize("draw", [charts.ranking, charts.levels_by_unit])
-def test_register_text_never_reaches_plotly_as_markup(unit: Assessment, draw: Any) -> None:
-    """Plotly reads tags in labels; ours must arrive as text, also where an id or a unit's name is hostile."""
-    hostile = unit.scores.assign(risk_id=[f"{NASTY}{n}" for n in range(2)], title=NASTY, unit_id=NASTY)
-    figure = json.loads(draw(hostile, unit.matrix).to_json())
-    del figure["layout"]["meta"]
-    assert "<img" not in json.dumps(figure)
-    assert "<b>" not in json.dumps(figure)
-
-
 def test_register_text_is_escaped_in_tables_and_headings() -> None:
     """Shown literally, whatever it is; a template in it is not run."""
     for view in (
@@ -149,7 +104,16 @@ def test_register_text_is_escaped_in_tables_and_headings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "href"), [("payroll.html", "payroll.html"), ("javascript:alert(1)", "#"), ("//evil.html", "#")]
+    ("target", "href"),
+    [
+        ("payroll.html", "payroll.html"),
+        ("payroll.html#PAY-R03", "payroll.html#PAY-R03"),
+        ("?cell=4x3#all-risks", "?cell=4x3#all-risks"),
+        ("javascript:alert(1)", "#"),
+        ("//evil.html", "#"),
+        ("?level=x#javascript:alert(1)", "#"),
+        ("https://evil.html", "#"),
+    ],
 )
 def test_links_lead_only_to_pages_beside_this_one(target: str, href: str) -> None:
     """A manifest that was tampered with can't send a reader elsewhere."""
@@ -160,6 +124,22 @@ def test_links_lead_only_to_pages_beside_this_one(target: str, href: str) -> Non
 def test_an_empty_table_says_so() -> None:
     """No rows is an answer, too."""
     assert "Nothing to list." in display.render(display.table("t", ["a", "b"], []).as_json())
+
+
+def test_bars_are_to_scale_and_never_speak_alone() -> None:
+    """A quarter is a quarter of the width, and the number stands beside it."""
+    html = display.render(
+        display.table("t", ["a", "b"], [["x", display.bars("25 %", [(0.5, 0.75, "#10508c")])]]).as_json()
+    )
+    assert 'style="left:50.0%;width:25.0%;background:#10508c"' in html
+    assert "25 %" in html
+
+
+def test_a_hostile_filter_value_stays_an_attribute() -> None:
+    """What a row can be filtered by is the register's text."""
+    html = display.render(display.table("t", ["a"], [["x"]], filters=[{"owner": NASTY}]).as_json())
+    assert "<img" not in html
+    assert 'data-owner="&lt;img' in html
 
 
 def test_a_worse_level_is_worse_whatever_the_score(tmp_path: Path) -> None:

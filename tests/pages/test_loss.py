@@ -67,9 +67,14 @@ def test_figures_and_table_agree_with_the_distribution(tmp_path: Path) -> None:
 
 def test_the_tornado_names_the_control_that_matters(tmp_path: Path) -> None:
     """A-G1 holds A-C2 back; repairing it gains most."""
-    told = about(loss.tornado(opened(tmp_path, own)))
+    told = loss.tornado(opened(tmp_path, own)).content
     assert "Repairing A-G1 gains most" in told["summary"]
-    assert {row[0] for row in told["table"]["rows"]} == {"A-C1", "A-C2", "A-G1"}
+    listed = {row[0]["text"] for row in told["rows"]}
+    assert "A-G1" in listed < {"A-C1", "A-C2", "A-G1"}
+    left = 3 - len(listed)
+    assert told["note"].endswith(
+        f"{left} control{'s' * (left > 1)} that move{'s' * (left == 1)} it less or not at all left out."
+    )
 
 
 def test_anchors_move_the_headline_only_where_they_are_used(tmp_path: Path) -> None:
@@ -90,8 +95,8 @@ def test_a_unit_without_anything_quantified_has_its_chapter(tmp_path: Path) -> N
         rows["ratings"][1].update(likelihood="", impact="", rationale="", rated_by="", rated_on="")
 
     unit = opened(tmp_path, unrated)
-    assert about(loss.contributions(unit))["summary"] == "Nothing is quantified."
-    assert about(loss.tornado(unit))["summary"].startswith("No control moves")
+    assert loss.contributions(unit).content["summary"] == "Nothing is quantified."
+    assert loss.tornado(unit).content["summary"].startswith("No control moves")
     for view in (loss.figures(unit), loss.quantiles(unit), loss.sensitivity(unit)):
         assert display.render(view.as_json())
     assert about(loss.exceedance(unit))["summary"].startswith("No risk is quantified")
@@ -101,7 +106,7 @@ def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> No
     """Two currencies: with the rate a sum, without it a sentence."""
     folder = write_register(tmp_path / "data")
     portfolio = open_portfolio(data_dir=str(folder))
-    rows = about(loss.by_unit(portfolio))["table"]["rows"]
+    rows = loss.by_unit(portfolio).content["rows"]
     assert {row[0] for row in rows} == {"alpha", "beta"}
     whole = annual_loss.year(annual_loss.model(portfolio.context, currency="EUR"), points=annual_loss.COARSE)
     assert sum(float(row[2].replace(",", "")) for row in rows) == pytest.approx(whole.mean, abs=2)

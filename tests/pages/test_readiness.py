@@ -11,7 +11,7 @@ from register_files import DEFICIENCY, Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_unit
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
-from riskcalc.pages import charts, control_tests, display, readiness, scoping
+from riskcalc.pages import control_tests, display, readiness, scoping
 
 VIEWS = [
     getattr(page, name)
@@ -149,18 +149,15 @@ def test_subservice_organisations_and_the_days_they_leave_uncovered(
     assert row[4:] == shown
 
 
-def test_the_chart_of_limits_says_what_is_still_possible(tmp_path: Path) -> None:
-    """Its sentence and its table hold what the marks show."""
-    unit = opened(tmp_path)
-    about = charts.deviation_limits(unit.controls, unit.tolerable_rate, unit.confidence).layout.meta["riskcalc"]
-    assert about["summary"].startswith(
-        "3 controls tested. At 90% confidence, more than the tolerable 10% could deviate at 2 of them"
-    )
-    assert [row[:4] for row in about["table"]["rows"]] == [
-        ["A-C1", "0 of 5", "0.0%", "36.9%"],
-        ["A-G1", "1 of 25", "4.0%", "14.7%"],
-        ["A-C2", "0 of 25", "0.0%", "8.8%"],
-    ]
+def test_the_limits_are_to_scale_and_say_why_one_beyond_the_tolerable_rate_is_accepted(tmp_path: Path) -> None:
+    """The bar runs from the observed rate to the upper limit, past the line at the tolerable rate."""
+    found = {row[0]: row[6] for row in control_tests.conclusions(opened(tmp_path)).content["rows"]}
+    assert [found[name]["text"] for name in ("A-C1", "A-G1", "A-C2")] == ["36.9%", "14.7%", "8.8%"]
+    assert found["A-C1"]["note"] == "accepted: the planned size held without deviation"
+    assert found["A-C2"]["note"] == ""
+    [bar] = found["A-G1"]["bars"]
+    assert float(bar["left"]) == pytest.approx(100 * 0.04 / 0.369, abs=0.1)
+    assert found["A-G1"]["marks"] == [{"left": f"{100 * 0.1 / 0.369043:.1f}", "shape": "line"}]
 
 
 def test_the_proposal_is_held_against_the_plan(tmp_path: Path) -> None:

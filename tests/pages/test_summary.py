@@ -35,9 +35,11 @@ def worse(rows: Rows) -> None:
 def test_the_first_panel_says_how_far_outside(tmp_path: Path) -> None:
     """How many of how many, the furthest and by how many levels, and what claims would make of it."""
     found = panels(summary.unit(opened(tmp_path, worse)))["Risk now, against appetite"]
-    assert (found["figure"], found["tone"]) == ("1 of 1", "bad")
-    assert "Furthest out: A-R1, Critical, by 2 levels." in found["says"]
-    assert found["more"] == "1 of these would be inside if every control worked as claimed. 1 unrated."
+    assert (found["figure"], found["tone"]) == ("", "bad"), "how many of how many is the verdict's to tell, once"
+    told = (
+        "Furthest out: A-R1, Critical, by 2 levels. 1 of 1 outside would be inside if every control worked as claimed."
+    )
+    assert found["says"] == told
     assert [bar["label"] for bar in found["bars"]] == ["2026-H1", "2025-H2"]
     assert [(part["text"], part["count"]) for part in found["bars"][0]["parts"]] == [("Critical", 1), ("Unrated", 1)]
 
@@ -180,16 +182,12 @@ def test_furthest_out_is_the_most_levels_beyond_its_own_appetite(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("likelihoods", "figure", "said"),
-    [
-        (("", "", ""), "–", "No risk is rated, so nothing can be said."),
-        (("5", "", ""), "1 of 1", "rated risk is worse than Medium"),
-        (("5", "5", ""), "2 of 2", "rated risks are worse than Medium"),
-        (("1", "5", ""), "1 of 2", "rated risks is worse than Medium"),
-    ],
-)
-def test_the_standing_is_true_for_none_one_and_all(tmp_path: Path, likelihoods: Any, figure: str, said: str) -> None:
-    """Nothing rated is no "0 of 0"; one is told in the singular; unrated ones are counted apart."""
+    ("likelihoods", "outside", "tone"),
+    [(("", "", ""), 0, "open"), (("5", "", ""), 1, "bad"), (("5", "5", ""), 2, "bad"), (("1", "5", ""), 1, "bad"),
+     (("1", "1", ""), 0, "good"), (("1", "", ""), 0, "open")],
+)  # fmt: skip
+def test_the_standing_is_true_for_none_one_and_all(tmp_path: Path, likelihoods: Any, outside: int, tone: str) -> None:
+    """Nothing rated is no picture of an empty matrix; what is outside is marked; the unrated are in the bar."""
 
     def edit(rows: Rows) -> None:
         worse(rows)
@@ -201,16 +199,52 @@ def test_the_standing_is_true_for_none_one_and_all(tmp_path: Path, likelihoods: 
         rows["ratings"].pop(0)
 
     found = panels(summary.unit(opened(tmp_path, edit)))["Risk now, against appetite"]
-    assert found["figure"] == figure
-    assert found["says"].startswith(said)
-    unrated = sum(not each for each in likelihoods[:2])
-    assert (f"{unrated} unrated." in found["more"]) == bool(0 < unrated < 2)
+    assert found["tone"] == tone
+    assert ("Furthest out" in found["says"]) == bool(outside)
+    rated = sum(map(bool, likelihoods[:2]))
+    cells = [cell for row in found["picture"]["rows"] for cell in row["cells"]] if rated else []
+    assert sum(cell["count"] for cell in cells) == rated
+    assert sum(cell["outside"] for cell in cells) == outside
+    assert {part["text"]: part["count"] for part in found["bars"][0]["parts"]}.get("Unrated", 0) == 2 - rated
+    if not rated:
+        assert found["says"] == "No risk is rated, so nothing can be said."
+
+
+def test_the_bold_line_runs_where_levels_pass_the_appetite(tmp_path: Path) -> None:
+    """Every side between a cell inside and one outside, and no other; two appetites, two lines."""
+    data = str(write_register(tmp_path / "data", lambda rows: rows["business_units"][1].update(appetite="High")))
+    for one, appetites in (
+        (open_unit("alpha", data_dir=data), {"Medium"}),
+        (open_portfolio(data_dir=data), {"Medium", "High"}),
+    ):
+        drawn = matrix.picture(one).content
+        names, grid, lows = one.matrix.level_names, one.matrix.grid, one.matrix.shape[0]
+        for row, line in enumerate(drawn["rows"]):
+            for column, cell in enumerate(line["cells"]):
+                here = grid[lows - 1 - row][column]
+                above = grid[lows - row][column] if row else here
+                right = grid[lows - 1 - row][column + 1] if column + 1 < len(line["cells"]) else here
+                passed = {side for side, there in (("edge-above", above), ("edge-right", right))
+                          if any((here <= names.index(top)) != (there <= names.index(top)) for top in appetites)}  # fmt: skip
+                assert set(cell["edges"].split()) == passed
+        assert set(drawn["appetites"].split(" and ")) == appetites
+
+
+def test_what_moved_is_marked_where_it_came_to(tmp_path: Path) -> None:
+    """A-R1 came to 5 x 4 by getting worse; where nothing is known of before, nothing is marked."""
+    found = matrix.picture(opened(tmp_path, worse)).content
+    marked = {(row["rating"][0], place): dict(cell["moved"]) for row in found["rows"] for place, cell in enumerate(row["cells"], 1) if cell["moved"]}  # fmt: skip
+    assert marked == {("5", 4): {"worse": 1}}
+    assert "came here since 2025-H2" in render({"kind": "picture", **found})
+    first = matrix.picture(open_unit("alpha", "2025-H2", data_dir=str(tmp_path / "data"))).content
+    assert not any(cell["moved"] for row in first["rows"] for cell in row["cells"])
+    assert "came here" not in render({"kind": "picture", **first})
 
 
 def test_an_unrated_risk_is_never_unchanged(tmp_path: Path) -> None:
     """Of A-R2 nobody can say that it didn't move."""
     found = panels(summary.unit(opened(tmp_path)))["What changed"]
-    assert found["more"].endswith("0 unchanged, of 1 rated risk.")
+    assert found["more"].endswith("0 unchanged; 1 unrated, of 2 risks.")
 
 
 def test_what_got_worse_is_counted_and_nothing_looks_good_then(tmp_path: Path) -> None:
@@ -231,11 +265,11 @@ def test_what_got_worse_is_counted_and_nothing_looks_good_then(tmp_path: Path) -
     found = panels(summary.organisation(open_portfolio(data_dir=data)))["What changed"]
     assert (found["figure"], found["tone"]) == ("1", "bad")
     assert found["says"] == "risk is newly outside appetite (0) or otherwise worse (1); 1 came back inside."
-    assert [(item["cell"], item["note"]) for item in found["items"]] == [
-        ("Beta", "1 worse"),
-        ("Alpha", "1 back inside appetite"),
+    assert [(item["cell"], item["note"]["text"]) for item in found["items"]] == [
+        ("B-R1", "worse: Low to Medium"),
+        ("A-R1", "back inside appetite: Critical to Low"),
     ]
-    assert found["more"] == "1 newly rated; 0 unchanged, of 3 rated risks."
+    assert found["more"] == "1 newly rated; 0 unchanged, of 3 risks."
     beta = panels(summary.unit(open_unit("beta", data_dir=data)))["What changed"]
     assert (beta["figure"], beta["tone"]) == ("1", "bad")
     assert beta["items"][0]["note"]["text"] == "worse: Low to Medium"

@@ -14,7 +14,7 @@ from register_files import SAMPLE, Rows, write_register
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.errors import UsageError
-from riskcalc.pages import charts, loss, matrix, wording
+from riskcalc.pages import loss, matrix, risks, wording
 from riskcalc.pages import portfolio as portfolio_page
 from riskcalc.pages import unit as unit_page
 from riskcalc.pages.display import render
@@ -106,11 +106,38 @@ def test_objectives_name_their_risks_and_their_worst_level(tmp_path: Path) -> No
 
 
 def test_the_table_of_risks_has_every_risk_and_its_level_before(tmp_path: Path) -> None:
-    """Unrated risks stand there, too; what was Medium before is told."""
-    view = unit_page.risks(opened(tmp_path)).as_json()
+    """Unrated risks stand there, too; what was Medium before is told, and what the ratings rest on."""
+    view = risks.of_unit(opened(tmp_path)).as_json()
     assert column(view, "Risk") == ["A-R1", "A-R2"]
-    assert column(view, "Rating") == ["5 x 4", "unrated"]
-    assert column(view, "Earned before") == ["Medium", "unrated"]
+    assert column(view, "Earned") == ["High", "Unrated"]
+    assert column(view, "Before") == ["Medium", "Unrated"]
+    told = [row[1]["more"] for row in view["rows"]]
+    assert any(line.startswith("Before controls 5.00 x 4.00 = 20.00") for line in told[0])
+    assert not any(line.startswith("Before controls") for line in told[1])
+
+
+def test_a_level_stands_before_a_higher_score_of_a_lower_one(sample: Any) -> None:
+    """The level is looked up; the score only orders within it, for units and for the organisation."""
+    portfolio = open_portfolio(data_dir=str(SAMPLE))
+    view = risks.of_organisation(portfolio).as_json()
+    order = [*reversed(sample.methodology.level_names), "Unrated"]
+    found = [(order.index(row[4]["text"]), -float(row[4]["note"] or 0)) for row in view["rows"]]
+    assert found == sorted(found)
+    assert len(found) == len(portfolio.scores)
+    assert risks.of_organisation(portfolio, most=5).content["title"] == "The 5 worst of 68 risks"
+
+
+def test_risks_can_be_filtered_by_what_the_first_screen_counts() -> None:
+    """What a cell of the matrix holds, how many are outside, what moved: the same numbers behind the links."""
+    portfolio = open_portfolio(data_dir=str(SAMPLE))
+    keys = risks.of_organisation(portfolio).content["filters"]
+    drawn = matrix.picture(portfolio).content
+    cells = [cell for row in drawn["rows"] for cell in row["cells"]]
+    for cell in cells:
+        held = [one for one in keys if f"?cell={one.get('cell')}#all-risks" == cell["href"]]
+        assert (len(held), sum("outside" in one for one in held)) == (cell["count"], cell["outside"])
+    assert sum(cell["outside"] for cell in cells) == wording.breach_count(portfolio.scores)
+    assert sum(one["level"] == "Unrated" for one in keys) == int(portfolio.scores["likelihood"].isna().sum())
 
 
 def test_a_type_1_unit_says_what_earned_means_there(tmp_path: Path) -> None:
@@ -156,12 +183,12 @@ def test_a_unit_without_risks_or_without_ratings_has_a_page(tmp_path: Path) -> N
     for unit in (open_unit("empty", data_dir=folder), open_unit("beta", "2025-H2", folder)):
         empty = "No risk is rated in this period." if len(unit.scores) else "No risk is on record."
         assert unit_page.heading(unit).content["verdict"] == empty
-        shown = (unit_page.figures, unit_page.to_decide, unit_page.risks, unit_page.objectives, unit_page.controls)
+        shown = (unit_page.figures, unit_page.to_decide, risks.of_unit, unit_page.objectives, unit_page.controls)
         for show in (*shown, unit_page.score_lines, unit_page.findings, unit_page.provenance, unit_page.result):
             assert show(unit)._repr_mimebundle_()
         assert matrix.heatmaps(unit.scores, unit.matrix)._repr_mimebundle_()
         assert matrix.movement(unit)._repr_mimebundle_()
-        assert charts.ranking(unit.scores, unit.matrix).to_json()
+        assert matrix.picture(unit)._repr_mimebundle_()
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"units": 3}', '{"units": [{}]}'])
@@ -233,8 +260,8 @@ def test_a_control_without_coverage_takes_nothing_because_of_that(tmp_path: Path
         rows["controls"][3]["documentation"] = ""
 
     unit = opened(tmp_path, "beta", edit)
-    [row] = unit_page.top_risks(unit).as_json()["rows"]
-    _, claimed, earned = row[-1]["note"].splitlines()
+    [row] = risks.of_unit(unit).as_json()["rows"]
+    *_, claimed, earned = row[1]["more"]
     assert "A-C2 nothing (coverage 0)" in claimed
     assert "B-C1 nothing (not documented); A-C2" in earned or "A-C2 nothing (coverage 0); B-C1" in earned
     assert column(unit_page.to_decide(unit).as_json(), "What keeps it up") == ["B-C1: not documented"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from riskcalc.pages.wording import verdict, worst
+from riskcalc.pages.wording import verdict
 
 
 def scores(*breaches: bool | None) -> pd.DataFrame:
@@ -33,9 +33,3 @@ def scores(*breaches: bool | None) -> pd.DataFrame:
 def test_the_verdict_is_true_whatever_is_rated(breaches: tuple[bool | None, ...], said: str, tone: str) -> None:
     """The sentence that leadership reads first."""
     assert verdict(scores(*breaches), "Low") == (said, tone)
-
-
-def test_a_list_of_the_worst_says_when_it_has_them_all() -> None:
-    """No "The 1 worst risks"."""
-    assert worst(scores(*[False] * 6), 5) == "The 5 worst risks on the earned view"
-    assert worst(scores(False), 5) == worst(scores(), 5) == "All rated risks, the worst first"

@@ -13,7 +13,7 @@ import riskcalc
 from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
 from riskcalc.cli.main import main
-from riskcalc.pages import unit as unit_page
+from riskcalc.pages import risks
 from riskcalc.register import editing
 from riskcalc.register.starter import Starter
 
@@ -98,8 +98,8 @@ def test_a_proposal_counts_as_unrated_until_somebody_rates(small: Path) -> None:
         "is unrated in 2026-H2",
         "is unrated in 2026-H2; proposed: 3 x 5",
     ]
-    shown = unit_page.risks(riskcalc.open_unit("alpha", "2026-H2", str(small)))
-    assert "unrated; proposed: 5 x 4" in str(shown)
+    shown = risks.of_unit(riskcalc.open_unit("alpha", "2026-H2", str(small)))
+    assert "Unrated; proposed: 5 x 4" in str(shown)
 
     proposal = rows(small)[0]
     confirmed = {

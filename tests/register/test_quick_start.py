@@ -11,6 +11,7 @@ from register_files import replace_in
 import riskcalc
 from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.decisions import decisions, standings
 from riskcalc.assessment.deficiencies import NOT_ASSESSED, aggregated, candidates
 from riskcalc.assessment.next_steps import next_steps
 from riskcalc.assessment.opinion import NOT_READY, outlooks, report_outlooks
@@ -128,8 +129,19 @@ def test_an_amount_needs_a_materiality(begun: Path) -> None:
 
 def test_the_public_is_told_nothing_that_only_stands_in(begun: Path) -> None:
     """No trust centre's page speaks of a report or an objective that nobody has set."""
-    with pytest.raises(UsageError, match=r"objective_id in risks.csv, report_to in business_units.csv, service in"):
+    with pytest.raises(UsageError, match="objective_id in risks.csv for R1, .*, report_to in business_units.csv for fun"):
         redacted(riskcalc.load(begun), PUBLIC)
+    (begun / "control_objectives.csv").write_text("objective_id,unit_id,process,statement\nO1,funds,P,S\n", "utf-8")
+    (begun / "risks.csv").write_text(
+        "risk_id,unit_id,objective_id,title,owner,likelihood,impact\nR1,funds,O1,A,B,1,2\nR2,claims,,A,B,1,2\n", "utf-8"
+    )
+    (begun / "business_units.csv").write_text(
+        "unit_id,service,report_type,report_from,report_to\nfunds,Books,type1,,2026-12-31\nclaims,,,,\n", "utf-8"
+    )
+    whole = riskcalc.load(begun)
+    assert redacted(whole.only("funds"), PUBLIC).unit("funds")["service"] == "Books"
+    with pytest.raises(UsageError, match="risks.csv for R2, report_to in business_units.csv for claims, service in"):
+        redacted(whole, PUBLIC)
 
 
 def test_with_several_units_each_risk_names_its_own(begun: Path) -> None:
@@ -179,6 +191,26 @@ def test_no_outlook_is_given_on_what_only_stands_in(begun: Path) -> None:
         assert report_outlooks(context, "type2")["funds"].opinion == NOT_READY
         [outlook] = outlooks(context, "type2")
         assert outlook.because[0].startswith(why)
+
+
+def test_a_unit_that_only_begins_is_told_alike_on_both_pages(begun: Path) -> None:
+    """Controls of another unit make none of its own assessed: same outlook, decisions and findings, and no risk is unrated."""
+    with open(begun / "business_units.csv", "a", encoding="utf-8") as file:
+        file.write("claims,claims,,,EUR,,,,,,,\n")
+    (begun / "risks.csv").write_text(
+        "risk_id,unit_id,objective_id,title,owner,likelihood,impact\nR1,funds,O1,A,B,1,2\nR2,funds,O1,A,B,1,2\n"
+        "R3,funds,O1,A,B,1,2\nR4,claims,O2,A,B,1,2\n", "utf-8"
+    )  # fmt: skip
+    objectives = "objective_id,unit_id,process,statement\nO1,funds,P,S\nO2,claims,P,S\n"
+    (begun / "control_objectives.csv").write_text(objectives, "utf-8")
+    whole = Context.of(riskcalc.load(_with_controls(begun)))
+    outlook = report_outlooks(whole, "type2")["claims"]
+    assert (outlook.opinion, outlook) == (NOT_READY, report_outlooks(whole.only("claims"), "type2")["claims"])
+    assert standings(whole)["claims"] == standings(whole.only("claims"))["claims"]
+    own = [one for one in findings(whole) if one.unit_id == "claims"]
+    assert {one.severity for one in own} <= {"look", "note"}
+    assert own[-1].message.startswith("claims: not assessed yet:")
+    assert {one.row: one.level for one in decisions(whole)}["R2"] == "Low"
 
 
 def test_what_nobody_has_assessed_is_no_gap(begun: Path) -> None:

@@ -147,3 +147,31 @@ def test_a_folder_that_is_not_there_is_named(
         riskcalc.load("registre")
     with pytest.raises(UsageError, match=re.escape(str(tmp_path / "registre"))):
         riskcalc.load(tmp_path / "registre")
+
+
+def test_a_relative_register_is_looked_for_in_riskcalc_data_at_last(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scheduler that runs a copy of a notebook elsewhere finds it; one in the working folder comes first."""
+    elsewhere = tmp_path / "staged"
+    elsewhere.mkdir()
+    named = small.rename(tmp_path / "register")
+    monkeypatch.chdir(elsewhere)
+    with pytest.raises(UsageError, match=r"^There is no folder 'kept' in .*staged or above it\.$"):
+        riskcalc.load("kept")
+    (tmp_path / "named").mkdir()
+    named.rename(tmp_path / "named" / "kept")
+    monkeypatch.setenv("RISKCALC_DATA", str(tmp_path / "named"))
+    assert riskcalc.load("kept").source == tmp_path / "named" / "kept"
+    write_register(elsewhere / "kept")
+    assert riskcalc.load("kept").source == elsewhere / "kept"
+    with pytest.raises(UsageError, match=r"or above it, nor in .*named \(RISKCALC_DATA\)\.$"):
+        riskcalc.load("nowhere")
+
+
+@pytest.mark.parametrize("address", ["s3://key:secret@bucket/register", Path("s3://key:secret@bucket/register")])
+def test_an_address_is_refused_as_one_and_its_keys_are_not_shown(address: str | Path) -> None:
+    """Pages may go to an object store; a register is read from this machine."""
+    with pytest.raises(UsageError, match=r"^s3:/…: is an address; a register is read from this machine") as refused:
+        riskcalc.load(address)
+    assert "secret" not in str(refused.value)

@@ -1,47 +1,60 @@
-(async () => {
-  const packed = document.getElementById("plotly-gzip");
-  const bytes = Uint8Array.from(atob(packed.textContent.trim()), (c) => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const script = document.createElement("script");
-  script.textContent = await new Response(stream).text();
-  document.head.append(script);
-  const config = { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false };
-  // A phone shows the whole chart: of "ID  Title" labels the ids, for the titles are in the data below.
-  const narrow = (plot, data, layout) => {
-    const { xaxis = {}, yaxis = {} } = layout;
-    const labels = yaxis.ticktext ?? [...new Set(data.flatMap(({ y }) => y ?? []))];
-    if (labels.some((label) => String(label).includes("  "))) {
-      const ticktext = labels.map((label) => String(label).split("  ")[0]);
-      layout.yaxis = { ...yaxis, tickvals: yaxis.tickvals ?? labels, ticktext };
-    }
-    const text = xaxis.title?.text?.replace(/^(.{20}\S*) /, "$1<br>");
-    layout.xaxis = { ...xaxis, title: { ...xaxis.title, text } };
-    plot.style.minWidth = "0";
+(() => {
+  let unpacked;
+  const unpack = async () => {
+    const bytes = Uint8Array.from(atob(document.getElementById("plotly-gzip").textContent.trim()), (c) => c.charCodeAt(0));
+    const script = document.createElement("script");
+    script.textContent = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    document.head.append(script);
   };
-  for (const figure of document.querySelectorAll("figure.chart")) {
+  const config = { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false };
+  const draw = async (figure) => {
+    if (figure.matches(".drawn")) return;
+    figure.classList.add("drawn");
     const plot = figure.querySelector(".plot");
     const { data, layout } = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
-    plot.hidden = false;
-    if (plot.parentElement.clientWidth < Number(plot.dataset.least)) {
-      narrow(plot, data, layout);
-    }
     try {
+      await (unpacked ??= unpack());
+      plot.hidden = false;
       await Plotly.newPlot(plot, data, { ...layout, autosize: true }, config);
       figure.querySelector("details")?.removeAttribute("open");
-      figure.classList.add("drawn");
     } catch (error) {
       plot.hidden = true;
+      figure.classList.remove("drawn");
       console.error(error);
     }
-  }
-  const fit = (width) => {
-    for (const plot of document.querySelectorAll(".drawn .plot")) {
-      const least = Number(plot.dataset.least);
-      Plotly.relayout(plot, width ? { width: least, autosize: false } : { width: null, autosize: true });
-      plot.style.zoom = width ? Math.min(1, width / least) : "";
-    }
   };
-  window.addEventListener("beforeprint", () => fit(660));
-  window.addEventListener("afterprint", () => fit(null));
-  document.documentElement.dataset.charts = "ready";
+  const figures = [...document.querySelectorAll("figure.chart")];
+  const waiting = figures.filter((figure) => !figure.querySelector(".picture"));
+  document.addEventListener("draw-all", async () => {
+    await Promise.all(waiting.map(draw));
+    document.documentElement.dataset.charts = "all";
+  });
+  const start = () => {
+    const seen = new IntersectionObserver(
+      async (entries) => {
+        await Promise.all(entries.filter((each) => each.isIntersecting && waiting.includes(each.target)).map((each) => draw(each.target)));
+        document.documentElement.dataset.charts = "ready";
+        performance.mark("charts-ready");
+      },
+      { rootMargin: "200px" },
+    );
+    seen.observe(document.querySelector("h1") ?? document.body);
+    for (const figure of waiting) seen.observe(figure);
+    for (const figure of figures.filter((each) => !waiting.includes(each))) {
+      const button = document.createElement("button");
+      button.textContent = "Explore this chart";
+      button.addEventListener("click", () => {
+        button.remove();
+        draw(figure);
+      });
+      figure.querySelector(".picture").append(button);
+    }
+    addEventListener("beforeprint", () => {
+      for (const plot of document.querySelectorAll(".drawn .plot")) Plotly.relayout(plot, { width: 660, autosize: false });
+    });
+    addEventListener("afterprint", () => {
+      for (const plot of document.querySelectorAll(".drawn .plot")) Plotly.relayout(plot, { width: null, autosize: true });
+    });
+  };
+  requestAnimationFrame(() => setTimeout(start));
 })();

@@ -1,8 +1,13 @@
 (() => {
+  const make = (name, given = {}, ...inside) => {
+    const made = Object.assign(document.createElement(name), given);
+    made.append(...inside);
+    return made;
+  };
   const number = (text) => Number.parseFloat(text.replace(/[^0-9.eE+-]/g, ""));
   const key = (cell) => {
     if (cell.dataset.rank) return Number(cell.dataset.rank);
-    const read = cell.classList.contains("number") ? number(cell.textContent) : NaN;
+    const read = cell.matches(".number, .scaled") ? number(cell.textContent) : NaN;
     return Number.isNaN(read) ? cell.textContent.trim() : read;
   };
   const compare = (a, b) =>
@@ -16,35 +21,143 @@
     heading.setAttribute("aria-sort", falls ? "descending" : "ascending");
     body.append(...rows);
   };
-  const filterFor = (region, table) => {
-    const said = document.createElement("input");
-    said.type = "search";
-    said.placeholder = "Show rows with …";
-    said.setAttribute("aria-label", `Show rows of ${table.caption.textContent} with`);
-    said.addEventListener("input", () => {
-      const wanted = said.value.trim().toLowerCase();
-      for (const row of table.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
-    });
-    const holder = document.createElement("p");
-    holder.className = "filter";
-    holder.append(said);
-    region.before(holder);
-  };
-  for (const region of document.querySelectorAll("section .table-scroll")) {
-    const table = region.querySelector("table:not(.matrix)");
-    if (!table || table.tBodies[0].rows.length < 3) continue;
-    if (table.classList.contains("grouped")) continue;
-    if (table.tBodies[0].rows.length > 9) filterFor(region, table);
+  const sortable = (table) => {
     for (const heading of table.tHead.rows[0].cells) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.append(...heading.childNodes);
+      const button = make("button", { type: "button", ariaLabel: `Sort by ${heading.textContent}` });
       button.addEventListener("click", () => sortBy(table, heading));
       heading.append(button);
     }
-  }
+  };
+  // What a filter leaves is said; what it is stands in the address, so that a link to it can be sent.
+  const words = { level: "Level", unit: "Unit", owner: "Owner", moved: "What changed", cell: "Cell", outside: "Outside appetite", overdue: "Past due" };
+  const filter = (box) => {
+    const table = box.querySelector("table");
+    const rows = [...table.tBodies[0].rows];
+    const said = make("output");
+    const clear = make("button", { type: "button", textContent: "Clear" });
+    const more = make("button", { type: "button", textContent: `Show all ${rows.length}` });
+    let most = 10;
+    const bar = make("p", { className: "filter" });
+    const fields = {};
+    for (const [name, label] of Object.entries(words)) {
+      const values = [...new Set(rows.map((row) => row.dataset[name]).filter(Boolean))];
+      if (!values.length || (values.length === 1 && values[0] !== "yes")) continue;
+      const yes = values[0] === "yes";
+      const field = yes ? make("input", { type: "checkbox" }) : make("select", { none: "all" }, new Option("all", "all"));
+      if (name === "moved") field.append(new Option("any", ""));
+      if (!yes) field.append(...values.map((value) => new Option(value, value)));
+      fields[name] = field;
+      bar.append(make("label", { hidden: name === "cell" }, ...(yes ? [field, ` ${label}`] : [`${label} `, field])));
+    }
+    fields.with = make("input", { type: "search", none: "" });
+    bar.append(make("label", {}, "With ", fields.with));
+    const wanted = () =>
+      Object.entries(fields).flatMap(([name, field]) =>
+        field.type === "checkbox" ? (field.checked ? [[name, "yes"]] : []) : field.value === field.none ? [] : [[name, field.value]]);
+    const show = () => {
+      const asked = wanted();
+      const fits = (row) => asked.every(([name, value]) =>
+        name === "with" ? row.textContent.toLowerCase().includes(value.toLowerCase()) : value ? row.dataset[name] === value : row.dataset[name]);
+      for (const [place, row] of rows.entries()) row.hidden = !fits(row) || (!asked.length && place >= most);
+      more.hidden = asked.length > 0 || rows.length <= most;
+      const left = rows.filter((row) => !row.hidden).length;
+      if (fields.cell) fields.cell.parentElement.hidden = fields.cell.value === "all";
+      said.textContent = left || !rows.length ? `${left} of ${rows.length} shown` : `No risk of ${rows.length} is so`;
+      clear.hidden = !asked.length;
+      return asked;
+    };
+    const keep = () => {
+      const asked = new URLSearchParams(show()).toString();
+      try {
+        history.replaceState(null, "", `${asked ? `?${asked}` : location.pathname}#all-risks`);
+      } catch {} // an address that can't be changed, such as a preview's
+    };
+    const set = (search) => {
+      const asked = new URLSearchParams(search);
+      for (const [name, field] of Object.entries(fields)) {
+        if (field.type === "checkbox") field.checked = asked.get(name) === "yes";
+        else field.value = asked.get(name) ?? field.none;
+        if (field.selectedIndex === -1) {
+          field.append(new Option(asked.get(name)));
+          field.value = asked.get(name);
+        }
+      }
+      show();
+    };
+    for (const field of Object.values(fields)) field.addEventListener(field === fields.with ? "input" : "change", keep);
+    clear.addEventListener("click", () => {
+      set("");
+      keep();
+    });
+    const all = () => {
+      most = rows.length;
+      show();
+    };
+    more.addEventListener("click", all);
+    bar.append(said, clear);
+    box.prepend(bar);
+    box.querySelector(".table-scroll").after(more);
+    set(location.search);
+    addEventListener("beforeprint", () => rows.forEach((row) => (row.hidden = false)));
+    addEventListener("afterprint", show);
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest?.("a[href^='?']");
+      if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      set(link.getAttribute("href").split("#")[0]);
+      keep();
+      box.scrollIntoView({ behavior: "instant" });
+      bar.querySelector("select, input")?.focus({ preventScroll: true });
+    });
+    addEventListener("hashchange", () => {
+      shown();
+      reveal();
+    });
+    const shown = () => {
+      if (!document.querySelector(":target")?.closest("tr[hidden]")) return;
+      most = rows.length;
+      set("");
+    };
+    shown();
+  };
+  const reveal = () => {
+    const target = document.querySelector(":target");
+    for (let up = target; up; up = up.parentElement) if (up.matches("details")) up.open = true;
+    target?.scrollIntoView({ behavior: "instant" });
+  };
+  const start = () => {
+    for (const table of document.querySelectorAll("section table:not(.matrix, .grouped)"))
+      if (table.tBodies[0].rows.length > 2) sortable(table);
+    const box = document.getElementById("all-risks");
+    if (box) filter(box);
+    for (const row of document.querySelectorAll("section table:not(.matrix) tbody tr")) {
+      if (row.cells.length < 7) continue; // on a phone a card shows the first of it
+      const button = make("button", { type: "button", className: "whole", textContent: "More" });
+      button.addEventListener("click", () => (button.textContent = row.classList.toggle("whole") ? "Less" : "More"));
+      row.cells[row.cells.length - 1].append(" ", button);
+    }
+    const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
+    const chapters = new IntersectionObserver(
+      (entries) => {
+        for (const { isIntersecting, target } of entries) {
+          const link = links.get(target.getAttribute("aria-labelledby"));
+          if (isIntersecting) link?.setAttribute("aria-current", "true");
+          else link?.removeAttribute("aria-current");
+        }
+      },
+      { rootMargin: "-25% 0px -74% 0px" },
+    );
+    for (const section of document.querySelectorAll("section[aria-labelledby]")) chapters.observe(section);
+    reveal();
+    document.documentElement.dataset.tables = "ready";
+  };
+  let opened = [];
   addEventListener("beforeprint", () => {
-    for (const row of document.querySelectorAll("tr[hidden]")) row.hidden = false;
-    for (const said of document.querySelectorAll(".filter input")) said.value = "";
+    opened = [...document.querySelectorAll("details:not([open])")];
+    for (const each of opened) each.open = true;
   });
+  addEventListener("afterprint", () => {
+    for (const each of opened) each.open = false;
+  });
+  requestAnimationFrame(() => setTimeout(start));
 })();

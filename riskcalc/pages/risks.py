@@ -1,0 +1,167 @@
+"""Every risk in one table: its levels to scale, whose it is, by when something is due, and how it comes to its level.
+
+A page's matrix, levels and ids lead here; where scripts run, readers filter it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment.decisions import Decision, decisions
+from riskcalc.assessment.movement import moves
+from riskcalc.assessment.opening import Assessment, Portfolio
+from riskcalc.assessment.scoring import AXES, CONTROLLED, ranked
+from riskcalc.pages import display, wording
+from riskcalc.pages.display import Cell, Display, level_cell
+from riskcalc.pages.summary import due_cell
+from riskcalc.register.audiences import WITHHELD
+from riskcalc.register.matrix import INK
+from riskcalc.register.stand_ins import NOT_YET
+
+Row = Mapping[Any, Any]
+_MOST = 300  # risks of an organisation that its page lists
+_NOTE = (
+    "Ordered by earned level, which is looked up in the matrix, then by score, likelihood x impact: so a Medium of a "
+    "low score stands before a Low of a higher one. Bar: the earned score; line: claimed; ring: inherent."
+)
+
+
+def of_unit(unit: Assessment) -> Display:
+    """Every risk of the unit, the worst first and the unrated last, with all that is known of it."""
+    described, reasons = unit.register.risks.set_index("risk_id"), _reasons(unit)
+    told = {
+        risk["risk_id"]: [*_about(described.loc[risk["risk_id"]], reasons.get(risk["risk_id"])), *how(unit, risk)]
+        for risk in unit.scores.to_dict("records")
+    }
+    return _table(unit, "All risks, the worst first", ["Owner"], told, _MOST)
+
+
+def of_organisation(portfolio: Portfolio, most: int = _MOST) -> Display:
+    """The organisation's risks, the worst first and the unrated last; of very many the worst only."""
+    title = "All risks, the worst first"
+    if len(portfolio.scores) > most:
+        title = f"The {most} worst of {len(portfolio.scores)} risks"
+    return _table(portfolio, title, ["Unit", "Owner"], {}, most)
+
+
+def how(unit: Assessment, risk: Row) -> list[str]:
+    """How a risk comes to its levels, in a sentence for each view; of an unrated one what is proposed."""
+    if pd.isna(risk["likelihood"]):
+        return [f"Unrated{unit.context.proposed.get(risk['risk_id'], '')}."]
+    lines = unit.lines[unit.lines["risk_id"] == risk["risk_id"]].to_dict("records")
+    return [f"Before controls {product(risk, 'inherent')}.", *(_taken(lines, risk, view) for view in CONTROLLED)]
+
+
+def product(risk: Row, view: str) -> str:
+    """The score as the product that it is."""
+    return f"{risk[f'{view}_likelihood']:.2f} x {risk[f'{view}_impact']:.2f} = {risk[f'{view}_score']:.2f}"
+
+
+# --- parts ---
+
+
+def _table(
+    opened: Assessment | Portfolio, title: str, owned: list[str], told: Mapping[str, list[str]], most: int
+) -> Display:
+    due = {each.row: each for each in decisions(opened.context)}
+    before = {} if opened.previous is None else opened.previous.set_index("risk_id")["earned_level"].to_dict()
+    moved = {} if opened.previous is None else _kinds(opened)
+    names = opened.register.business_units.set_index("unit_id")["name"].to_dict()
+    shown = list(_worst_first(opened.scores, most))
+    rows: list[list[Cell]] = [
+        [
+            _name(risk, opened),
+            {"text": risk["title"], "more": told.get(risk["risk_id"], [])},
+            *wording.level_cells(risk, opened),
+            _to_scale(risk, opened),
+            *([] if opened.previous is None else [level_cell(before.get(risk["risk_id"]), opened.matrix)]),
+            *([names[risk["unit_id"]]] if "Unit" in owned else []),
+            str(risk["owner"]),
+            due_cell(due[risk["risk_id"]]) if risk["risk_id"] in due else "–",
+        ]
+        for risk in shown
+    ]
+    columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "Score", *["Before"] * (opened.previous is not None)]
+    keys = [_keys(risk, opened, due.get(risk["risk_id"]), moved, names) for risk in shown]
+    return display.table(title, [*columns, *owned, "By when"], rows, note=_NOTE, filters=keys)
+
+
+def _worst_first(scores: pd.DataFrame, most: int) -> Iterator[dict[Any, Any]]:
+    unrated = scores[scores["likelihood"].isna()]
+    yield from [*ranked(scores).to_dict("records"), *unrated.to_dict("records")][:most]
+
+
+def _kinds(opened: Assessment | Portfolio) -> dict[str, str]:
+    assert opened.previous is not None, "asked only where there is an earlier period"
+    return {move.risk_id: move.what for move in moves(opened.scores, opened.previous, opened.matrix)}
+
+
+def _name(risk: Row, opened: Assessment | Portfolio) -> Cell:
+    """The risk's id: on its unit's page the place that links mean, on the organisation's a link to that."""
+    if isinstance(opened, Assessment):
+        return display.target(risk["risk_id"])
+    return wording.row_link(risk["risk_id"], risk["unit_id"], opened)
+
+
+def _keys(
+    risk: Row, opened: Assessment | Portfolio, due: Decision | None, moved: Mapping[str, str], names: Row
+) -> dict[str, str]:
+    """What the table can be filtered by; a key that isn't there is a no."""
+    rated = not pd.isna(risk["likelihood"])
+    whole = [opened.matrix.whole(axis, pd.Series([risk[f"earned_{axis}"]]))[0] for axis in AXES] if rated else []
+    found = {
+        "level": str(risk["earned_level"]) if rated else "Unrated",
+        "unit": str(names[risk["unit_id"]]) if isinstance(opened, Portfolio) else "",
+        "owner": str(risk["owner"]),
+        "moved": moved.get(risk["risk_id"], ""),
+        "outside": "yes" if risk["breach"] is True else "",
+        "overdue": "yes" if due is not None and due.late else "",
+        "cell": "x".join(map(str, whole)),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _to_scale(risk: Row, opened: Assessment | Portfolio) -> Cell:
+    """The earned score as a bar in its level's colour, with marks at the claimed and the inherent one."""
+    if pd.isna(risk["likelihood"]):
+        return "–"
+    most = opened.matrix.shape[0] * opened.matrix.shape[1]
+    fill = {level.name: level.colour for level in opened.matrix.levels}.get(risk["earned_level"], INK)
+    scores = {view: float(risk[f"{view}_score"]) / most for view in ("earned", "claimed", "inherent")}
+    marks = [(scores["claimed"], "line"), (scores["inherent"], "ring")]
+    return display.bars("", [(0, scores["earned"], fill)], marks)
+
+
+def _reasons(unit: Assessment) -> dict[Any, Any]:
+    return unit.register.ratings.query("period == @unit.period.name").set_index("risk_id")["rationale"].to_dict()
+
+
+def _about(risk: Row, reason: object) -> list[str]:
+    """What the register says of a risk, as far as these readers get it."""
+    assertions = ", ".join(risk["assertions"]).replace("_", " ") or NOT_YET
+    told = [("", risk["description"]), ("Rated so because: ", reason), ("Assertions: ", assertions)]
+    said = [f"{label}{text}" for label, text in told if not pd.isna(text) and text not in ("", WITHHELD)]
+    return [*said, *_accepted(risk)]
+
+
+def _accepted(risk: Row) -> list[str]:
+    treatment = f"Treatment: {risk['treatment']}"
+    if risk["treatment"] == "accept":
+        treatment += f", by {risk['accepted_by']}, until {risk['accepted_until']:%F}"
+    return [f"{treatment}."]
+
+
+def _taken(lines: list[Row], risk: Row, view: str) -> str:
+    """What the controls take away in a view, and the score that is left."""
+    counting = [f"{line['control_id']} {line[f'{view}_effect']:.0%}" for line in lines if line[f"{view}_effect"] > 0]
+    idle = [
+        f"{line['control_id']} nothing ({line['reason'] if line['coverage'] else 'coverage 0'})"
+        for line in lines
+        if not line[f"{view}_effect"] and (view == "earned" or not line["coverage"])
+    ]
+    taken = [*counting, *idle]
+    word = {"claimed": "Claimed", "earned": "Earned"}[view]
+    return f"{word}: {'; '.join(taken) or 'no control takes anything away'}. Leaves {product(risk, view)}."
