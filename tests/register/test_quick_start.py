@@ -129,7 +129,9 @@ def test_an_amount_needs_a_materiality(begun: Path) -> None:
 
 def test_the_public_is_told_nothing_that_only_stands_in(begun: Path) -> None:
     """No trust centre's page speaks of a report or an objective that nobody has set."""
-    with pytest.raises(UsageError, match="objective_id in risks.csv for R1, .*, report_to in business_units.csv for fun"):
+    with pytest.raises(
+        UsageError, match=r"objective_id in risks.csv for R1, .*, report_to in business_units.csv for fun"
+    ):
         redacted(riskcalc.load(begun), PUBLIC)
     (begun / "control_objectives.csv").write_text("objective_id,unit_id,process,statement\nO1,funds,P,S\n", "utf-8")
     (begun / "risks.csv").write_text(
