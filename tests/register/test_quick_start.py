@@ -142,7 +142,7 @@ def test_the_public_is_told_nothing_that_only_stands_in(begun: Path) -> None:
     )
     whole = riskcalc.load(begun)
     assert redacted(whole.only("funds"), PUBLIC).unit("funds")["service"] == "Books"
-    with pytest.raises(UsageError, match="risks.csv for R2, report_to in business_units.csv for claims, service in"):
+    with pytest.raises(UsageError, match=r"risks.csv for R2, report_to in business_units.csv for claims, service in"):
         redacted(whole, PUBLIC)
 
 
