@@ -13,12 +13,18 @@ from riskcalc.register.stand_ins import NOT_YET
 
 @dataclass(frozen=True)
 class Step:
-    """Something that isn't assessed yet: of which unit, where it goes, what it is, and what it would bring."""
+    """Something that isn't assessed yet: of which unit, where it goes, what it is, what it would bring."""
 
     unit_id: str
     place: str
     what: str
     brings: str
+    part: str = ""
+
+    @property
+    def told(self) -> str:
+        """What it is, and of how many risks, where it isn't all of them."""
+        return self.what + self.part
 
 
 # By table and column: what is missing, and what it would bring; what most hangs on comes first.
@@ -97,4 +103,4 @@ def _steps(register: Register, unit: Any) -> Iterator[Step]:
         number = sum((table, column, key) in register.assumed for key in keys)
         of_some = f" of {number} of {len(keys)} risks" if 0 < number < len(keys) else ""
         if number:
-            yield Step(name, f"{table}.csv", what + of_some, brings.format(report=report))
+            yield Step(name, f"{table}.csv", what, brings.format(report=report), of_some)

@@ -185,7 +185,8 @@ def _refuse_assumed(register: Register) -> None:
     found = (each for each in register.assumed if each[:2] in told and each[2] in held[each[0]])
     waiting = sorted(f"{column} in {table}.csv for {key}" for table, column, key in found)
     if waiting:
-        raise UsageError(f"There is nothing to tell the public yet; first fill in: {', '.join(waiting[:6])}{'…' * (len(waiting) > 6)}")
+        more = ["…"] * (len(waiting) > 6)
+        raise UsageError(f"There is nothing to tell the public yet; first fill in: {', '.join(waiting[:6] + more)}")
 
 
 def _only(table: pd.DataFrame, withheld: tuple[str, ...]) -> pd.DataFrame:
