@@ -143,6 +143,11 @@ def test_the_public_is_told_nothing_that_only_stands_in(begun: Path) -> None:
     )
     whole = riskcalc.load(begun)
     assert redacted(whole.only("funds"), PUBLIC).unit("funds")["service"] == "Books"
+    replace_in(begun / "control_objectives.csv", "P,S", "P,Not assessed yet: what this process is to achieve")
+    only_named = riskcalc.load(begun)
+    with pytest.raises(UsageError, match=r"statement in control_objectives.csv for O1\.$"):
+        redacted(only_named.only("funds"), PUBLIC)
+    assert "what control objectives are to achieve" in [step.what for step in next_steps(only_named)]
     with pytest.raises(UsageError, match=r"risks.csv for R2, report_to in business_units.csv for claims, service in"):
         redacted(whole, PUBLIC)
 
