@@ -58,7 +58,7 @@ def findings(context: Context) -> list[Finding]:
     several = len(context.register.business_units) > 1
     for step in next_steps(context.register):
         of = f"{step.unit_id}: " * several
-        told = (f"{of}not assessed yet: {step.what}", f"It would bring {step.brings}.")
+        told = (f"{of}not assessed yet: {step.told}", f"It would bring {step.brings}.")
         found.append(Finding("note", "next-step", step.unit_id, step.place, *told))
     return found
 

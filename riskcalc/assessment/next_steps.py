@@ -8,17 +8,23 @@ from typing import Any
 
 from riskcalc.errors import counted
 from riskcalc.register.register import Register, once
-from riskcalc.register.stand_ins import NOT_YET
+from riskcalc.register.stand_ins import NOT_YET, unstated
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something that isn't assessed yet: of which unit, where it goes, what it is, and what it would bring."""
+    """Something that isn't assessed yet: of which unit, where it goes, what it is, what it would bring."""
 
     unit_id: str
     place: str
     what: str
     brings: str
+    part: str = ""
+
+    @property
+    def told(self) -> str:
+        """What it is, and of how many risks, where it isn't all of them."""
+        return self.what + self.part
 
 
 # By table and column: what is missing, and what it would bring; what most hangs on comes first.
@@ -91,10 +97,18 @@ def _steps(register: Register, unit: Any) -> Iterator[Step]:
     if is_open(register, name, "materiality"):
         brings = "what a year may cost, and how severe a deficiency is"
         yield Step(name, "business_units.csv", "materiality", brings)
+    yield from _unstated(register, name)
     report = f"{unit['report_type'].replace('type', 'Type ')} until {unit['report_to']:%Y-%m-%d}"
     for (table, column), (what, brings) in _CELLS.items():
         keys = {name} if table == "business_units" else risks
         number = sum((table, column, key) in register.assumed for key in keys)
         of_some = f" of {number} of {len(keys)} risks" if 0 < number < len(keys) else ""
         if number:
-            yield Step(name, f"{table}.csv", what + of_some, brings.format(report=report))
+            yield Step(name, f"{table}.csv", what, brings.format(report=report), of_some)
+
+
+def _unstated(register: Register, name: str) -> Iterator[Step]:
+    goals = register.control_objectives[register.control_objectives["unit_id"] == name]
+    if any(map(unstated, goals["objective_id"], goals["statement"])):
+        brings = "an outlook whose objectives readers understand, and the public's page"
+        yield Step(name, "control_objectives.csv", "what control objectives are to achieve", brings)

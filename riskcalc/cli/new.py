@@ -160,7 +160,9 @@ def answers(given: dict[str, str | None], matrix: str = "5x5", needless: tuple[s
     defaults = {"matrix": matrix, **dict.fromkeys(needless, "")}
     if is_terminal():
         asked = {name: text for name, text in _ASKED.items() if name not in needless}
-        found = {name: given[name] or click.prompt(text, default=defaults.get(name)) for name, text in asked.items()}
+        found = {
+            name: given[name] or click.prompt(text, default=defaults.get(name) or None) for name, text in asked.items()
+        }
         return {**dict.fromkeys(needless, ""), **found}
     found = {name: given[name] or defaults.get(name, "") for name in _ASKED}
     if missing := [f"--{name}" for name, text in found.items() if not text.strip() and name not in needless]:

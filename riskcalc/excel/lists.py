@@ -22,6 +22,7 @@ class Found:
     """How a file is taken over: what to say of it, and what a register that begins needs to be asked for.
 
     ``kept`` is the file that a list's mapping is kept in; None for a workbook that is a register, and for ``--map``.
+    ``matrix`` is the one that fits the list; blank where nobody knows, so that it is asked for.
     """
 
     told: list[str] = field(default_factory=list)
@@ -61,7 +62,7 @@ def found(path: Path, into: Path, mapping: Path | None, sheet: str, given: Given
     if mapping:
         chosen = read_mapping(mapping)
         names_units = any(part.name == "business_units" for part in chosen.table)
-        return Found(begins=begins, needless=("unit",) if names_units else (), chosen=chosen)
+        return Found(begins=begins, matrix="", needless=("unit",) if names_units else (), chosen=chosen)
     if not is_list(path):
         return Found()
     kept = into / f"{path.stem}.map.toml"
@@ -69,7 +70,7 @@ def found(path: Path, into: Path, mapping: Path | None, sheet: str, given: Given
         known = read_mapping(kept)
         if not (begins or given["period"]):
             _still_open(known, into)
-        return Found([f"By the mapping that was kept: {kept}"], kept, begins, chosen=known)
+        return Found([f"By the mapping that was kept: {kept}"], kept, begins, "", chosen=known)
     made = _proposed(path, into, sheet, given, begins)
     if made.open:
         told = "\n".join(f"  {each}" for each in made.open)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from riskcalc.assessment.next_steps import is_open, next_steps, without_controls
+from riskcalc.assessment.next_steps import Step, is_open, next_steps, without_controls
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.register.stand_ins import NOT_YET
 
@@ -19,16 +19,25 @@ _CONTROLS = (
 def lines(opened: Assessment | Portfolio) -> list[str]:
     """What isn't assessed yet, in sentences; none where the register is more than a beginning."""
     register = opened.register
-    units = register.business_units["unit_id"].tolist()
-    counts = Counter(step.what for step in next_steps(register))
-    told = [f"{what} ({number} of {len(units)} units)" if len(units) > 1 else what for what, number in counts.items()]
+    units, steps = register.business_units["unit_id"].tolist(), next_steps(register)
+    told, in_part = [step.told for step in steps], ""
+    if len(units) > 1:
+        told, in_part = _by_units(steps, len(units)), ", or in part only"
     controls = [_CONTROLS] if all(without_controls(register, name) for name in units) else []
-    return [*controls, *([f"{NOT_YET}: {'; '.join(told)}."] if told else [])]
+    return [*controls, *([f"{NOT_YET}{in_part}: {'; '.join(told)}."] if told else [])]
+
+
+def _by_units(steps: Iterable[Step], units: int) -> list[str]:
+    """What isn't assessed yet in how many units, in most of them first."""
+    counts = Counter(step.what for step in steps)
+    numbers = sorted(set(counts.values()), reverse=True)
+    named = {number: ", ".join(what for what, each in counts.items() if each == number) for number in numbers}
+    return [f"{what} ({number} of {units} units)" for number, what in named.items()]
 
 
 def listed(unit: Assessment) -> dict[str, list[str]]:
     """What isn't assessed yet, for machines; nothing where the register is more than a beginning."""
-    steps = [step.what for step in next_steps(unit.register)]
+    steps = [step.told for step in next_steps(unit.register)]
     return {"not_assessed": steps} if steps else {}
 
 

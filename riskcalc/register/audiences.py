@@ -13,6 +13,7 @@ from pandas.api.types import is_string_dtype
 from riskcalc.errors import UsageError
 from riskcalc.register.register import Register
 from riskcalc.register.row import SPAN
+from riskcalc.register.stand_ins import unstated
 from riskcalc.register.tables import TABLES
 
 WITHHELD = "withheld"
@@ -183,10 +184,12 @@ def _refuse_assumed(register: Register) -> None:
     told = {("business_units", "service"), ("business_units", "report_to"), ("risks", "objective_id")}
     held = {"business_units": set(register.business_units["unit_id"]), "risks": set(register.risks["risk_id"])}
     found = (each for each in register.assumed if each[:2] in told and each[2] in held[each[0]])
-    waiting = sorted(f"{column} in {table}.csv for {key}" for table, column, key in found)
+    goals = register.control_objectives[["objective_id", "statement"]].itertuples(index=False)
+    bare = [("control_objectives", "statement", name) for name, said in goals if unstated(name, said)]
+    waiting = sorted(f"{column} in {table}.csv for {key}" for table, column, key in [*found, *bare])
     if waiting:
-        more = "…" * (len(waiting) > 6)
-        raise UsageError(f"There is nothing to tell the public yet; first fill in: {', '.join(waiting[:6])}{more}")
+        more = ["…"] * (len(waiting) > 6)
+        raise UsageError(f"There is nothing to tell the public yet; first fill in: {', '.join(waiting[:6] + more)}.")
 
 
 def _only(table: pd.DataFrame, withheld: tuple[str, ...]) -> pd.DataFrame:

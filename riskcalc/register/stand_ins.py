@@ -57,6 +57,11 @@ def begun_in(methodology: Methodology, period: str, rated: bool) -> Methodology:
     return methodology.model_copy(update={"first_period": to_come((), period).name})
 
 
+def unstated(objective_id: str, statement: str) -> bool:
+    """Whether a control objective is only named, as by the import of a list: nobody has stated it yet."""
+    return statement.startswith(NOT_YET) and not objective_id.startswith(NOT_YET)
+
+
 def may_wait(table: str, methodology: Methodology) -> bool:
     """Whether a table may still be missing."""
     return methodology.first_period is not None and table not in _NEEDED

@@ -18,6 +18,7 @@ from riskcalc.assessment.opinion import NOT_READY, outlooks, report_outlooks
 from riskcalc.assessment.readiness import gaps
 from riskcalc.errors import RegisterError, UsageError
 from riskcalc.excel.commands import export
+from riskcalc.pages import not_assessed
 from riskcalc.register.audiences import PUBLIC, redacted
 from riskcalc.register.starter import Starter
 
@@ -142,6 +143,11 @@ def test_the_public_is_told_nothing_that_only_stands_in(begun: Path) -> None:
     )
     whole = riskcalc.load(begun)
     assert redacted(whole.only("funds"), PUBLIC).unit("funds")["service"] == "Books"
+    replace_in(begun / "control_objectives.csv", "P,S", "P,Not assessed yet: what this process is to achieve")
+    only_named = riskcalc.load(begun)
+    with pytest.raises(UsageError, match=r"statement in control_objectives.csv for O1\.$"):
+        redacted(only_named.only("funds"), PUBLIC)
+    assert "what control objectives are to achieve" in [step.what for step in next_steps(only_named)]
     with pytest.raises(UsageError, match=r"risks.csv for R2, report_to in business_units.csv for claims, service in"):
         redacted(whole, PUBLIC)
 
@@ -200,8 +206,8 @@ def test_a_unit_that_only_begins_is_told_alike_on_both_pages(begun: Path) -> Non
     with open(begun / "business_units.csv", "a", encoding="utf-8") as file:
         file.write("claims,claims,,,EUR,,,,,,,\n")
     (begun / "risks.csv").write_text(
-        "risk_id,unit_id,objective_id,title,owner,likelihood,impact\nR1,funds,O1,A,B,1,2\nR2,funds,O1,A,B,1,2\n"
-        "R3,funds,O1,A,B,1,2\nR4,claims,O2,A,B,1,2\n", "utf-8"
+        "risk_id,unit_id,objective_id,title,owner,likelihood,impact,description\nR1,funds,O1,A,B,1,2,Why\n"
+        "R2,funds,O1,A,B,1,2,\nR3,funds,O1,A,B,1,2,\nR4,claims,O2,A,B,1,2,\n", "utf-8"
     )  # fmt: skip
     objectives = "objective_id,unit_id,process,statement\nO1,funds,P,S\nO2,claims,P,S\n"
     (begun / "control_objectives.csv").write_text(objectives, "utf-8")
@@ -212,6 +218,9 @@ def test_a_unit_that_only_begins_is_told_alike_on_both_pages(begun: Path) -> Non
     own = [one for one in findings(whole) if one.unit_id == "claims"]
     assert {one.severity for one in own} <= {"look", "note"}
     assert own[-1].message.startswith("claims: not assessed yet:")
+    [line] = not_assessed.lines(riskcalc.open_portfolio(data_dir=str(begun)))
+    assert line.startswith("Not assessed yet, or in part only: the appetite (Medium is assumed), materiality,")
+    assert (line.count("descriptions"), line.count(" units)")) == (1, 2)
     assert {one.row: one.level for one in decisions(whole)}["R2"] == "Low"
 
 
