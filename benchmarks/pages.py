@@ -38,7 +38,7 @@ _SEEN = """() => ({
   words: document.querySelector("main").innerText.split(/\\s+/).length,
   sideways: [...document.querySelectorAll("main *")].filter((each) =>
     ["auto", "scroll"].includes(getComputedStyle(each).overflowX) && each.scrollWidth > each.clientWidth + 1
-    && !each.querySelector(".matrix")).map((each) => each.ariaLabel ?? each.tagName),
+    && !each.querySelector(".matrix") && !each.closest("nav")).map((each) => each.ariaLabel ?? each.tagName),
 })"""
 _DRAW = """() => new Promise((done) => {
   const began = performance.now();

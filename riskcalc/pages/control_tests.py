@@ -11,7 +11,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.sample_plans import plan
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, Display, state
+from riskcalc.pages.display import Cell, Display, day, state
 from riskcalc.register.matrix import INK
 
 _INKS = {"operated_effectively": "#1d6b54", "insufficient_evidence": "#a86a12", "not_effective": "#8f1d3f"}
@@ -42,7 +42,7 @@ def conclusions(unit: Assessment) -> Display:
         ahead = str(whole["roll_forward"]) if whole["roll_forward"] else "–"
         reported = state(whole["conclusion"].replace("_", " "), _TONES[whole["conclusion"]])
         rows.append(
-            [name, title, frequency, size, tested, deviated, limit, concluded, reported, ahead, weights["reason"]]
+            [name, title, frequency, size, tested, deviated, limit, concluded, reported, ahead, day(weights["reason"])]
         )
     columns = [
         "Control",
@@ -81,11 +81,15 @@ def rounds(unit: Assessment) -> Display:
             continue
         population = "" if pd.isna(test["population"]) else f" of {test['population']:,}"
         found = f"{test['deviations']} of {test['sample_size']}{population}"
-        days = test["period"] if pd.isna(test["covers_from"]) else f"{test['covers_from']:%F} to {test['covers_to']:%F}"
+        days = (
+            test["period"]
+            if pd.isna(test["covers_from"])
+            else f"{day(test['covers_from'])} to {day(test['covers_to'])}"
+        )
         how = [str(test[name]) for name in ("kind", "nature", "selection") if not pd.isna(test[name])]
         again = [] if pd.isna(test["retest_of"]) else [f"retest of {test['retest_of']}"]
         procedure: Cell = {"text": test["procedure"], "note": ", ".join([*how, *again])}
-        by: Cell = {"text": test["tested_by"], "note": f"{test['tested_on']:%F}"}
+        by: Cell = {"text": test["tested_by"], "note": day(test["tested_on"])}
         shown = state("none", "bad") if pd.isna(test["evidence"]) else test["evidence"]
         rows.append([test["test_id"], test["control_id"], procedure, days, found, by, shown, " and ".join(counts)])
     columns = ["Test", "Control", "Procedure", "Items of", "Deviated", "By", "Evidence", "Counts for"]

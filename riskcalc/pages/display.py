@@ -24,6 +24,19 @@ RESULT_MIME = "application/vnd.riskcalc.result+json"
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")  # of an object in memory, in its text: another one each time
 
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_ISO = re.compile(r"(?<![\w./-])(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?: 00:00:00)?(?![\w/-]|\.\w)")
+
+
+def day(said: object) -> str:
+    """A date, or the dates in a sentence of ours, as people read them, each in one piece.
+
+    >>> day("due 2026-06-30, not 2026-H1").split("\xa0")
+    ['due 30', 'Jun', '2026, not 2026-H1']
+    """
+    return _ISO.sub(lambda found: f"{int(found[3])}\xa0{_MONTHS[int(found[2]) - 1]}\xa0{found[1]}", str(said))
+
+
 @dataclass(frozen=True)
 class Display:
     """Something to display: ``kind`` names its template, ``content`` holds what the template shows."""

@@ -16,7 +16,7 @@ from riskcalc.assessment.scoring import VIEWS
 from riskcalc.errors import UsageError, counted
 from riskcalc.pages import display, loss_charts
 from riskcalc.pages.display import Cell, Display, state
-from riskcalc.pages.wording import folded_for_the_board, money
+from riskcalc.pages.wording import folded_for_the_board, money, percent
 
 _SEED = 2026  # of the band; fixed, so that the same register gives the same page
 BEYOND = "All clients together, beyond one client's materiality"  # materiality is a client's; losses are added up
@@ -58,14 +58,14 @@ def figures(unit: Assessment) -> Display:
             ),
             (
                 BEYOND,
-                f"{earned.exceed(materiality):.1%}",
-                f"of years; claimed {claimed.exceed(materiality):.1%}",
+                percent(earned.exceed(materiality)),
+                f"of years; claimed {percent(claimed.exceed(materiality))}",
             ),
             *per_client(unit),
             (
                 "The same, performance materiality",
-                f"{earned.exceed(performance):.1%}",
-                f"of years; claimed {claimed.exceed(performance):.1%}",
+                percent(earned.exceed(performance)),
+                f"of years; claimed {percent(claimed.exceed(performance))}",
             ),
             (
                 "1 year in 20 costs all clients together more than",
@@ -84,7 +84,7 @@ def per_client(unit: Assessment) -> list[tuple[str, str, str]]:
         return []
     exceeds = annual_loss.per_client(unit.quantified, int(clients)).exceed(float(unit.unit["materiality"]))
     assumed = f"of years, if each event hits one of {counted(int(clients), 'client')}, all alike"
-    return [("One client, beyond its materiality", f"{exceeds:.1%}", assumed)]
+    return [("One client, beyond its materiality", percent(exceeds), assumed)]
 
 
 @_against_materiality
@@ -124,10 +124,10 @@ def quantiles(unit: Assessment) -> Display:
             [f"1 year in {round(1 / (1 - q)):,} costs more than", *(f"{years[view].var(q):,.0f}" for view in VIEWS)]
         )
     rows.append(["Mean of the worst 1 % of years", *(f"{years[view].tvar(0.99):,.0f}" for view in VIEWS)])
-    rows.append(["No event at all", *(f"{years[view].p0:.1%} of years" for view in VIEWS)])
+    rows.append(["No event at all", *(f"{percent(years[view].p0)} of years" for view in VIEWS)])
     for name in ("performance_materiality", "materiality"):
         label = f"All clients together exceed {name.replace('_', ' ')}, {unit.unit[name]:,}"
-        rows.append([label, *(f"{years[view].exceed(float(unit.unit[name])):.2%} of years" for view in VIEWS)])
+        rows.append([label, *(f"{percent(years[view].exceed(float(unit.unit[name])), 2)} of years" for view in VIEWS)])
     columns = [f"A year's loss of all clients together, {currency}", *(view.capitalize() for view in VIEWS)]
     note = _sources(unit)
     return display.table(
@@ -140,9 +140,9 @@ def sensitivity(unit: Assessment) -> Display:
     """How the headline moves with the anchors."""
     materiality = float(unit.unit["materiality"])
     now = unit.years["earned"]
-    rows: list[list[Cell]] = [["as they are", f"{now.mean:,.0f}", f"{now.exceed(materiality):.1%}"]]
+    rows: list[list[Cell]] = [["as they are", f"{now.mean:,.0f}", percent(now.exceed(materiality))]]
     for what, row in annual_loss.sensitivity(unit.quantified, materiality).to_dict("index").items():
-        rows.append([str(what), f"{row['mean']:,.0f}", f"{row['exceed']:.1%}"])
+        rows.append([str(what), f"{row['mean']:,.0f}", percent(row["exceed"])])
     columns = [
         "Anchors",
         f"Expected loss of all clients, {unit.unit['currency']} a year",

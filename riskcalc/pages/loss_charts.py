@@ -14,6 +14,7 @@ from riskcalc.loss.compound import AnnualLoss
 from riskcalc.pages import display
 from riskcalc.pages.charts import finish, plain
 from riskcalc.pages.display import Cell, Display
+from riskcalc.pages.wording import percent
 from riskcalc.register.matrix import INK
 
 _LINES: dict[str, dict[str, Any]] = {
@@ -58,7 +59,7 @@ def exceedance(years: Mapping[str, AnnualLoss], unit: Mapping[str, Any], band: p
         )  # fmt: skip
     now = years["earned"].exceed(materiality)
     figure.add_annotation(
-        x=np.log10(materiality), y=now, text=f"<b>{now:.1%}</b>", xanchor="left", ax=28, ay=-24, arrowcolor=INK
+        x=np.log10(materiality), y=now, text=f"<b>{percent(now)}</b>", xanchor="left", ax=28, ay=-24, arrowcolor=INK
     )
     table = _exceedance_table(years, losses, str(unit["currency"]))
     return finish(figure, "What a year may cost", sentence(years, materiality), table, 460)
@@ -117,8 +118,8 @@ def contributions(parts: pd.DataFrame, titles: Mapping[str, str], currency: str,
             places.get(str(name), str(name)),
             titles.get(str(name), ""),
             f"{row['expected']:,.0f}",
-            display.bars(f"{row['expected_share']:.1%}", [(0, row["expected_share"] / most, _EXPECTED)]),
-            display.bars(f"{row['tail_share']:.1%}", [(0, row["tail_share"] / most, _TAIL)]),
+            display.bars(percent(row["expected_share"]), [(0, row["expected_share"] / most, _EXPECTED)]),
+            display.bars(percent(row["tail_share"]), [(0, row["tail_share"] / most, _TAIL)]),
         ]
         for name, row in order.to_dict("index").items()
     ]
@@ -144,7 +145,7 @@ def tornado(controls: pd.DataFrame, titles: Mapping[str, str], most: int = 12) -
     for name, *exceeds in zip(moving.index[:most], *ends.values(), strict=False):
         repaired, now, failed = ((each - low) / max(high - low, 1e-9) for each in exceeds)
         drawn = display.bars("", [(repaired, now, _BETTER), (now, failed, _WORSE)], [(now, "line")])
-        rows.append([display.jump(str(name)), titles.get(str(name), ""), drawn, *(f"{each:.1%}" for each in exceeds)])
+        rows.append([display.jump(str(name)), titles.get(str(name), ""), drawn, *(percent(each) for each in exceeds)])
     columns = ["Control", "Title", "Exceeds materiality", "If repaired", "Now", "If it fails"]
     note = "Bar: from the probability if the control is repaired, past the line, how it is now, to that if it fails."
     left = len(controls) - len(rows)
@@ -169,7 +170,8 @@ def _leading(moving: pd.DataFrame) -> str:
 
 def _exceedance_table(years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> display.Display:
     rows: list[list[Cell]] = [
-        [f"{amount:,.0f}", *(f"{years[view].exceed(float(amount)):.2%}" for view in _LINES)] for amount in losses[::4]
+        [f"{amount:,.0f}", *(percent(years[view].exceed(float(amount)), 2) for view in _LINES)]
+        for amount in losses[::4]
     ]
     columns = [f"Loss, {currency}", *(view.capitalize() for view in _LINES)]
     return display.table("Probability that a year's loss exceeds an amount", columns, rows, numeric=columns)

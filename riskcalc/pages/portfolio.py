@@ -13,7 +13,7 @@ from riskcalc.assessment.scoring import level_counts
 from riskcalc.errors import counted
 from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, not_assessed, wording
-from riskcalc.pages.display import Cell, Display, Result
+from riskcalc.pages.display import Cell, Display, Result, day
 from riskcalc.register.matrix import PAPER
 
 _WHEN = {"type2": "over the reports' periods", "type1": "at the reports' dates"}
@@ -26,7 +26,7 @@ def heading(portfolio: Portfolio) -> Display:
     units = counted(len(portfolio.register.business_units), "business unit")
     carry = "carries a rated risk worse than its" if outside == 1 else "carry a rated risk worse than their"
     lines = [*not_assessed.lines(portfolio), f"{outside} of {units} {carry} appetite.", *_run_lines(portfolio)]
-    eyebrow = f"{wording.SUBJECT} · {portfolio.period.name}, as of {portfolio.as_of}"
+    eyebrow = f"{wording.SUBJECT} · {portfolio.period.name}, as of {day(portfolio.as_of)}"
     went_wrong = any(run["status"] in WENT_WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
     name = portfolio.register.methodology.organisation

@@ -17,7 +17,7 @@ from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.subservice import uncovered_days
 from riskcalc.errors import counted
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, Display, state
+from riskcalc.pages.display import Cell, Display, day, state
 from riskcalc.pages.wording import OUTCOMES, achieved, folded_for_the_board, outcome, report, sentence_case, tally
 from riskcalc.register.columns import Assertion
 
@@ -44,7 +44,7 @@ def figures(unit: Assessment) -> Display:
     return display.facts(
         "Readiness",
         [
-            (f"Opinion, {_TYPES[own_type]}", now.opinion, now.because),
+            (f"Opinion, {_TYPES[own_type]}", now.opinion, day(now.because)),
             (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}, by the same register"),
             ("Gaps", str(len(missing)), f"{blocking} {decide} on an objective; {overdue} past due"),
             _length(unit.unit),
@@ -68,7 +68,9 @@ def objectives(unit: Assessment) -> Display:
         counts = [_of(int(serving[step].sum()), len(serving)) for step in STEPS]
         process: Cell = {"text": name, "note": objective["process"]}
         outcomes = [outcome(by_type[each][name].outcome) for each in _TYPES]
-        rows.append([process, *counts, *outcomes, {"text": "", "note": "\n".join(by_type[own_type][name].because)}])
+        rows.append(
+            [process, *counts, *outcomes, {"text": "", "note": day("\n".join(by_type[own_type][name].because))}]
+        )
     passed = [step.replace("_", " ").capitalize() for step in STEPS]
     columns = ["Objective", *passed, *_TYPES.values(), "Why"]
     note = (
@@ -85,13 +87,13 @@ def gap_list(unit: Assessment) -> Display:
     rows: list[list[Cell]] = []
     for gap in gaps(unit.context):
         late = gap.due_on is not None and gap.due_on < unit.as_of
-        due = "no date agreed" if gap.due_on is None else gap.due_on.isoformat()
+        due = "no date agreed" if gap.due_on is None else day(gap.due_on)
         age = "new" if gap.since is None else counted((unit.as_of - gap.since).days, "day")
         decides = state("decides", "bad") if gap.blocks else "doesn't decide"
         rows.append(
             [
                 gap.row,
-                gap.what,
+                day(gap.what),
                 ", ".join(gap.objectives),
                 decides,
                 gap.owner,
@@ -174,7 +176,7 @@ def user_entities(unit: Assessment) -> Display:
         confirmed = state("never", "open")
         if not pd.isna(control["confirmed_on"]):
             age = (unit.as_of - control["confirmed_on"].date()).days
-            on = f"{control['confirmed_on']:%Y-%m-%d}"
+            on = day(control["confirmed_on"])
             confirmed = state(on, "open", "more than a year ago") if age > 366 else on
         title: Cell = {"text": control["title"], "note": control["description"]}
         rows.append([control["control_id"], title, ", ".join(sorted(set(own["objective_id"]))), told, confirmed])
@@ -194,14 +196,14 @@ def subservice(unit: Assessment) -> Display:
         opinion = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
         exception = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
-        reviewed = "not reviewed" if pd.isna(one["reviewed_by"]) else f"{one['reviewed_by']}, {one['reviewed_on']:%F}"
+        reviewed = "not reviewed" if pd.isna(one["reviewed_by"]) else f"{one['reviewed_by']}, {day(one['reviewed_on'])}"
         name: Cell = {"text": one["name"], "note": one["service"]}
         method = one["method"].replace("_", "-")
         opinions = "" if inclusive else state(opinion, tone, exception)
         used_by = used.get(one["subservice_id"], "")
         rows.append([one["subservice_id"], name, method, used_by, _reported(one), opinions, gap, reviewed])
     columns = ["Id", "Organisation", "Method", "Controls", "Its report", "Opinion", "Days uncovered", "Reviewed"]
-    note = f"Days uncovered: of our own report, {first} to {last}."
+    note = f"Days uncovered: of our own report, {day(first)} to {day(last)}."
     return display.table("Subservice organisations", columns, rows, note=note, folded=True)
 
 
@@ -226,10 +228,10 @@ def report_parts(unit: Assessment) -> Display:
 def dated_later(unit: Assessment) -> Display:
     """Evidence from after the day that the page is seen from: it is there, and doesn't count."""
     found = later(unit.context).to_dict("records")
-    rows: list[list[Cell]] = [[one["table"].replace("_", " "), one["row"], str(one["dated"])] for one in found]
+    rows: list[list[Cell]] = [[one["table"].replace("_", " "), one["row"], day(one["dated"])] for one in found]
     if not rows:
-        return display.remark(f"No evidence in the register is dated after {unit.as_of}.")
-    note = f"The page is seen from {unit.as_of}: what is dated later counts for nothing on it."
+        return display.remark(f"No evidence in the register is dated after {day(unit.as_of)}.")
+    note = f"The page is seen from {day(unit.as_of)}: what is dated later counts for nothing on it."
     return display.table("Dated later: not counted", ["Table", "Row", "Dated"], rows, note=note, folded=True)
 
 
@@ -240,7 +242,7 @@ def training(unit: Assessment) -> Display:
     rows: list[list[Cell]] = []
     for one in coverage.training(unit.context, unit.unit["unit_id"]).to_dict("records"):
         when = one["completed_on"] if one["state"] == "completed" else one["due_on"]
-        said = "nothing planned" if one["state"] == "none" else f"{words[one['state']]} {when:%F}"
+        said = "nothing planned" if one["state"] == "none" else f"{words[one['state']]} {day(when)}"
         rows.append([one["owner"], ", ".join(one["controls"]), state(said, tones[one["state"]])])
     return display.table(
         "Training of the owners of key controls", ["Owner", "Key controls", "Training"], rows, folded=True
@@ -265,7 +267,7 @@ def frameworks(unit: Assessment) -> Display:
 
 
 def _part(one: coverage.ReportItem) -> list[Cell]:
-    due = "" if one.due_on is None else str(one.due_on)
+    due = "" if one.due_on is None else day(one.due_on)
     stands = state(one.status.replace("_", " "), _STATUS.get(one.status, "open"))
     return [stands, one.owner, state(due, "bad", "past due") if one.late else due, one.reference]
 
@@ -275,7 +277,7 @@ def _issued(unit: Assessment) -> Cell:
     if pd.isna(issued) or issued > pd.Timestamp(unit.as_of):
         return state("not issued", "open")
     return state(
-        str(unit.unit["opinion"]), "good" if unit.unit["opinion"] == "unmodified" else "bad", f"issued on {issued:%F}"
+        str(unit.unit["opinion"]), "good" if unit.unit["opinion"] == "unmodified" else "bad", f"issued on {day(issued)}"
     )
 
 
@@ -296,8 +298,12 @@ def _report_days(unit: Any) -> tuple[date, date]:
 def _length(unit: Any) -> tuple[str, str, str]:
     first, last = _report_days(unit)
     if unit["report_type"] == "type1":
-        return ("Report", "at a date", f"{last}: design and implementation only")
-    return ("Report period", counted((last - first).days + 1, "day"), f"{first} to {last}; six months are expected")
+        return ("Report", "at a date", f"{day(last)}: design and implementation only")
+    return (
+        "Report period",
+        counted((last - first).days + 1, "day"),
+        f"{day(first)} to {day(last)}; six months are expected",
+    )
 
 
 def _to_year_end(unit: Assessment) -> tuple[str, str, str]:
@@ -305,13 +311,13 @@ def _to_year_end(unit: Assessment) -> tuple[str, str, str]:
     if found is None:
         return ("To clients' year-end", "–", "user_year_end is blank in business_units.csv")
     if not found.gap:
-        return ("To clients' year-end", "0 days", f"{found.year_end} is the report's last day")
+        return ("To clients' year-end", "0 days", f"{day(found.year_end)} is the report's last day")
     until = found.bridged_until
     written = "" if until is None or until <= unit.as_of else "planned, "
-    bridge = f"bridge letter {written}to {until}" if until else "no bridge letter"
+    bridge = f"bridge letter {written}to {day(until)}" if until else "no bridge letter"
     rest = f", {counted(found.unbridged, 'day')} uncovered" if found.unbridged else ""
     long = "; longer than the three months that practice accepts" if found.too_long else ""
-    return ("To clients' year-end", counted(found.gap, "day"), f"to {found.year_end}; {bridge}{rest}{long}")
+    return ("To clients' year-end", counted(found.gap, "day"), f"to {day(found.year_end)}; {bridge}{rest}{long}")
 
 
 def _hanging(unit: Assessment) -> dict[str, Outlook]:
@@ -335,14 +341,14 @@ def _age(known: Any, unit: Assessment) -> Cell:
     if "identified_on" not in known:
         return "not on record"
     if known["closed_on"] <= pd.Timestamp(unit.as_of):
-        return f"closed on {known['closed_on']:%F}"
+        return f"closed on {day(known['closed_on'])}"
     late = known["due_on"].date() < unit.as_of
     age = counted((unit.as_of - known["identified_on"].date()).days, "day")
-    return state(age, "bad" if late else "open", f"{'was due' if late else 'due'} {known['due_on']:%Y-%m-%d}")
+    return state(age, "bad" if late else "open", f"{'was due' if late else 'due'} {day(known['due_on'])}")
 
 
 def _why(one: Candidate) -> Cell:
-    return {"text": "", "note": "\n".join(one.reasons)}
+    return {"text": "", "note": day("\n".join(one.reasons))}
 
 
 def _soc1(one: Candidate, hanging: dict[str, Outlook], over: Mapping[Any, Any]) -> Cell:
@@ -367,5 +373,5 @@ def _reported(one: Any) -> str:
     if pd.isna(one["report_type"]):
         return "none received"
     if one["report_type"] == "type1":
-        return f"Type 1 at {one['report_to']:%F}"
-    return f"Type 2, {one['report_from']:%F} to {one['report_to']:%F}"
+        return f"Type 1 at {day(one['report_to'])}"
+    return f"Type 2, {day(one['report_from'])} to {day(one['report_to'])}"

@@ -15,7 +15,7 @@ from riskcalc.assessment.movement import moves
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import AXES, CONTROLLED, ranked
 from riskcalc.pages import display, wording
-from riskcalc.pages.display import Cell, Display, level_cell
+from riskcalc.pages.display import Cell, Display, day, level_cell
 from riskcalc.pages.summary import due_cell
 from riskcalc.register.audiences import WITHHELD
 from riskcalc.register.matrix import INK
@@ -150,13 +150,17 @@ def _about(risk: Row, reason: object) -> list[str]:
 def _accepted(risk: Row) -> list[str]:
     treatment = f"Treatment: {risk['treatment']}"
     if risk["treatment"] == "accept":
-        treatment += f", by {risk['accepted_by']}, until {risk['accepted_until']:%F}"
+        treatment += f", by {risk['accepted_by']}, until {day(risk['accepted_until'])}"
     return [f"{treatment}."]
 
 
 def _taken(lines: list[Row], risk: Row, view: str) -> str:
     """What the controls take away in a view, and the score that is left."""
-    counting = [f"{line['control_id']} {line[f'{view}_effect']:.0%}" for line in lines if line[f"{view}_effect"] > 0]
+    counting = [
+        f"{line['control_id']} {wording.percent(line[f'{view}_effect'], 0)}"
+        for line in lines
+        if line[f"{view}_effect"] > 0
+    ]
     idle = [
         f"{line['control_id']} nothing ({line['reason'] if line['coverage'] else 'coverage 0'})"
         for line in lines
@@ -164,4 +168,4 @@ def _taken(lines: list[Row], risk: Row, view: str) -> str:
     ]
     taken = [*counting, *idle]
     word = {"claimed": "Claimed", "earned": "Earned"}[view]
-    return f"{word}: {'; '.join(taken) or 'no control takes anything away'}. Leaves {product(risk, view)}."
+    return day(f"{word}: {'; '.join(taken) or 'no control takes anything away'}. Leaves {product(risk, view)}.")

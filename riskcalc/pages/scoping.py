@@ -7,7 +7,7 @@ import pandas as pd
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.scoping import QUESTIONS, process_scopes, unit_scope
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, Display, state
+from riskcalc.pages.display import Cell, Display, day, state
 
 _REPORTS = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
@@ -34,7 +34,7 @@ def processes(unit: Assessment) -> Display:
         within = scope.soc1 in _REPORTS
         missing: Cell = state("none yet", "bad") if within else "–"
         covered = objectives.get(scope.process, missing)
-        why: Cell = {"text": "", "note": "\n".join(scope.reasons)}
+        why: Cell = {"text": "", "note": day("\n".join(scope.reasons))}
         rows.append([scope.process, state(scope.answer, tone), covered, why])
     columns = ["Process", "Report", "Control objectives", "Why"]
     note = "A process in scope of SOC 1 needs a control objective. Proposals; who answers for the reports decides."
@@ -47,9 +47,9 @@ def answers(unit: Assessment) -> Display:
     for row in unit.register.scoping.to_dict("records"):
         held = ", ".join(row["data_held"]).replace("_", " ") or "none"
         months = "–" if pd.isna(row["operating_months"]) else str(row["operating_months"])
-        first, last = ("" if pd.isna(row[name]) else f"{row[name]:%F}" for name in ("period_from", "period_to"))
+        first, last = ("" if pd.isna(row[name]) else day(row[name]) for name in ("period_from", "period_to"))
         period = f"{first} to {last}" if first else f"at {last}" if last else "–"
-        by: Cell = {"text": row["answered_by"], "note": f"{row['answered_on']:%F}"}
+        by: Cell = {"text": row["answered_by"], "note": day(row["answered_on"])}
         process: Cell = {"text": row["process"], "note": row["reason"]}
         asked = [row["auditors_ask"], row["customers_ask"]]
         rows.append([process, row["financial_statements"], held, *asked, months, period, by])

@@ -28,7 +28,7 @@ from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import level_counts, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, wording
-from riskcalc.pages.display import Cell, Display, level_cell, state
+from riskcalc.pages.display import Cell, Display, day, level_cell, state
 from riskcalc.pages.matrix import TONES, picture, unmoved
 
 _MOST = 4  # decisions, and risks that moved, that fit on a screen
@@ -72,7 +72,7 @@ def to_decide(opened: Portfolio) -> Display:
     rows: list[list[Cell]] = [
         [
             wording.row_link(each.row, each.unit_id, opened),
-            each.what,
+            day(each.what),
             level_cell(each.level, opened.matrix) if each.level else "Unrated" * (each.row in risks),
             str(names[each.unit_id]),
             each.owner,
@@ -88,7 +88,7 @@ def due_cell(each: Decision) -> Cell:
     """By when a decision is due, and whether that is past."""
     if each.due_on is None:
         return state("no date agreed", "open")
-    return state(str(each.due_on), "bad", "past due") if each.late else str(each.due_on)
+    return state(day(each.due_on), "bad", "past due") if each.late else day(each.due_on)
 
 
 # --- parts ---
@@ -186,11 +186,11 @@ def _to_decide(
 
 
 def _decision(each: Decision, opened: Assessment | Portfolio, whose: str) -> dict[str, Any]:
-    due = "no date agreed" if each.due_on is None else f"{'was due' if each.late else 'by'} {each.due_on}"
+    due = "no date agreed" if each.due_on is None else f"{'was due' if each.late else 'by'} {day(each.due_on)}"
     note: Cell = state(f"{whose}: {due}", "bad") if each.late else f"{whose}: {due}"
     level = None if each.level is None else level_cell(each.level, opened.matrix)
     row = wording.row_link(each.row, each.unit_id, opened)
-    return {"cell": row, "level": level, "text": each.what, "note": note}
+    return {"cell": row, "level": level, "text": day(each.what), "note": note}
 
 
 def _and_more(number: int, noun: str, href: str) -> Cell:

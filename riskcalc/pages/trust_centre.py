@@ -16,7 +16,7 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.opening import as_day, read_runs
 from riskcalc.errors import counted
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, Display, Result
+from riskcalc.pages.display import Cell, Display, Result, day
 from riskcalc.pages.wording import page_link
 from riskcalc.register import audiences
 from riskcalc.register.register import Register
@@ -65,7 +65,7 @@ def open_statement(
 def heading(statement: Statement) -> Display:
     """The top of the page: which report there is, or of which units."""
     organisation = statement.register.methodology.organisation
-    seen = f"Trust centre · as of {statement.context.as_of}"
+    seen = f"Trust centre · as of {day(statement.context.as_of)}"
     if statement.unit is None:
         units = statement.register.business_units.to_dict("records")
         issued = sum(_issued(unit, statement) for unit in units)
@@ -141,8 +141,8 @@ def _issued(unit: Any, statement: Statement) -> bool:
 def _status(unit: Any, statement: Statement) -> str:
     if not _issued(unit, statement):
         return "in preparation"
-    since = "at" if unit["report_type"] == "type1" else f"{unit['report_from']:%F} to"
-    return f"{since} {unit['report_to']:%F}, issued on {unit['issued_on']:%F}"
+    since = "at" if unit["report_type"] == "type1" else f"{day(unit['report_from'])} to"
+    return f"{since} {day(unit['report_to'])}, issued on {day(unit['issued_on'])}"
 
 
 def _bridge(unit: Any, statement: Statement) -> list[str]:
@@ -151,4 +151,4 @@ def _bridge(unit: Any, statement: Statement) -> list[str]:
     if not _issued(unit, statement) or not until <= pd.Timestamp(statement.context.as_of):
         return []
     since = unit["report_to"] + pd.Timedelta(days=1) if pd.isna(unit["bridge_from"]) else unit["bridge_from"]
-    return [f"A bridge letter, our own word and not the service auditor's, speaks of {since:%F} to {until:%F}."]
+    return [f"A bridge letter, our own word and not the service auditor's, speaks of {day(since)} to {day(until)}."]

@@ -15,7 +15,7 @@ from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
-from riskcalc.pages.display import Cell, Display, Result, level_cell
+from riskcalc.pages.display import Cell, Display, Result, day, level_cell
 from riskcalc.pages.loss import BEYOND, per_client
 from riskcalc.pages.risks import product
 from riskcalc.pages.summary import due_cell, to_take
@@ -32,7 +32,9 @@ def heading(unit: Assessment) -> Display:
         f"{_REPORT[unit.unit['report_type']]} {_report_span(unit.unit)}{not_assessed.assumed(unit, 'report_to')}.",
         *_type1_note(unit.unit),
     ]
-    eyebrow = f"{unit.register.methodology.organisation} · {wording.SUBJECT} · {unit.period.name}, as of {unit.as_of}"
+    eyebrow = (
+        f"{unit.register.methodology.organisation} · {wording.SUBJECT} · {unit.period.name}, as of {day(unit.as_of)}"
+    )
     marked, second = wording.classification(unit), _opinion(unit)
     home = unit.register.methodology.organisation if unit.audience.whole else ""
     return display.heading(unit.unit["name"], eyebrow, verdict, tone, lines, marked, wording.RISK_NOW, second, home)
@@ -48,7 +50,7 @@ def figures(unit: Assessment) -> Display:
     besides = f"; {elsewhere} of them {'is' if elsewhere == 1 else 'are'} another unit's" if elsewhere else ""
     apart = len(about) - len(ours)
     besides += f"; {apart} of clients not counted" if apart else ""
-    return display.facts(
+    shown = display.facts(
         "Key figures",
         [
             *(_against_materiality(unit) if unit.in_money else []),
@@ -60,6 +62,7 @@ def figures(unit: Assessment) -> Display:
             ("Unrated", str(int(unit.scores["likelihood"].isna().sum())), f"of {len(unit.scores)} risks"),
         ],
     )
+    return wording.folded_for_the_board(shown, unit)
 
 
 def to_decide(unit: Assessment) -> Display:
@@ -72,7 +75,7 @@ def to_decide(unit: Assessment) -> Display:
     for each in found:
         name = display.jump(each.row)
         if each.row not in scored:
-            rows.append([name, each.what, "", "", "", "the outlook depends on it", each.owner, due_cell(each), ""])
+            rows.append([name, day(each.what), "", "", "", "the outlook depends on it", each.owner, due_cell(each), ""])
             continue
         risk, details = scored[each.row], described.loc[each.row]
         why = (
@@ -101,7 +104,7 @@ def objectives(unit: Assessment) -> Display:
 
 def findings(unit: Assessment) -> Display:
     """What in the unit's register deserves a second look, the graver first, and what to do about it."""
-    rows = [[found.row, found.severity, found.message, found.advice] for found in unit.findings]
+    rows = [[found.row, found.severity, day(found.message), found.advice] for found in unit.findings]
     return display.table("Open points", ["Row", "Kind", "What", "What to do"], rows, folded=True)
 
 
@@ -114,9 +117,9 @@ def score_lines(unit: Assessment) -> Display:
         products = [product(risk, view) for view in CONTROLLED]
         rows.append([risk["risk_id"], "", risk["title"], product(risk, "inherent"), "", *products, ""])
         for line in by_risk[risk["risk_id"]].to_dict("records") if risk["risk_id"] in by_risk else []:
-            taken = [f"{line[f'{view}_effect']:.0%}" for view in CONTROLLED]
+            taken = [wording.percent(line[f"{view}_effect"], 0) for view in CONTROLLED]
             control = [line["control_id"], titles[line["control_id"]], line["acts_on"], f"{line['coverage']:.0%}"]
-            rows.append(["", *control, *taken, line["reason"]])
+            rows.append(["", *control, *taken, day(line["reason"])])
     columns = ["Risk", "Control", "Title", "Before, or acts on", "Coverage", "Claimed", "Earned", "Why earned so"]
     note = (
         "Under each risk, what every control takes away of likelihood, impact or both. "
@@ -135,7 +138,7 @@ def controls(unit: Assessment) -> Display:
         weight = earned[control["control_id"]]
         title: Cell = {"text": control["title"], "note": control["description"]}
         kind = f"{'key, ' if control['key'] else ''}{control['kind']}, {control['nature']}, {control['frequency']}"
-        percent = [f"{weight[view]:.0%}" for view in ("claimed", "earned")]
+        percent = [wording.percent(weight[view], 0) for view in ("claimed", "earned")]
         rows.append(
             [
                 display.target(control["control_id"]),
@@ -143,7 +146,7 @@ def controls(unit: Assessment) -> Display:
                 kind.replace("_", " "),
                 control["owner"],
                 *percent,
-                weight["reason"],
+                day(weight["reason"]),
             ]
         )
     columns = ["Control", "Title", "Kind", "Owner", "Claimed", "Earned", "Why"]
@@ -179,8 +182,8 @@ def result(unit: Assessment) -> Result:
 
 
 def _report_span(unit: Any) -> str:
-    until = f"{unit['report_to']:%Y-%m-%d}"
-    return f"at {until}" if unit["report_type"] == "type1" else f"from {unit['report_from']:%Y-%m-%d} to {until}"
+    until = day(unit["report_to"])
+    return f"at {until}" if unit["report_type"] == "type1" else f"from {day(unit['report_from'])} to {until}"
 
 
 def _opinion(unit: Assessment) -> dict[str, str]:
@@ -213,7 +216,9 @@ def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
     if unit.quantified.risks.empty:
         return "–", "no risk is quantified"
     chances = {view: unit.years[view].exceed(float(unit.unit["materiality"])) for view in CONTROLLED}
-    return f"{chances['earned']:.1%}", f"of years, by what controls have earned; claimed {chances['claimed']:.1%}"
+    return wording.percent(
+        chances["earned"]
+    ), f"of years, by what controls have earned; claimed {wording.percent(chances['claimed'])}"
 
 
 def _lost(unit: Assessment, risk: Mapping[Any, Any], missing: str) -> str:
@@ -222,12 +227,12 @@ def _lost(unit: Assessment, risk: Mapping[Any, Any], missing: str) -> str:
     if lines.empty:
         return not_assessed.no_control(unit)
     if not risk["breach"]:
-        return f"{missing}; the outlook depends on it"
+        return day(f"{missing}; the outlook depends on it")
     short = lines[lines["earned_effect"] < lines["claimed_effect"]]
     reasons = [f"{line['control_id']}: {line['reason']}" for line in short.to_dict("records")]
     claimed, appetite = (unit.matrix.level_names.index(risk[name]) for name in ("claimed_level", "appetite"))
     reasons += ["its controls take away too little even as claimed"] * (claimed > appetite)
-    return "; ".join(filter(None, [missing, *reasons]))
+    return day("; ".join(filter(None, [missing, *reasons])))
 
 
 def _acceptance(risk: Any, unit: Assessment) -> str:
@@ -236,7 +241,7 @@ def _acceptance(risk: Any, unit: Assessment) -> str:
         return ""
     until = risk["accepted_until"]
     state = "ran out on" if until.date() < unit.as_of else "until"
-    return f"by {risk['accepted_by']}, {state} {until:%Y-%m-%d}"
+    return f"by {risk['accepted_by']}, {state} {day(until)}"
 
 
 def _in_money(unit: Assessment) -> dict[str, Any]:

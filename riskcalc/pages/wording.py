@@ -27,7 +27,7 @@ from riskcalc.assessment.opinion import (
 )
 from riskcalc.errors import counted
 from riskcalc.pages import not_assessed
-from riskcalc.pages.display import Cell, Display, facts, jump, level_cell, state, table
+from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
 from riskcalc.version import __version__
 
 SUBJECT = "Risk to financial reporting"
@@ -148,8 +148,20 @@ def money(amount: float, currency: Any) -> str:
     return f"{currency} {round(amount, digits):,.0f}"
 
 
+def percent(part: float, digits: int = 1) -> str:
+    """A share in percent, which says nothing, or all, only where it is.
+
+    >>> percent(0.1234), percent(0.0), percent(0.0002), percent(0.9999, 0)
+    ('12.3%', '0.0%', 'under 0.1%', 'over 99%')
+    """
+    least = 10.0 ** -(digits + 2)
+    if 0 < part < least:
+        return f"under {least:.{digits}%}"
+    return f"over {1 - least:.{digits}%}" if 1 - least < part < 1 else f"{part:.{digits}%}"
+
+
 def folded_for_the_board(shown: Display, unit: Assessment) -> Display:
-    """A table that a board opens if it wants to, and everybody else sees at once."""
+    """Tables or figures that a board opens if it wants to, and everybody else sees at once."""
     return replace(shown, content={**shown.content, "folded": unit.audience.name == "board"})
 
 
@@ -184,7 +196,7 @@ def provenance(opened: Assessment | Portfolio, command: str) -> Display:
     return facts(
         "What this page was computed from",
         [
-            ("Period", opened.period.name, f"seen from {opened.as_of}: nothing dated later counts"),
+            ("Period", opened.period.name, f"seen from {day(opened.as_of)}: nothing dated later counts"),
             (
                 "Register",
                 opened.register.fingerprint()[:12],

@@ -9,6 +9,7 @@ from register_files import Rows, replace_in, write_register
 
 from riskcalc.assessment.opening import Assessment, open_unit
 from riskcalc.pages import control_tests, readiness, unit, wording
+from riskcalc.pages.display import day
 
 
 def opened(folder: Path, edit: Any = None, as_of: str = "") -> Assessment:
@@ -60,7 +61,7 @@ def test_a_weight_without_evidence_is_called_managements_assumption(tmp_path: Pa
 def test_evidence_from_after_the_day_is_listed_as_not_counted(tmp_path: Path) -> None:
     """It is there, it doesn't count, and the page says so."""
     late = opened(tmp_path / "a", lambda rows: rows["control_tests"][0].update(tested_on="2026-07-09"), "2026-06-30")
-    assert ["control tests", "T1", "2026-07-09"] in readiness.dated_later(late).content["rows"]
+    assert ["control tests", "T1", day("2026-07-09")] in readiness.dated_later(late).content["rows"]
     assert row_of(control_tests.conclusions(late), "A-C1")["Now"]["text"] == "not tested"
     none = readiness.dated_later(opened(tmp_path / "b", as_of="2026-12-31"))
-    assert none.content["text"] == "No evidence in the register is dated after 2026-12-31."
+    assert none.content["text"] == day("No evidence in the register is dated after 2026-12-31.")

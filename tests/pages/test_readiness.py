@@ -12,6 +12,7 @@ from register_files import DEFICIENCY, Rows, write_register
 from riskcalc.assessment.opening import Assessment, open_unit
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.pages import control_tests, display, readiness, scoping
+from riskcalc.pages.display import day
 
 VIEWS = [
     getattr(page, name)
@@ -85,10 +86,10 @@ def test_the_figures_say_how_the_report_stands(tmp_path: Path) -> None:
     view = readiness.figures(opened(tmp_path, "alpha", edit))
     assert figure(view, "Opinion, Type 2")[0] == "adverse"
     assert figure(view, "Opinion, Type 2")[1].startswith("1 of 1 objective not achieved")
-    assert figure(view, "Report period") == ("181 days", "2026-01-01 to 2026-06-30; six months are expected")
+    assert figure(view, "Report period") == ("181 days", day("2026-01-01 to 2026-06-30; six months are expected"))
     days, note = figure(view, "To clients' year-end")
     assert days == "184 days"
-    assert "bridge letter planned, to 2026-09-30, 92 days uncovered" in note
+    assert day("bridge letter planned, to 2026-09-30, 92 days uncovered") in note
 
 
 def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
         row[2] == "material weakness"
     )  # impact 4: up to 1.5 x materiality, and A-C2 can't compensate: A-G1 isn't evidenced
     assert row[5] == "A-CO1 not achieved | 1 of 5 deviated: to be reported"
-    assert row[3] == "121 days | due 2026-09-30"
+    assert row[3] == day("121 days | due 2026-09-30")
 
 
 def test_gaps_past_due_are_told(tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def test_gaps_past_due_are_told(tmp_path: Path) -> None:
         rows["deficiencies"].append({**DEFICIENCY, "due_on": "2026-05-31"})
 
     row = next(row for row in rows(readiness.gap_list(opened(tmp_path, "alpha", edit))) if row[0] == "A-C1")
-    assert row[4:] == ["A. Owner", "2026-05-31 | past due", "121 days"]
+    assert row[4:] == ["A. Owner", day("2026-05-31 | past due"), "121 days"]
 
 
 def test_a_client_who_was_never_told_is_shown(tmp_path: Path) -> None:
@@ -129,9 +130,9 @@ def test_a_client_who_was_never_told_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "shown"),
     [
-        ({}, ["Type 2, 2026-01-01 to 2026-06-30", "unmodified | exceptions: none", "none", "not reviewed"]),
-        ({"report_to": "2026-05-31"}, ["Type 2, 2026-01-01 to 2026-05-31", "unmodified | exceptions: none", "30 days", "not reviewed"]),
-        ({"method": "inclusive"}, ["Type 2, 2026-01-01 to 2026-06-30", "", "tested here", "not reviewed"]),
+        ({}, [day("Type 2, 2026-01-01 to 2026-06-30"), "unmodified | exceptions: none", "none", "not reviewed"]),
+        ({"report_to": "2026-05-31"}, [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | exceptions: none", "30 days", "not reviewed"]),
+        ({"method": "inclusive"}, [day("Type 2, 2026-01-01 to 2026-06-30"), "", "tested here", "not reviewed"]),
         ({"report_type": "", "report_from": "", "report_to": "", "opinion": "", "exception": ""},
          ["none received", "no report", "181 days", "not reviewed"]),
     ],
@@ -176,7 +177,7 @@ def test_the_reports_own_parts_stand_by_chapter_with_their_state(tmp_path: Path)
     shown = rows(view)
     assert [row[0] for row in shown if row[0]] == ["I", "II", "III", "IV", "V"]
     stands = {row[1]: row[2:5] for row in shown}
-    assert stands["System description"] == ["in progress", "A. Owner", "2026-06-01 | past due"]
+    assert stands["System description"] == ["in progress", "A. Owner", day("2026-06-01 | past due")]
     assert stands["Subservice CUECs"][0] == "not on record"
     assert stands["The service auditor's report"][0] == "not issued"
     assert stands["Objectives, controls, tests and their results"][0].startswith("adverse")
@@ -209,7 +210,7 @@ def test_a_bridge_letter_to_come_is_called_planned(tmp_path: Path) -> None:
     """And one of the past isn't."""
     about = {"user_year_end": "12-31", "bridge_letter_until": "2026-09-30"}
     data = str(write_register(tmp_path / "data", lambda rows: rows["business_units"][0].update(about)))
-    for as_of, told in (("2026-09-29", "letter planned, to"), ("2026-09-30", "letter to 2026-09-30")):
+    for as_of, told in (("2026-09-29", "letter planned, to"), ("2026-09-30", day("letter to 2026-09-30"))):
         view = readiness.figures(open_unit("alpha", data_dir=data, as_of=as_of))
         assert told in figure(view, "To clients' year-end")[1]
 

@@ -14,7 +14,7 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import decisions, on_risks
 from riskcalc.assessment.opening import open_portfolio, open_unit
 from riskcalc.pages import matrix, summary
-from riskcalc.pages.display import render
+from riskcalc.pages.display import day, render
 from riskcalc.register.register import load
 
 
@@ -87,7 +87,7 @@ def test_the_third_panel_says_what_who_and_when(tmp_path: Path) -> None:
     found = panels(summary.unit(opened(tmp_path, edit)))["To be decided"]
     first, second = found["items"][:2]
     assert (first["cell"]["text"], first["level"]["text"]) == ("A-R1", "Critical")
-    assert first["note"] == {"text": "R. Owner: was due 2026-06-29", "tone": "bad", "note": ""}
+    assert first["note"] == {"text": day("R. Owner: was due 2026-06-29"), "tone": "bad", "note": ""}
     assert "rate it" in second["text"]
     assert second["note"] == "R. Owner: no date agreed"
     assert found["says"].startswith("decisions to take; 1 past due;")
@@ -133,7 +133,7 @@ def test_the_organisations_first_screen_is_ordered_by_urgency(tmp_path: Path) ->
     view = summary.organisation(portfolio)
     items = panels(view)["To be decided"]["items"]
     assert [item["cell"] for item in items] == ["B-R1", "A-R1", "A-R2"]
-    assert items[0]["note"]["text"] == "Beta, The board: was due 2026-05-31"
+    assert items[0]["note"]["text"] == day("Beta, The board: was due 2026-05-31")
     assert [row[0] for row in summary.to_decide(portfolio).content["rows"]] == ["B-R1", "A-R1", "A-R2"]
     assert "2 of 2" in render(view.as_json())
 

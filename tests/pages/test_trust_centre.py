@@ -11,6 +11,7 @@ from register_files import Rows, write_register
 
 from riskcalc.errors import UsageError
 from riskcalc.pages import trust_centre
+from riskcalc.pages.display import day
 from riskcalc.pages.trust_centre import Statement, open_statement
 
 ISSUED = {"issued_on": "2026-08-20", "opinion": "qualified"}
@@ -39,7 +40,7 @@ def test_a_report_that_is_not_issued_is_in_preparation_and_nothing_more(tmp_path
     statement = opened(tmp_path, about, as_of)
     assert trust_centre.heading(statement).content["verdict"] == "SOC 1 Type 2 report: in preparation."
     told = shown(statement)
-    assert "2026-06-30" not in told.replace(f"as of {as_of}", "")
+    assert day("2026-06-30") not in told.replace(f"as of {day(as_of)}", "")
     assert "bridge letter" not in told
 
 
@@ -47,7 +48,7 @@ def test_an_issued_report_is_told_with_its_days(tmp_path: Path) -> None:
     """From the day on which it is issued; the opinion in it stays in it."""
     statement = opened(tmp_path, ISSUED, "2026-08-20")
     assert trust_centre.heading(statement).content["verdict"] == (
-        "SOC 1 Type 2 report: 2026-01-01 to 2026-06-30, issued on 2026-08-20."
+        day("SOC 1 Type 2 report: 2026-01-01 to 2026-06-30, issued on 2026-08-20.")
     )
     assert "qualified" not in shown(statement)
 
@@ -56,8 +57,8 @@ def test_an_issued_report_is_told_with_its_days(tmp_path: Path) -> None:
     ("bridge", "as_of", "days"),
     [
         (LETTER, "2026-09-29", None),
-        (LETTER, "2026-09-30", "2026-07-01 to 2026-09-30"),
-        ({**LETTER, "bridge_from": "2026-08-01"}, "2026-10-01", "2026-08-01 to 2026-09-30"),
+        (LETTER, "2026-09-30", day("2026-07-01 to 2026-09-30")),
+        ({**LETTER, "bridge_from": "2026-08-01"}, "2026-10-01", day("2026-08-01 to 2026-09-30")),
     ],
     ids=["to come", "past", "from a later day"],
 )

@@ -17,7 +17,7 @@ from riskcalc.errors import UsageError
 from riskcalc.pages import loss, matrix, risks, wording
 from riskcalc.pages import portfolio as portfolio_page
 from riskcalc.pages import unit as unit_page
-from riskcalc.pages.display import render
+from riskcalc.pages.display import day, render
 
 Display = dict[str, Any]
 
@@ -62,7 +62,7 @@ def test_what_has_to_be_decided_comes_with_its_reason(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("as_of", "note"),
-    [("2026-06-30", "by The board, until 2026-06-30"), ("2026-07-01", "by The board, ran out on 2026-06-30")],
+    [("2026-06-30", day("by The board, until 2026-06-30")), ("2026-07-01", day("by The board, ran out on 2026-06-30"))],
 )
 def test_an_acceptance_says_by_whom_and_until_when(tmp_path: Path, as_of: str, note: str) -> None:
     """And that it has run out, once it has."""

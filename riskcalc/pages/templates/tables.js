@@ -4,11 +4,15 @@
     made.append(...inside);
     return made;
   };
-  const number = (text) => Number.parseFloat(text.replace(/[^0-9.eE+-]/g, ""));
+  const months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const dates = /(\d+)\u00a0([A-Z]\w\w)\u00a0(\d{4})/g;
+  const iso = (text) =>
+    text.replace(dates, (_, day, month, year) => `${year}-${String(101 + months.indexOf(month) / 3).slice(1)}-${day.padStart(2, "0")}`);
+  const number = (text) => Number.parseFloat(text.replace(/under 0?\.?/, "0.000").replace(/[^0-9.eE+-]/g, ""));
   const key = (cell) => {
     if (cell.dataset.rank) return Number(cell.dataset.rank);
     const read = cell.matches(".number, .scaled") ? number(cell.textContent) : NaN;
-    return Number.isNaN(read) ? cell.textContent.trim() : read;
+    return Number.isNaN(read) ? iso(cell.textContent.trim()) : read;
   };
   const compare = (a, b) =>
     typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
@@ -36,7 +40,7 @@
     const said = make("output");
     const clear = make("button", { type: "button", textContent: "Clear" });
     const more = make("button", { type: "button", textContent: `Show all ${rows.length}` });
-    let most = 10;
+    let most = 6;
     const bar = make("p", { className: "filter" });
     const fields = {};
     for (const [name, label] of Object.entries(words)) {
@@ -57,7 +61,7 @@
     const show = () => {
       const asked = wanted();
       const fits = (row) => asked.every(([name, value]) =>
-        name === "with" ? row.textContent.toLowerCase().includes(value.toLowerCase()) : value ? row.dataset[name] === value : row.dataset[name]);
+        name === "with" ? row.textContent.replaceAll("\u00a0", " ").toLowerCase().includes(value.toLowerCase()) : value ? row.dataset[name] === value : row.dataset[name]);
       for (const [place, row] of rows.entries()) row.hidden = !fits(row) || (!asked.length && place >= most);
       more.hidden = asked.length > 0 || rows.length <= most;
       const left = rows.filter((row) => !row.hidden).length;
@@ -106,24 +110,36 @@
       event.preventDefault();
       set(link.getAttribute("href").split("#")[0]);
       keep();
+      unfold(box);
       box.scrollIntoView({ behavior: "instant" });
       bar.querySelector("select, input")?.focus({ preventScroll: true });
-    });
-    addEventListener("hashchange", () => {
-      shown();
-      reveal();
     });
     const shown = () => {
       if (!document.querySelector(":target")?.closest("tr[hidden]")) return;
       most = rows.length;
       set("");
     };
+    addEventListener("hashchange", shown);
     shown();
+  };
+  const unfold = (target) => {
+    for (let up = target; up; up = up.parentElement) {
+      if (up.matches("details")) up.open = true;
+      if (up.matches("section.closed")) up.querySelector("button.chapter").click();
+    }
   };
   const reveal = () => {
     const target = document.querySelector(":target");
-    for (let up = target; up; up = up.parentElement) if (up.matches("details")) up.open = true;
+    unfold(target);
     target?.scrollIntoView({ behavior: "instant" });
+  };
+  const foldable = (section, place) => {
+    const heading = section.querySelector("h2");
+    const button = make("button", { type: "button", className: "chapter" }, ...heading.childNodes);
+    button.addEventListener("click", () => (button.ariaExpanded = String(!section.classList.toggle("closed"))));
+    heading.append(button);
+    if (place) section.classList.add("closed"); // the first chapter stays open
+    button.ariaExpanded = String(!place);
   };
   const start = () => {
     for (const table of document.querySelectorAll("section table:not(.matrix, .grouped)"))
@@ -141,13 +157,19 @@
       (entries) => {
         for (const { isIntersecting, target } of entries) {
           const link = links.get(target.getAttribute("aria-labelledby"));
-          if (isIntersecting) link?.setAttribute("aria-current", "true");
-          else link?.removeAttribute("aria-current");
+          if (!isIntersecting) link?.removeAttribute("aria-current");
+          else if (link) {
+            link.setAttribute("aria-current", "true");
+            link.closest("ul").scrollLeft = link.offsetLeft - 48; // the row of chapters may be longer than it is wide
+          }
         }
       },
       { rootMargin: "-25% 0px -74% 0px" },
     );
-    for (const section of document.querySelectorAll("section[aria-labelledby]")) chapters.observe(section);
+    const sections = document.querySelectorAll("section[aria-labelledby]");
+    for (const section of sections) chapters.observe(section);
+    if (matchMedia("(max-width: 40rem)").matches) sections.forEach(foldable);
+    addEventListener("hashchange", reveal);
     reveal();
     document.documentElement.dataset.tables = "ready";
   };
