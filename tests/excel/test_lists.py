@@ -240,8 +240,11 @@ def test_a_completed_mapping_keeps_the_lists_units(tmp_path: Path) -> None:
     assert (code, "which ratings are 'Often'?; 1 is the lowest" in told) == (2, True), told
     text = told.partition("--map:\n\n")[2].replace('Often = "?"', 'Often = "5"')
     (tmp_path / "map.toml").write_text(text, "utf-8")
+    by_map = ("--map", str(tmp_path / "map.toml"), "--apply")
+    code, told = invoke("excel", "import", str(path), "--into", str(tmp_path / "mine"), *NEW, *by_map)
+    assert (code, "nobody to ask without a terminal: --matrix" in told) == (2, True), told
     for name, unit in (("mine", ()), ("yours", UNIT)):
-        imported(path, tmp_path / name, *NEW, *unit, "--map", str(tmp_path / "map.toml"), "--apply")
+        imported(path, tmp_path / name, *NEW, *unit, "--matrix", "5x5", *by_map)
         register = riskcalc.load(tmp_path / name)
         assert register.risks["unit_id"].tolist() == ["Payroll", "Claims"]
         assert register.business_units["unit_id"].tolist() == ["Payroll", "Claims"]
