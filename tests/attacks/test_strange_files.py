@@ -12,7 +12,7 @@ from workbook_files import change_part, part_of, put, write_workbook
 
 import riskcalc
 from riskcalc.errors import MatrixError, RegisterError, UsageError
-from riskcalc.excel.mapping import read_mapped
+from riskcalc.excel.mapping import read_mapping
 from riskcalc.files import csv_rows, read
 from riskcalc.register.integrity import _chains
 
@@ -73,7 +73,7 @@ def test_other_inputs_wait_for_nobody_either(small: Path) -> None:
     with pytest.raises(MatrixError, match="is a pipe"):
         riskcalc.Matrix.read(small / "m.yaml")
     with pytest.raises(UsageError, match="is a pipe"):
-        read_mapped(small / "risks.csv", small / "map.toml", riskcalc.load(small).methodology)
+        read_mapping(small / "map.toml")
     with pytest.raises(OSError, match="holds more than 0 MB"):
         read(small / "risks.csv", most=10)
 

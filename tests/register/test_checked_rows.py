@@ -456,8 +456,8 @@ def test_the_index_is_the_line_in_the_file(small: Path) -> None:
     """Each row is found in its file by its index, also after blank lines and cells of several lines."""
     replace_in(
         small / "ratings.csv",
-        "as discussed,Workshop,2026-06-20,,,,,\nA-R1,2026-H1",
-        '"a\nb",W,2026-06-20,,,,,\n\nA-R1,2026-H1',
+        "as discussed,Workshop,2026-06-20,,,,,,,\nA-R1,2026-H1",
+        '"a\nb",W,2026-06-20,,,,,,,\n\nA-R1,2026-H1',
     )
     ratings = riskcalc.load(small).ratings
     assert (ratings.index.name, ratings.index.tolist()) == ("line", [2, 5, 6, 7])
