@@ -94,7 +94,7 @@ def test_two_hundred_thousand_rows_are_read_whole(small: Path) -> None:
         (lambda text: b"sep=,\n" + text.encode(), "unknown column"),
         (lambda text: text.replace("framework", "reference", 1).encode(), "the column stands there twice"),
         (lambda text: text.replace("framework", "Framework ", 1).encode(), "did you mean 'framework'?"),
-        (lambda text: text.replace("CC6.1", "CC6.1,stray").encode(), "6 cells, but the header has 5 columns"),
+        (lambda text: text.replace("CC6.1,,", "CC6.1,,,stray").encode(), "6 cells, but the header has 5 columns"),
         (lambda text: text.replace("A-G1", "1E+05").encode(), "is how a spreadsheet shortens a long number"),
         (lambda text: text.replace("A-G1", "1,23457E+11").replace("1,2", '"1,2').replace("E+11", 'E+11"').encode(), "is how a spreadsheet shortens a long number"),
         (lambda text: text.replace("CC6.1", "x" * 200_000).encode(), "a cell is longer than 131,072 characters"),
