@@ -220,11 +220,8 @@ def _test_undescribed(context: Context) -> Seen:
         own = [test for test in tests(context) if _unit(context, test) == unit]
         bare = [test for test in own if pd.isna(test["covers_from"]) and pd.isna(test["nature"])]
         if bare:
-            yield (
-                unit,
-                unit,
-                f"{len(bare)} of {len(own)} tests say neither which days they cover nor how they were done",
-            )
+            told = f"{len(bare)} of {counted(len(own), 'test')}: neither the days covered nor how it was done is on record"
+            yield unit, unit, told
 
 
 @check("evidence-after-as-of", "look", "It counts when it is looked at from its day on; check the date.")
