@@ -220,7 +220,9 @@ def _test_undescribed(context: Context) -> Seen:
         own = [test for test in tests(context) if _unit(context, test) == unit]
         bare = [test for test in own if pd.isna(test["covers_from"]) and pd.isna(test["nature"])]
         if bare:
-            told = f"{len(bare)} of {counted(len(own), 'test')}: neither the days covered nor how it was done is on record"
+            told = (
+                f"{len(bare)} of {counted(len(own), 'test')}: neither the days covered nor how it was done is on record"
+            )
             yield unit, unit, told
 
 

@@ -347,7 +347,7 @@ def test_forked_and_stock_give_the_same_notebook_and_page(
 
 def test_a_job_gets_its_share_and_reads_no_register(fork: ForkEngine, sample: Register) -> None:
     """What was handed over is used: the folder need not even exist there."""
-    share = pack(Subsets(sample), "nowhere", "payroll")
+    share = pack(Subsets(sample.at(sample.period())), "nowhere", "payroll")
     asked = job("from riskcalc import open_unit\nfound = open_unit('payroll', data_dir='nowhere').unit['name']")
     assert found(fork(replace(asked, share=share))) == "Payroll Services"
     other = fork(job("from riskcalc import open_unit\nfound = open_unit('loans', data_dir='nowhere')"))
