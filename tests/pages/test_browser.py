@@ -63,6 +63,7 @@ def test_no_page_is_wider_than_its_window(browser: Any, pages: Path, width: int)
 def test_on_a_phone_nothing_scrolls_sideways_but_the_matrix(browser: Any, pages: Path, name: str, width: int) -> None:
     """Tables are cards there, each cell with its heading; also those that are folded at first."""
     page = Opened(browser, pages / f"{name}.html", width).page
+    page.evaluate("document.querySelectorAll('section.closed button.chapter').forEach((each) => each.click())")
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     wide = """all => all.filter(each => ["auto", "scroll"].includes(getComputedStyle(each).overflowX)
         && each.scrollWidth > each.clientWidth + 1 && !each.querySelector(".matrix") && !each.closest("nav")).map(each => each.ariaLabel)"""
@@ -162,6 +163,8 @@ def test_the_first_screen_filters_the_risks_and_the_filter_can_be_sent(browser: 
     page.get_by_label("With").fill("nothing has this")
     assert page.locator("#all-risks output").inner_text() == "No risk of 14 is so"
     page.get_by_role("button", name="Clear").click()
+    assert rows.evaluate_all(visible) == 6
+    page.locator("#all-risks").get_by_role("button", name="Show all").click()
     assert rows.evaluate_all(visible) == 14
 
 
