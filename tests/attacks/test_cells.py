@@ -75,7 +75,8 @@ def test_a_cell_loads_or_is_refused_where_it_stands(tmp_path: Path, name: str) -
             told = [
                 each.value for each in found if (each.file, each.line, each.column) == (f"{name}.csv", line, column)
             ]
-            assert all(each in (value, *value.split("|")) for each in told), (column, value, told)
+            seen = (value, value.strip(), *value.split("|"), *(part.strip() for part in value.split("|")))
+            assert all(each in seen for each in told), (column, value, told)  # blanks round a key are read over
             passed.extend([] if found else [row])
     for row in chance.sample(passed, min(len(passed), 12)):
         loads_and_scores(folder, name, header, row, list(tables[name].cells.values()))
