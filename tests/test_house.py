@@ -111,9 +111,9 @@ def test_the_constraints_fit_the_oldest_python_that_we_promise() -> None:
         line.lower().split("==") for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if "==" in line
     )
     asked = {
-        each.name: each.metadata["Requires-Python"]
+        each.name: each.metadata.get("Requires-Python")
         for each in distributions()
-        if pins.get(each.name.lower()) == each.version and each.metadata["Requires-Python"]
+        if pins.get(each.name.lower()) == each.version and each.metadata.get("Requires-Python")
     }
     assert asked
     assert {name: python for name, python in asked.items() if not SpecifierSet(python).contains(oldest)} == {}
