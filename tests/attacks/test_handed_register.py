@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from riskcalc.errors import UsageError
-from riskcalc.register.subsets import HANDED, read_whole
+from riskcalc.register.subsets import HANDED, read_standing
 
 
 class Touch:
@@ -28,5 +28,5 @@ def test_another_users_pickle_is_not_opened(small: Path, tmp_path: Path, monkeyp
     monkeypatch.setenv(HANDED, str(tmp_path / "share"))
     monkeypatch.setattr(os, "getuid", lambda: (tmp_path / "share").stat().st_uid + 1)
     with pytest.raises(UsageError, match="which is another user's"):
-        read_whole(str(small))
+        read_standing(str(small), "", None)
     assert not (tmp_path / "ran").exists()
