@@ -24,7 +24,7 @@ def period_option(use: str) -> Callable[[Any], Any]:
 
 
 def _day(_: click.Context, __: click.Parameter, text: str) -> str:
-    """The only place where the program looks at the calendar: ``today`` as a date."""
+    """``today`` as a date; what is computed never looks at the calendar itself."""
     return date.today().isoformat() if text == "today" else text
 
 

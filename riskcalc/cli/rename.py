@@ -6,7 +6,6 @@ import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,8 +86,8 @@ def _logged(folder: Path, kind: Kind, old: str, new: str, by: str) -> dict[str, 
 
     if decision_log.pending(folder):
         raise UsageError("A decision is on its way into ratings.csv; open its workshop, which completes it, first.")
-    now, who = datetime.now(UTC).replace(microsecond=0).isoformat(), by.strip() or getpass.getuser()
-    entry = decision_log.Renamed("rename", kind, old, new, now, who)
+    who = by.strip() or getpass.getuser()
+    entry = decision_log.Renamed("rename", kind, old, new, decision_log.now().isoformat(), who)
     return {LOG: decision_log.appended(folder, entry)[0].encode()}
 
 

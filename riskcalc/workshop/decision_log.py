@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -93,6 +94,11 @@ class Renamed:
 
 Entry = TypeVar("Entry", LogEntry, Renamed)
 _ENTRY: TypeAdapter[LogEntry | Renamed] = TypeAdapter(LogEntry | Renamed)
+
+
+def now() -> datetime:
+    """The moment that an entry is made at, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def append(folder: Path, entry: LogEntry) -> LogEntry:

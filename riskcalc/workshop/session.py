@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,10 +34,6 @@ from riskcalc.workshop.tally import Tally, tally
 MINIMUM = 3
 ORDERS = ("in order", "most disputed", "most severe")
 Clock = Callable[[], datetime]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(microsecond=0)
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ class Workshop:
     period: Period
     store: Store
     workshop_id: str
-    clock: Clock = _now
+    clock: Clock = decision_log.now
     _seen: dict[str, Cells | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -328,7 +324,7 @@ def open_workshop(
     period: str = "",
     data_dir: str = "data",
     votes: str = "",
-    clock: Clock = _now,
+    clock: Clock = decision_log.now,
     ended: bool = False,
 ) -> Workshop | None:
     """The unit's workshop that is under way, or None. Nothing is written: ``on_file.complete()`` finishes a lock.
@@ -352,7 +348,7 @@ def begin_workshop(
     data_dir: str = "data",
     votes: str = "",
     minimum: int = MINIMUM,
-    clock: Clock = _now,
+    clock: Clock = decision_log.now,
 ) -> Workshop:
     """Begin a workshop on all risks of a unit; nothing is shown before ``minimum`` votes are in.
 
