@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from html import escape
 from math import log
 from typing import Any
 
@@ -104,6 +105,17 @@ def qualifiers(first: str, second: str) -> tuple[str, ...]:
     """
     a, b = ({_stem(word) for word in _plain(text)} for text in (first, second))
     return tuple(sorted(word for word in a ^ b if word in QUALIFIERS or word.isdecimal()))
+
+
+def marked(text: str, other: str) -> str:
+    """A text as HTML, with the words marked by which it differs from another in what it asks.
+
+    >>> marked("Are rights reviewed quarterly?", "Are rights reviewed annually?")
+    'Are rights reviewed <mark>quarterly</mark>?'
+    """
+    differs = set(qualifiers(text, other))
+    parts = re.split(r"([^\W_]+)", text)
+    return "".join(f"<mark>{each}</mark>" if _stem(each.lower()) in differs else escape(each) for each in parts)
 
 
 def _plain(text: str) -> list[str]:
