@@ -125,3 +125,40 @@ def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
     except OSError as error:
         raise UsageError(f"{out}: can't write there: {error.strerror}.") from None
     click.echo(f"Wrote {counted(sum(each is not None for each in files.values()), 'file')} in {out}.")
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    riskcalc schema --out schemas  # what UNIT.json, manifest.json and riskcalc check --json hold
+    """,
+)
+@_OUT
+def schema(out: Path) -> None:
+    """Write the JSON Schemas of what riskcalc run and riskcalc check --json leave for machines."""
+    from riskcalc.exchange.schemas import schemas
+
+    _write(out, schemas())
+
+
+@export.command(
+    cls=Examples,
+    epilog="""
+    riskcalc export tidy --out tidy  # CSV files and their dictionary, of the register in ./data
+    riskcalc export tidy clients/2026 --out tidy --format parquet  # for Power BI, Tableau, DuckDB
+    riskcalc export tidy --out tidy --audience board --as-of today  # as the board may see it
+    """,
+)
+@_DATA
+@_OUT
+@click.option("--format", "kind", default="csv", show_default=True, type=click.Choice(["csv", "parquet"]))
+@as_of_option
+@click.option("--audience", default="", metavar="NAME", help="What isn't for them is withheld; default: nothing is.")
+def tidy(data: str, out: Path, kind: str, as_of: str, audience: str) -> None:
+    """Write tidy tables of all periods for dashboards: scores, lines, controls, tests, findings, and a dictionary."""
+    from riskcalc.assessment.opening import as_day
+    from riskcalc.exchange.tidy import files
+    from riskcalc.register.audiences import find
+    from riskcalc.register.register import load
+
+    _write(out, files(load(data), find(audience), as_day(as_of, "--as-of"), kind == "parquet"))
