@@ -86,6 +86,7 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     Problems (the register can't be used) end with exit code 2. Findings end with 0: act (something has to be done),
     look (at it, to decide), and note.
     """
+    from riskcalc.assessment.claims import findings as answer_findings
     from riskcalc.assessment.consistency import findings, matrix_findings
     from riskcalc.assessment.context import Context
     from riskcalc.assessment.opening import as_day
@@ -108,6 +109,7 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     day = as_day(as_of, "--as-of")
     context = Context.of(register, period, day) if register.periods or period else None
     found = [*decision_findings(register), *(findings(context) if context else matrix_findings(register))]
+    found += answer_findings(context) if context else []
     if as_json:
         notes = {"notes": [note.as_dict() for note in register.notes]} if register.notes else {}
         click.echo(json.dumps({"problems": [], **notes, "findings": [each.as_dict() for each in found]}, indent=1))
