@@ -84,6 +84,7 @@ class Subsets:
         owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
         trained = [self._found("training", [unit_id]), self._found("training", owners, self._trained)]
         of_unit = ("business_units", "control_objectives", "risks", "scoping", "report_items")
+        shared = {name: getattr(self.register, name)["unit_id"].isna().to_numpy() for name in ("answers", "documents")}
         return {
             **{name: self._found(name, [unit_id]) for name in of_unit},
             "ratings": self._found("ratings", risks),
@@ -92,6 +93,10 @@ class Subsets:
             **{name: self._found(name, needed) for name in ("control_tests", "deficiencies", "mappings")},
             "subservice_organisations": self._found("subservice_organisations", set(subservice)),
             "training": np.unique(np.concatenate(trained)),
+            **{
+                name: np.union1d(self._found(name, [unit_id]), np.flatnonzero(of_all))
+                for name, of_all in shared.items()
+            },
         }
 
     @cached_property
@@ -168,5 +173,7 @@ _BELONGS = {
     "training": "unit_id",
     "scoping": "unit_id",
     "report_items": "unit_id",
+    "answers": "unit_id",
+    "documents": "unit_id",
 }
 assert set(_BELONGS) == set(TABLES)
