@@ -19,6 +19,7 @@ from riskcalc.pages.display import Cell, Display, day, level_cell
 from riskcalc.pages.summary import due_cell
 from riskcalc.register.audiences import WITHHELD
 from riskcalc.register.matrix import INK
+from riskcalc.register.records import records
 from riskcalc.register.stand_ins import NOT_YET
 
 Row = Mapping[Any, Any]
@@ -34,7 +35,7 @@ def of_unit(unit: Assessment) -> Display:
     described, reasons = unit.register.risks.set_index("risk_id"), _reasons(unit)
     told = {
         risk["risk_id"]: [*_about(described.loc[risk["risk_id"]], reasons.get(risk["risk_id"])), *how(unit, risk)]
-        for risk in unit.scores.to_dict("records")
+        for risk in records(unit.scores)
     }
     return _table(unit, "All risks, the worst first", ["Owner"], told, _MOST)
 
@@ -51,7 +52,7 @@ def how(unit: Assessment, risk: Row) -> list[str]:
     """How a risk comes to its levels, in a sentence for each view; of an unrated one what is proposed."""
     if pd.isna(risk["likelihood"]):
         return [f"Unrated{unit.context.proposed.get(risk['risk_id'], '')}."]
-    lines = unit.lines[unit.lines["risk_id"] == risk["risk_id"]].to_dict("records")
+    lines = records(unit.lines[unit.lines["risk_id"] == risk["risk_id"]])
     return [f"Before controls {product(risk, 'inherent')}.", *(_taken(lines, risk, view) for view in CONTROLLED)]
 
 
@@ -91,7 +92,7 @@ def _table(
 
 def _worst_first(scores: pd.DataFrame, most: int) -> Iterator[dict[Any, Any]]:
     unrated = scores[scores["likelihood"].isna()]
-    yield from [*ranked(scores).to_dict("records"), *unrated.to_dict("records")][:most]
+    yield from [*records(ranked(scores)), *records(unrated)][:most]
 
 
 def _kinds(opened: Assessment | Portfolio) -> dict[str, str]:
