@@ -13,6 +13,7 @@ from register_files import SAMPLE, Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
+from riskcalc.assessment.scoring import outside
 from riskcalc.errors import UsageError
 from riskcalc.pages import loss, matrix, risks, wording
 from riskcalc.pages import portfolio as portfolio_page
@@ -136,7 +137,7 @@ def test_risks_can_be_filtered_by_what_the_first_screen_counts() -> None:
     for cell in cells:
         held = [one for one in keys if f"?cell={one.get('cell')}#all-risks" == cell["href"]]
         assert (len(held), sum("outside" in one for one in held)) == (cell["count"], cell["outside"])
-    assert sum(cell["outside"] for cell in cells) == wording.breach_count(portfolio.scores)
+    assert sum(cell["outside"] for cell in cells) == len(outside(portfolio.scores))
     assert sum(one["level"] == "Unrated" for one in keys) == int(portfolio.scores["likelihood"].isna().sum())
 
 
