@@ -13,7 +13,7 @@ from register_files import Rows, change, write_register
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import decisions, on_risks
 from riskcalc.assessment.opening import open_portfolio, open_unit
-from riskcalc.pages import matrix, summary
+from riskcalc.pages import matrix, risks, summary
 from riskcalc.pages.display import day, render
 from riskcalc.register.register import load
 
@@ -249,6 +249,32 @@ def test_what_moved_is_marked_where_it_came_to(tmp_path: Path) -> None:
     first = matrix.picture(open_unit("alpha", "2025-H2", data_dir=str(tmp_path / "data"))).content
     assert not any(cell["moved"] for row in first["rows"] for cell in row["cells"])
     assert "came here" not in render({"kind": "picture", **first})
+
+
+def test_more_than_two_periods_are_told_from_the_first_whose_tests_are_known(tmp_path: Path) -> None:
+    """A column for each, with how many were outside; before any test is on record nothing could have been earned."""
+
+    def longer(rows: Rows) -> None:
+        for number, period in enumerate(("2023-H2", "2024-H2", "2025-H1")):
+            rows["ratings"].insert(0, {**rows["ratings"][-3], "period": period, "rated_on": f"{period[:4]}-12-15"})
+            test = {**rows["control_tests"][0], "test_id": f"E{number}", "period": period}
+            rows["control_tests"].append(
+                {**test, "tested_on": f"{period[:4]}-{'06' if period[-1] == '1' else '12'}-20"}
+            )
+        rows["control_tests"] = [row for row in rows["control_tests"] if row["period"] != "2023-H2"]
+
+    two = panels(summary.unit(opened(tmp_path / "two")))["Risk now, against appetite"]
+    assert (two["trend"], len(two["bars"])) == ([], 2)
+    unit = opened(tmp_path / "more", lambda rows: (longer(rows), rows["control_tests"].append({**rows["control_tests"][0], "test_id": "E9", "period": "2025-H2", "tested_on": "2025-12-20"})))  # fmt: skip
+    found = panels(summary.unit(unit))["Risk now, against appetite"]
+    assert [(each["label"], each["outside"]) for each in found["trend"]] == [
+        ("2024-H2", "1"), ("2025-H1", "1"), ("2025-H2", "0"), ("2026-H1", "1")
+    ]  # fmt: skip
+    assert len(found["bars"]) == 1
+    row, unrated = risks.of_unit(unit).content["rows"]
+    assert row[6]["spark"]["told"].startswith("2024-H2 1")
+    assert unrated[6]["spark"]["told"].count("unrated") == 4
+    assert unrated[6]["spark"]["path"] == ""
 
 
 def test_an_unrated_risk_is_never_unchanged(tmp_path: Path) -> None:
