@@ -85,6 +85,7 @@ def test_a_period_before_the_report_looks_back_however_late_its_last_test_was_si
     """2025-H2 was tested until January, when the next report's days had begun: its tests count for it all the same."""
 
     def edit(rows: dict[str, list[dict[str, str]]]) -> None:
+        rows["ratings"][0]["rated_on"] = "2025-12-15"
         then = {**rows["control_tests"][0], "test_id": "T0", "period": "2025-H2", "sample_size": "60"}
         rows["control_tests"].append(
             {**then, "covers_from": "2025-07-01", "covers_to": "2025-12-31", "tested_on": "2026-01-08"}
