@@ -34,9 +34,8 @@ with suppress(ImportError):  # not on Windows, where nothing is forked
 from riskcalc.errors import ForkError
 from riskcalc.run.descendants import become_subreaper, end_children, end_family, end_with_parent
 
-# Before anything is imported: charts print as text without the first; a process with threads can't be forked.
+# Before anything is imported: a process with threads can't be forked.
 _ENVIRONMENT = {
-    "PLOTLY_RENDERER": "plotly_mimetype",
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
