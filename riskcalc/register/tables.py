@@ -300,6 +300,7 @@ class SubserviceOrganisation(Row):
     reviewed_by: Maybe[str]
     reviewed_on: Maybe[Day]
     reference: Maybe[str]
+    audience: Maybe[Reader] = None
     valid_from: Maybe[Day] = None
     valid_to: Maybe[Day] = None
 
