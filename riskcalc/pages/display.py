@@ -73,7 +73,7 @@ class Result:
 
 
 _LINK = r"[a-z0-9-]+\.html|([a-z0-9-]+\.html)?(\?[a-z]+=[\w%.~-]*)?#[\w.-]+"
-_SHORT, _LONG = 12, 24  # characters up to which a cell isn't broken, and from which on it needs room to be read
+_SHORT, _LONG = 14, 24  # characters up to which a cell isn't broken, and from which on it needs room to be read
 _SHOWN = 4  # ids that are spelled out in a cell of the matrix
 Cell = str | Mapping[str, Any]
 

@@ -178,7 +178,7 @@ def _reasons(unit: Assessment) -> dict[Any, Any]:
 def _about(risk: Row, reason: object) -> list[str]:
     """What the register says of a risk, as far as these readers get it."""
     assertions = ", ".join(risk["assertions"]).replace("_", " ") or NOT_YET
-    told = [("", risk["description"]), ("Rated so because: ", reason), ("Assertions: ", assertions)]
+    told = [("", risk["description"]), ("Rated so because: ", reason), ("Assertions: ", f"{assertions}.")]
     said = [f"{label}{text}" for label, text in told if not pd.isna(text) and text not in ("", WITHHELD)]
     return [*said, *_accepted(risk)]
 
