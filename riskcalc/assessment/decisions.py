@@ -14,6 +14,7 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import outside, ranked, score_lines, scores
 from riskcalc.errors import counted
+from riskcalc.register.records import by_index, records
 
 _NAMES = ["unit_id", "risk_id"]
 FIGURES = ("rated", "breaches", "newly_outside", "unrated", "decisions", "past_due")
@@ -47,7 +48,7 @@ def on_risks(context: Context) -> list[Decision]:
     [('PAY-R03', '2026-05-31', True), ('PAY-R11', '2026-10-31', False)]
     """
     found = scores(context)
-    risks = context.register.risks.set_index("risk_id").to_dict("index")
+    risks = by_index(context.register.risks.set_index("risk_id"))
     return [*_outside(found, risks, _dues(context), context.as_of), *_unrated(found, risks)]
 
 
@@ -137,7 +138,7 @@ def _dues(context: Context) -> dict[str, date]:
 def _outside(
     scores: pd.DataFrame, risks: Mapping[Any, Any], dues: Mapping[str, date], as_of: date
 ) -> Iterator[Decision]:
-    for scored in ranked(outside(scores)).to_dict("records"):
+    for scored in records(ranked(outside(scores))):
         name = scored["risk_id"]
         risk, due = risks[name], dues.get(name)
         what, owner = "bring inside appetite, or accept", risk["owner"]
@@ -149,7 +150,7 @@ def _outside(
 
 
 def _unrated(scores: pd.DataFrame, risks: Mapping[Any, Any]) -> Iterator[Decision]:
-    for scored in scores[scores["likelihood"].isna()].to_dict("records"):
+    for scored in records(scores[scores["likelihood"].isna()]):
         risk = risks[scored["risk_id"]]
         what = f"{risk['title']}: rate it, for nothing can be said of it yet"
         yield Decision(scored["unit_id"], scored["risk_id"], what, str(risk["owner"]), None, False)

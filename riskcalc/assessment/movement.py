@@ -10,6 +10,7 @@ import pandas as pd
 
 from riskcalc.assessment.scoring import AXES, VIEWS
 from riskcalc.register.matrix import Matrix
+from riskcalc.register.records import records
 
 _Scores = Mapping[Any, Any]
 Place = tuple[int, int]
@@ -57,9 +58,7 @@ def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix) -> list[Move]
     >>> [move.risk_id for move in moves(unit.scores, unit.previous, unit.matrix) if move.what == NEWLY_OUTSIDE]
     ['PAY-R03', 'PAY-R11']
     """
-    old, new = (
-        {(risk["unit_id"], risk["risk_id"]): risk for risk in each.to_dict("records")} for each in (before, now)
-    )
+    old, new = ({(risk["unit_id"], risk["risk_id"]): risk for risk in records(each)} for each in (before, now))
     found = [_move(name, old.get(name, _ABSENT), risk, matrix) for name, risk in new.items()]
     gone = {name: {**_UNRATED, "title": risk["title"]} for name, risk in old.items() if name not in new}
     left = [_move(name, old[name], risk, matrix) for name, risk in gone.items()]

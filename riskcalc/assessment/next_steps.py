@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from riskcalc.errors import counted
+from riskcalc.register.records import records
 from riskcalc.register.register import Register, once
 from riskcalc.register.stand_ins import NOT_YET, unstated
 
@@ -50,7 +51,7 @@ def next_steps(register: Register) -> tuple[Step, ...]:
     """
     if register.methodology.first_period is None:
         return ()
-    units = register.business_units.to_dict("records")
+    units = records(register.business_units)
     return tuple(step for unit in units for step in _steps(register, unit))
 
 

@@ -207,8 +207,10 @@ def read_runs(manifest: str) -> dict[str, Mapping[str, Any]]:
 
 def _readers(name: str) -> Audience:
     found = audiences.find(name)
-    if found is audiences.PUBLIC:
-        raise UsageError("The public gets trust_centre.ipynb: nothing of an assessment is for it.")
+    if found.told:
+        raise UsageError(
+            f"Nothing of an assessment is for the audience {name!r}; trust_centre.ipynb is for the public."
+        )
     return found
 
 

@@ -7,13 +7,14 @@ too (``frames.py``).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from riskcalc.files import stem
 from riskcalc.register.matrix import INK, Matrix, ink_on
@@ -298,7 +299,12 @@ def heading(
 
 def render(shown: Mapping[str, Any]) -> str:
     """A display's HTML, with everything that came from a register escaped."""
-    html: str = environment().get_template("displays.html").render(shown=shown)
+    return _rendered(json.dumps(shown, sort_keys=True))
+
+
+@lru_cache(maxsize=128)  # a notebook shows what its page shows again
+def _rendered(shown: str) -> str:
+    html: str = environment().get_template("displays.html").render(shown=json.loads(shown))
     return html
 
 
@@ -336,24 +342,26 @@ def _local_link(target: str) -> str:
 
 def _data(keys: Mapping[str, str]) -> Markup:
     """Attributes that a script reads; the names are ours."""
-    return Markup("").join(Markup(' data-{}="{}"').format(name, value) for name, value in keys.items())
+    return Markup("".join(f' data-{name}="{escape(value)}"' for name, value in keys.items()))  # noqa: S704 - escaped
 
 
 def _attributes(value: Cell, numeric: bool, column: str = "") -> Markup:
     """What a table cell's element says of it: its heading, where links lead, how it sorts, how much room it needs."""
     given = {"text": value} if isinstance(value, str) else value
-    found = Markup(' id="{}"').format(given["anchor"]) if "anchor" in given else Markup("")
-    found += _data({"label": column} if column else {})
-    if "bars" in given:
-        return found + Markup(' class="scaled"')
-    if "rank" in given:
-        found += Markup(' data-rank="{}"').format(given["rank"])
-    if numeric:
-        return found + Markup(' class="number"')
+    found = f' id="{escape(given["anchor"])}"' if "anchor" in given else ""
+    found += f' data-label="{escape(column)}"' if column else ""
     longest = max(map(len, [given["text"], *given.get("note", "").split("\n")]))
-    if longest > _LONG or given.get("more"):
-        return found + Markup(' class="long"')
-    return found + Markup(' class="short"') if len(given["text"]) <= _SHORT else found
+    if "rank" in given and "bars" not in given:
+        found += f' data-rank="{escape(given["rank"])}"'
+    if "bars" in given:
+        found += ' class="scaled"'
+    elif numeric:
+        found += ' class="number"'
+    elif longest > _LONG or given.get("more"):
+        found += ' class="long"'
+    elif len(given["text"]) <= _SHORT:
+        found += ' class="short"'
+    return Markup(found)  # noqa: S704 - what came from a register is escaped
 
 
 def _css_text(text: str) -> Markup:

@@ -79,6 +79,11 @@ def picture(opened: Assessment | Portfolio) -> Display:
     return Display("picture", {"title": "Earned risk on the matrix", "columns": columns, "rows": rows, **about})
 
 
+def of(opened: Assessment | Portfolio) -> Display:
+    """The unit's or the organisation's matrices."""
+    return heatmaps(opened.scores, opened.matrix)
+
+
 def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> Display:
     """The matrix three times, inherent, claimed and earned, with the risks in their cells.
 

@@ -15,6 +15,7 @@ from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, day
 from riskcalc.register.matrix import PAPER
+from riskcalc.register.records import by_index, records
 
 _WHEN = {"type2": "over the reports' periods", "type1": "at the reports' dates"}
 
@@ -40,7 +41,7 @@ def units(portfolio: Portfolio) -> Display:
     breaches = outside(portfolio.scores)["unit_id"].value_counts().to_dict()
     told_of_runs = any(run["status"] not in ("ok", "unchanged") for run in portfolio.runs.values())
     rows = []
-    for unit in sorted(portfolio.register.business_units.to_dict("records"), key=lambda unit: _badness(unit, breaches)):
+    for unit in sorted(records(portfolio.register.business_units), key=lambda unit: _badness(unit, breaches)):
         unit_id, run = unit["unit_id"], portfolio.runs.get(unit["unit_id"])
         levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
         numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
@@ -77,7 +78,7 @@ def result(portfolio: Portfolio) -> Result:
                     "levels": {name: int(count) for name, count in row.items()},
                     **found[str(unit)],
                 }
-                for unit, row in counts.to_dict("index").items()
+                for unit, row in by_index(counts).items()
             ],
         }
     )
@@ -103,7 +104,7 @@ def _badness(unit: Any, breaches: Any) -> tuple[int, str]:
 
 def _opinions(portfolio: Portfolio) -> dict[str, str]:
     """What service auditors would have to report on the units, by our own tests."""
-    units = portfolio.register.business_units.to_dict("records")
+    units = records(portfolio.register.business_units)
     found = {str(unit["name"]): wording.report(portfolio.context, unit).opinion for unit in units}
     told = wording.tally(found, wording.OPINIONS, "report")
     tones = {wording.TONES.get(each, "open") for each in found.values()}

@@ -20,6 +20,7 @@ from riskcalc.pages.display import Cell, Display, day, level_cell
 from riskcalc.pages.summary import due_cell
 from riskcalc.register.audiences import WITHHELD
 from riskcalc.register.matrix import INK
+from riskcalc.register.records import records
 from riskcalc.register.stand_ins import NOT_YET
 
 Row = Mapping[Any, Any]
@@ -39,7 +40,7 @@ def of_unit(unit: Assessment) -> Display:
     described, reasons = unit.register.risks.set_index("risk_id"), _reasons(unit)
     told = {
         risk["risk_id"]: [*_about(described.loc[risk["risk_id"]], reasons.get(risk["risk_id"])), how(unit, risk)]
-        for risk in unit.scores.to_dict("records")
+        for risk in records(unit.scores)
     }
     return _table(unit, "All risks, the worst first", ["Owner"], told, _MOST)
 
@@ -59,7 +60,7 @@ def how(unit: Assessment, risk: Row) -> dict[str, Any]:
     """
     about = unit.register.controls.set_index("control_id").to_dict("index")
     sides: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
-    for line in unit.lines[unit.lines["risk_id"] == risk["risk_id"]].to_dict("records"):
+    for line in records(unit.lines[unit.lines["risk_id"] == risk["risk_id"]]):
         control = about[line["control_id"]]
         sides[control["kind"] == "preventive" and line["acts_on"] != "impact"].append(_barrier(line, control))
     if pd.isna(risk["likelihood"]):
@@ -127,7 +128,7 @@ def _over_time(opened: Assessment | Portfolio) -> _Lines:
 
 def _worst_first(scores: pd.DataFrame, most: int) -> Iterator[dict[Any, Any]]:
     unrated = scores[scores["likelihood"].isna()]
-    yield from [*ranked(scores).to_dict("records"), *unrated.to_dict("records")][:most]
+    yield from [*records(ranked(scores)), *records(unrated)][:most]
 
 
 def _kinds(opened: Assessment | Portfolio) -> dict[str, str]:
