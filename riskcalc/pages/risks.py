@@ -66,16 +66,12 @@ def how(unit: Assessment, risk: Row) -> dict[str, Any]:
     if pd.isna(risk["likelihood"]):
         scores = [f"Unrated{unit.context.proposed.get(risk['risk_id'], '')}"]
     else:
-        scores = [f"{name}: {product(risk, view)}" for view, name in _LEAVES.items()]
+        numbers = {view: [risk[f"{view}_{what}"] for what in (*AXES, "score")] for view in _LEAVES}
+        scores = [f"{_LEAVES[view]}: {a:.2f} x {b:.2f} = {c:.2f}" for view, (a, b, c) in numbers.items()]
     none = not_assessed.no_control(unit) if not (sides[True] or sides[False]) else "none is on record"
     titles = {True: "Keeps it from happening", False: "Finds it, or limits what it does"}
     told = [{"title": titles[first], "controls": found, "none": none} for first, found in sides.items()]
     return {"title": risk["title"], "scores": scores, "sides": told}
-
-
-def product(risk: Row, view: str) -> str:
-    """The score as the product that it is."""
-    return f"{risk[f'{view}_likelihood']:.2f} x {risk[f'{view}_impact']:.2f} = {risk[f'{view}_score']:.2f}"
 
 
 # --- parts ---
