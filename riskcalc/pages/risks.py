@@ -192,10 +192,11 @@ def _barrier(line: Row, control: Row) -> dict[str, Any]:
     claimed, earned = (wording.percent(line[f"{view}_effect"], 0) for view in CONTROLLED)
     acts_on = {"both": "likelihood and impact"}.get(line["acts_on"], line["acts_on"])
     how_much = f"claimed {claimed}, earned {earned}"
+    why = day(line["reason"]) if line["coverage"] else "it reaches nothing of this risk"
     nothing, whole = line["earned_effect"] <= 0, line["earned_effect"] >= line["claimed_effect"]
     return {
         "cell": display.jump(line["control_id"]),
         "text": control["title"],
         "note": f"{control['kind']}, on {acts_on}, coverage {line['coverage']:.0%}",
-        "state": display.state(how_much, "bad" if nothing else "good" if whole else "open", day(line["reason"])),
+        "state": display.state(how_much, "bad" if nothing else "good" if whole else "open", why),
     }

@@ -259,9 +259,10 @@ def test_a_control_without_coverage_takes_nothing_because_of_that(tmp_path: Path
 
     unit = opened(tmp_path, "beta", edit)
     [row] = risks.of_unit(unit).as_json()["rows"]
-    *_, claimed, earned = row[1]["more"]
-    assert "A-C2 nothing (coverage 0)" in claimed
-    assert "B-C1 nothing (not documented); A-C2" in earned or "A-C2 nothing (coverage 0); B-C1" in earned
+    tie = row[1]["more"][-1]
+    told = {each["cell"]["text"]: each["state"] for side in tie["sides"] for each in side["controls"]}
+    assert (told["A-C2"]["text"], told["A-C2"]["note"]) == ("claimed 0%, earned 0%", "it reaches nothing of this risk")
+    assert (told["B-C1"]["text"], told["B-C1"]["note"]) == ("claimed 90%, earned 0%", "not documented")
     assert column(unit_page.to_decide(unit).as_json(), "What keeps it up") == ["B-C1: not documented"]
 
 
