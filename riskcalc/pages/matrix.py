@@ -63,7 +63,8 @@ def picture(opened: Assessment | Portfolio) -> Display:
                     "ink": ink_on(level.colour),
                     "edges": _appetite_edges((likelihood, impact), matrix, tops),
                     "count": len(held.get((likelihood, impact), [])),
-                    "outside": len(worse.get((likelihood, impact), [])),
+                    "outside": (number := len(worse.get((likelihood, impact), []))),
+                    "dots": "●" * number if number < 5 else f"● {number}",
                     "moved": arrived.get((likelihood, impact), {}),
                     "href": f"?cell={likelihood}x{impact}#all-risks",
                 }
