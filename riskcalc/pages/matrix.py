@@ -10,6 +10,7 @@ import pandas as pd
 from riskcalc.assessment.movement import (
     BACK_INSIDE,
     BETTER,
+    JOINED,
     KINDS,
     LEFT,
     NEW,
@@ -23,7 +24,7 @@ from riskcalc.assessment.movement import (
     rescored_risks,
 )
 from riskcalc.assessment.opening import Assessment, Portfolio
-from riskcalc.assessment.scoring import VIEWS, by_cell
+from riskcalc.assessment.scoring import VIEWS, by_cell, outside
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.charts import Chart, appetite_sides, heatmap, unrated
@@ -41,14 +42,14 @@ _ARROWS = {
     BETTER: "better",
     NEW: "new",
     NEW_OUTSIDE: "new",
+    JOINED: "new",
 }
 
 
 def picture(opened: Assessment | Portfolio) -> Display:
     """The earned matrix at a glance: how many risks each cell holds, which are outside appetite, what moved into it."""
     matrix, scores = opened.matrix, opened.scores
-    worse = scores["breach"].fillna(False).astype(bool)
-    held, outside = by_cell(scores, "earned", matrix), by_cell(scores[worse], "earned", matrix)
+    held, worse = by_cell(scores, "earned", matrix), by_cell(outside(scores), "earned", matrix)
     arrived = _arrived(opened)
     appetites = sorted(set(scores["appetite"].dropna()), key=matrix.level_names.index)
     sides = appetite_sides(scores, matrix)
@@ -62,7 +63,7 @@ def picture(opened: Assessment | Portfolio) -> Display:
                     "ink": ink_on(level.colour),
                     "edges": " ".join(f"edge-{side}" for side in sides if (likelihood, impact) in sides[side]),
                     "count": len(held.get((likelihood, impact), [])),
-                    "outside": len(outside.get((likelihood, impact), [])),
+                    "outside": len(worse.get((likelihood, impact), [])),
                     "moved": arrived.get((likelihood, impact), {}),
                     "href": f"?cell={likelihood}x{impact}#all-risks",
                 }
@@ -119,7 +120,7 @@ def movement(unit: Assessment) -> Display:
             state(move.what, TONES[move.what]),
             _way(move.inherent),
             _way(move.earned),
-            level_cell(move.levels[0], unit.matrix),
+            level_cell(move.levels[0], unit.matrix) if move.inherent[0] else "–",
             "–" if move.what == LEFT else level_cell(move.levels[1], unit.matrix),
         ]
         for move in moved
