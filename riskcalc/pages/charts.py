@@ -28,6 +28,7 @@ from riskcalc.pages.lines import drawn
 from riskcalc.pages.wording import rated_count, worse_than
 from riskcalc.register.matrix import INK, PAPER, Level, Matrix, ink_on
 
+_Start = str | pd.DataFrame | None  # another view, or the scores of another period
 FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 _FAINT = "#dfe4ea"
 _Held = Mapping[Place, Sequence[str]]
@@ -102,7 +103,7 @@ def finish(figure: go.Figure, title: str, summary: str, table: display.Display, 
     return Chart(figure)
 
 
-def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: str | pd.DataFrame = "") -> Chart:
+def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _Start = None) -> Chart:
     """The matrix with the risks in their cells, which bear their levels' colours and names; on pages it is a table.
 
     ``scores`` has a row per risk, as from ``riskcalc.score``; titles are told where it has them. The bold line is
@@ -116,7 +117,7 @@ def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: s
     >>> heatmap(score(register), register.methodology.matrix, "earned", start="inherent").layout.title.text
     'Earned risk on the matrix'
     """
-    if wrong := [each for each in (view, start) if isinstance(each, str) and each not in (*VIEWS, "")]:
+    if wrong := [each for each in (view, start) if isinstance(each, str) and each not in VIEWS]:
         raise UsageError(f"There is no view {wrong[0]!r}; allowed: {', '.join(VIEWS)}.")
     of_start = (start, view) if isinstance(start, pd.DataFrame) else (scores, start or view)
     held, before = by_cell(scores, view, matrix), by_cell(*of_start, matrix)
@@ -135,7 +136,7 @@ def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: s
     return chart.on_pages(table)
 
 
-def clickable(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: str | pd.DataFrame = "") -> object:
+def clickable(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _Start = None) -> object:
     """As ``heatmap``, for JupyterLab: a click on a cell lists its risks beneath.
 
     Raises ModuleNotFoundError where the extra ``lab`` isn't installed.

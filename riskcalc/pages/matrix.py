@@ -81,7 +81,7 @@ def picture(opened: Assessment | Portfolio) -> Display:
 
 def of(opened: Assessment | Portfolio) -> Chart:
     """The earned matrix as a chart, of a unit with what controls have earned as arrows; on pages, each view's."""
-    start = "inherent" if isinstance(opened, Assessment) else ""
+    start = "inherent" if isinstance(opened, Assessment) else None
     return heatmap(opened.scores, opened.matrix, start=start).on_pages(heatmaps(opened.scores, opened.matrix))
 
 
