@@ -92,8 +92,8 @@ def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id
     type=click.Path(path_type=Path),
     help="The register's folder; made if it isn't there.",
 )
-@click.option("--apply", "apply_", is_flag=True, help="Write the changes; without it, they are shown only.")
-@click.option("--yes", is_flag=True, help="Of a list: take it over as proposed, without asking.")
+@click.option("--apply", "apply_", is_flag=True, help="Write the changes; without it or --yes, they are shown only.")
+@click.option("--yes", is_flag=True, help="Take it over as shown, without asking.")
 @click.option(
     "--map",
     "mapping",
@@ -130,14 +130,14 @@ def take_over(
     for line in found.told:
         click.echo(printable(line))
     begin = found.begin(answers(given, found.matrix, found.needless)) if found.begins else None
-    made = importing.plan(file, into, found.mapping(given["period"]) or mapping, delete_missing, begin)
+    made = importing.plan(file, into, found.mapping(given["period"]), delete_missing, begin)
     for line in importing.told(made):
         click.echo(printable(line, most=100_000))
     if made.problems:
         raise RegisterError(made.problems, file)
     if not made.files:
         click.echo("Nothing to write.")
-    elif not (apply_ or _agreed(found.kept, yes)):
+    elif not (apply_ or yes or (found.kept and is_terminal() and click.confirm("Take it over so?"))):
         flag = "--yes" if found.kept else f"--apply --expect {made.token}"
         click.echo(f"Nothing was written. To write exactly this: {flag}")
     elif expect and expect != made.token:
@@ -148,11 +148,6 @@ def take_over(
         if found.kept:
             write_whole(found.kept, found.text.encode())
             click.echo(f"Kept the mapping for the next time: {found.kept}. Next: riskcalc run {into}")
-
-
-def _agreed(kept: Path | None, yes: bool) -> bool:
-    """Whether a list is to be taken over as proposed: said as an option, or on a terminal."""
-    return kept is not None and (yes or (is_terminal() and click.confirm("Take it over so?")))
 
 
 def _check_out(out: Path, overwrite: bool) -> None:

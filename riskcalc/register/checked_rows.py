@@ -66,6 +66,10 @@ class Table:
         """Where the table stands, as other tables' messages name it."""
         return f"sheet {self.sheet}" if self.sheet else self.file
 
+    def row_at(self, line: int) -> str:
+        """A line, as messages name it."""
+        return f"{'row' if self.sheet else 'line'} {line % APART}"
+
     def problem(self, line: int, column: str, value: str, allowed: str) -> Problem:
         """Something wrong in this table: in a line, or, with 0, in all of it."""
         line %= APART
@@ -229,8 +233,7 @@ def _repeated_keys(table: Table) -> Iterator[Problem]:
         key = tuple(cells[column] for column in columns)
         since = (*key, cells.get(SPAN[0], "").strip())
         if line not in refused and seen.setdefault(since, line) != line:
-            place = f"row {seen[since]}" if table.sheet else f"line {seen[since]}"
-            allowed = f"stands already at {place}; allowed: once{more}"
+            allowed = f"stands already at {table.row_at(seen[since])}; allowed: once{more}"
             yield table.problem(line, " + ".join(columns), " + ".join(key), allowed)
 
 
