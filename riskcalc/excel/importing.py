@@ -225,7 +225,8 @@ def _old(folder: Path, made: Plan, name: str, methodology: Methodology) -> Table
     if made.before[f"{name}.csv"] is None:
         return Table(name)
     table = read_table(folder, name, methodology)
-    if not table.whole or len(_by_key(table, {key for key, _, _ in _rows(table)})) < len(table.cells):
+    keys = {key for key, _, _ in _rows(table)}
+    if not (table.whole and table.columns and len(_by_key(table, keys)) == len(table.cells)):
         raise RegisterError(table.problems, made.folder)
     return table
 

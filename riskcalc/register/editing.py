@@ -232,7 +232,7 @@ def as_file(columns: list[str], rows: Iterable[Cells]) -> str:
 
 def _matching(folder: Path, table: str, key: Mapping[str, str], methodology: Methodology) -> list[tuple[int, Cells]]:
     read = read_table(folder, table, methodology)
-    if not read.cells and read.problems:
+    if not read.columns and read.problems:
         raise RegisterError(read.problems, folder)
     return [
         (line, cells) for line, cells in read.cells.items() if all(cells[name] == value for name, value in key.items())

@@ -18,7 +18,7 @@ from typing import Any
 from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.register import stand_ins
 from riskcalc.register.checked_rows import Table, check_lines
-from riskcalc.register.integrity import check_references
+from riskcalc.register.integrity import check_references, told_anyway
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import kind_of
 from riskcalc.register.tables import TABLES
@@ -61,7 +61,13 @@ def read_sheets(path: Path, period: str = "") -> tuple[Methodology, dict[str, Ta
         if not {*TABLES, METHODOLOGY}.intersection(book.sheets):
             raise UsageError(f"{path.name} has none of a register's sheets. {bring_in(path)}")
         problems = list(_wrong_sheets(book, path.name))
-        methodology = stand_ins.begun_in(read_methodology(book, path.name), period, "ratings" in book.sheets)
+        try:
+            methodology = read_methodology(book, path.name)
+        except RegisterError as error:
+            text = methodology_text(book, path.name)[0] if METHODOLOGY in book.sheets else ""
+            found = told_anyway(lambda name, given: read_sheet(book, name, path.name, given), text) if text else ()
+            raise RegisterError([*problems, *error.problems, *found], path) from None
+        methodology = stand_ins.begun_in(methodology, period, "ratings" in book.sheets)
         tables = {name: read_sheet(book, name, path.name, methodology) for name in TABLES}
     return methodology, tables, problems
 
