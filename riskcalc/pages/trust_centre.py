@@ -19,6 +19,7 @@ from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, Result, day
 from riskcalc.pages.wording import page_link
 from riskcalc.register import audiences
+from riskcalc.register.records import records
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
 
@@ -67,7 +68,7 @@ def heading(statement: Statement) -> Display:
     organisation = statement.register.methodology.organisation
     seen = f"Trust centre · as of {day(statement.context.as_of)}"
     if statement.unit is None:
-        units = statement.register.business_units.to_dict("records")
+        units = records(statement.register.business_units)
         issued = sum(_issued(unit, statement) for unit in units)
         told = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}"
         rest = "; the others are in preparation." if issued < len(units) else "."
@@ -89,7 +90,7 @@ def reports(statement: Statement) -> Display:
             _status(unit, statement),
             " ".join(_bridge(unit, statement)) or "–",
         ]
-        for unit in statement.register.business_units.to_dict("records")
+        for unit in records(statement.register.business_units)
     ]
     return display.table("SOC 1 reports", ["Service", "What it is", "Report", "State", "Bridge letter"], rows)
 
@@ -100,7 +101,7 @@ def objectives(statement: Statement) -> Display:
     rows: list[list[Cell]] = [
         [names[objective["unit_id"]] if first else "", objective["process"], objective["statement"]]
         for _, own in statement.register.control_objectives.groupby("unit_id", sort=False)
-        for first, objective in zip([True, *[False] * len(own)], own.to_dict("records"), strict=False)
+        for first, objective in zip([True, *[False] * len(own)], records(own), strict=False)
     ]
     return display.table("Objectives by service", ["Service", "Process", "Objective"], rows, grouped=True)
 
@@ -118,7 +119,7 @@ def user_entities(statement: Statement) -> Display:
             serving.get(control["control_id"], "–"),
             "–" if pd.isna(control["communicated_in"]) else control["communicated_in"],
         ]
-        for control in register.controls.to_dict("records")
+        for control in records(register.controls)
     ]
     note = "Our controls alone don't reach these objectives: they take for granted that clients do this."
     columns = ["What the client does", "For", "See"]

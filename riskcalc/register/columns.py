@@ -205,6 +205,7 @@ Impact = Annotated[int, BeforeValidator(_rating("impact")), Typed(as_typed.ratin
 Level = Annotated[str, BeforeValidator(_name_from("level_names")), Typed(as_typed.name_of("level_names"))]
 Design = Annotated[str, BeforeValidator(_name_from("design_names")), Typed(as_typed.name_of("design_names"))]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Digest = Annotated[str, BeforeValidator(_matching("[0-9a-f]{64}", str, "64 hexadecimal digits, in lower case"))]
 Assertions = Annotated[
     tuple[Assertion, ...],
     BeforeValidator(lambda cell: tuple(_one_of(name, Assertion, "assertion") for name in _names(_text(cell)))),

@@ -84,6 +84,9 @@ class Subsets:
         owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
         trained = [self._found("training", [unit_id]), self._found("training", owners, self._trained)]
         found = {"risk_controls": links, "controls": controls, "training": np.unique(np.concatenate(trained))}
+        for name in ("answers", "documents"):  # those without a unit are the whole organisation's
+            of_all = getattr(self.register, name)["unit_id"].isna().to_numpy()
+            found[name] = np.union1d(self._found(name, [unit_id]), np.flatnonzero(of_all))
         keys = {"unit_id": [unit_id], "risk_id": risks, "control_id": needed, "subservice_id": set(subservice)}
         return {name: found[name] if name in found else self._found(name, keys[of]) for name, of in _BELONGS.items()}
 
