@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.asked import finish_first
+from riskcalc.cli.asked import apply_option, finish_first
 from riskcalc.cli.help import Examples
 from riskcalc.errors import counted, printable
 
@@ -40,7 +40,7 @@ def period() -> None:
 )
 @click.argument("name", metavar="PERIOD")
 @click.argument("data", default="data")
-@click.option("--apply", "apply_", is_flag=True, help="Write it; without, it is shown only.")
+@apply_option
 def open_period(name: str, data: str, apply_: bool) -> None:
     """Open PERIOD: the ratings of the one before become proposals in DATA/ratings.csv, to be confirmed risk by risk.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.asked import finish_first
+from riskcalc.cli.asked import apply_option, finish_first
 from riskcalc.cli.help import Examples
 from riskcalc.errors import UsageError, counted, printable
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.argument("old")
 @click.argument("new")
 @click.argument("data", default="data")
-@click.option("--apply", "apply_", is_flag=True, help="Change it; without, it is shown only.")
+@apply_option
 @click.option("--by", default="", metavar="NAME", help="Who renames, as the log has it; default: who is logged in.")
 @click.option("--out", default="reports", show_default=True, metavar="DIR", help="Where the pages of runs are.")
 def rename(kind: Kind, old: str, new: str, data: str, apply_: bool, by: str, out: str) -> None:
