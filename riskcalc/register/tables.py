@@ -31,7 +31,7 @@ from riskcalc.register.columns import (
     Text,
     YesNo,
 )
-from riskcalc.register.library import Document, LibraryAnswer
+from riskcalc.register.library import Document, LibraryAnswer, Reader
 from riskcalc.register.row import Contradiction, Ref, Row, require
 
 Opinion = Literal["unmodified", "qualified", "adverse", "disclaimer"]
