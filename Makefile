@@ -24,8 +24,7 @@ run: $(VENV)/run ## Assess every unit of the sample register and write its pages
 	$(BIN)/riskcalc run data
 
 test: $(VENV)/dev lint ## Run all tests
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --nbval-lax --nbval-current-env tests notebooks
 
 # $(call quick,NAME,PYTHON,HOW): the quick tests in an environment of their own, .venv-NAME.
 define quick
@@ -57,7 +56,7 @@ lab: $(VENV)/run ## Open the notebooks in JupyterLab
 
 docs: $(VENV)/docs ## Build the documentation site, which opens offline
 	rm -rf .docs && mkdir -p .docs/source/notebooks .docs/books
-	cp docs/*.md CHANGELOG.md CONTRIBUTING.md SECURITY.md .docs/source
+	cp -r docs/*.md docs/schemas CHANGELOG.md CONTRIBUTING.md SECURITY.md .docs/source
 	$(BIN)/riskcalc run data --notebooks notebooks --out .docs/sample
 	cp .docs/sample/*/payroll.ipynb .docs/books/assessment.ipynb
 	cp .docs/sample/*/index.ipynb .docs/books/portfolio.ipynb

@@ -16,6 +16,7 @@ from riskcalc.cli.answer import answer
 from riskcalc.cli.asked import as_of_option, period_option, seen
 from riskcalc.cli.endings import BAD_INPUT, BREACH, INTERRUPTED, WRONG, Summarised, ending, write_summary
 from riskcalc.cli.excel import excel
+from riskcalc.cli.exchange import export, schema, take_over
 from riskcalc.cli.help import CONTROLS, UNITS, Examples
 from riskcalc.cli.new import demo, guides, lab, new
 from riskcalc.cli.period import period, planned_line
@@ -339,6 +340,9 @@ main.add_command(demo)
 main.add_command(lab)
 main.add_command(workshop)
 main.add_command(excel)
+main.add_command(export)
+main.add_command(take_over)
+main.add_command(schema)
 main.add_command(period)
 main.add_command(rename)
 main.add_command(answer)

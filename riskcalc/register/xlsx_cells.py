@@ -25,11 +25,15 @@ class Odd:
     kind: str
     text: str
 
-    def __bool__(self) -> bool:
-        return True
-
 
 Cell = str | Odd
+
+
+def text_of(cell: Cell) -> str:
+    """What a cell shows, whatever it is."""
+    return cell if isinstance(cell, str) else cell.text
+
+
 _INF = float("inf")
 
 
