@@ -186,3 +186,28 @@ def trust_centre(data: str, out: Path, period: str, as_of: str, audience: str) -
     from riskcalc.pages.trust_centre import open_statement
 
     _write(out, files(open_statement("", period, data, as_of, audience=audience)))
+
+
+@export.command(
+    cls=Examples,
+    epilog="""
+    riskcalc export risks ciso-assistant --out ciso  # its list of risks, its controls, and the mapping for the way back
+    riskcalc export risks simplerisk --out simplerisk --period 2026-H1  # ratings of a period
+    """,
+)
+@click.argument("platform", type=click.Choice(["ciso-assistant", "simplerisk"]))
+@_DATA
+@_OUT
+@period_option("export")
+@as_of_option
+@click.option("--audience", default="", metavar="NAME", help="What isn't for them is withheld; default: nothing is.")
+def risks(platform: str, data: str, out: Path, period: str, as_of: str, audience: str) -> None:
+    """Write the risks as another platform imports them; its export comes back by riskcalc excel import --map."""
+    from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
+    from riskcalc.exchange.platforms import files
+    from riskcalc.register.audiences import find
+    from riskcalc.register.register import load
+
+    context = Context.of(load(data, period), period, as_day(as_of, "--as-of"))
+    _write(out, files(platform, context, find(audience)))
