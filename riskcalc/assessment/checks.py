@@ -12,6 +12,7 @@ from typing import Any, Literal
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.scoring import scores
+from riskcalc.register.records import records
 
 # In the order of how much they matter: something has to be done; somebody has to look at it; good to know.
 Gravity = Literal["act", "look", "note"]
@@ -36,7 +37,7 @@ def check(name: str, gravity: Gravity, advice: str) -> Callable[[Check], Check]:
 def controls(context: Context) -> Rows:
     """The controls with what they earn."""
     earned = evidence.assess(context).drop(columns="control_id")
-    return context.register.controls.join(earned, on="control_id").to_dict("records")
+    return records(context.register.controls.join(earned, on="control_id"))
 
 
 def own_controls(context: Context) -> Rows:
@@ -53,13 +54,13 @@ def control_of(context: Context) -> dict[str, dict[Any, Any]]:
 @once
 def risks(context: Context) -> Rows:
     """The risks with their scores."""
-    return context.register.risks.merge(scores(context).drop(columns="unit_id"), on="risk_id").to_dict("records")
+    return records(context.register.risks.merge(scores(context).drop(columns="unit_id"), on="risk_id"))
 
 
 @once
 def tests(context: Context) -> Rows:
     """The period's tests."""
-    return context.tests.to_dict("records")
+    return records(context.tests)
 
 
 @once

@@ -13,6 +13,7 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
 from riskcalc.register.periods import Period
+from riskcalc.register.records import by_index, records
 
 
 @check("control-without-risk", "note", "Link it to the risks it acts on, or drop it.")
@@ -132,7 +133,7 @@ def _subservice(context: Context, conclusions: tuple[str, ...]) -> Seen:
 
 @check("subservice-unreviewed", "look", "Review it, and record by whom and when.")
 def _subservice_unreviewed(context: Context) -> Seen:
-    organisations = context.register.subservice_organisations.set_index("subservice_id").to_dict("index")
+    organisations = by_index(context.register.subservice_organisations.set_index("subservice_id"))
     for control in controls(context):
         organisation = organisations.get(control["subservice_id"])
         if organisation and not pd.isna(organisation["report_type"]) and pd.isna(organisation["reviewed_by"]):
@@ -158,7 +159,7 @@ def _tested_without_evidence(context: Context) -> Seen:
 @check("test-before-period", "act", "Test the control's operation in the period.")
 def _tested_too_early(context: Context) -> Seen:
     """Tests of any period: those of another one may speak of days that count."""
-    for test in context.register.control_tests.to_dict("records"):
+    for test in records(context.register.control_tests):
         on, period = test["tested_on"].date(), test["period"]
         if on <= context.as_of and on < Period.parse(period).first_day:
             unit = _unit(context, test)
@@ -186,7 +187,7 @@ def _retest_by_same_items(context: Context) -> Seen:
 
 @check("deficiency-past-due", "act", "Close it, or agree a new date with a reason.")
 def _past_due(context: Context) -> Seen:
-    for deficiency in context.open_deficiencies.to_dict("records"):
+    for deficiency in records(context.open_deficiencies):
         if deficiency["due_on"].date() < context.as_of:
             days = (context.as_of - deficiency["due_on"].date()).days
             unit = _unit(context, deficiency)
@@ -228,14 +229,14 @@ def _test_undescribed(context: Context) -> Seen:
 
 @check("evidence-after-as-of", "look", "It counts when it is looked at from its day on; check the date.")
 def _evidence_after(context: Context) -> Seen:
-    for row in evidence.later(context).to_dict("records"):
+    for row in records(evidence.later(context)):
         yield row["unit_id"] or "", row["row"], f"is dated {row['dated']}, after {context.as_of}: it doesn't count"
 
 
 @check("deviation-after-period", "look", "Assess the next period; if it is about this one, correct its days.")
 def _deviation_after(context: Context) -> Seen:
     """What deviated by the day, in tests that don't count, since they are about days after the period only."""
-    for test in context.register.control_tests.to_dict("records"):
+    for test in records(context.register.control_tests):
         on, first = test["tested_on"].date(), Round.of(test).days[0]
         if test["deviations"] and context.period.last_day < first <= on <= context.as_of:
             unit = _unit(context, test)

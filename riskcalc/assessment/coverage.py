@@ -17,6 +17,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.opinion import unguarded_risks
 from riskcalc.register.columns import Component, ReportPart
+from riskcalc.register.records import records
 
 LONGEST_BRIDGE = 92  # days; practice accepts a bridge letter for about three months, and seldom for more
 
@@ -145,7 +146,7 @@ def report_items(context: Context, unit_id: str) -> tuple[ReportItem, ...]:
             "" if pd.isna(row["reference"]) else row["reference"],
             row["status"] not in SETTLED and not pd.isna(row["due_on"]) and row["due_on"].date() < context.as_of,
         )
-        for row in context.register.report_items.to_dict("records")
+        for row in records(context.register.report_items)
         if row["unit_id"] == unit_id
     ]
     told = {one.item for one in found}

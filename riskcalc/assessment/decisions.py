@@ -12,8 +12,9 @@ import pandas as pd
 
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.readiness import blocking
-from riskcalc.assessment.scoring import ranked, score_lines, scores
+from riskcalc.assessment.scoring import outside, ranked, score_lines, scores
 from riskcalc.errors import counted
+from riskcalc.register.records import by_index, records
 
 _NAMES = ["unit_id", "risk_id"]
 FIGURES = ("rated", "breaches", "newly_outside", "unrated", "decisions", "past_due")
@@ -47,7 +48,7 @@ def on_risks(context: Context) -> list[Decision]:
     [('PAY-R03', '2026-05-31', True), ('PAY-R11', '2026-10-31', False)]
     """
     found = scores(context)
-    risks = context.register.risks.set_index("risk_id").to_dict("index")
+    risks = by_index(context.register.risks.set_index("risk_id"))
     return [*_outside(found, risks, _dues(context), context.as_of), *_unrated(found, risks)]
 
 
@@ -59,11 +60,16 @@ def decisions(context: Context) -> list[Decision]:
     acting = score_lines(context).groupby("risk_id")["control_id"].agg(set).to_dict()
     levels = scores(context).dropna(subset="likelihood").set_index("risk_id")["earned_level"].astype(str).to_dict()
     told = {(each.unit_id, name) for each in found for name in (each.row, *acting.get(each.row, ()))}
+    register = context.register
+    named = [register.controls.set_index("control_id"), register.risks.set_index("risk_id")]
+    titles = pd.concat([each["title"] for each in named]).to_dict()
     for gap in blocking(context):
         if (gap.unit_id, gap.row) not in told:
             told.add((gap.unit_id, gap.row))
             hangs = f"; {' and '.join(gap.objectives)} depend{'s' * (len(gap.objectives) == 1)} on it"
-            what, late = gap.what + hangs * bool(gap.objectives), gap.due_on is not None and gap.due_on < context.as_of
+            title = f"{titles[gap.row]}: " if gap.row in titles else ""
+            what = f"{title}{gap.what}{hangs * bool(gap.objectives)}"
+            late = gap.due_on is not None and gap.due_on < context.as_of
             found.append(Decision(gap.unit_id, gap.row, what, gap.owner, gap.due_on, late, levels.get(gap.row)))
     return sorted(found, key=lambda each: not each.late)
 
@@ -80,13 +86,11 @@ def standings(context: Context) -> dict[str, dict[str, int]]:
     2
     """
     now, before, told = scores(context), context.previous(), decisions(context)
-    outside = now[now["breach"].fillna(False)]
-    unrated = now["likelihood"].isna()
-    rows = {"rated": now[~unrated], "breaches": outside, "unrated": now[unrated]}
+    worse, unrated = outside(now), now["likelihood"].isna()
+    rows = {"rated": now[~unrated], "breaches": worse, "unrated": now[unrated]}
     if before:
-        then = scores(before)
-        already = then[then["breach"].fillna(False)].set_index(_NAMES).index  # who moved to another unit is new there
-        rows["newly_outside"] = outside[~outside.set_index(_NAMES).index.isin(already)]
+        already = outside(scores(before)).set_index(_NAMES).index  # who moved to another unit is new there
+        rows["newly_outside"] = worse[~worse.set_index(_NAMES).index.isin(already)]
     numbers = {name: Counter(found["unit_id"]) for name, found in rows.items()}
     numbers["decisions"] = Counter(each.unit_id for each in told)
     numbers["past_due"] = Counter(each.unit_id for each in told if each.late)
@@ -134,8 +138,7 @@ def _dues(context: Context) -> dict[str, date]:
 def _outside(
     scores: pd.DataFrame, risks: Mapping[Any, Any], dues: Mapping[str, date], as_of: date
 ) -> Iterator[Decision]:
-    worse = scores[scores["breach"].fillna(False).astype(bool)]
-    for scored in ranked(worse).to_dict("records"):
+    for scored in records(ranked(outside(scores))):
         name = scored["risk_id"]
         risk, due = risks[name], dues.get(name)
         what, owner = "bring inside appetite, or accept", risk["owner"]
@@ -147,7 +150,7 @@ def _outside(
 
 
 def _unrated(scores: pd.DataFrame, risks: Mapping[Any, Any]) -> Iterator[Decision]:
-    for scored in scores[scores["likelihood"].isna()].to_dict("records"):
+    for scored in records(scores[scores["likelihood"].isna()]):
         risk = risks[scored["risk_id"]]
         what = f"{risk['title']}: rate it, for nothing can be said of it yet"
         yield Decision(scored["unit_id"], scored["risk_id"], what, str(risk["owner"]), None, False)

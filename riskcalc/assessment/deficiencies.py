@@ -21,6 +21,7 @@ from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.exposure import largest_losses
 from riskcalc.assessment.scoring import AXES
 from riskcalc.register.audiences import in_money
+from riskcalc.register.records import by_index, records
 
 SEVERITIES = ("deficiency", "significant deficiency", "material weakness")
 NOT_ASSESSED = "not assessed"
@@ -132,17 +133,15 @@ class _Case:
     def __init__(self, context: Context) -> None:
         self.context, register = context, context.register
         weights = evidence.assess(context).drop(columns="control_id")
-        self.controls = (
-            register.controls.join(weights, on="control_id").set_index("control_id", drop=False).to_dict("index")
-        )
+        self.controls = by_index(register.controls.join(weights, on="control_id").set_index("control_id", drop=False))
         rated = context.ratings[context.ratings["likelihood"].notna()]
-        self.ratings = rated.set_index("risk_id")[list(AXES)].to_dict("index")
+        self.ratings = by_index(rated.set_index("risk_id")[list(AXES)])
         self.losses = largest_losses(context)
         self.unit_of = dict(zip(register.risks["risk_id"], register.risks["unit_id"], strict=True))
-        self.units = register.business_units.set_index("unit_id").to_dict("index")
+        self.units = by_index(register.business_units.set_index("unit_id"))
         self.links: dict[str, list[Any]] = {}
         self.acts_on: dict[str, set[str]] = {}
-        for link in register.risk_controls.sort_values("control_id").to_dict("records"):
+        for link in records(register.risk_controls.sort_values("control_id")):
             self.links.setdefault(link["risk_id"], []).append(link)
             self.acts_on.setdefault(link["control_id"], set()).add(link["risk_id"])
         self.relying: dict[str, set[str]] = {}
@@ -210,7 +209,7 @@ def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:
     """The deficiencies open on the day or in their unit's report, and the failed controls that have none on record."""
     known, still = case.context.register.deficiencies, set(case.context.open_deficiencies["deficiency_id"])
     on_record = set()
-    for deficiency in known[known["identified_on"] <= pd.Timestamp(case.context.as_of)].to_dict("records"):
+    for deficiency in records(known[known["identified_on"] <= pd.Timestamp(case.context.as_of)]):
         control, closed = case.controls[deficiency["control_id"]], deficiency["closed_on"]
         if deficiency["deficiency_id"] in still:
             on_record.add(deficiency["control_id"])

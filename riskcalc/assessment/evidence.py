@@ -21,6 +21,7 @@ from riskcalc.assessment.subservice import from_report
 from riskcalc.assessment.testing import Basis, Conclusion, Days, Round, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
+from riskcalc.register.records import records
 from riskcalc.register.register import Register
 
 COLUMNS = (
@@ -65,7 +66,7 @@ def _assessed(context: Context, report_type: str | None) -> pd.DataFrame:
     design = register.methodology.weights.design
     earned = _earned(register, conclusions, {})
     rows = []
-    for control_id, control in zip(register.controls["control_id"], register.controls.to_dict("records"), strict=True):
+    for control_id, control in zip(register.controls["control_id"], records(register.controls), strict=True):
         found = conclusions[control_id]
         credit, limited_by, reason = earned[control_id]
         rows.append(
@@ -113,7 +114,7 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     closed = register.deficiencies[register.deficiencies["closed_on"] <= pd.Timestamp(context.as_of)]
     repairs = {str(name): [day.date() for day in days] for name, days in closed.groupby("control_id")["closed_on"]}
     found: dict[str, Conclusion] = {}
-    for control in register.controls.to_dict("records"):
+    for control in records(register.controls):
         name = control["control_id"]
         asked = report_type and (report_type if control["unit_id"] == sole else control["report_type"])
         if control["performed_by"] == "subservice" and control["subservice_id"] in reports:
@@ -169,7 +170,7 @@ def later(context: Context) -> pd.DataFrame:
     for table, row, belongs, dated in tables:
         rows = getattr(register, table)
         rows = rows[rows[dated] > day]
-        for one in rows.to_dict("records"):
+        for one in records(rows):
             about = one.get("period", context.period.name) == context.period.name
             if about or (table == "control_tests" and Round.of(one).days[0] <= context.period.last_day):
                 found.append((units.get(one[belongs]), table, one[row], one[dated].date()))
@@ -182,7 +183,7 @@ def later(context: Context) -> pd.DataFrame:
 @registers.once
 def _rounds(register: Register) -> Mapping[str, list[Round]]:
     found: dict[str, list[Round]] = {}
-    for row in register.control_tests.to_dict("records"):
+    for row in records(register.control_tests):
         found.setdefault(str(row["control_id"]), []).append(Round.of(row))
     return found
 
@@ -203,7 +204,7 @@ def _carved_out(register: Register) -> dict[str, Any]:
     """The subservice organisations whose controls are outside our report, so that theirs has to speak for them."""
     organisations = register.subservice_organisations
     carved = organisations[organisations["method"] == "carve_out"]
-    return {record["subservice_id"]: record for record in carved.to_dict("records")}
+    return {record["subservice_id"]: record for record in records(carved)}
 
 
 def _by_report(context: Context, control: Any, report: Any, report_type: str | None) -> Conclusion:
@@ -248,7 +249,7 @@ def _look_back(context: Context, control: Any, type1: bool) -> Days:
     rules, as_of = context.register.methodology.evidence, context.as_of
     if not (rules.look_back_months or type1 or pd.isna(control["report_from"])):
         first, last = report_days(control, rules)
-        if first <= as_of and context.period.first_day <= last:
+        if first <= min(as_of, context.period.last_day) and context.period.first_day <= last:
             return first, as_of
     return _months_before(as_of, rules.look_back_months or _YEAR), as_of
 
@@ -266,9 +267,9 @@ def _months(days: Days) -> int:
 @registers.once
 def _in_order(register: Register) -> list[tuple[str, Any]]:
     """The controls, each after those that it relies on."""
-    records = {control["control_id"]: control for control in register.controls.to_dict("records")}
-    order = TopologicalSorter({name: control["relies_on"] for name, control in records.items()}).static_order()
-    return [(name, records[name]) for name in order]
+    known = {control["control_id"]: control for control in records(register.controls)}
+    order = TopologicalSorter({name: control["relies_on"] for name, control in known.items()}).static_order()
+    return [(name, known[name]) for name in order]
 
 
 def _earned(

@@ -13,6 +13,7 @@ import pandas as pd
 
 from riskcalc.assessment.context import Context
 from riskcalc.register.methodology import Methodology
+from riskcalc.register.records import by_index, records
 
 COLUMNS = ["unit_id", "frequency", "low", "mode", "high", "frequency_from", "loss_from"]
 _LOSSES = ("low", "mode", "high")
@@ -49,10 +50,10 @@ _Losses = list[Decimal | None]
 
 def _figures(context: Context) -> list[tuple[Any, ...]]:
     register = context.register
-    ratings = context.ratings.set_index("risk_id")[["likelihood", "impact"]].to_dict("index")
+    ratings = by_index(context.ratings.set_index("risk_id")[["likelihood", "impact"]])
     materiality = dict(zip(register.business_units["unit_id"], register.business_units["materiality"], strict=True))
     rows = []
-    for risk in register.risks.to_dict("records"):
+    for risk in records(register.risks):
         rating = ratings.get(risk["risk_id"], {})
         frequency = _frequency(risk, rating.get("likelihood"), register.methodology)
         loss = _loss(risk, rating.get("impact"), materiality[risk["unit_id"]], register.methodology)

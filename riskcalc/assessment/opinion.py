@@ -20,9 +20,10 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.deficiencies import NOT_ON_RECORD, SEVERITIES, Candidate, aggregated, candidates
 from riskcalc.assessment.next_steps import unassessed
-from riskcalc.assessment.scoring import scores
+from riskcalc.assessment.scoring import outside, scores
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
+from riskcalc.register.records import by_index, records
 from riskcalc.register.register import Register
 
 STEPS = ("designed", "documented", "operated", "evidenced", "in_period")
@@ -162,7 +163,7 @@ def key_controls(context: Context, report_type: str) -> Mapping[str, Any]:
 def relevant(controls: pd.DataFrame) -> dict[str, Any]:
     """Of a frame of controls, by id, the rows of the key ones that aren't a client's."""
     chosen = controls[controls["key"] & (controls["performed_by"] != "user_entity")]
-    return {str(name): row for name, row in chosen.to_dict("index").items()}
+    return {str(name): row for name, row in by_index(chosen).items()}
 
 
 @registers.once
@@ -222,7 +223,7 @@ def _steps(context: Context, report_type: str) -> pd.DataFrame:
         else "a review of its report"
         for tests, subservice in zip(controls["tests"], controls["subservice_id"], strict=True)
     ]
-    to_come = [_days_to_come(context, control, most) for control in controls.to_dict("records")]
+    to_come = [_days_to_come(context, control, most) for control in records(controls)]
     found = controls.assign(
         to_come=to_come,
         why=[conclusions[name].reason for name in controls.index],
@@ -241,7 +242,7 @@ def _steps(context: Context, report_type: str) -> pd.DataFrame:
 
 def _resting_on(controls: pd.DataFrame) -> list[str]:
     """By control, one that it relies on, through any chain, without evidence or untested for too long, else blank."""
-    rows = {str(name): row for name, row in controls.to_dict("index").items()}
+    rows = {str(name): row for name, row in by_index(controls).items()}
 
     def lacking(name: str) -> str:
         known = [name]
@@ -261,7 +262,7 @@ def _days_to_come(context: Context, control: Any, most: int) -> int:
 
 def _faults(controls: pd.DataFrame, needed: Iterable[str]) -> list[str]:
     """How grave what each control lacks is; what limits it makes its fault the control's own."""
-    rows = {str(name): row for name, row in controls.to_dict("index").items()}
+    rows = {str(name): row for name, row in by_index(controls).items()}
     found: dict[str, str] = {}
 
     def fault(name: str) -> str:
@@ -283,13 +284,13 @@ class _Case:
     def __init__(self, context: Context, report_type: str) -> None:
         self.register, self.report_type = context.register, report_type
         self.keys = key_controls(context, report_type)
-        self.all = {str(name): row for name, row in _steps(context, report_type).to_dict("index").items()}
+        self.all = {str(name): row for name, row in by_index(_steps(context, report_type)).items()}
         self.reaching = reaching(context.register, Decimal(0))  # what deviated is reported, however little it reaches
         self.supporting = reaching(context.register)
         risks = context.register.risks
         self.risks = {str(name): list(own) for name, own in risks.groupby("objective_id")["risk_id"]}
         scored = scores(context, report_type).set_index("risk_id")
-        self.outside = scored.loc[scored["breach"].fillna(False).astype(bool), "earned_level"].to_dict()
+        self.outside = outside(scored)["earned_level"].to_dict()
         self.rated = set(context.ratings.dropna(subset="likelihood")["risk_id"])
         self.weak = _material_weaknesses(context)
         self.closed = _closed_deviations(context)

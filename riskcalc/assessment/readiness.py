@@ -13,6 +13,7 @@ from riskcalc.assessment.next_steps import is_open, without_controls
 from riskcalc.assessment.opinion import NEEDED, STEPS, key_controls, missing, outlooks, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
+from riskcalc.register.records import by_index, records
 from riskcalc.register.register import Register
 
 LEAST_DAYS = 181  # six months, at the shortest
@@ -49,7 +50,7 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     """
     units = context.register.business_units
     found: list[Gap] = []
-    for unit in units.to_dict("records"):
+    for unit in records(units):
         report_type, mine = unit["report_type"], context if len(units) == 1 else context.only(unit["unit_id"])
         before = mine.previous()
         earlier = _lacks(before, report_type) if before else {}
@@ -74,7 +75,7 @@ def blocking(context: Context) -> tuple[Gap, ...]:
     True
     """
     found = list(_unguarded(context.register))
-    for unit in context.register.business_units.to_dict("records"):
+    for unit in records(context.register.business_units):
         report_type, name = unit["report_type"], unit["unit_id"]
         blocked = {row for each in outlooks(context, report_type) if each.unit_id == name for row in each.blocking}
         lacks = {key: lack for key, lack in _lacks(context, report_type).items() if key[0] in blocked}
@@ -143,7 +144,7 @@ def _at_controls(
 def _mends(context: Context) -> Mapping[str, Any]:
     """The first open deficiency to mend of each control."""
     mending = context.open_deficiencies.sort_values("due_on").drop_duplicates("control_id")
-    return {str(name): row for name, row in mending.set_index("control_id").to_dict("index").items()}
+    return {str(name): row for name, row in by_index(mending.set_index("control_id")).items()}
 
 
 def _unguarded(register: Register) -> Iterator[Gap]:
@@ -151,7 +152,7 @@ def _unguarded(register: Register) -> Iterator[Gap]:
     keys = set(relevant(register.controls.set_index("control_id", drop=False)))
     acting, owners = reaching(register), register.business_units.set_index("unit_id")["owner"]
     named = set(register.risks["objective_id"])
-    for risk in register.risks.to_dict("records"):
+    for risk in records(register.risks):
         unknown = without_controls(register, risk["unit_id"])
         if not (unknown or keys.intersection(acting.get(risk["risk_id"], ()))):
             what, row = "no key control acts on it", (risk["objective_id"],)
@@ -193,11 +194,11 @@ def _roll_forward(context: Context, report_type: str) -> _Lacking:
 
 def _uncovered(context: Context, report_type: str) -> _Lacking:
     """Components and assertions without an effective control."""
-    for component, row in coverage.components(context, report_type).to_dict("index").items():
+    for component, row in by_index(coverage.components(context, report_type)).items():
         if not row["earning"]:
             what = f"no effective control of the component {str(component).replace('_', ' ')}"
             yield (), str(component), "component", what, "", None
-    for row in coverage.assertions(context, report_type).to_dict("records"):
+    for row in records(coverage.assertions(context, report_type)):
         if row["unguarded"]:
             what = f"no key control holds {row['assertion'].replace('_', ' ')} for {', '.join(row['unguarded'])}"
             yield (row["objective_id"],), row["objective_id"], "assertion", what, "", None

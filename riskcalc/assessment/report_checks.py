@@ -10,13 +10,14 @@ from riskcalc.assessment.coverage import NOT_ON_RECORD, report_items, training, 
 from riskcalc.assessment.opinion import ADVERSE, NOT_READY, QUALIFIED, UNMODIFIED, report_outlooks
 from riskcalc.assessment.scoping import process_scopes, unit_scope
 from riskcalc.errors import counted
+from riskcalc.register.records import records
 
 
 @check("year-end-unbridged", "look", "Plan a bridge letter, or move the report's period.")
 def _year_end_unbridged(context: Context) -> Seen:
     """Days between the report's end and the clients' year-end that nothing covers."""
     units = context.register.business_units
-    for unit in units[units["report_type"] == "type2"].to_dict("records"):
+    for unit in records(units[units["report_type"] == "type2"]):
         found = year_end(unit)
         if found and found.unbridged:
             message = f"{counted(found.unbridged, 'day')} to the clients' year-end, {found.year_end}, not covered"
@@ -30,7 +31,7 @@ def _year_end_unbridged(context: Context) -> Seen:
 def _untrained_owners(context: Context) -> Seen:
     """Owners of key controls whose training is overdue, or for whom none is planned."""
     for unit in context.register.business_units["unit_id"]:
-        for one in training(context, unit).to_dict("records"):
+        for one in records(training(context, unit)):
             if one["state"] in ("overdue", "none"):
                 told = "is overdue" if one["state"] == "overdue" else "isn't planned"
                 yield unit, one["controls"][0], f"training of its owner, {one['owner']}, {told}"
@@ -41,9 +42,7 @@ def _trained_strangers(context: Context) -> Seen:
     """People in training.csv who own no control of that unit: a changed owner, or a name spelt in another way."""
     register = context.register
     owners = set(register.controls[["unit_id", "owner"]].itertuples(index=False, name=None))
-    for one in register.training[register.training["unit_id"].isin(register.business_units["unit_id"])].to_dict(
-        "records"
-    ):
+    for one in records(register.training[register.training["unit_id"].isin(register.business_units["unit_id"])]):
         if (one["unit_id"], one["person"]) not in owners:
             yield one["unit_id"], one["training_id"], f"{one['person']} owns no control of {one['unit_id']}"
 
@@ -52,7 +51,7 @@ def _trained_strangers(context: Context) -> Seen:
 def _cuec_untold(context: Context) -> Seen:
     """Complementary user entity controls that nobody told the clients about."""
     controls = context.register.controls
-    for control in controls[controls["performed_by"] == "user_entity"].to_dict("records"):
+    for control in records(controls[controls["performed_by"] == "user_entity"]):
         if pd.isna(control["communicated_in"]):
             yield control["unit_id"], control["control_id"], "where clients are told of this control isn't said"
 
@@ -78,7 +77,7 @@ def _scope_without_objective(context: Context) -> Seen:
 def _report_type_unlike_scope(context: Context) -> Seen:
     """Units whose planned report isn't the one that the answers propose."""
     scopes = process_scopes(context.register)
-    for unit in context.register.business_units.to_dict("records"):
+    for unit in records(context.register.business_units):
         found = unit_scope(scopes, unit["unit_id"])
         if found.soc1 not in ("open", unit["report_type"]):
             planned = f"SOC 1 Type {unit['report_type'][-1]}"
@@ -87,7 +86,7 @@ def _report_type_unlike_scope(context: Context) -> Seen:
 
 @check("report-period-short", "look", "Extend the period, or explain it to clients.")
 def _short_type2(context: Context) -> Seen:
-    for unit in context.register.business_units.to_dict("records"):
+    for unit in records(context.register.business_units):
         if unit["report_type"] == "type2":
             days = (unit["report_to"] - unit["report_from"]).days + 1
             if days < 181:
@@ -105,7 +104,7 @@ _WORSE = (UNMODIFIED, NOT_READY, QUALIFIED, ADVERSE, "disclaimer")
 def _issued_unlike_outlook(context: Context) -> Seen:
     """Reports that were issued with a better opinion than the register supports."""
     units = context.register.business_units
-    for unit in units[units["issued_on"] <= pd.Timestamp(context.as_of)].to_dict("records"):
+    for unit in records(units[units["issued_on"] <= pd.Timestamp(context.as_of)]):
         found = report_outlooks(context, unit["report_type"])[unit["unit_id"]]
         if _WORSE.index(found.opinion) > _WORSE.index(unit["opinion"]):
             issued = f"its report, issued on {unit['issued_on'].date()}, is {unit['opinion']}"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from riskcalc.cli.asked import as_of_option, finish_first, period_option
+from riskcalc.cli.asked import apply_option, as_of_option, expect_option, finish_first, period_option, taken_over
 from riskcalc.cli.help import UNITS, Examples
-from riskcalc.errors import RegisterError, UsageError, counted, printable
+from riskcalc.errors import UsageError, counted
 
 _DATA = click.argument("data", default="data")
 _OUT = click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where the files go.")
@@ -82,33 +82,19 @@ def take_over() -> None:
     metavar="COLUMN=TEXT",
     help="What stands in a column of new rows where FILE says nothing; may be given again.",
 )
-@click.option("--apply", "apply_", is_flag=True, help="Write the changes; without it, they are shown only.")
-@click.option("--expect", default="", metavar="TOKEN", help="Apply only what a dry run, which printed this, has shown.")
+@apply_option
+@expect_option
 def take_over_oscal(file: Path, into: Path, defaults: tuple[str, ...], apply_: bool, expect: str) -> None:
     """Take over an OSCAL catalog as control objectives, or a component definition as controls and mappings.
 
     Rows that the register has are known again by their id; only what FILE says of them is changed.
     """
-    from riskcalc.excel import importing
     from riskcalc.exchange.oscal_import import plan
 
     if wrong := next((each for each in defaults if "=" not in each), ""):
         raise UsageError(f"--default {wrong}: allowed: COLUMN=TEXT, such as unit_id=payroll.")
     finish_first(into)
-    made = plan(file, into, dict(each.split("=", 1) for each in defaults))
-    for line in importing.told(made):
-        click.echo(printable(line, most=100_000))
-    if made.problems:
-        raise RegisterError(made.problems, file)
-    if not made.files:
-        click.echo("Nothing to write.")
-    elif not apply_:
-        click.echo(f"Nothing was written. To write exactly this: --apply --expect {made.token}")
-    elif expect and expect != made.token:
-        raise UsageError(f"{file} or {into} has changed since the dry run that said {expect}; nothing was written.")
-    else:
-        importing.apply(made)
-        click.echo(f"Wrote {', '.join(sorted(made.files))} in {into}.")
+    taken_over(file, plan(file, into, dict(each.split("=", 1) for each in defaults)), lambda: apply_, expect)
 
 
 def _write(out: Path, files: Mapping[str, bytes | None]) -> None:

@@ -13,6 +13,7 @@ from riskcalc.assessment.sample_plans import plan
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, state
 from riskcalc.register.matrix import INK
+from riskcalc.register.records import by_index, records
 
 _INKS = {"operated_effectively": "#1d6b54", "insufficient_evidence": "#a86a12", "not_effective": "#8f1d3f"}
 _TONES = {"operated_effectively": "good", "insufficient_evidence": "open", "not_effective": "bad", "not_tested": "bad"}
@@ -21,12 +22,12 @@ _TONES = {"operated_effectively": "good", "insufficient_evidence": "open", "not_
 def conclusions(unit: Assessment) -> Display:
     """Every control we perform, or a subservice organisation does: what its tests found and what follows."""
     planned = {each.control_id: each for each in plan(unit.context)}
-    found = unit.controls.to_dict("index")
-    over = evidence.assess(unit.context, str(unit.unit["report_type"])).to_dict("index")
+    found = by_index(unit.controls)
+    over = by_index(evidence.assess(unit.context, str(unit.unit["report_type"])))
     sampling = unit.register.methodology.sampling
     most = max([unit.tolerable_rate, *unit.controls["upper_limit"].dropna().astype(float)])
     rows: list[list[Cell]] = []
-    for control in unit.register.controls.to_dict("records"):
+    for control in records(unit.register.controls):
         if control["performed_by"] == "user_entity":
             continue
         name = control["control_id"]
@@ -75,7 +76,7 @@ def rounds(unit: Assessment) -> Display:
     over = evidence.assess(unit.context, str(unit.unit["report_type"]))["tests"]
     whole = {test for tests in over for test in tests}
     rows: list[list[Cell]] = []
-    for test in unit.register.control_tests.to_dict("records"):
+    for test in records(unit.register.control_tests):
         counts = [name for name, ids in (("now", now), ("the report", whole)) if test["test_id"] in ids]
         if not counts:
             continue

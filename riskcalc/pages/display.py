@@ -7,13 +7,14 @@ too (``frames.py``).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from riskcalc.files import stem
 from riskcalc.register.matrix import INK, Matrix, ink_on
@@ -74,7 +75,7 @@ class Result:
 
 _BESIDE = r"[a-z0-9-]+\.html|feed\.atom|documents/[\w-]+\.(pdf|docx|xlsx|csv|txt)"
 _LINK = rf"{_BESIDE}|([a-z0-9-]+\.html)?(\?[a-z]+=[\w%.~-]*)?#[\w.-]+"
-_SHORT, _LONG = 12, 24  # characters up to which a cell isn't broken, and from which on it needs room to be read
+_SHORT, _LONG = 14, 24  # characters up to which a cell isn't broken, and from which on it needs room to be read
 _SHOWN = 4  # ids that are spelled out in a cell of the matrix
 Cell = str | Mapping[str, Any]
 
@@ -115,6 +116,22 @@ def bars(
         for low, high, fill in parts
     ]
     return {"text": text, "bars": drawn, "marks": [{"left": f"{100 * at:.1f}", "shape": shape} for at, shape in marks]}
+
+
+def spark(scores: Sequence[tuple[str, float]], most: float) -> dict[str, Any]:
+    """A line over a score of each period, for a table cell: NaN where there is none, which interrupts it.
+
+    >>> spark([("2025-H1", 4.0), ("2025-H2", 8.0)], 16)["path"]
+    'M4.0 14.0L60.0 10.0'
+    """
+    places = [(4 + 56 * at / max(len(scores) - 1, 1), 18 - 16 * each / most) for at, (_, each) in enumerate(scores)]
+    known = [each == each for _, each in scores]
+    path = "".join(
+        f"{'L' if at and known[at - 1] else 'M'}{x:.1f} {y:.1f}" for at, (x, y) in enumerate(places) if known[at]
+    )
+    told = ", ".join(f"{name} {each:.1f}" if each == each else f"{name} unrated" for name, each in scores)
+    x, y = places[-1]
+    return {"path": path, "x": f"{x:.1f}", "y": f"{y:.1f}" if known[-1] else "-9", "told": told}
 
 
 def level_cell(name: object, matrix: Matrix, note: str = "") -> Cell:
@@ -234,10 +251,11 @@ def facts(title: str, items: Sequence[tuple[str, str, str]], folded: bool = Fals
 def panel(title: str, figure: str, says: str, tone: str = "open", **rest: Any) -> dict[str, Any]:
     """A part of a ``brief``: a figure in large, and the sentence that goes with it; ``tone`` is good, bad or open.
 
-    ``bars`` are labelled rows of parts with ``count``, ``text``, ``fill`` and ``ink``; ``items`` things to know with
+    ``bars`` are labelled rows of parts with ``count``, ``text``, ``fill`` and ``ink``, and so are the columns of a
+    ``trend``, which have a ``height`` in percent and say how many risks are ``outside``; ``items`` things to know with
     ``cell``, ``text`` and ``note``; ``more`` says what isn't listed, and ``rest`` is a cell that leads to it.
     """
-    empty = {"picture": {}, "bars": [], "items": [], "rest": "", "more": ""}
+    empty = {"picture": {}, "bars": [], "trend": [], "items": [], "rest": "", "more": ""}
     return {"title": title, "figure": figure, "says": says, "tone": tone, **empty, **rest}
 
 
@@ -283,7 +301,12 @@ def heading(
 
 def render(shown: Mapping[str, Any]) -> str:
     """A display's HTML, with everything that came from a register escaped."""
-    html: str = environment().get_template("displays.html").render(shown=shown)
+    return _rendered(json.dumps(shown, sort_keys=True))
+
+
+@lru_cache(maxsize=128)  # a notebook shows what its page shows again
+def _rendered(shown: str) -> str:
+    html: str = environment().get_template("displays.html").render(shown=json.loads(shown))
     return html
 
 
@@ -321,24 +344,26 @@ def _local_link(target: str) -> str:
 
 def _data(keys: Mapping[str, str]) -> Markup:
     """Attributes that a script reads; the names are ours."""
-    return Markup("").join(Markup(' data-{}="{}"').format(name, value) for name, value in keys.items())
+    return Markup("".join(f' data-{name}="{escape(value)}"' for name, value in keys.items()))  # noqa: S704 - escaped
 
 
 def _attributes(value: Cell, numeric: bool, column: str = "") -> Markup:
     """What a table cell's element says of it: its heading, where links lead, how it sorts, how much room it needs."""
     given = {"text": value} if isinstance(value, str) else value
-    found = Markup(' id="{}"').format(given["anchor"]) if "anchor" in given else Markup("")
-    found += _data({"label": column} if column else {})
-    if "bars" in given:
-        return found + Markup(' class="scaled"')
-    if "rank" in given:
-        found += Markup(' data-rank="{}"').format(given["rank"])
-    if numeric:
-        return found + Markup(' class="number"')
+    found = f' id="{escape(given["anchor"])}"' if "anchor" in given else ""
+    found += f' data-label="{escape(column)}"' if column else ""
     longest = max(map(len, [given["text"], *given.get("note", "").split("\n")]))
-    if longest > _LONG or given.get("more"):
-        return found + Markup(' class="long"')
-    return found + Markup(' class="short"') if len(given["text"]) <= _SHORT else found
+    if "rank" in given and "bars" not in given:
+        found += f' data-rank="{escape(given["rank"])}"'
+    if "bars" in given:
+        found += ' class="scaled"'
+    elif numeric:
+        found += ' class="number"'
+    elif longest > _LONG or given.get("more"):
+        found += ' class="long"'
+    elif len(given["text"]) <= _SHORT:
+        found += ' class="short"'
+    return Markup(found)  # noqa: S704 - what came from a register is escaped
 
 
 def _css_text(text: str) -> Markup:

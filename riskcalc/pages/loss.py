@@ -17,6 +17,7 @@ from riskcalc.errors import UsageError, counted
 from riskcalc.pages import display, loss_charts
 from riskcalc.pages.display import Cell, Display, state
 from riskcalc.pages.wording import folded_for_the_board, money, percent
+from riskcalc.register.records import by_index
 
 _SEED = 2026  # of the band; fixed, so that the same register gives the same page
 BEYOND = "All clients together, beyond one client's materiality"  # materiality is a client's; losses are added up
@@ -141,7 +142,7 @@ def sensitivity(unit: Assessment) -> Display:
     materiality = float(unit.unit["materiality"])
     now = unit.years["earned"]
     rows: list[list[Cell]] = [["as they are", f"{now.mean:,.0f}", percent(now.exceed(materiality))]]
-    for what, row in annual_loss.sensitivity(unit.quantified, materiality).to_dict("index").items():
+    for what, row in by_index(annual_loss.sensitivity(unit.quantified, materiality)).items():
         rows.append([str(what), f"{row['mean']:,.0f}", percent(row["exceed"])])
     columns = [
         "Anchors",

@@ -16,6 +16,7 @@ from riskcalc.pages.charts import finish, plain
 from riskcalc.pages.display import Cell, Display
 from riskcalc.pages.wording import percent
 from riskcalc.register.matrix import INK
+from riskcalc.register.records import by_index
 
 _LINES: dict[str, dict[str, Any]] = {
     "inherent": {"color": "#5b6673", "dash": "dot", "width": 2},
@@ -121,7 +122,7 @@ def contributions(parts: pd.DataFrame, titles: Mapping[str, str], currency: str,
             display.bars(percent(row["expected_share"]), [(0, row["expected_share"] / most, _EXPECTED)]),
             display.bars(percent(row["tail_share"]), [(0, row["tail_share"] / most, _TAIL)]),
         ]
-        for name, row in order.to_dict("index").items()
+        for name, row in by_index(order).items()
     ]
     columns = ["Id", "Title", f"Expected, {currency} a year", "Of the expected loss", "Of the worst 5 % of years"]
     told = "Nothing is quantified."

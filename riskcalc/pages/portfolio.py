@@ -9,23 +9,24 @@ from typing import Any
 from riskcalc.assessment.decisions import standings, together
 from riskcalc.assessment.opening import Portfolio
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
-from riskcalc.assessment.scoring import level_counts
+from riskcalc.assessment.scoring import level_counts, outside
 from riskcalc.errors import counted
 from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, day
 from riskcalc.register.matrix import PAPER
+from riskcalc.register.records import by_index, records
 
 _WHEN = {"type2": "over the reports' periods", "type1": "at the reports' dates"}
 
 
 def heading(portfolio: Portfolio) -> Display:
     """The top of the organisation's page."""
-    outside = portfolio.scores[portfolio.scores["breach"].fillna(False).astype(bool)]["unit_id"].nunique()
-    verdict, tone = wording.verdict(portfolio.scores, wording.appetite_of(portfolio))
+    carrying = outside(portfolio.scores)["unit_id"].nunique()
+    verdict, tone = wording.verdict(portfolio.scores)
     units = counted(len(portfolio.register.business_units), "business unit")
-    carry = "carries a rated risk worse than its" if outside == 1 else "carry a rated risk worse than their"
-    lines = [*not_assessed.lines(portfolio), f"{outside} of {units} {carry} appetite.", *_run_lines(portfolio)]
+    carry = "carries a rated risk worse than its" if carrying == 1 else "carry a rated risk worse than their"
+    lines = [*not_assessed.lines(portfolio), f"{carrying} of {units} {carry} appetite.", *_run_lines(portfolio)]
     eyebrow = f"{wording.SUBJECT} · {portfolio.period.name}, as of {day(portfolio.as_of)}"
     went_wrong = any(run["status"] in WENT_WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
@@ -37,21 +38,22 @@ def heading(portfolio: Portfolio) -> Display:
 def units(portfolio: Portfolio) -> Display:
     """Every unit, worst first, with its level counts, breaches, the state of its run and a link to its page."""
     counts = level_counts(portfolio.scores, portfolio.matrix)
-    breaches = portfolio.scores.groupby("unit_id")["breach"].sum().to_dict()
+    breaches = outside(portfolio.scores)["unit_id"].value_counts().to_dict()
+    told_of_runs = any(run["status"] not in ("ok", "unchanged") for run in portfolio.runs.values())
     rows = []
-    for unit in sorted(portfolio.register.business_units.to_dict("records"), key=lambda unit: _badness(unit, breaches)):
+    for unit in sorted(records(portfolio.register.business_units), key=lambda unit: _badness(unit, breaches)):
         unit_id, run = unit["unit_id"], portfolio.runs.get(unit["unit_id"])
         levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
         numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
         rest = [not_assessed.appetite(portfolio, unit), _outlook(unit, portfolio)]
         drawn = _to_scale(dict(zip(counts.columns, levels, strict=True)), int(counts.sum(axis=1).max()), portfolio)
-        rows.append([wording.page_link(unit, run), drawn, *numbers, *rest, *_run_cell(run)])
+        rows.append([wording.page_link(unit, run), drawn, *numbers, *rest, *[_run_cell(run)] * told_of_runs])
     numeric = [*counts.columns, "Outside appetite"]
-    columns = ["Unit", "Risks by level", *numeric, "Appetite", "Opinion", *(["Run"] if portfolio.runs else [])]
+    columns = ["Unit", "Risks by level", *numeric, "Appetite", "Opinion", *["Run"] * told_of_runs]
     note = f"Levels: risk now. Opinion: an outlook over the report's period, or at its date. {MANAGEMENTS_TESTS}"
-    outside = sum(count > 0 for count in breaches.values())
     whole = counted(len(rows), "business unit")
-    told = f"{outside} of {whole} {'has a rated risk' if outside == 1 else 'have rated risks'} outside appetite"
+    has = "has a rated risk" if len(breaches) == 1 else "have rated risks"
+    told = f"{len(breaches)} of {whole} {has} outside appetite"
     return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note).saying(told)
 
 
@@ -76,7 +78,7 @@ def result(portfolio: Portfolio) -> Result:
                     "levels": {name: int(count) for name, count in row.items()},
                     **found[str(unit)],
                 }
-                for unit, row in counts.to_dict("index").items()
+                for unit, row in by_index(counts).items()
             ],
         }
     )
@@ -102,7 +104,7 @@ def _badness(unit: Any, breaches: Any) -> tuple[int, str]:
 
 def _opinions(portfolio: Portfolio) -> dict[str, str]:
     """What service auditors would have to report on the units, by our own tests."""
-    units = portfolio.register.business_units.to_dict("records")
+    units = records(portfolio.register.business_units)
     found = {str(unit["name"]): wording.report(portfolio.context, unit).opinion for unit in units}
     told = wording.tally(found, wording.OPINIONS, "report")
     tones = {wording.TONES.get(each, "open") for each in found.values()}
@@ -125,8 +127,8 @@ def _run_lines(portfolio: Portfolio) -> Iterable[str]:
         yield f"The run went wrong for {units}. The figures here are computed from the register all the same."
 
 
-def _run_cell(run: Any) -> list[Cell]:
+def _run_cell(run: Any) -> Cell:
     if run is None:
-        return []
+        return ""
     note = run.get("error") or ("not run into this folder yet" if run["status"] == "pending" else "")
-    return [{"text": run["status"], "note": note}]
+    return {"text": run["status"], "note": note}

@@ -20,6 +20,7 @@ from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, state
 from riskcalc.pages.wording import OUTCOMES, achieved, folded_for_the_board, outcome, report, sentence_case, tally
 from riskcalc.register.columns import Assertion
+from riskcalc.register.records import by_index, records
 
 _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficiency": "open"}
 _TYPES = {"type1": "Type 1", "type2": "Type 2"}
@@ -61,7 +62,7 @@ def objectives(unit: Assessment) -> Display:
     keys = found[found["key"] & (found["performed_by"] != "user_entity")]
     linked = unit.register.risk_controls.merge(unit.register.risks[["risk_id", "objective_id"]], on="risk_id")
     rows: list[list[Cell]] = []
-    for objective in unit.register.control_objectives.to_dict("records"):
+    for objective in records(unit.register.control_objectives):
         name = objective["objective_id"]
         acting = set(linked.loc[(linked["objective_id"] == name) & (linked["coverage"] > 0), "control_id"])
         serving = keys[keys.index.isin(acting)]
@@ -109,8 +110,8 @@ def gap_list(unit: Assessment) -> Display:
 def deficiencies(unit: Assessment) -> Display:
     """A candidate severity for every deficiency, with reasons, and what it means for the SOC 1 report."""
     found = candidates(unit.context)
-    described = unit.register.deficiencies.set_index("deficiency_id").to_dict("index")
-    hanging, over = _hanging(unit), assess(unit.context, str(unit.unit["report_type"])).to_dict("index")
+    described = by_index(unit.register.deficiencies.set_index("deficiency_id"))
+    hanging, over = _hanging(unit), by_index(assess(unit.context, str(unit.unit["report_type"])))
     rows: list[list[Cell]] = []
     for one in found:
         known = described.get(one.name, {"description": "a control that failed, without a deficiency on record"})
@@ -138,7 +139,7 @@ def together(unit: Assessment) -> Display:
 def assertions(unit: Assessment) -> Display:
     """Objectives by assertion: which risks name it, and where no key control holds."""
     found = coverage.assertions(unit.context, unit.unit["report_type"])
-    cells = {(row["objective_id"], row["assertion"]): row for row in found.to_dict("records")}
+    cells = {(row["objective_id"], row["assertion"]): row for row in records(found)}
     named = set(found["assertion"])
     rows: list[list[Cell]] = [
         [objective, *(_assertion(cells.get((objective, name))) for name in get_args(Assertion))]
@@ -156,7 +157,7 @@ def components(unit: Assessment) -> Display:
     """The five components of internal control, and the controls that stand for each."""
     found = coverage.components(unit.context)
     rows: list[list[Cell]] = []
-    for name, row in found.to_dict("index").items():
+    for name, row in by_index(found).items():
         tone = "good" if row["earning"] else "bad"
         text = "covered" if row["earning"] else "not covered" if row["controls"] else "no control"
         label = str(name).replace("_", " ").capitalize().replace("Information com", "Information and com")
@@ -170,7 +171,7 @@ def user_entities(unit: Assessment) -> Display:
     controls = unit.register.controls
     acting = unit.register.risk_controls.merge(unit.register.risks[["risk_id", "objective_id"]], on="risk_id")
     rows: list[list[Cell]] = []
-    for control in controls[controls["performed_by"] == "user_entity"].to_dict("records"):
+    for control in records(controls[controls["performed_by"] == "user_entity"]):
         own = acting[acting["control_id"] == control["control_id"]]
         told = state("not told", "bad") if pd.isna(control["communicated_in"]) else str(control["communicated_in"])
         confirmed = state("never", "open")
@@ -189,7 +190,7 @@ def subservice(unit: Assessment) -> Display:
     first, last = _report_days(unit.unit)
     used = unit.register.controls.groupby("subservice_id")["control_id"].agg(", ".join).to_dict()
     rows: list[list[Cell]] = []
-    for one in unit.register.subservice_organisations.to_dict("records"):
+    for one in records(unit.register.subservice_organisations):
         inclusive = one["method"] == "inclusive"
         days = 0 if inclusive else uncovered_days(one, first, last)
         gap = "tested here" if inclusive else state(counted(days, "day"), "bad") if days else state("none", "good")
@@ -227,7 +228,7 @@ def report_parts(unit: Assessment) -> Display:
 
 def dated_later(unit: Assessment) -> Display:
     """Evidence from after the day that the page is seen from: it is there, and doesn't count."""
-    found = later(unit.context).to_dict("records")
+    found = records(later(unit.context))
     rows: list[list[Cell]] = [[one["table"].replace("_", " "), one["row"], day(one["dated"])] for one in found]
     if not rows:
         return display.remark(f"No evidence in the register is dated after {day(unit.as_of)}.")
@@ -240,7 +241,7 @@ def training(unit: Assessment) -> Display:
     words = {"completed": "completed", "overdue": "overdue since", "due": "due on"}
     tones = {"completed": "good", "overdue": "bad", "none": "bad", "due": "open"}
     rows: list[list[Cell]] = []
-    for one in coverage.training(unit.context, unit.unit["unit_id"]).to_dict("records"):
+    for one in records(coverage.training(unit.context, unit.unit["unit_id"])):
         when = one["completed_on"] if one["state"] == "completed" else one["due_on"]
         said = "nothing planned" if one["state"] == "none" else f"{words[one['state']]} {day(when)}"
         rows.append([one["owner"], ", ".join(one["controls"]), state(said, tones[one["state"]])])
@@ -253,7 +254,7 @@ def frameworks(unit: Assessment) -> Display:
     """Which other frameworks' requirements the controls are mapped to."""
     rows: list[list[Cell]] = [
         [one["framework"], one["reference"], ", ".join(one["controls"]), _of(len(one["earning"]), len(one["controls"]))]
-        for one in coverage.frameworks(unit.context).to_dict("records")
+        for one in records(coverage.frameworks(unit.context))
     ]
     columns = ["Framework", "Reference", "Controls", "Earn in full"]
     note = (

@@ -25,6 +25,7 @@ from riskcalc.pages.wording import page_link
 from riskcalc.register import audiences
 from riskcalc.register.audiences import Audience
 from riskcalc.register.claims import Claim
+from riskcalc.register.records import records
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
 
@@ -117,7 +118,7 @@ def heading(statement: Statement) -> Display:
     seen = f"Trust centre · as of {day(statement.context.as_of)}"
     named = statement.audience.label.capitalize() or "Public"
     if statement.unit is None:
-        units = statement.register.business_units.to_dict("records")
+        units = records(statement.register.business_units)
         issued = sum(is_issued(unit, statement) for unit in units)
         told = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}"
         rest = "; the others are in preparation." if issued < len(units) else "."
@@ -139,7 +140,7 @@ def reports(statement: Statement) -> Display:
             _status(unit, statement),
             " ".join(bridge(unit, statement)) or "–",
         ]
-        for unit in statement.register.business_units.to_dict("records")
+        for unit in records(statement.register.business_units)
     ]
     return display.table("SOC 1 reports", ["Service", "What it is", "Report", "State", "Bridge letter"], rows)
 
@@ -150,7 +151,7 @@ def objectives(statement: Statement) -> Display:
     rows: list[list[Cell]] = [
         [names[objective["unit_id"]] if first else "", objective["process"], objective["statement"]]
         for _, own in statement.register.control_objectives.groupby("unit_id", sort=False)
-        for first, objective in zip([True, *[False] * len(own)], own.to_dict("records"), strict=False)
+        for first, objective in zip([True, *[False] * len(own)], records(own), strict=False)
     ]
     return display.table("Objectives by service", ["Service", "Process", "Objective"], rows, grouped=True)
 
@@ -168,7 +169,7 @@ def user_entities(statement: Statement) -> Display:
             serving.get(control["control_id"], "–"),
             "–" if pd.isna(control["communicated_in"]) else control["communicated_in"],
         ]
-        for control in register.controls.to_dict("records")
+        for control in records(register.controls)
         if control["performed_by"] == "user_entity"
     ]
     note = "Our controls alone don't reach these objectives: they take for granted that clients do this."

@@ -17,15 +17,15 @@ from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, day, level_cell
 from riskcalc.pages.loss import BEYOND, per_client
-from riskcalc.pages.risks import product
 from riskcalc.pages.summary import due_cell, to_take
+from riskcalc.register.records import by_index, records
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
 
 def heading(unit: Assessment) -> Display:
     """The top of a unit's page: is it inside its appetite?"""
-    verdict, tone = wording.verdict(unit.scores, f"the appetite, {wording.appetite_of(unit)}")
+    verdict, tone = wording.verdict(unit.scores, f"the appetite, {not_assessed.appetite(unit, unit.unit)}")
     lines = [
         *not_assessed.lines(unit),
         *not_assessed.whose(unit),
@@ -67,7 +67,7 @@ def figures(unit: Assessment) -> Display:
 
 def to_decide(unit: Assessment) -> Display:
     """What has to be decided, by whom and when: risks worse than the appetite, unrated ones, what else blocks."""
-    scored = {risk["risk_id"]: risk for risk in unit.scores.to_dict("records")}
+    scored = {risk["risk_id"]: risk for risk in records(unit.scores)}
     described = unit.register.risks.set_index("risk_id")
     missing = {gap.row: gap.what for gap in blocking(unit.context)}
     rows: list[list[Cell]] = []
@@ -91,7 +91,7 @@ def to_decide(unit: Assessment) -> Display:
 def objectives(unit: Assessment) -> Display:
     """The control objectives as the SOC 1 report will state them, the risks to each, and the worst earned level."""
     rows = []
-    for objective in unit.register.control_objectives.to_dict("records"):
+    for objective in records(unit.register.control_objectives):
         own = unit.scores[unit.scores["objective_id"] == objective["objective_id"]]
         worst = ranked(own)["earned_level"].iloc[:1].tolist()
         level = level_cell(worst[0], unit.matrix) if worst else {"text": "Unrated" if len(own) else "No risk"}
@@ -108,33 +108,11 @@ def findings(unit: Assessment) -> Display:
     return display.table("Open points", ["Row", "Kind", "What", "What to do"], rows, folded=True)
 
 
-def score_lines(unit: Assessment) -> Display:
-    """How each residual comes about: what every control takes away, and the products, for a reader to recompute."""
-    titles = unit.register.controls.set_index("control_id")["title"]
-    by_risk = dict(list(unit.lines.groupby("risk_id")))
-    rows: list[list[Cell]] = []
-    for risk in ranked(unit.scores).to_dict("records"):
-        products = [product(risk, view) for view in CONTROLLED]
-        rows.append([risk["risk_id"], "", risk["title"], product(risk, "inherent"), "", *products, ""])
-        for line in by_risk[risk["risk_id"]].to_dict("records") if risk["risk_id"] in by_risk else []:
-            taken = [wording.percent(line[f"{view}_effect"], 0) for view in CONTROLLED]
-            control = [line["control_id"], titles[line["control_id"]], line["acts_on"], f"{line['coverage']:.0%}"]
-            rows.append(["", *control, *taken, day(line["reason"])])
-    columns = ["Risk", "Control", "Title", "Before, or acts on", "Coverage", "Claimed", "Earned", "Why earned so"]
-    note = (
-        "Under each risk, what every control takes away of likelihood, impact or both. "
-        "Residual = 1 + (rating - 1) x product of (1 - what each takes away)."
-    )
-    return display.table(
-        "How each residual comes about", columns, rows, numeric=columns[4:7], note=note, grouped=True, folded=True
-    )
-
-
 def controls(unit: Assessment) -> Display:
     """Every control the unit counts on: what it claims, what it has earned, and why."""
-    earned = unit.controls.to_dict("index")
+    earned = by_index(unit.controls)
     rows = []
-    for control in unit.register.controls.to_dict("records"):
+    for control in records(unit.register.controls):
         weight = earned[control["control_id"]]
         title: Cell = {"text": control["title"], "note": control["description"]}
         kind = f"{'key, ' if control['key'] else ''}{control['kind']}, {control['nature']}, {control['frequency']}"
@@ -173,7 +151,7 @@ def result(unit: Assessment) -> Result:
             "currency": unit.unit["currency"],
             **(_in_money(unit) if unit.in_money else {}),
             **not_assessed.listed(unit),
-            "risks": [wording.plain_values(row) for row in rated.to_dict("records")],
+            "risks": [wording.plain_values(row) for row in records(rated)],
         }
     )
 
@@ -229,7 +207,7 @@ def _lost(unit: Assessment, risk: Mapping[Any, Any], missing: str) -> str:
     if not risk["breach"]:
         return day(f"{missing}; the outlook depends on it")
     short = lines[lines["earned_effect"] < lines["claimed_effect"]]
-    reasons = [f"{line['control_id']}: {line['reason']}" for line in short.to_dict("records")]
+    reasons = [f"{line['control_id']}: {line['reason']}" for line in records(short)]
     claimed, appetite = (unit.matrix.level_names.index(risk[name]) for name in ("claimed_level", "appetite"))
     reasons += ["its controls take away too little even as claimed"] * (claimed > appetite)
     return day("; ".join(filter(None, [missing, *reasons])))
