@@ -97,6 +97,29 @@ def take_over_oscal(file: Path, into: Path, defaults: tuple[str, ...], apply_: b
     taken_over(file, plan(file, into, dict(each.split("=", 1) for each in defaults)), lambda: apply_, expect)
 
 
+@take_over.command(
+    "crosswalk",
+    cls=Examples,
+    epilog="""
+    riskcalc import crosswalk ccm-iso.csv --into data  # which controls become candidates for which references
+    riskcalc import crosswalk ccm-iso.csv --into data --apply  # writes them into mappings.csv
+    """,
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--into", required=True, metavar="DATA", type=click.Path(path_type=Path), help="The register's folder.")
+@apply_option
+@expect_option
+def take_over_crosswalk(file: Path, into: Path, apply_: bool, expect: str) -> None:
+    """Take over a mapping set between frameworks: a CSV file of framework, reference, to_framework, to_reference.
+
+    A control that is mapped to one side gets a mapping to the other, named as one through the first: a candidate.
+    """
+    from riskcalc.exchange.crosswalk import plan
+
+    finish_first(into)
+    taken_over(file, plan(file, into), lambda: apply_, expect)
+
+
 def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
     """Write files into a folder; of an earlier export, one that isn't there any more is taken away."""
     from riskcalc.files import write_whole
