@@ -40,7 +40,7 @@
     const said = make("output");
     const clear = make("button", { type: "button", textContent: "Clear" });
     const more = make("button", { type: "button", textContent: `Show all ${rows.length}` });
-    let most = 6;
+    let most = 5;
     const bar = make("p", { className: "filter" });
     const fields = {};
     for (const [name, label] of Object.entries(words)) {
