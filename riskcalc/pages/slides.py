@@ -69,7 +69,8 @@ def _tagged(notebook: NotebookNode, mime: str) -> list[Said]:
         for cell in notebook.cells
         if _TAG in cell.metadata.get("tags", [])
         for output in cell.get("outputs", [])
-        if mime in output.get("data", {}) and _has_a_slide(output)
+        if mime == next((each for each in (DISPLAY_MIME, PLOTLY_MIME) if each in output.get("data", {})), "")
+        and _has_a_slide(output)
     ]
 
 
