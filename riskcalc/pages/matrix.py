@@ -36,13 +36,9 @@ TONES = dict.fromkeys(KINDS, "open") | {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad"
 
 
 _ARROWS = {
-    NEWLY_OUTSIDE: "worse",
-    WORSE: "worse",
-    BACK_INSIDE: "better",
-    BETTER: "better",
-    NEW: "new",
-    NEW_OUTSIDE: "new",
-    JOINED: "new",
+    **dict.fromkeys((NEWLY_OUTSIDE, WORSE), "worse"),
+    **dict.fromkeys((BACK_INSIDE, BETTER), "better"),
+    **dict.fromkeys((NEW, NEW_OUTSIDE, JOINED), "new"),
 }
 
 
