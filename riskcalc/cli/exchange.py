@@ -102,11 +102,11 @@ def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
     from riskcalc.files import write_whole
 
     try:
-        out.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             if content is None:
                 (out / name).unlink(missing_ok=True)
             else:
+                (out / name).parent.mkdir(parents=True, exist_ok=True)
                 write_whole(out / name, content)
     except OSError as error:
         raise UsageError(f"{out}: can't write there: {error.strerror}.") from None
@@ -148,3 +148,27 @@ def tidy(data: str, out: Path, kind: str, as_of: str, audience: str) -> None:
     from riskcalc.register.register import load
 
     _write(out, files(load(data), find(audience), as_day(as_of, "--as-of"), kind == "parquet"))
+
+
+@export.command(
+    "trust-centre",
+    cls=Examples,
+    epilog="""
+    riskcalc export trust-centre --out public  # for the public, of the register in ./data
+    riskcalc export trust-centre --out clients --audience client --as-of today  # for clients
+    """,
+)
+@_DATA
+@_OUT
+@period_option("tell of")
+@as_of_option
+@click.option("--audience", default="public", show_default=True, type=click.Choice(["public", "client"]))
+def trust_centre(data: str, out: Path, period: str, as_of: str, audience: str) -> None:
+    """Write the trust centre: a page, the public documents beside it, a feed of what changed (Atom), and trust.json.
+
+    Nothing is served: put the folder where readers are. riskcalc run --audience public makes a page per unit as well.
+    """
+    from riskcalc.exchange.trust import files
+    from riskcalc.pages.trust_centre import open_statement
+
+    _write(out, files(open_statement("", period, data, as_of, audience=audience)))

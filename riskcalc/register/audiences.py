@@ -117,9 +117,9 @@ def redacted(register: Register, audience: Audience) -> Register:
     """The register without what isn't for an audience: texts read "withheld" where there was one, the rest is blank.
 
     Nothing that levels, outlooks or amounts are computed from is taken away, so that an audience sees the same figures
-    as everybody else; of the register for clients or the public nothing can be computed, and of its answers and
-    documents only those for them are left, of the answers those that are approved and haven't expired on the day that
-    the register is seen from. The fingerprint stays that of the whole.
+    as everybody else; of the register for clients or the public nothing can be computed, and of its answers, documents
+    and subservice organisations only those for them are left, of the answers those that are approved and haven't
+    expired on the day that the register is seen from. The fingerprint stays that of the whole.
 
     Raises:
         UsageError: the register only begins, and what the public would be told isn't assessed yet.
@@ -143,9 +143,10 @@ def redacted(register: Register, audience: Audience) -> Register:
 def _for_them(register: Register, name: str, audience: Audience) -> pd.DataFrame:
     """A table's rows that somebody outside may be told."""
     rows: pd.DataFrame = getattr(register, name)
-    if name not in ("answers", "documents"):
+    if name not in ("answers", "documents", "subservice_organisations"):
         return rows
-    rows = rows[rows["audience"].isin(audience.told)]
+    clients_may = "client" in audience.told and name == "subservice_organisations"  # unless it is said otherwise
+    rows = rows[rows["audience"].isin(audience.told) | (rows["audience"].isna() & clients_may)]
     if name == "answers":
         day = pd.Timestamp(register.stands[1] if register.stands else date.max)
         rows = rows[rows["approved_by"].notna() & (rows["reviewed_on"] <= day) & (rows["expires_on"] >= day)]
