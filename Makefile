@@ -57,7 +57,7 @@ lab: $(VENV)/run ## Open the notebooks in JupyterLab
 
 docs: $(VENV)/docs ## Build the documentation site, which opens offline
 	rm -rf .docs && mkdir -p .docs/source/notebooks .docs/books
-	cp docs/*.md CHANGELOG.md CONTRIBUTING.md SECURITY.md .docs/source
+	cp -r docs/*.md docs/schemas CHANGELOG.md CONTRIBUTING.md SECURITY.md .docs/source
 	$(BIN)/riskcalc run data --notebooks notebooks --out .docs/sample
 	cp .docs/sample/*/payroll.ipynb .docs/books/assessment.ipynb
 	cp .docs/sample/*/index.ipynb .docs/books/portfolio.ipynb

@@ -97,6 +97,7 @@ _EXTRAS = {
     "dask": ("distributed", "dask", "fsspec"),
     "pdf": ("playwright",),
     "pptx": ("pptx",),
+    "parquet": ("duckdb",),
 }
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
-
-import nbformat
 
 from riskcalc.errors import UsageError
 
@@ -42,16 +41,21 @@ def parameters(notebook: Path) -> dict[str, Value]:
     Raises UsageError if the file is no notebook, or that cell holds anything else.
     """
     try:
-        cells = nbformat.read(notebook, as_version=4).cells
-    except (OSError, ValueError, AttributeError) as error:
-        raise UsageError(f"{notebook} can't be read as a notebook: {error}") from None
-    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
-    if not tagged:
+        # Plain JSON: nbformat takes longer to import than pandas, and each run begins here.
+        tagged = _tagged(json.loads(notebook.read_text("utf-8")), "parameters")
+        source = "".join(tagged[0]["source"]) if tagged else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UsageError(f"{notebook} can't be read as a notebook: {error!r}") from None
+    if source is None:
         raise UsageError(f"{notebook} has no cell tagged 'parameters'.")
     try:
-        return {name: value for line in ast.parse(tagged[0].source).body for name, value in [_assignment(line)]}
+        return {name: value for line in ast.parse(source).body for name, value in [_assignment(line)]}
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"{notebook}: the cell tagged 'parameters' may hold NAME = literal only ({error}).") from None
+
+
+def _tagged(notebook: dict[str, Any], tag: str) -> list[dict[str, Any]]:
+    return [cell for cell in notebook["cells"] if tag in cell["metadata"].get("tags", [])]
 
 
 def _assignment(line: ast.stmt) -> tuple[str, Value]:
@@ -69,12 +73,12 @@ def for_audience(text: str, audience: str) -> str:
     """
     if not audience:
         return text
-    notebook = nbformat.reads(text, as_version=4)
+    notebook = json.loads(text)
     wanted = f"for-{audience}"
-    notebook.cells = [cell for cell in notebook.cells if wanted in cell.metadata.get("tags", [])]
-    if not notebook.cells:
+    notebook["cells"] = _tagged(notebook, wanted)
+    if not notebook["cells"]:
         raise UsageError(f"No cell of the notebook is tagged {wanted!r}, so it has nothing for that audience.")
-    return str(nbformat.writes(notebook))
+    return json.dumps(notebook, ensure_ascii=False, indent=1)
 
 
 def check(notebook: Path, given: Mapping[str, Value]) -> None:

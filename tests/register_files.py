@@ -168,6 +168,8 @@ ROWS: dict[str, list[dict[str, str]]] = {
         for unit, process, asked in [("alpha", "Pay", "operation"), ("beta", "Claims", "design")]
     ],
     "report_items": [],
+    "answers": [],
+    "documents": [],
     "mappings": [{"control_id": "A-G1", "framework": "SOC 2", "reference": "CC6.1"}],
 }
 

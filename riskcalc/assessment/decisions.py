@@ -12,7 +12,7 @@ import pandas as pd
 
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.readiness import blocking
-from riskcalc.assessment.scoring import ranked, score_lines, scores
+from riskcalc.assessment.scoring import outside, ranked, score_lines, scores
 from riskcalc.errors import counted
 from riskcalc.register.records import by_index, records
 
@@ -61,11 +61,16 @@ def decisions(context: Context) -> tuple[Decision, ...]:
     acting = score_lines(context).groupby("risk_id")["control_id"].agg(set).to_dict()
     levels = scores(context).dropna(subset="likelihood").set_index("risk_id")["earned_level"].astype(str).to_dict()
     told = {(each.unit_id, name) for each in found for name in (each.row, *acting.get(each.row, ()))}
+    register = context.register
+    named = [register.controls.set_index("control_id"), register.risks.set_index("risk_id")]
+    titles = pd.concat([each["title"] for each in named]).to_dict()
     for gap in blocking(context):
         if (gap.unit_id, gap.row) not in told:
             told.add((gap.unit_id, gap.row))
             hangs = f"; {' and '.join(gap.objectives)} depend{'s' * (len(gap.objectives) == 1)} on it"
-            what, late = gap.what + hangs * bool(gap.objectives), gap.due_on is not None and gap.due_on < context.as_of
+            title = f"{titles[gap.row]}: " if gap.row in titles else ""
+            what = f"{title}{gap.what}{hangs * bool(gap.objectives)}"
+            late = gap.due_on is not None and gap.due_on < context.as_of
             found.append(Decision(gap.unit_id, gap.row, what, gap.owner, gap.due_on, late, levels.get(gap.row)))
     return tuple(sorted(found, key=lambda each: not each.late))
 
@@ -82,13 +87,11 @@ def standings(context: Context) -> dict[str, dict[str, int]]:
     2
     """
     now, before, told = scores(context), context.previous(), decisions(context)
-    outside = now[now["breach"].fillna(False)]
-    unrated = now["likelihood"].isna()
-    rows = {"rated": now[~unrated], "breaches": outside, "unrated": now[unrated]}
+    worse, unrated = outside(now), now["likelihood"].isna()
+    rows = {"rated": now[~unrated], "breaches": worse, "unrated": now[unrated]}
     if before:
-        then = scores(before)
-        already = then[then["breach"].fillna(False)].set_index(_NAMES).index  # who moved to another unit is new there
-        rows["newly_outside"] = outside[~outside.set_index(_NAMES).index.isin(already)]
+        already = outside(scores(before)).set_index(_NAMES).index  # who moved to another unit is new there
+        rows["newly_outside"] = worse[~worse.set_index(_NAMES).index.isin(already)]
     numbers = {name: Counter(found["unit_id"]) for name, found in rows.items()}
     numbers["decisions"] = Counter(each.unit_id for each in told)
     numbers["past_due"] = Counter(each.unit_id for each in told if each.late)
@@ -136,8 +139,7 @@ def _dues(context: Context) -> dict[str, date]:
 def _outside(
     scores: pd.DataFrame, risks: Mapping[Any, Any], dues: Mapping[str, date], as_of: date
 ) -> Iterator[Decision]:
-    worse = scores[scores["breach"].fillna(False).astype(bool)]
-    for scored in records(ranked(worse)):
+    for scored in records(ranked(outside(scores))):
         name = scored["risk_id"]
         risk, due = risks[name], dues.get(name)
         what, owner = "bring inside appetite, or accept", risk["owner"]

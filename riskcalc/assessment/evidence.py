@@ -246,7 +246,7 @@ def _look_back(context: Context, control: Any, type1: bool) -> Days:
     rules, as_of = context.register.methodology.evidence, context.as_of
     if not (rules.look_back_months or type1 or pd.isna(control["report_from"])):
         first, last = report_days(control, rules)
-        if first <= as_of and context.period.first_day <= last:
+        if first <= min(as_of, context.period.last_day) and context.period.first_day <= last:
             return first, as_of
     return _months_before(as_of, rules.look_back_months or _YEAR), as_of
 

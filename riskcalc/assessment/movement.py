@@ -17,8 +17,9 @@ Place = tuple[int, int]
 
 NEWLY_OUTSIDE, NEW_OUTSIDE, BACK_INSIDE = "newly outside appetite", "new, outside appetite", "back inside appetite"
 NEW, GONE, WORSE, BETTER, ELSEWHERE = "newly rated", "no longer rated", "worse", "better", "rated otherwise"
+JOINED = "newly among the risks"  # begun since, or another unit's before
 LEFT = "no longer among the risks"  # retired, or another unit's now
-KINDS = (NEWLY_OUTSIDE, NEW_OUTSIDE, BACK_INSIDE, NEW, GONE, LEFT, WORSE, BETTER, ELSEWHERE)
+KINDS = (NEWLY_OUTSIDE, NEW_OUTSIDE, BACK_INSIDE, NEW, JOINED, GONE, LEFT, WORSE, BETTER, ELSEWHERE)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix) -> list[Move]
     ['PAY-R03', 'PAY-R11']
     """
     old, new = (_placed(each, matrix) for each in (before, now))
-    found = [_move(name, old.get(name, _UNRATED), risk, matrix) for name, risk in new.items()]
+    found = [_move(name, old.get(name, _ABSENT), risk, matrix) for name, risk in new.items()]
     gone = {name: {**_UNRATED, "title": risk["title"]} for name, risk in old.items() if name not in new}
     left = [_move(name, old[name], risk, matrix) for name, risk in gone.items()]
     return [*filter(None, found), *(replace(move, what=LEFT) for move in left if move)]
@@ -80,6 +81,7 @@ def rescored_risks(before: pd.DataFrame, then: Matrix, now: Matrix) -> Iterator[
 
 _SHOWN = ("inherent", "earned")
 _UNRATED: _Scores = {"likelihood": pd.NA, "breach": pd.NA, "earned_level": pd.NA}
+_ABSENT = dict(_UNRATED)
 
 
 def _move(name: tuple[Any, Any], old: _Scores, new: _Scores, matrix: Matrix) -> Move | None:
@@ -92,7 +94,7 @@ def _move(name: tuple[Any, Any], old: _Scores, new: _Scores, matrix: Matrix) -> 
 def _what(old: _Scores, new: _Scores, matrix: Matrix) -> str:
     """In a word, what happened to a risk: its level counts first, for a lower score may be at a worse level."""
     if pd.isna(old["likelihood"]):
-        return NEW_OUTSIDE if new["breach"] is True else NEW
+        return NEW_OUTSIDE if new["breach"] is True else JOINED if old is _ABSENT else NEW
     if pd.isna(new["likelihood"]):
         return GONE
     if bool(new["breach"]) != bool(old["breach"]):

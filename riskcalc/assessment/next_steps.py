@@ -88,12 +88,12 @@ def _steps(register: Register, unit: Any) -> Iterator[Step]:
     named = len({key for table, _, key in register.assumed if table == "controls"})
     if not acting:
         brings = "what they claim to take away; until then a risk is held to be as bad as before controls"
-        some = f" ({counted(named, 'control')} only named in the register)" if named else ""
+        some = f" (the whole register only names {counted(named, 'control')})" if named else ""
         yield Step(name, "controls.csv, risk_controls.csv", f"controls{some}", brings)
     elif not acting & set(register.control_tests["control_id"]):
         yield Step(name, "control_tests.csv", "tests of controls", "what controls have earned of what they claim")
     if acting and named:
-        what = f"{counted(named, 'control')} of the register that {'is' if named == 1 else 'are'} only named"
+        what = f"{counted(named, 'control')} of the whole register that {'is' if named == 1 else 'are'} only named"
         yield Step(name, "controls.csv, risk_controls.csv", what, "what they claim to take away")
     if is_open(register, name, "materiality"):
         brings = "what a year may cost, and how severe a deficiency is"

@@ -27,6 +27,7 @@ from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
 
 _RUN = {"status": "pending", "error": None}
+_MOST = 8  # periods of a history
 _DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
 
 
@@ -56,6 +57,21 @@ class _Opened:
     def matrix(self) -> Matrix:
         """The matrix that banded the scores."""
         return self.register.methodology.matrix
+
+    @cached_property
+    def history(self) -> dict[str, pd.DataFrame]:
+        """The scores of the periods up to this one by name, oldest first: as many as a page has room for.
+
+        Back to the first whose tests are on record, if any are: before it nothing could have been earned. Where rows
+        have days it is this one and the one before: of earlier ones it isn't at hand how the register stood.
+        """
+        found, context = {self.period.name: scores(self.context)}, self.context.previous()
+        while context and len(found) < (2 if self.register.before else _MOST):
+            if self.context.tests.size and not context.tests.size:
+                break
+            found[context.period.name] = scores(context)
+            context = context.previous()
+        return dict(reversed(found.items()))
 
 
 @dataclass(frozen=True)
@@ -191,8 +207,10 @@ def read_runs(manifest: str) -> dict[str, Mapping[str, Any]]:
 
 def _readers(name: str) -> Audience:
     found = audiences.find(name)
-    if found is audiences.PUBLIC:
-        raise UsageError("The public gets trust_centre.ipynb: nothing of an assessment is for it.")
+    if found.told:
+        raise UsageError(
+            f"Nothing of an assessment is for the audience {name!r}; trust_centre.ipynb is for the public."
+        )
     return found
 
 

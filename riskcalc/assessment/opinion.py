@@ -20,7 +20,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.deficiencies import NOT_ON_RECORD, SEVERITIES, Candidate, aggregated, candidates
 from riskcalc.assessment.next_steps import unassessed
-from riskcalc.assessment.scoring import scores
+from riskcalc.assessment.scoring import outside, scores
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.records import by_index, records
@@ -290,7 +290,7 @@ class _Case:
         risks = context.register.risks
         self.risks = {str(name): list(own) for name, own in risks.groupby("objective_id")["risk_id"]}
         scored = scores(context, report_type).set_index("risk_id")
-        self.outside = scored.loc[scored["breach"].fillna(False).astype(bool), "earned_level"].to_dict()
+        self.outside = outside(scored)["earned_level"].to_dict()
         self.rated = set(context.ratings.dropna(subset="likelihood")["risk_id"])
         self.weak = _material_weaknesses(context)
         self.closed = _closed_deviations(context)

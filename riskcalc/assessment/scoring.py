@@ -130,6 +130,11 @@ def ranked(scores: pd.DataFrame) -> pd.DataFrame:
     return rated.sort_values(["earned_level", "earned_score", "risk_id"], ascending=[False, False, True])
 
 
+def outside(scores: pd.DataFrame) -> pd.DataFrame:
+    """The rated risks that are worse than their unit's appetite on the earned view."""
+    return scores[scores["breach"].fillna(False).astype(bool)]
+
+
 def by_cell(scores: pd.DataFrame, view: str, matrix: Matrix) -> dict[tuple[int, int], list[str]]:
     """The rated risks of each cell (likelihood, impact), each read at the nearest whole ratings, as its level is."""
     rated = scores[scores["likelihood"].notna()]

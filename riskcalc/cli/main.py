@@ -15,6 +15,7 @@ import click
 from riskcalc.cli.asked import as_of_option, period_option, seen
 from riskcalc.cli.endings import BAD_INPUT, BREACH, INTERRUPTED, WRONG, Summarised, ending, write_summary
 from riskcalc.cli.excel import excel
+from riskcalc.cli.exchange import export, schema, take_over
 from riskcalc.cli.help import CONTROLS, UNITS, Examples
 from riskcalc.cli.new import demo, guides, lab, new
 from riskcalc.cli.period import period, planned_line
@@ -85,6 +86,7 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     Problems (the register can't be used) end with exit code 2. Findings end with 0: act (something has to be done),
     look (at it, to decide), and note.
     """
+    from riskcalc.assessment.claims import findings as answer_findings
     from riskcalc.assessment.consistency import findings, matrix_findings
     from riskcalc.assessment.context import Context
     from riskcalc.assessment.opening import as_day
@@ -107,6 +109,7 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     day = as_day(as_of, "--as-of")
     context = Context.of(register, period, day) if register.periods or period else None
     found = [*decision_findings(register), *(findings(context) if context else matrix_findings(register))]
+    found += answer_findings(context) if context else []
     if as_json:
         notes = {"notes": [note.as_dict() for note in register.notes]} if register.notes else {}
         click.echo(json.dumps({"problems": [], **notes, "findings": [each.as_dict() for each in found]}, indent=1))
@@ -335,6 +338,9 @@ main.add_command(demo)
 main.add_command(lab)
 main.add_command(workshop)
 main.add_command(excel)
+main.add_command(export)
+main.add_command(take_over)
+main.add_command(schema)
 main.add_command(period)
 main.add_command(rename)
 

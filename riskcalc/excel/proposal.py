@@ -9,10 +9,12 @@ from __future__ import annotations
 import codecs
 import json
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -28,51 +30,12 @@ from riskcalc.register.xlsx_tables import header_of
 Lines = Sequence[tuple[int, list[Cell]]]
 _DEEP = 30  # rows in which the header is looked for
 # By what of ours it is: how lists call it, the surest first. What remains after controls or is planned isn't taken.
-_NAMES = {
-    "risk_id": "risk id; id; risk no; no; number; risk number; ref; risk ref; reference; risk reference; ref id; "
-    "risk identifier; identifier; risk code; code",
-    "title": "risk title; title; risk name; name; risk; subject; risk event; event; risk statement; risk summary",
-    "description": "risk description; description; description of risk; details; risk details; risk scenario",
-    "owner": "risk owner; owner; owner name; ownership; responsible; responsible person; accountable; assigned to; "
-    "assignee",
-    "likelihood": "inherent likelihood; inherent probability; gross likelihood; likelihood; probability; "
-    "likelihood rating; likelihood score; probability rating; likelihood of occurrence; like; prob",
-    "impact": "inherent impact; gross impact; impact; severity; consequence; consequences; impact rating; "
-    "impact score; impact level; magnitude",
-    "treatment": "risk treatment; treatment; treatment option; risk response; response; response type; "
-    "response strategy; reaction; planning strategy",
-    "controls": "existing controls; current controls; controls; risk controls; key controls; controls in place; "
-    "existing control; control; control measures; internal controls",
-    "unit": "business unit; unit; department; division; entity; legal entity; business area; service line",
-    "objective": "control objective; objective; process; business process; process name",
-    "account": "account; financial statement line; financial statement account; fs line",
-}
-_KNOWN = {plain(name): ours for ours, names in _NAMES.items() for name in names.split("; ")}
-_RANK = {plain(name): rank for names in _NAMES.values() for rank, name in enumerate(names.split("; "))}
-_TREATMENTS = {
-    "mitigate": "mitigate reduce treat mitigated reduction mitigation control",
-    "accept": "accept tolerate retain accepted tolerated acceptance",
-    "transfer": "transfer share transferred insure",
-    "avoid": "avoid terminate avoided eliminate avoidance",
-}
-_SCALES = (  # lowest first; of words that are in several, the shortest that holds all of a list's words is meant
-    "low; medium; high",
-    "low; moderate; high",
-    "l; m; h",
-    "low; medium; high; critical",
-    "low; medium; high; very high",
-    "low; medium; high; extreme",
-    "very low; low; medium; high; very high",
-    "very low; low; moderate; high; very high",
-    "rare; unlikely; possible; likely; almost certain",
-    "remote; unlikely; possible; likely; almost certain",
-    "remote; unlikely; possible; probable; almost certain",
-    "insignificant; minor; moderate; major; catastrophic",
-    "negligible; minor; moderate; major; severe",
-    "negligible; minor; moderate; major; catastrophic",
-    "insignificant; minor; moderate; major; severe",
-    "trivial; minor; moderate; major; extreme",
-)
+_WORDS = tomllib.loads(resources.files("riskcalc.excel").joinpath("list_words.toml").read_text("utf-8"))
+_KNOWN = {plain(name): ours for ours, names in _WORDS["columns"].items() for name in names}
+_RANK = {plain(name): rank for names in _WORDS["columns"].values() for rank, name in enumerate(names)}
+_TREATMENTS = {word: ours for ours, words in _WORDS["treatments"].items() for word in words}
+_SCALES = sorted(([plain(name) for name in scale] for scale in _WORDS["scales"]), key=len)
+_UNRATED = {"", *map(plain, _WORDS["unrated"])}
 
 
 @dataclass(frozen=True)
@@ -321,7 +284,8 @@ class _Made:
     def _rated(self, axis: str) -> tuple[list[str], list[str]]:
         """The texts that are ratings, and those that say that there is none."""
         texts = self._words(axis)
-        return [text for text in texts if plain(text) not in _OPEN], [text for text in texts if plain(text) in _OPEN]
+        unrated = [text for text in texts if plain(text) in _UNRATED]
+        return [text for text in texts if text not in unrated], unrated
 
     def _scale(self, axis: str, methodology: Methodology | None) -> tuple[int, dict[str, str]]:
         """How many ratings a list's scale has, and what its words mean."""
@@ -341,11 +305,11 @@ class _Made:
     def _treatment_words(self) -> dict[str, str]:
         if "treatment" not in self._columns:
             return {}
-        known = {word: ours for ours, words in _TREATMENTS.items() for word in words.split()}
-        words = {text: known.get(plain(text), "") for text in self._words("treatment")}
+        words = {text: _TREATMENTS.get(plain(text), "") for text in self._words("treatment")}
         if unknown := [text for text, ours in words.items() if not ours]:
             name = self._columns.pop("treatment")
-            self._remarks.append(f"{name!r} isn't taken: {unknown[0][:40]!r} is none of {', '.join(_TREATMENTS)}")
+            known = ", ".join(_WORDS["treatments"])
+            self._remarks.append(f"{name!r} isn't taken: {unknown[0][:40]!r} is none of {known}")
             return {}
         for text in [text for text, ours in words.items() if ours == "accept"]:
             words[text] = ""
@@ -371,7 +335,6 @@ class _Made:
 
 
 _SPLIT = "controls, several separated by ; or a new line: they are only named, and take nothing away yet"
-_OPEN = {"", "na", "tbd", "tbc", "unrated", "notrated", "notassessed", "none", "unknown"}
 
 
 def _meaning(axis: str, words: Sequence[str], ours: Sequence[str], common: int) -> tuple[int, dict[str, str]]:
@@ -407,8 +370,7 @@ def _meaning(axis: str, words: Sequence[str], ours: Sequence[str], common: int) 
 def _scales(words: Iterable[str]) -> list[list[str]]:
     """The scales that hold all of these words, the shortest first."""
     wanted = {plain(word) for word in words}
-    found = [[plain(name) for name in scale.split(";")] for scale in _SCALES]
-    return sorted((scale for scale in found if wanted and wanted.issubset(scale)), key=len)
+    return [scale for scale in _SCALES if wanted and wanted.issubset(scale)]
 
 
 def _sizes(words: Iterable[str]) -> list[int]:

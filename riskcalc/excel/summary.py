@@ -9,7 +9,7 @@ import pandas as pd
 
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import Decision, decisions
-from riskcalc.assessment.scoring import VIEWS, by_cell
+from riskcalc.assessment.scoring import VIEWS, by_cell, outside
 from riskcalc.errors import counted
 from riskcalc.excel.results import GRID_ROW, LABEL, METHOD, colours, level_look, level_row
 from riskcalc.excel.writer import COUNT, HEADER, PLAIN, RUNNING, TITLE, Formula, Look, Sheet, Sheets
@@ -51,12 +51,12 @@ def _range(column: str, scores: pd.DataFrame) -> str:
 
 
 def _headline(scores: pd.DataFrame) -> Formula:
-    outside, rated = int(scores["breach"].fillna(False).sum()), int(scores["likelihood"].notna().sum())
+    worse, rated = len(outside(scores)), int(scores["likelihood"].notna().sum())
     told = ("Outside appetite, as far as controls have earned it: ", " of the ", " rated risks. Unrated: ", ".")
     found = f'SUMPRODUCT(--({_range("T", scores)}="yes"))'
     numbers = f"COUNT({_range('J', scores)})"
     text = f'"{told[0]}"&{found}&"{told[1]}"&{numbers}&"{told[2]}"&{len(scores)}-{numbers}&"{told[3]}"'
-    return Formula(text, f"{told[0]}{outside}{told[1]}{rated}{told[2]}{len(scores) - rated}{told[3]}")
+    return Formula(text, f"{told[0]}{worse}{told[1]}{rated}{told[2]}{len(scores) - rated}{told[3]}")
 
 
 def _map(sheet: Sheet, scores: pd.DataFrame, matrix: Matrix) -> None:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from riskcalc.pages import display
 from riskcalc.pages.display import PLOTLY_MIME
+from riskcalc.pages.frames import frame_table
 from riskcalc.pages.lines import drawn
 from riskcalc.register.matrix import INK
 
@@ -41,14 +44,23 @@ TEMPLATE = go.layout.Template(
 class Chart(go.Figure):  # type: ignore[misc]
     """A plotly figure that is also there, as a picture and a table, for whatever shows no plotly."""
 
-    _ipython_display_ = None  # plotly's own shows the figure by its renderer only
-
     def _repr_mimebundle_(self, *_: object, **__: object) -> dict[str, Any]:
         figure = json.loads(self.to_json())
         about = figure["layout"]["meta"]["riskcalc"]
         shown = display.Display("chart", {**about, "picture": drawn(figure)})
         bundle = shown._repr_mimebundle_()
         return {PLOTLY_MIME: figure, "text/html": bundle["text/html"], "text/plain": _as_text(about)}
+
+
+def as_chart(figure: go.Figure) -> Chart:
+    """Somebody's own figure as a chart: under its title, with what its traces hold as a table."""
+    if isinstance(figure, Chart):
+        return figure
+    title = " ".join(re.sub("<[^>]*>", " ", figure.layout.title.text or "Chart").split())
+    about = {"title": title, "summary": "", "table": frame_table(_held(figure)).as_json()}
+    chart = Chart(figure)
+    chart.update_layout(meta={"riskcalc": about})
+    return chart
 
 
 def plain(text: object, limit: int = 60) -> str:
@@ -71,12 +83,27 @@ def unrated(scores: pd.DataFrame) -> str:
 
 def finish(figure: go.Figure, title: str, summary: str, table: display.Display, height: int) -> Chart:
     """One look for all charts, and what a page needs: the words and the data."""
-    about = {"title": title, "summary": summary.strip(), "table": table.as_json()}
+    about = {"title": title, "summary": summary.strip(), "table": table.as_json(), "curve": True}
     figure.update_layout(template=TEMPLATE, title_text=title, height=height, meta={"riskcalc": about})
     return Chart(figure)
 
 
 # --- parts ---
+
+
+def _held(figure: go.Figure) -> pd.DataFrame:
+    """What a figure's traces hold, one below the other, under the titles of its axes."""
+    axes = {axis: figure.layout[f"{axis}axis"].title.text or axis for axis in ("x", "y")}
+    parts = []
+    for trace in figure.data:
+        given = {name: trace[name] for name in ("labels", "values", "x", "y", "z") if name in trace}
+        rows = {
+            axes.get(name, name): pd.Series([row.tolist() if np.ndim(row) else row for row in each])
+            for name, each in given.items()
+            if each is not None
+        }
+        parts.append(pd.DataFrame(rows).assign(**{"Series": trace.name} if trace.name else {}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _as_text(about: Mapping[str, Any]) -> str:

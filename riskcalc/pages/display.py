@@ -116,6 +116,22 @@ def bars(
     return {"text": text, "bars": drawn, "marks": [{"left": f"{100 * at:.1f}", "shape": shape} for at, shape in marks]}
 
 
+def spark(scores: Sequence[tuple[str, float]], most: float) -> dict[str, Any]:
+    """A line over a score of each period, for a table cell: NaN where there is none, which interrupts it.
+
+    >>> spark([("2025-H1", 4.0), ("2025-H2", 8.0)], 16)["path"]
+    'M4.0 14.0L60.0 10.0'
+    """
+    places = [(4 + 56 * at / max(len(scores) - 1, 1), 18 - 16 * each / most) for at, (_, each) in enumerate(scores)]
+    known = [each == each for _, each in scores]
+    path = "".join(
+        f"{'L' if at and known[at - 1] else 'M'}{x:.1f} {y:.1f}" for at, (x, y) in enumerate(places) if known[at]
+    )
+    told = ", ".join(f"{name} {each:.1f}" if each == each else f"{name} unrated" for name, each in scores)
+    x, y = places[-1]
+    return {"path": path, "x": f"{x:.1f}", "y": f"{y:.1f}" if known[-1] else "-9", "told": told}
+
+
 def level_cell(name: object, matrix: Matrix, note: str = "") -> Cell:
     """A table cell with a level's name on its colour; "Unrated" where there is none."""
     for rank, level in enumerate(matrix.levels, 1):
@@ -233,10 +249,11 @@ def facts(title: str, items: Sequence[tuple[str, str, str]], folded: bool = Fals
 def panel(title: str, figure: str, says: str, tone: str = "open", **rest: Any) -> dict[str, Any]:
     """A part of a ``brief``: a figure in large, and the sentence that goes with it; ``tone`` is good, bad or open.
 
-    ``bars`` are labelled rows of parts with ``count``, ``text``, ``fill`` and ``ink``; ``items`` things to know with
+    ``bars`` are labelled rows of parts with ``count``, ``text``, ``fill`` and ``ink``, and so are the columns of a
+    ``trend``, which have a ``height`` in percent and say how many risks are ``outside``; ``items`` things to know with
     ``cell``, ``text`` and ``note``; ``more`` says what isn't listed, and ``rest`` is a cell that leads to it.
     """
-    empty = {"picture": {}, "bars": [], "items": [], "rest": "", "more": ""}
+    empty = {"picture": {}, "bars": [], "trend": [], "items": [], "rest": "", "more": ""}
     return {"title": title, "figure": figure, "says": says, "tone": tone, **empty, **rest}
 
 

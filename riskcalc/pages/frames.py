@@ -1,4 +1,4 @@
-"""Data frames that a notebook displays, as tables of the page: from their data, in the same bytes each time."""
+"""Data frames and plotly figures that a notebook displays, as a page's: from their data, in the same bytes always."""
 
 from __future__ import annotations
 
@@ -37,13 +37,22 @@ def frame_table(frame: pd.DataFrame | pd.Series) -> Display:
 
 
 def teach(shell: Any) -> None:
-    """Let an IPython shell display data frames and series as tables that a page can show, beside pandas' own HTML."""
+    """Let an IPython shell display frames, beside pandas' own HTML, and figures as a page can show them."""
+    import plotly.graph_objects as go
+    import plotly.io
+
+    from riskcalc.pages.charts import as_chart
 
     def bundle(frame: Any) -> dict[str, Any]:
         return {DISPLAY_MIME: frame_table(frame).as_json()}
 
+    def publish(figure: go.Figure) -> None:
+        shell.display_pub.publish(as_chart(figure)._repr_mimebundle_())
+
     for kind in (pd.DataFrame, pd.Series):
         shell.display_formatter.mimebundle_formatter.for_type(kind, bundle)
+    shell.display_formatter.ipython_display_formatter.for_type(go.Figure, publish)
+    plotly.io.renderers.default = "plotly_mimetype"  # for figures that a cell shows by itself
 
 
 # --- parts ---

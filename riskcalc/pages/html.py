@@ -11,6 +11,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
@@ -28,6 +29,7 @@ from riskcalc.pages import lines
 from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, PLOTLY_MIME, RESULT_MIME, environment, render, stylesheet
 
 _IMAGES = ("image/png", "image/jpeg")
+_PLACE, _JUMP = re.compile(r' id="([^"]+)"'), re.compile(r'<a href="#([^"]+)">([^<]*)</a>')
 _HIDDEN = "notebook-only"  # the tag of a cell that speaks to whoever runs the notebook, not to a reader
 
 
@@ -65,7 +67,8 @@ def render_page(notebook: NotebookNode, static: bool = False) -> str:
             css=Markup(stylesheet("displays.css") + stylesheet("page.css")),
         )
     )
-    return page
+    places = set(_PLACE.findall(page))
+    return _JUMP.sub(lambda link: link[0] if link[1] in places else link[2], page)  # what isn't here is no link
 
 
 def _scripts(charts: bool) -> dict[str, Any]:

@@ -18,8 +18,8 @@ _DASHES = {"dash": "8 5", "dot": "2 4"}
 
 
 def drawn(figure: Said) -> list[dict[str, Any]]:
-    """What a template draws of a figure, wide and narrow; nothing if it holds anything but lines over amounts."""
-    if not figure["data"] or any(trace.get("mode") != "lines" for trace in figure["data"]):
+    """What a template draws of a figure, wide and narrow; nothing if it isn't one of our curves over amounts."""
+    if not (figure["layout"].get("meta") or {}).get("riskcalc", {}).get("curve"):
         return []
     return [_drawn(figure, name, *size) for name, size in _WIDTHS.items()]
 

@@ -10,6 +10,7 @@ import pandas as pd
 from riskcalc.assessment.movement import (
     BACK_INSIDE,
     BETTER,
+    JOINED,
     KINDS,
     LEFT,
     NEW,
@@ -23,7 +24,7 @@ from riskcalc.assessment.movement import (
     rescored_risks,
 )
 from riskcalc.assessment.opening import Assessment, Portfolio
-from riskcalc.assessment.scoring import VIEWS, by_cell
+from riskcalc.assessment.scoring import VIEWS, by_cell, outside
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.charts import unrated
@@ -41,14 +42,14 @@ _ARROWS = {
     BETTER: "better",
     NEW: "new",
     NEW_OUTSIDE: "new",
+    JOINED: "new",
 }
 
 
 def picture(opened: Assessment | Portfolio) -> Display:
     """The earned matrix at a glance: how many risks each cell holds, which are outside appetite, what moved into it."""
     matrix, scores = opened.matrix, opened.scores
-    worse = scores["breach"].fillna(False).astype(bool)
-    held, outside = by_cell(scores, "earned", matrix), by_cell(scores[worse], "earned", matrix)
+    held, worse = by_cell(scores, "earned", matrix), by_cell(outside(scores), "earned", matrix)
     arrived = _arrived(opened)
     appetites = sorted(set(scores["appetite"].dropna()), key=matrix.level_names.index)
     tops = [matrix.level_names.index(name) for name in appetites]
@@ -62,7 +63,7 @@ def picture(opened: Assessment | Portfolio) -> Display:
                     "ink": ink_on(level.colour),
                     "edges": _appetite_edges((likelihood, impact), matrix, tops),
                     "count": len(held.get((likelihood, impact), [])),
-                    "outside": len(outside.get((likelihood, impact), [])),
+                    "outside": len(worse.get((likelihood, impact), [])),
                     "moved": arrived.get((likelihood, impact), {}),
                     "href": f"?cell={likelihood}x{impact}#all-risks",
                 }
@@ -76,6 +77,11 @@ def picture(opened: Assessment | Portfolio) -> Display:
     since = "" if before is None or opened.previous is None else before.name
     about = {"appetites": " and ".join(appetites), "several": len(appetites) > 1, "since": since}
     return Display("picture", {"title": "Earned risk on the matrix", "columns": columns, "rows": rows, **about})
+
+
+def of(opened: Assessment | Portfolio) -> Display:
+    """The unit's or the organisation's matrices."""
+    return heatmaps(opened.scores, opened.matrix)
 
 
 def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> Display:
@@ -113,7 +119,7 @@ def movement(unit: Assessment) -> Display:
             state(move.what, TONES[move.what]),
             _way(move.inherent),
             _way(move.earned),
-            level_cell(move.levels[0], unit.matrix),
+            level_cell(move.levels[0], unit.matrix) if move.inherent[0] else "–",
             "–" if move.what == LEFT else level_cell(move.levels[1], unit.matrix),
         ]
         for move in moved

@@ -9,7 +9,7 @@ from typing import Any
 from riskcalc.assessment.decisions import standings, together
 from riskcalc.assessment.opening import Portfolio
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
-from riskcalc.assessment.scoring import level_counts
+from riskcalc.assessment.scoring import level_counts, outside
 from riskcalc.errors import counted
 from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, not_assessed, wording
@@ -22,11 +22,11 @@ _WHEN = {"type2": "over the reports' periods", "type1": "at the reports' dates"}
 
 def heading(portfolio: Portfolio) -> Display:
     """The top of the organisation's page."""
-    outside = portfolio.scores[portfolio.scores["breach"].fillna(False).astype(bool)]["unit_id"].nunique()
-    verdict, tone = wording.verdict(portfolio.scores, wording.appetite_of(portfolio))
+    carrying = outside(portfolio.scores)["unit_id"].nunique()
+    verdict, tone = wording.verdict(portfolio.scores)
     units = counted(len(portfolio.register.business_units), "business unit")
-    carry = "carries a rated risk worse than its" if outside == 1 else "carry a rated risk worse than their"
-    lines = [*not_assessed.lines(portfolio), f"{outside} of {units} {carry} appetite.", *_run_lines(portfolio)]
+    carry = "carries a rated risk worse than its" if carrying == 1 else "carry a rated risk worse than their"
+    lines = [*not_assessed.lines(portfolio), f"{carrying} of {units} {carry} appetite.", *_run_lines(portfolio)]
     eyebrow = f"{wording.SUBJECT} · {portfolio.period.name}, as of {day(portfolio.as_of)}"
     went_wrong = any(run["status"] in WENT_WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
@@ -38,7 +38,7 @@ def heading(portfolio: Portfolio) -> Display:
 def units(portfolio: Portfolio) -> Display:
     """Every unit, worst first, with its level counts, breaches, the state of its run and a link to its page."""
     counts = level_counts(portfolio.scores, portfolio.matrix)
-    breaches = portfolio.scores.groupby("unit_id")["breach"].sum().to_dict()
+    breaches = outside(portfolio.scores)["unit_id"].value_counts().to_dict()
     rows = []
     for unit in sorted(records(portfolio.register.business_units), key=lambda unit: _badness(unit, breaches)):
         unit_id, run = unit["unit_id"], portfolio.runs.get(unit["unit_id"])
@@ -50,9 +50,9 @@ def units(portfolio: Portfolio) -> Display:
     numeric = [*counts.columns, "Outside appetite"]
     columns = ["Unit", "Risks by level", *numeric, "Appetite", "Opinion", *(["Run"] if portfolio.runs else [])]
     note = f"Levels: risk now. Opinion: an outlook over the report's period, or at its date. {MANAGEMENTS_TESTS}"
-    outside = sum(count > 0 for count in breaches.values())
     whole = counted(len(rows), "business unit")
-    told = f"{outside} of {whole} {'has a rated risk' if outside == 1 else 'have rated risks'} outside appetite"
+    has = "has a rated risk" if len(breaches) == 1 else "have rated risks"
+    told = f"{len(breaches)} of {whole} {has} outside appetite"
     return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note).saying(told)
 
 

@@ -5,7 +5,8 @@ A page's matrix, levels and ids lead here; where scripts run, readers filter it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from typing import Any
 
 import pandas as pd
@@ -14,7 +15,7 @@ from riskcalc.assessment.decisions import Decision, decisions
 from riskcalc.assessment.movement import moves
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import AXES, CONTROLLED, ranked
-from riskcalc.pages import display, wording
+from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, day, level_cell
 from riskcalc.pages.summary import due_cell
 from riskcalc.register.audiences import WITHHELD
@@ -23,18 +24,22 @@ from riskcalc.register.records import records
 from riskcalc.register.stand_ins import NOT_YET
 
 Row = Mapping[Any, Any]
+_NAMES = ["unit_id", "risk_id"]  # a risk that moved is a new one where it goes
 _MOST = 300  # risks of an organisation that its page lists
+_LEAVES = {"inherent": "Before controls", "claimed": "Claimed", "earned": "Earned"}
 _NOTE = (
     "Ordered by earned level, which is looked up in the matrix, then by score, likelihood x impact: so a Medium of a "
     "low score stands before a Low of a higher one. Bar: the earned score; line: claimed; ring: inherent."
 )
+_LINES = " Line under the level before: the earned score in each period, on today's matrix."
+_Lines = Mapping[tuple[Any, ...], Sequence[tuple[str, float]]]
 
 
 def of_unit(unit: Assessment) -> Display:
     """Every risk of the unit, the worst first and the unrated last, with all that is known of it."""
     described, reasons = unit.register.risks.set_index("risk_id"), _reasons(unit)
     told = {
-        risk["risk_id"]: [*_about(described.loc[risk["risk_id"]], reasons.get(risk["risk_id"])), *how(unit, risk)]
+        risk["risk_id"]: [*_about(described.loc[risk["risk_id"]], reasons.get(risk["risk_id"])), how(unit, risk)]
         for risk in records(unit.scores)
     }
     return _table(unit, "All risks, the worst first", ["Owner"], told, _MOST)
@@ -48,12 +53,24 @@ def of_organisation(portfolio: Portfolio, most: int = _MOST) -> Display:
     return _table(portfolio, title, ["Unit", "Owner"], {}, most)
 
 
-def how(unit: Assessment, risk: Row) -> list[str]:
-    """How a risk comes to its levels, in a sentence for each view; of an unrated one what is proposed."""
+def how(unit: Assessment, risk: Row) -> dict[str, Any]:
+    """How a risk comes to its levels, as a bow-tie: what stands before the event, the event, what comes after it.
+
+    Preventive controls that act on likelihood stand before it; all others after it. Each says what it takes away.
+    """
+    about = unit.register.controls.set_index("control_id").to_dict("index")
+    sides: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for line in records(unit.lines[unit.lines["risk_id"] == risk["risk_id"]]):
+        control = about[line["control_id"]]
+        sides[control["kind"] == "preventive" and line["acts_on"] != "impact"].append(_barrier(line, control))
     if pd.isna(risk["likelihood"]):
-        return [f"Unrated{unit.context.proposed.get(risk['risk_id'], '')}."]
-    lines = records(unit.lines[unit.lines["risk_id"] == risk["risk_id"]])
-    return [f"Before controls {product(risk, 'inherent')}.", *(_taken(lines, risk, view) for view in CONTROLLED)]
+        scores = [f"Unrated{unit.context.proposed.get(risk['risk_id'], '')}"]
+    else:
+        scores = [f"{name}: {product(risk, view)}" for view, name in _LEAVES.items()]
+    none = not_assessed.no_control(unit) if not (sides[True] or sides[False]) else "none is on record"
+    titles = {True: "Keeps it from happening", False: "Finds it, or limits what it does"}
+    told = [{"title": titles[first], "controls": found, "none": none} for first, found in sides.items()]
+    return {"title": risk["title"], "scores": scores, "sides": told}
 
 
 def product(risk: Row, view: str) -> str:
@@ -65,11 +82,12 @@ def product(risk: Row, view: str) -> str:
 
 
 def _table(
-    opened: Assessment | Portfolio, title: str, owned: list[str], told: Mapping[str, list[str]], most: int
+    opened: Assessment | Portfolio, title: str, owned: list[str], told: Mapping[str, list[Any]], most: int
 ) -> Display:
     due = {each.row: each for each in decisions(opened.context)}
-    before = {} if opened.previous is None else opened.previous.set_index("risk_id")["earned_level"].to_dict()
+    before = {} if opened.previous is None else opened.previous.set_index(_NAMES)["earned_level"].to_dict()
     moved = {} if opened.previous is None else _kinds(opened)
+    lines = _over_time(opened)
     names = opened.register.business_units.set_index("unit_id")["name"].to_dict()
     shown = list(_worst_first(opened.scores, most))
     rows: list[list[Cell]] = [
@@ -78,7 +96,7 @@ def _table(
             {"text": risk["title"], "more": told.get(risk["risk_id"], [])},
             *wording.level_cells(risk, opened),
             _to_scale(risk, opened),
-            *([] if opened.previous is None else [level_cell(before.get(risk["risk_id"]), opened.matrix)]),
+            *([] if opened.previous is None else [_before((risk["unit_id"], risk["risk_id"]), before, lines, opened)]),
             *([names[risk["unit_id"]]] if "Unit" in owned else []),
             str(risk["owner"]),
             due_cell(due[risk["risk_id"]]) if risk["risk_id"] in due else "–",
@@ -87,7 +105,25 @@ def _table(
     ]
     columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "Score", *["Before"] * (opened.previous is not None)]
     keys = [_keys(risk, opened, due.get(risk["risk_id"]), moved, names) for risk in shown]
-    return display.table(title, [*columns, *owned, "By when"], rows, note=_NOTE, filters=keys)
+    return display.table(
+        title, [*columns, *owned, "By when"], rows, note=f"{_NOTE}{_LINES * bool(lines)}", filters=keys
+    )
+
+
+def _before(name: tuple[Any, ...], before: Mapping[Any, Any], lines: _Lines, opened: Assessment | Portfolio) -> Cell:
+    """A risk's level of the period before, of one that wasn't its unit's risk then nothing; and its score over time."""
+    cell = level_cell(before[name], opened.matrix) if name in before else "–"
+    if name not in lines:
+        return cell
+    shown = {"text": cell} if isinstance(cell, str) else cell
+    return {**shown, "spark": display.spark(lines[name], opened.matrix.shape[0] * opened.matrix.shape[1])}
+
+
+def _over_time(opened: Assessment | Portfolio) -> _Lines:
+    """Each risk's earned score in every period; nothing where there are only two, which are told in words."""
+    held = {name: each.set_index(_NAMES)["earned_score"] for name, each in opened.history.items()}
+    names = list(opened.scores[_NAMES].itertuples(index=False, name=None)) if len(held) > 2 else []
+    return {name: [(when, float(each.get(name, nan))) for when, each in held.items()] for name in names}
 
 
 def _worst_first(scores: pd.DataFrame, most: int) -> Iterator[dict[Any, Any]]:
@@ -155,18 +191,15 @@ def _accepted(risk: Row) -> list[str]:
     return [f"{treatment}."]
 
 
-def _taken(lines: list[Row], risk: Row, view: str) -> str:
-    """What the controls take away in a view, and the score that is left."""
-    counting = [
-        f"{line['control_id']} {wording.percent(line[f'{view}_effect'], 0)}"
-        for line in lines
-        if line[f"{view}_effect"] > 0
-    ]
-    idle = [
-        f"{line['control_id']} nothing ({line['reason'] if line['coverage'] else 'coverage 0'})"
-        for line in lines
-        if not line[f"{view}_effect"] and (view == "earned" or not line["coverage"])
-    ]
-    taken = [*counting, *idle]
-    word = {"claimed": "Claimed", "earned": "Earned"}[view]
-    return day(f"{word}: {'; '.join(taken) or 'no control takes anything away'}. Leaves {product(risk, view)}.")
+def _barrier(line: Row, control: Row) -> dict[str, Any]:
+    """A control of a bow-tie: its name, how it acts, and what it takes away by its word and as shown."""
+    claimed, earned = (wording.percent(line[f"{view}_effect"], 0) for view in CONTROLLED)
+    acts_on = {"both": "likelihood and impact"}.get(line["acts_on"], line["acts_on"])
+    how_much = f"claimed {claimed}, earned {earned}"
+    nothing, whole = line["earned_effect"] <= 0, line["earned_effect"] >= line["claimed_effect"]
+    return {
+        "cell": display.jump(line["control_id"]),
+        "text": control["title"],
+        "note": f"{control['kind']}, on {acts_on}, coverage {line['coverage']:.0%}",
+        "state": display.state(how_much, "bad" if nothing else "good" if whole else "open", day(line["reason"])),
+    }

@@ -69,8 +69,14 @@ def _tagged(notebook: NotebookNode, mime: str) -> list[Said]:
         for cell in notebook.cells
         if _TAG in cell.metadata.get("tags", [])
         for output in cell.get("outputs", [])
-        if mime in output.get("data", {})
+        if mime in output.get("data", {}) and _has_a_slide(output)
     ]
+
+
+def _has_a_slide(output: NotebookNode) -> bool:
+    """Of a chapter's tables those that say something in a sentence; whatever else its cell is tagged for."""
+    view = output.data.get(DISPLAY_MIME, {"kind": ""})
+    return view["kind"] != "table" or "headline" in view or "riskcalc" not in output.metadata
 
 
 def _blank(deck: Any, footer: str) -> Any:

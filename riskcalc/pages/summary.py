@@ -25,7 +25,7 @@ from riskcalc.assessment.movement import (
     moves,
 )
 from riskcalc.assessment.opening import Assessment, Portfolio
-from riskcalc.assessment.scoring import level_counts, ranked
+from riskcalc.assessment.scoring import level_counts, outside, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, day, level_cell, state
@@ -48,9 +48,9 @@ def organisation(opened: Portfolio) -> Display:
 
 def headline(opened: Assessment | Portfolio, found: Sequence[Decision]) -> str:
     """How things stand in a line: risks outside the appetite, unrated ones, decisions past due."""
-    outside, rated = wording.breach_count(opened.scores), wording.rated_count(opened.scores)
+    worse, rated = len(outside(opened.scores)), wording.rated_count(opened.scores)
     unrated, late = len(opened.scores) - rated, sum(each.late for each in found)
-    first = f"{counted(outside, 'risk')} outside appetite" if outside else "No rated risk is outside appetite"
+    first = f"{counted(worse, 'risk')} outside appetite" if worse else "No rated risk is outside appetite"
     told = [first if rated else "No risk is rated"]
     told += [f"{unrated} unrated"] * bool(unrated and rated) + [f"{counted(late, 'decision')} past due"] * bool(late)
     return "; ".join(told)
@@ -102,35 +102,46 @@ def _brief(opened: Assessment | Portfolio, found: Sequence[Decision], whose: Cal
 def _standing(opened: Assessment | Portfolio) -> dict[str, Any]:
     """Where the risks stand on the matrix, how far the worst is out, and the levels of now and before."""
     scores = opened.scores
-    outside, rated = wording.breach_count(scores), wording.rated_count(scores)
+    out, rated = ranked(outside(scores)), wording.rated_count(scores)
     before = opened.register.previous(opened.period)
     bars = [_levels(opened.period.name, scores, opened)]
-    if before is not None and opened.previous is not None:
+    trend = _trend(opened) if len(opened.history) > 2 else []
+    if before is not None and opened.previous is not None and not trend:
         bars.append(_levels(before.name, opened.previous, opened))
     title = "Risk now, against appetite"
     if not rated:
-        return display.panel(title, "", "No risk is rated, so nothing can be said.", bars=bars)
-    says = " ".join(filter(None, [_furthest(opened), _only_claimed(scores)]))
-    tone = "bad" if outside else "open" if len(scores) - rated else "good"
-    return display.panel(title, "", says, tone, bars=bars, picture=picture(opened).as_json())
+        return display.panel(title, "", "No risk is rated, so nothing can be said.", bars=bars, trend=trend)
+    says = f"{_furthest(out)} {_only_claimed(out)}".strip() if len(out) else ""
+    tone = "bad" if len(out) else "open" if len(scores) - rated else "good"
+    return display.panel(title, "", says, tone, bars=bars, trend=trend, picture=picture(opened).as_json())
 
 
-def _furthest(opened: Assessment | Portfolio) -> str:
-    """The risk that is the most levels worse than its own unit's appetite; blank where none is worse."""
-    out = ranked(opened.scores[opened.scores["breach"].fillna(False).astype(bool)])
-    if out.empty:
-        return ""
+def _trend(opened: Assessment | Portfolio) -> list[dict[str, Any]]:
+    """The levels of every period as columns to scale, and how many risks were outside appetite."""
+    most = max(map(len, opened.history.values()))
+    return [
+        {
+            **_levels(name, scores, opened),
+            "height": f"{100 * len(scores) / most:.0f}",
+            "outside": str(len(outside(scores))) if wording.rated_count(scores) else "–",
+        }
+        for name, scores in opened.history.items()
+    ]
+
+
+def _furthest(out: pd.DataFrame) -> str:
+    """Of the risks outside, the one that is the most levels worse than its own unit's appetite, and how many are so."""
     steps = out["earned_level"].cat.codes.astype(int) - out["appetite"].cat.codes
-    risk = out.iloc[int(steps.to_numpy().argmax())]
-    return f"Furthest out: {risk['risk_id']}, {risk['earned_level']}, by {counted(int(steps.max()), 'level')}."
+    risk, most = out.iloc[int(steps.to_numpy().argmax())], int(steps.max())
+    others = int((steps == most).sum()) - 1
+    rest = f", and {counted(others, 'other')} as far" if others else ""
+    return f"Furthest out: {risk['risk_id']}, {risk['earned_level']}, by {counted(most, 'level')}{rest}."
 
 
-def _only_claimed(scores: pd.DataFrame) -> str:
+def _only_claimed(out: pd.DataFrame) -> str:
     """How many of the risks outside would be inside if every control were as good as it is said to be."""
-    inside = scores["claimed_level"].cat.codes <= scores["appetite"].cat.codes
-    number = int((inside & scores["breach"].fillna(False).astype(bool)).sum())
-    outside = wording.breach_count(scores)
-    return f"{number} of {outside} outside would be inside if every control worked as claimed." if number else ""
+    number = int((out["claimed_level"].cat.codes <= out["appetite"].cat.codes).sum())
+    return f"{number} of {len(out)} outside would be inside if every control worked as claimed." if number else ""
 
 
 def _levels(label: str, scores: pd.DataFrame, opened: Assessment | Portfolio) -> dict[str, Any]:
@@ -169,7 +180,8 @@ def _changes(opened: Assessment | Portfolio) -> dict[str, Any]:
 def _moved(move: Move, opened: Assessment | Portfolio) -> dict[str, Any]:
     """A risk that crossed the appetite or got worse, as an item."""
     unit_of = dict(zip(opened.scores["risk_id"], opened.scores["unit_id"], strict=True))
-    way = " to ".join(level or "unrated" for level in move.levels)
+    then, now = move.levels
+    way = f"still {now}" if then == now else " to ".join(filter(None, move.levels))
     note = state(f"{move.what}: {way}", TONES[move.what])
     return {"cell": wording.row_link(move.risk_id, unit_of[move.risk_id], opened), "text": move.title, "note": note}
 

@@ -26,7 +26,7 @@ _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
 def heading(unit: Assessment) -> Display:
     """The top of a unit's page: is it inside its appetite?"""
-    verdict, tone = wording.verdict(unit.scores, f"the appetite, {wording.appetite_of(unit)}")
+    verdict, tone = wording.verdict(unit.scores, f"the appetite, {not_assessed.appetite(unit, unit.unit)}")
     lines = [
         *not_assessed.lines(unit),
         *not_assessed.whose(unit),

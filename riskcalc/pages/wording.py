@@ -25,38 +25,40 @@ from riskcalc.assessment.opinion import (
     ReportOutlook,
     report_outlooks,
 )
+from riskcalc.assessment.scoring import outside
 from riskcalc.errors import counted
-from riskcalc.pages import not_assessed
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
 from riskcalc.version import __version__
 
 SUBJECT = "Risk to financial reporting"
 RISK_NOW = "Risk now"
+_ITS, _THEIR = "its unit's appetite", "their unit's appetite"
 OUTCOMES = (ACHIEVED, NOT_ACHIEVED, JUDGEMENT, NOT_YET)
 OPINIONS = (UNMODIFIED, ADVERSE, QUALIFIED, NOT_READY)
 TONES = dict.fromkeys((ACHIEVED, UNMODIFIED), "good") | dict.fromkeys((NOT_ACHIEVED, QUALIFIED, ADVERSE), "bad")
 
 
-def verdict(scores: pd.DataFrame, appetite: str) -> tuple[str, str]:
-    """The one sentence that says whether risks are inside appetite, and its tone: good, bad or open."""
-    worse, rated = breach_count(scores), rated_count(scores)
+def verdict(scores: pd.DataFrame, appetite: str = "") -> tuple[str, str]:
+    """The one sentence that says whether risks are inside ``appetite``, or that of the unit of each, and its tone."""
+    worse, rated = len(outside(scores)), rated_count(scores)
     unrated = len(scores) - rated
     rest = f" {unrated} unrated: nothing can be said of {'it' if unrated == 1 else 'them'}." if unrated else ""
     if worse:
         return f"Outside appetite: {worse_than(worse, rated, appetite)}.{rest}", "bad"
     if not rated:
         return "No risk is rated in this period." if unrated else "No risk is on record.", "open"
-    told = f"none of {counted(rated, 'rated risk')} is worse than {appetite}."
+    told = f"none of {counted(rated, 'rated risk')} is worse than {appetite or _ITS}."
     return f"Inside appetite: {told}{rest}", "open" if unrated else "good"
 
 
-def worse_than(worse: int, rated: int, appetite: str) -> str:
-    """How many of how many risks are worse than the appetite.
+def worse_than(worse: int, rated: int, appetite: str = "") -> str:
+    """How many of how many risks are worse than the appetite, or that of the unit of each.
 
-    >>> worse_than(1, 1, "High"), worse_than(2, 5, "High")
-    ('1 of 1 rated risk is worse than High', '2 of 5 rated risks are worse than High')
+    >>> worse_than(1, 2, "High"), worse_than(2, 5)
+    ('1 of 2 rated risks is worse than High', "2 of 5 rated risks are worse than their unit's appetite")
     """
-    return f"{worse} of {counted(rated, 'rated risk')} {'is' if worse == 1 else 'are'} worse than {appetite}"
+    than = f"is worse than {appetite or _ITS}" if worse == 1 else f"are worse than {appetite or _THEIR}"
+    return f"{worse} of {counted(rated, 'rated risk')} {than}"
 
 
 def classification(opened: Assessment | Portfolio) -> str:
@@ -163,16 +165,6 @@ def percent(part: float, digits: int = 1) -> str:
 def folded_for_the_board(shown: Display, unit: Assessment) -> Display:
     """Tables or figures that a board opens if it wants to, and everybody else sees at once."""
     return replace(shown, content={**shown.content, "folded": unit.audience.name == "board"})
-
-
-def appetite_of(opened: Assessment | Portfolio) -> str:
-    """What risks are measured against: the unit's appetite by its name, or that of each unit."""
-    return not_assessed.appetite(opened, opened.unit) if isinstance(opened, Assessment) else "their unit's appetite"
-
-
-def breach_count(scores: pd.DataFrame) -> int:
-    """How many risks are worse than their unit's appetite on the earned view."""
-    return int(scores["breach"].sum())
 
 
 def rated_count(scores: pd.DataFrame) -> int:

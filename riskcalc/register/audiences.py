@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -18,57 +19,69 @@ from riskcalc.register.tables import TABLES
 
 WITHHELD = "withheld"
 
-# What each audience sees of a column: a sign each for the board, the auditor, the unit and the public. + they see it;
-# - they don't; # conclusions count on the amount, so that all see the same ones, but nobody is told how much it is.
-# A column that isn't here is for none of them.
+# What each audience sees of a column: a sign each for the board, the auditor, the unit, a client and the public. + they
+# see it; - they don't; # conclusions count on the amount, so that all see the same ones, but nobody is told how much it
+# is. A column that isn't here is for none of them.
 _SEEN = {
     "business_units": {
-        "++++": "unit_id name service report_type report_from report_to bridge_from bridge_letter_until issued_on",
-        "+++-": "opinion currency appetite user_year_end clients owner",
-        "+#+-": "materiality performance_materiality",
-        "+-+-": "materiality_basis",
+        "+++++": "unit_id name service report_type report_from report_to bridge_from bridge_letter_until issued_on",
+        "++++-": "opinion",
+        "+++--": "currency appetite user_year_end clients owner",
+        "+#+--": "materiality performance_materiality",
+        "+-+--": "materiality_basis",
     },
-    "control_objectives": {"++++": "objective_id unit_id process statement"},
+    "control_objectives": {"+++++": "objective_id unit_id process statement"},
     "risks": {
-        "++++": "risk_id objective_id",
-        "+++-": "unit_id title assertions account owner treatment accepted_by accepted_until frequency_per_year",
-        "-++-": "description",
-        "+#+-": "loss_low loss_mode loss_high",
+        "+++++": "risk_id objective_id",
+        "+++--": "unit_id title assertions account owner treatment accepted_by accepted_until frequency_per_year",
+        "-++--": "description",
+        "+#+--": "loss_low loss_mode loss_high",
     },
     "ratings": {
-        "+++-": "risk_id period likelihood impact proposed_likelihood proposed_impact",
-        "-++-": "rationale",
-        "-+--": "rated_by rated_on",
-        "----": "votes likelihood_low likelihood_high impact_low impact_high",
+        "+++--": "risk_id period likelihood impact proposed_likelihood proposed_impact",
+        "-++--": "rationale",
+        "-+---": "rated_by rated_on",
+        "-----": "votes likelihood_low likelihood_high impact_low impact_high",
     },
     "controls": {
-        "++++": "control_id unit_id title performed_by communicated_in",
-        "+++-": "owner kind nature frequency key component subservice_id design documentation relies_on confirmed_on",
-        "-+++": "description",
+        "+++++": "control_id unit_id title performed_by communicated_in",
+        "++++-": "kind nature frequency key component subservice_id",
+        "+++--": "owner design documentation relies_on confirmed_on",
+        "-++++": "description",
     },
-    "risk_controls": {"++++": "risk_id control_id", "+++-": "acts_on coverage"},
+    "risk_controls": {"+++++": "risk_id control_id", "+++--": "acts_on coverage"},
     "control_tests": {
-        "+++-": "test_id control_id period kind population sample_size deviations systematic tested_on retest_of"
-        " covers_from covers_to nature population_checked selection",
-        "-++-": "procedure tested_by evidence",
+        "++++-": "test_id control_id period kind nature sample_size deviations tested_on retest_of covers_from"
+        " covers_to",
+        "+++--": "population systematic population_checked selection",
+        "-++--": "procedure tested_by evidence",
     },
     "deficiencies": {
-        "+++-": "deficiency_id control_id description identified_on remediation_owner due_on closed_on merits_attention"
-        " indicator",
+        "+++--": "deficiency_id control_id description identified_on remediation_owner due_on closed_on"
+        " merits_attention indicator",
     },
-    "mappings": {"+++-": "control_id framework reference"},
+    "mappings": {"++++-": "control_id framework reference"},
     "subservice_organisations": {
-        "+++-": "subservice_id name service method report_type report_from report_to opinion exception reviewed_on"
-        " bridge_from bridge_to",
-        "-++-": "reviewed_by reference",
+        "++++-": "subservice_id name service method report_type report_from report_to bridge_from bridge_to",
+        "+++--": "opinion exception reviewed_on",
+        "-++--": "reviewed_by reference",
     },
-    "training": {"+++-": "training_id unit_id due_on completed_on", "-++-": "person topic", "--+-": "evidence"},
+    "training": {"+++--": "training_id unit_id due_on completed_on", "-++--": "person topic", "--+--": "evidence"},
     "scoping": {
-        "+++-": "unit_id process financial_statements data_held auditors_ask customers_ask operating_months period_from"
-        " period_to answered_on",
-        "--+-": "reason answered_by",
+        "+++--": "unit_id process financial_statements data_held auditors_ask customers_ask operating_months"
+        " period_from period_to answered_on",
+        "--+--": "reason answered_by",
     },
-    "report_items": {"+++-": "item_id unit_id item status owner due_on", "-++-": "reference"},
+    "report_items": {"+++--": "item_id unit_id item status owner due_on", "-++--": "reference"},
+    "answers": {
+        "+++++": "answer_id unit_id question verdict answer audience reviewed_on expires_on",
+        "+++--": "aliases sources claims owner approved_by",
+    },
+    "documents": {
+        "+++++": "document_id title kind unit_id covers_from covers_to issued_on issuer audience",
+        "++++-": "sha256",
+        "+++--": "reference",
+    },
 }  # fmt: skip
 
 
@@ -76,13 +89,15 @@ _SEEN = {
 class Audience:
     """Somebody to read pages: the label these bear, and their place in the table above.
 
-    ``money`` says whether they see amounts, ``whole`` whether they get the organisation's page.
+    ``money`` says whether they see amounts, ``whole`` whether they get the organisation's page. ``told`` are the
+    answers and documents that are for somebody outside, by the readers these name; blank inside, where all are seen.
     """
 
     name: str
     label: str
     money: bool = True
     whole: bool = True
+    told: tuple[str, ...] = ()
 
     @property
     def withheld(self) -> Mapping[str, tuple[str, ...]]:
@@ -104,13 +119,15 @@ class Audience:
 
 
 FULL = Audience("", "")
-PUBLIC = Audience("public", "", money=False)
+CLIENT = Audience("client", "for clients", money=False, told=("client", "public"))
+PUBLIC = Audience("public", "", money=False, told=("public",))
 AUDIENCES = {
     each.name: each
     for each in (
         Audience("board", "for the board"),
         Audience("auditor", "for the service auditor", money=False),
         Audience("unit", "for the unit", whole=False),
+        CLIENT,
         PUBLIC,
     )
 }
@@ -159,7 +176,9 @@ def redacted(register: Register, audience: Audience) -> Register:
     """The register without what isn't for an audience: texts read "withheld" where there was one, the rest is blank.
 
     Nothing that levels, outlooks or amounts are computed from is taken away, so that an audience sees the same figures
-    as everybody else; of the register for the public nothing can be computed. The fingerprint stays that of the whole.
+    as everybody else; of the register for clients or the public nothing can be computed, and of its answers and
+    documents only those for them are left, of the answers those that are approved and haven't expired on the day that
+    the register is seen from. The fingerprint stays that of the whole.
 
     Raises:
         UsageError: the register only begins, and what the public would be told isn't assessed yet.
@@ -169,9 +188,10 @@ def redacted(register: Register, audience: Audience) -> Register:
     tables: dict[str, Any] = {
         name: _shown(getattr(register, name), audience.withheld[name], audience.hidden[name]) for name in TABLES
     }
-    if audience is PUBLIC:
+    if audience.told:
         _refuse_assumed(register)
-        tables = {name: _only(getattr(register, name), audience.withheld[name]) for name in TABLES}
+        tables = {name: _only(_for_them(register, name, audience), audience.withheld[name]) for name in TABLES}
+    if audience is PUBLIC:
         tables["controls"] = tables["controls"].query("performed_by == 'user_entity'")
     before = register.before and redacted(register.before, audience)
     found = replace(register, notes=(), before=before, **tables)
@@ -179,8 +199,20 @@ def redacted(register: Register, audience: Audience) -> Register:
     return found
 
 
+def _for_them(register: Register, name: str, audience: Audience) -> pd.DataFrame:
+    """A table's rows that somebody outside may be told."""
+    rows: pd.DataFrame = getattr(register, name)
+    if name not in ("answers", "documents"):
+        return rows
+    rows = rows[rows["audience"].isin(audience.told)]
+    if name == "answers":
+        day = pd.Timestamp(register.stands[1] if register.stands else date.max)
+        rows = rows[rows["approved_by"].notna() & (rows["reviewed_on"] <= day) & (rows["expires_on"] >= day)]
+    return rows
+
+
 def _refuse_assumed(register: Register) -> None:
-    """The public gets no page on which something only stands in for a service, a report or an objective."""
+    """Nobody outside gets a page on which something only stands in for a service, a report or an objective."""
     told = {("business_units", "service"), ("business_units", "report_to"), ("risks", "objective_id")}
     held = {"business_units": set(register.business_units["unit_id"]), "risks": set(register.risks["risk_id"])}
     found = (each for each in register.assumed if each[:2] in told and each[2] in held[each[0]])

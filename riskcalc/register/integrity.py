@@ -11,6 +11,7 @@ from itertools import islice
 
 from riskcalc.errors import Problem
 from riskcalc.register.checked_rows import Table
+from riskcalc.register.claims import Claim
 from riskcalc.register.periods import Period
 from riskcalc.register.row import Ref, Row
 from riskcalc.register.tables import TABLES
@@ -26,6 +27,7 @@ def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
         for column, info in TABLES[table.name].model_fields.items():
             for ref in (mark for mark in info.metadata if isinstance(mark, Ref)):
                 yield from _unknown_references(table, column, tables[ref.table])
+    yield from _unknown_sources(tables)
     yield from _objective_of_another_unit(tables)
     yield from _retest_of_another_control(tables["control_tests"])
     yield from _relying_on_themselves(tables["controls"])
@@ -46,6 +48,26 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
                 if name not in told:  # whose ids are all wrong is helped by the first few, and waits for no more
                     told[name] = f"; {some_names(known, name)}" if len(told) < _MEANT else ""
                 yield table.problem(line, column, name, f"is not in {target.place}{told[name]}")
+
+
+def _unknown_sources(tables: Mapping[str, Table]) -> Iterator[Problem]:
+    """What answers rest on: the sources are rows of any table, but of one only; the claims of their own."""
+    answers = tables["answers"]
+    if not answers.rows:
+        return
+    keys = {name: table.keys | table.doubtful for name, table in tables.items() if name != "answers"}
+    places = Counter(key for name, found in keys.items() if len(TABLES[name].primary_key) == 1 for key in found)
+    for line, row in answers.rows.items():
+        for source in row.sources:
+            if places[source] != 1:
+                allowed = (
+                    "is an id in several tables, so nobody knows which is meant" if places[source] else "is no row's id"
+                )
+                yield answers.problem(line, "sources", source, f"{allowed}; {some_names(places, source)}")
+        for claim in map(Claim.parse, row.claims):
+            if claim.key not in keys[claim.table]:
+                allowed = f"is not in {tables[claim.table].place}; {some_names(tables[claim.table].keys, claim.key)}"
+                yield answers.problem(line, "claims", str(claim), f"{claim.key} {allowed}")
 
 
 def some_names(names: Collection[str], seen: str, most: int = 12) -> str:

@@ -155,6 +155,7 @@ class Methodology(_Part):
     currency: Currency
     classification: Name = "Confidential"
     first_period: Annotated[str, BeforeValidator(_period)] | None = Field(default=None, exclude=True)
+    abbreviations: dict[Name, Name] = Field(default_factory=dict, exclude=True)  # no page depends on them
     exchange_rates: dict[Currency, Positive]
     likelihood: tuple[LikelihoodRating, ...]
     impact: tuple[ImpactRating, ...]

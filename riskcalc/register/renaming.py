@@ -9,6 +9,7 @@ from pathlib import Path
 from riskcalc.errors import UsageError
 from riskcalc.files import stem
 from riskcalc.register.checked_rows import Table, spoilt
+from riskcalc.register.claims import renamed
 from riskcalc.register.editing import Cells, rewritten
 from riskcalc.register.integrity import some_names
 from riskcalc.register.register import read_tables
@@ -78,11 +79,15 @@ def _changed(table: Table, of: str, old: str, new: str) -> Iterator[tuple[int, C
     model = TABLES[table.name]
     columns = {name for name, info in model.model_fields.items() if Ref(of) in info.metadata}
     columns |= {model.primary_key[0]} if table.name == of else set()
+    columns |= {"sources"} if table.name == "answers" else set()
     for line, cells in table.cells.items():
         found = {
             name: "|".join(new if each == old else each for each in cells[name].split("|"))
             for name in columns & cells.keys()
             if old in ([cells[name]] if model.model_fields[name].annotation is str else cells[name].split("|"))
         }
+        if "claims" in cells:
+            parts = [renamed(claim, of, old, new) for claim in cells["claims"].split("|") if claim]
+            found |= {"claims": "|".join(parts)} if "|".join(parts) != cells["claims"] else {}
         if found:
             yield line, {**(table.carried or {}).get(line, {}), **cells, **found}

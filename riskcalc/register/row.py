@@ -21,10 +21,9 @@ class Ref:
     table: str
 
 
-def require(holds: bool, column: str, allowed: str) -> Iterator[Contradiction]:
+def require(holds: bool, column: str, allowed: str) -> tuple[Contradiction, ...]:
     """A contradiction at ``column``, unless something holds."""
-    if not holds:
-        yield column, allowed
+    return () if holds else ((column, allowed),)
 
 
 class Row(BaseModel):
@@ -40,6 +39,17 @@ class Row(BaseModel):
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together, each at the column that a person would mend, with what is allowed there."""
         yield from ()
+
+    def both_or_neither(self, *columns: str) -> Iterator[Contradiction]:
+        """A contradiction at the first of two columns that is blank, unless both are given or both are blank."""
+        blank = [column for column in columns if getattr(self, column) is None]
+        told = f"{' and '.join(columns)} must both be given, or both be blank"
+        yield from require(len(blank) != 1, (blank or columns)[0], told)
+
+    def not_before(self, column: str, other: str) -> Iterator[Contradiction]:
+        """A contradiction at a day, where it is given, that is before the day in another column."""
+        given, day = getattr(self, column), getattr(self, other)
+        yield from require(given is None or given >= day, column, f"must not be before {other}, {day}")
 
     def days(self) -> tuple[date, date]:
         """The first and the last day on which it holds; a row that has none holds for good."""

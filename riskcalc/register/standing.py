@@ -67,7 +67,7 @@ def _consistent(register: Register, ended: frozenset[tuple[str, str, date]]) -> 
         rows = getattr(register, name)
         for column, table in OWNERS.items():
             if column in model.model_fields and table != name:
-                rows = rows[rows[column].isin(tables[table][column])]
+                rows = rows[rows[column].isin(tables[table][column]) | rows[column].isna()]
         tables[name] = rows
     tables["controls"] = with_uses(tables)
     return replace(register, **tables, ended=ended)

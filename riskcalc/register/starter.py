@@ -26,78 +26,7 @@ _UNIT = (
 )  # fmt: skip
 _RISKS = ("risk_id", "title", "owner", "likelihood", "impact")
 _UNDEFINED = "Not defined yet: say what people are to rate by."
-_COLOURS = {3: ("#e4eef5", "#f5c95c", "#d9622b"), 4: ("#e4eef5", "#f5c95c", "#e37f45", "#8f1d3f")}
-_LEVELS = {3: ("Low", "Medium", "High"), 4: ("Low", "Medium", "High", "Critical")}
-
-# Scales of our own: by size, the ratings with the events a year, or the losses per event as shares of materiality, that
-# they stand for; and the grid, one word per likelihood, a letter per impact. They are a beginning, not a standard.
-_LIKELIHOOD = {
-    3: (
-        ("Unlikely", "Less than once in ten years.", "0.05"),
-        ("Possible", "Once in one to ten years.", "0.3"),
-        ("Likely", "Once a year or more often.", "2"),
-    ),
-    4: (
-        ("Rare", "Less than once in twenty years.", "0.02"),
-        ("Unlikely", "Once in five to twenty years.", "0.1"),
-        ("Possible", "Once in one to five years.", "0.4"),
-        ("Likely", "Once a year or more often.", "2"),
-    ),
-    5: (
-        ("Rare", "Less than once in twenty years.", "0.02"),
-        ("Unlikely", "Once in five to twenty years.", "0.1"),
-        ("Possible", "Once in two to five years.", "0.3"),
-        ("Likely", "About once a year.", "1"),
-        ("Almost certain", "Several times a year.", "4"),
-    ),
-}
-_MINOR = ("Minor", "A client corrects an entry; clearly trivial for its statements.", "0.005", "0.02", "0.08")
-_MODERATE = ("Moderate", "Clients correct entries; below performance materiality.", "0.03", "0.12", "0.4")
-_MAJOR = ("Major", "Near or above a client's performance materiality.", "0.2", "0.6", "1.5")
-_SEVERE = ("Severe", "Material for a client: its statements are restated, or its auditor's opinion modified.")
-_IMPACT = {
-    3: (_MINOR, _MODERATE, (*_SEVERE, "0.4", "1.2", "5")),
-    4: (_MINOR, _MODERATE, _MAJOR, (*_SEVERE, "0.7", "1.8", "6")),
-    5: (
-        ("Negligible", "Corrected before anything reaches a client's ledger.", "0.0005", "0.002", "0.01"),
-        *(_MINOR, _MODERATE, _MAJOR),
-        (*_SEVERE, "0.7", "1.8", "6"),
-    ),
-}
-_GRID = {3: "LLM LMH MHH", 4: "LLMH LMMH LMHC MMHC", 5: "LLLMH LLMMH LMMHC LMHHC MMHCC"}
-_REST = """
-# --- what a control counts for: 0 is nothing, 1 in full -------------------------------------------------
-
-[weights.design]                      # how well a control is designed, as asserted; other names may be used
-effective = 1.0
-partially_effective = 0.5
-ineffective = 0.0
-
-[weights.operating]                   # what the tests of its operation concluded
-operated_effectively = 1.0
-insufficient_evidence = 0.0
-not_effective = 0.0
-not_tested = 0.0
-
-[severity]                            # of deficiencies
-reasonable_possibility = 2            # the lowest likelihood rating that is more than remote
-
-# --- tests of controls --------------------------------------------------------------------------------
-
-[sampling]
-confidence = 0.90                     # one minus the risk of overreliance
-tolerable_deviation_rate = 0.10
-source = "Usual audit practice for tests of manual controls by frequency; to be agreed with the service auditor."
-
-[sampling.planned_size]               # items to test, by how often the control operates
-annual = 1
-half_yearly = 2
-quarterly = 2
-monthly = 2
-weekly = 5
-daily = 15
-many_a_day = 25
-"""
+_SIZES = ("3x3", "4x4", "5x5")  # scales of our own, in starters/: a beginning, not a standard
 
 
 @dataclass(frozen=True)
@@ -124,7 +53,8 @@ class Starter:
         >>> Methodology.parse(Starter("Acme", "EUR", matrix="3x3").methodology()).level_names
         ('Low', 'Medium', 'High')
         """
-        text = "\n".join([*self._head(), *(_own(self.matrix) or _from_file(self.matrix))]) + "\n" + _REST
+        scales = _ours(self.matrix) if self.matrix in _SIZES else _from_file(self.matrix)
+        text = "\n".join([*self._head(), "", scales, _ours("settings")])
         Methodology.parse(text)
         return text
 
@@ -162,19 +92,8 @@ def sample_files() -> dict[str, str]:
 # --- parts ---
 
 
-def _own(size: str) -> list[str]:
-    """The scales and the matrix of a size of ours; empty for anything else."""
-    number = {"3x3": 3, "4x4": 4, "5x5": 5}.get(size)
-    if number is None:
-        return []
-    axes = {
-        "likelihood": [dict(zip(AXES["likelihood"], rating, strict=True)) for rating in _LIKELIHOOD[number]],
-        "impact": [dict(zip(AXES["impact"], rating, strict=True)) for rating in _IMPACT[number]],
-    }
-    names = _LEVELS[min(number, 4)]
-    by_letter = {name[0]: name for name in names}
-    grid = [[by_letter[letter] for letter in row] for row in _GRID[number].split()]
-    return scales_as_toml(axes, list(zip(names, _COLOURS[len(names)], strict=True)), grid)
+def _ours(name: str) -> str:
+    return resources.files("riskcalc.register").joinpath(f"starters/{name}.toml").read_text("utf-8")
 
 
 _ABOVE = {
@@ -189,7 +108,7 @@ AXES = {
 }
 
 
-def _from_file(name: str) -> list[str]:
+def _from_file(name: str) -> str:
     """The scales and the matrix of a file, with their definitions and anchors as far as it has any."""
     file = Path(name)
     if not file.is_file():
@@ -200,7 +119,8 @@ def _from_file(name: str) -> list[str]:
         found = [{**given, "name": name} for name, given in zip(names, ratings[axis], strict=True)]
         axes[axis] = [{key: str(value) for key, value in rating.items()} for rating in found]
     levels = [(level.name, level.colour) for level in matrix.levels]
-    return scales_as_toml(axes, levels, [[matrix.level_names[index] for index in row] for row in matrix.grid])
+    grid = [[matrix.level_names[index] for index in row] for row in matrix.grid]
+    return "\n".join([*scales_as_toml(axes, levels, grid), ""]).lstrip("\n")
 
 
 def _ratings(file: Path) -> Mapping[str, Sequence[Mapping[str, Any]]]:

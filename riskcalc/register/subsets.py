@@ -19,7 +19,7 @@ import numpy as np
 
 from riskcalc.errors import UsageError
 from riskcalc.register.register import Register, fingerprint_of, load, row_hashes
-from riskcalc.register.tables import TABLES
+from riskcalc.register.tables import OWNERS, TABLES
 
 HANDED = "RISKCALC_SHARE"  # the environment variable that names the file of a share
 
@@ -83,16 +83,12 @@ class Subsets:
         subservice = self.register.controls["subservice_id"].iloc[controls].dropna()
         owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
         trained = [self._found("training", [unit_id]), self._found("training", owners, self._trained)]
-        of_unit = ("business_units", "control_objectives", "risks", "scoping", "report_items")
-        return {
-            **{name: self._found(name, [unit_id]) for name in of_unit},
-            "ratings": self._found("ratings", risks),
-            "risk_controls": links,
-            "controls": controls,
-            **{name: self._found(name, needed) for name in ("control_tests", "deficiencies", "mappings")},
-            "subservice_organisations": self._found("subservice_organisations", set(subservice)),
-            "training": np.unique(np.concatenate(trained)),
-        }
+        found = {"risk_controls": links, "controls": controls, "training": np.unique(np.concatenate(trained))}
+        for name in ("answers", "documents"):  # those without a unit are the whole organisation's
+            of_all = getattr(self.register, name)["unit_id"].isna().to_numpy()
+            found[name] = np.union1d(self._found(name, [unit_id]), np.flatnonzero(of_all))
+        keys = {"unit_id": [unit_id], "risk_id": risks, "control_id": needed, "subservice_id": set(subservice)}
+        return {name: found[name] if name in found else self._found(name, keys[of]) for name, of in _BELONGS.items()}
 
     @cached_property
     def _trained(self) -> Mapping[str, Any]:
@@ -155,18 +151,6 @@ def _handed(data_dir: str, unit_id: str | None) -> Register | None:
 
 # The column by which each table's rows belong to a unit, directly or through its risks and controls.
 _BELONGS = {
-    "business_units": "unit_id",
-    "control_objectives": "unit_id",
-    "risks": "unit_id",
-    "ratings": "risk_id",
-    "controls": "unit_id",
-    "risk_controls": "risk_id",
-    "control_tests": "control_id",
-    "deficiencies": "control_id",
-    "mappings": "control_id",
-    "subservice_organisations": "subservice_id",
-    "training": "unit_id",
-    "scoping": "unit_id",
-    "report_items": "unit_id",
+    name: next(column for column in (*OWNERS, "subservice_id") if column in model.model_fields)
+    for name, model in TABLES.items()
 }
-assert set(_BELONGS) == set(TABLES)

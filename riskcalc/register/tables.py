@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Literal
 
+from riskcalc.register.claims import Claims
 from riskcalc.register.columns import (
     Answer,
     Assertions,
@@ -15,6 +16,7 @@ from riskcalc.register.columns import (
     DataHeld,
     Day,
     Design,
+    Digest,
     Frequency,
     Impact,
     Indicator,
@@ -34,6 +36,7 @@ from riskcalc.register.columns import (
 from riskcalc.register.row import Contradiction, Ref, Row, require
 
 Opinion = Literal["unmodified", "qualified", "adverse", "disclaimer"]
+Reader = Literal["internal", "client", "public"]
 
 
 def _bridge(since: date | None, until: date | None, report_to: date | None) -> Iterator[Contradiction]:
@@ -76,33 +79,19 @@ class BusinessUnit(Row):
             "performance_materiality",
             f"must be more than 0 and at most the materiality, {self.materiality}",
         )
-        yield from require(
-            self.bridge_letter_until is None or self.bridge_letter_until > self.report_to,
-            "bridge_letter_until",
-            f"must be a date after report_to, {self.report_to}",
-        )
+        later = self.bridge_letter_until is None or self.bridge_letter_until > self.report_to
+        yield from require(later, "bridge_letter_until", f"must be a date after report_to, {self.report_to}")
         yield from _bridge(self.bridge_from, self.bridge_letter_until, self.report_to)
         yield from require(self.clients != 0, "clients", "must be at least 1, or blank where it isn't known")
-        yield from require(
-            self.issued_on is None or self.issued_on >= self.report_to,
-            "issued_on",
-            f"must not be before report_to, {self.report_to}",
-        )
-        yield from require(
-            (self.issued_on is None) == (self.opinion is None),
-            "opinion" if self.opinion is None else "issued_on",
-            "issued_on and opinion must both be given, or both be blank: a report is issued with its opinion",
-        )
+        yield from self.not_before("issued_on", "report_to")
+        yield from self.both_or_neither("issued_on", "opinion")  # a report is issued with its opinion
         if self.report_type == "type1":
-            yield from require(
-                self.report_from is None, "report_from", "must be blank: a Type 1 report is at a date, report_to"
-            )
+            told = "must be blank: a Type 1 report is at a date, report_to"
+            yield from require(self.report_from is None, "report_from", told)
         else:
-            yield from require(
-                self.report_from is not None and self.report_from < self.report_to,
-                "report_from",
-                f"must be a date before report_to, {self.report_to}: a Type 2 report covers a period",
-            )
+            fits = self.report_from is not None and self.report_from < self.report_to
+            told = f"must be a date before report_to, {self.report_to}: a Type 2 report covers a period"
+            yield from require(fits, "report_from", told)
 
 
 class ControlObjective(Row):
@@ -146,21 +135,12 @@ class Risk(Row):
             yield from require(low <= high, "loss_high", f"must be at least loss_low, {low}")
             between = mode is None or low > high or low <= mode <= high
             yield from require(between, "loss_mode", f"must lie between loss_low, {low}, and loss_high, {high}")
-        yield from require(
-            (self.loss_low is None) == (self.loss_high is None),
-            "loss_high",
-            "must be given with loss_low, or both left blank",
-        )
-        yield from require(
-            low is None or mode is not None or low > 0,
-            "loss_low",
-            "must be more than 0 where loss_mode is blank: an interval of two amounts is read as lognormal",
-        )
-        yield from require(
-            self.loss_mode is None or self.loss_low is not None,
-            "loss_mode",
-            "must be blank where loss_low and loss_high are",
-        )
+        told = "must be given with loss_low, or both left blank"
+        yield from require((low is None) == (high is None), "loss_high", told)
+        told = "must be more than 0 where loss_mode is blank: an interval of two amounts is read as lognormal"
+        yield from require(low is None or mode is not None or low > 0, "loss_low", told)
+        told = "must be blank where loss_low and loss_high are"
+        yield from require(mode is None or low is not None, "loss_mode", told)
         for column in ("accepted_by", "accepted_until"):
             given = self.treatment != "accept" or getattr(self, column) is not None
             yield from require(given, column, "blank, but a risk whose treatment is accept needs it")
@@ -188,21 +168,15 @@ class Rating(Row):
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
         for likelihood, impact in (("likelihood", "impact"), ("proposed_likelihood", "proposed_impact")):
-            blank = [name for name in (impact, likelihood) if getattr(self, name) is None]
-            allowed = "likelihood and impact must both be rated, or both blank"
-            yield from require(len(blank) != 1, blank[0] if blank else impact, allowed)
-        rated = self.likelihood is not None
-        for column in ("rationale", "rated_by", "rated_on"):
-            yield from require(
-                not rated or getattr(self, column) is not None, column, "blank, but a rated risk needs it"
-            )
-        for axis in ("likelihood", "impact"):
-            low, high = getattr(self, f"{axis}_low"), getattr(self, f"{axis}_high")
-            yield from require(
-                (low is None) == (high is None) and (low is None or low <= high),
-                f"{axis}_high",
-                f"must be at least {axis}_low, or both blank",
-            )
+            if ((rated := getattr(self, likelihood)) is None) != (getattr(self, impact) is None):
+                yield likelihood if rated is None else impact, "likelihood and impact must both be rated, or both blank"
+        if self.likelihood is not None:
+            for column in ("rationale", "rated_by", "rated_on"):
+                yield from require(getattr(self, column) is not None, column, "blank, but a rated risk needs it")
+        votes = (self.likelihood_low, self.likelihood_high), (self.impact_low, self.impact_high)
+        for axis, (low, high) in zip(("likelihood", "impact"), votes, strict=True):
+            if (low is None) != (high is None) or (low is not None and high is not None and low > high):
+                yield f"{axis}_high", f"must be at least {axis}_low, or both blank"
 
 
 class Control(Row):
@@ -274,33 +248,19 @@ class ControlTest(Row):
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
         yield from require(self.sample_size > 0, "sample_size", "must be at least 1")
-        yield from require(
-            self.deviations <= self.sample_size,
-            "deviations",
-            f"must be at most the sample size, {self.sample_size}",
-        )
-        yield from require(
-            self.population is None or self.sample_size <= self.population,
-            "sample_size",
-            f"must be at most the population, {self.population}",
-        )
-        yield from require(
-            self.deviations > 0 or not self.systematic, "systematic", "must be no where nothing deviated"
-        )
-        first, last = self.covers_from, self.covers_to
-        yield from require(
-            (first is None) == (last is None) and (first is None or last is None or first <= last),
-            "covers_to",
-            "must not be before covers_from, or both be blank: the period's days",
-        )
-        yield from require(
-            first is None or first <= self.tested_on, "covers_from", f"must not be after tested_on, {self.tested_on}"
-        )
-        yield from require(
-            self.selection != "whole" or self.population in (None, self.sample_size),
-            "selection",
-            f"whole, but {self.sample_size} of {self.population} items were tested",
-        )
+        size, population, first, last = self.sample_size, self.population, self.covers_from, self.covers_to
+        yield from require(self.deviations <= size, "deviations", f"must be at most the sample size, {size}")
+        told = f"must be at most the population, {population}"
+        yield from require(population is None or size <= population, "sample_size", told)
+        deviated = self.deviations > 0
+        yield from require(deviated or not self.systematic, "systematic", "must be no where nothing deviated")
+        fits = (first is None) == (last is None) and (first is None or last is None or first <= last)
+        told = "must not be before covers_from, or both be blank: the period's days"
+        yield from require(fits, "covers_to", told)
+        told = f"must not be after tested_on, {self.tested_on}"
+        yield from require(first is None or first <= self.tested_on, "covers_from", told)
+        whole = self.selection != "whole" or population in (None, size)
+        yield from require(whole, "selection", f"whole, but {size} of {population} items were tested")
 
 
 class Deficiency(Row):
@@ -319,11 +279,7 @@ class Deficiency(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        yield from require(
-            self.closed_on is None or self.closed_on >= self.identified_on,
-            "closed_on",
-            f"must not be before identified_on, {self.identified_on}",
-        )
+        yield from self.not_before("closed_on", "identified_on")
 
 
 class SubserviceOrganisation(Row):
@@ -349,28 +305,23 @@ class SubserviceOrganisation(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        yield from require(
-            self.bridge_to is None or (self.report_to is not None and self.bridge_to > self.report_to),
-            "bridge_to",
-            f"must be a date after report_to, {self.report_to}" if self.report_to else "must be blank without a report",
+        fits = self.bridge_to is None or (self.report_to is not None and self.bridge_to > self.report_to)
+        told = (
+            f"must be a date after report_to, {self.report_to}" if self.report_to else "must be blank without a report"
         )
+        yield from require(fits, "bridge_to", told)
         yield from _bridge(self.bridge_from, self.bridge_to, self.report_to)
         for column in ("report_to", "opinion", "exception"):
             given = getattr(self, column) is not None
             yield from require(given or self.report_type is None, column, "blank, but a report is given")
             yield from require(not given or self.report_type is not None, column, "must be blank without a report_type")
-        yield from require(
-            (self.reviewed_by is None) == (self.reviewed_on is None),
-            "reviewed_on" if self.reviewed_on is None else "reviewed_by",
-            "reviewed_by and reviewed_on must both be given, or both be blank",
-        )
+        yield from self.both_or_neither("reviewed_by", "reviewed_on")
         if self.report_type == "type2" and self.report_to is not None:
             fits = self.report_from is not None and self.report_from < self.report_to
             yield from require(fits, "report_from", f"must be a date before report_to, {self.report_to}")
         else:
-            yield from require(
-                self.report_from is None, "report_from", "must be blank: only a Type 2 report has a period"
-            )
+            told = "must be blank: only a Type 2 report has a period"
+            yield from require(self.report_from is None, "report_from", told)
 
 
 class Mapping(Row):
@@ -442,9 +393,59 @@ class ReportItem(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        yield from require(
-            self.status != "done" or self.reference is not None, "reference", "blank, but what is done can be shown"
-        )
+        given = self.status != "done" or self.reference is not None
+        yield from require(given, "reference", "blank, but what is done can be shown")
+
+
+class LibraryAnswer(Row):
+    """An answer to clients' questions that may be given again: approved, for whom, until when, and what it rests on."""
+
+    primary_key = ("answer_id",)
+    optional = True
+    answer_id: Text
+    unit_id: Annotated[Maybe[str], Ref("business_units")]
+    question: Text
+    aliases: Names
+    verdict: Maybe[Literal["yes", "no", "partly", "not_applicable"]]
+    answer: Text
+    sources: Names
+    claims: Claims
+    audience: Reader
+    owner: Text
+    approved_by: Maybe[str]
+    reviewed_on: Maybe[Day]
+    expires_on: Maybe[Day]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        for column in ("reviewed_on", "expires_on"):
+            given = self.approved_by is None or getattr(self, column) is not None
+            yield from require(given, column, "blank, but an answer that is approved needs it")
+        fits = self.expires_on is None or (self.reviewed_on is not None and self.reviewed_on < self.expires_on)
+        yield from require(fits, "expires_on", f"must be after reviewed_on, {self.reviewed_on or 'which is blank'}")
+
+
+class Document(Row):
+    """What can be shown to somebody who asks: a report, a certificate, a policy; where it lies, and who may see it."""
+
+    primary_key = ("document_id",)
+    optional = True
+    document_id: Text
+    title: Text
+    kind: Text
+    unit_id: Annotated[Maybe[str], Ref("business_units")]
+    covers_from: Day
+    covers_to: Maybe[Day]
+    issued_on: Maybe[Day]
+    issuer: Text
+    audience: Reader
+    reference: Text
+    sha256: Maybe[Digest]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Cells that don't go together."""
+        fits = self.covers_to is None or self.covers_from <= self.covers_to
+        yield from require(fits, "covers_to", f"must not be before covers_from, {self.covers_from}")
 
 
 TABLES: dict[str, type[Row]] = {
@@ -461,6 +462,8 @@ TABLES: dict[str, type[Row]] = {
     "training": Training,
     "scoping": Scoping,
     "report_items": ReportItem,
+    "answers": LibraryAnswer,
+    "documents": Document,
 }
 # The columns by which a row belongs to another, and ends with it.
 OWNERS = {"unit_id": "business_units", "risk_id": "risks", "control_id": "controls"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,22 @@ def test_tests_from_before_the_look_back_do_not_count(tmp_path: Path) -> None:
     """The report begins in January: what was tested of the half-year before is said, and counts for nothing."""
     got = earned(tmp_path, lambda rows: rows["control_tests"][0].update(period="2025-H2", tested_on="2025-12-15"))
     assert got["A-C1"] == (0.0, "not tested since 2026-01-01; last tested on 2025-12-15")
+
+
+def test_a_period_before_the_report_looks_back_however_late_its_last_test_was_signed(tmp_path: Path) -> None:
+    """2025-H2 was tested until January, when the next report's days had begun: its tests count for it all the same."""
+
+    def edit(rows: dict[str, list[dict[str, str]]]) -> None:
+        rows["ratings"][0]["rated_on"] = "2025-12-15"
+        then = {**rows["control_tests"][0], "test_id": "T0", "period": "2025-H2", "sample_size": "60"}
+        rows["control_tests"].append(
+            {**then, "covers_from": "2025-07-01", "covers_to": "2025-12-31", "tested_on": "2026-01-08"}
+        )
+
+    before = Context.of(load(write_register(tmp_path, edit)), "2026-H1").previous()
+    assert before is not None
+    assert before.as_of == date(2026, 1, 8)
+    assert assess(before).loc["A-C1", "earned"] == 1.0
 
 
 def test_a_failed_control_pulls_down_all_that_rely_on_it_through_chains(tmp_path: Path) -> None:

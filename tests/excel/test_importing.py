@@ -108,7 +108,7 @@ def test_csv_to_workbook_to_csv_gives_identical_bytes(tmp_path: Path) -> None:
     assert (code, contents(tmp_path / "new")) == (0, contents(SAMPLE)), said
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.text(
@@ -138,8 +138,8 @@ def test_csv_to_workbook_to_csv_gives_identical_bytes(tmp_path: Path) -> None:
                 "\x0b",
             ]
         ),
-        min_size=1,
-        max_size=6,
+        min_size=15,  # many texts a round trip: it costs more than they do
+        max_size=30,
         unique=True,
     )
 )

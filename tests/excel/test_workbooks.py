@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ from riskcalc.assessment.scoring import LEGEND
 from riskcalc.cli.main import main
 from riskcalc.errors import RegisterError
 from riskcalc.excel import commands
+from riskcalc.pages import unit
 from riskcalc.register.starter import Starter
 from riskcalc.register.tables import TABLES
 
@@ -400,10 +402,8 @@ def test_a_run_of_a_workbook_gives_the_results_of_its_folder(tmp_path: Path) -> 
     """Whoever keeps the register in Excel gets the same pages' numbers."""
     data = write_register(tmp_path / "data")
     invoke("export", str(tmp_path / "register.xlsx"), str(data))
-    results = []
-    for source in (data, tmp_path / "register.xlsx"):
-        out = tmp_path / f"out-{source.name}"
-        command = [sys.executable, "-m", "riskcalc", "run", str(source), "--unit", "alpha", "--out", str(out)]
-        subprocess.run(command, check=True, capture_output=True)
-        results.append((out / "2026-H1" / "alpha.json").read_text("utf-8"))
-    assert results[0] == results[1]
+    source, out = tmp_path / "register.xlsx", tmp_path / "out"
+    command = [sys.executable, "-m", "riskcalc", "run", str(source), "--unit", "alpha", "--out", str(out)]
+    subprocess.run(command, check=True, capture_output=True)
+    found = json.loads((out / "2026-H1" / "alpha.json").read_text("utf-8"))
+    assert found == json.loads(json.dumps(unit.result(riskcalc.open_unit("alpha", data_dir=str(data))).values))

@@ -13,7 +13,7 @@ from register_files import Rows, change, write_register
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import decisions, on_risks
 from riskcalc.assessment.opening import open_portfolio, open_unit
-from riskcalc.pages import matrix, summary
+from riskcalc.pages import matrix, risks, summary
 from riskcalc.pages.display import day, render
 from riskcalc.register.register import load
 
@@ -120,6 +120,9 @@ def test_whatever_else_blocks_the_report_is_to_be_decided_once(tmp_path: Path) -
     found = decisions(Context.of(register))
     assert len({each.row for each in found}) == len(found)
     assert any(each.row == "A-C2" or "depend" in each.what for each in found)
+    assert all(each.what.startswith(("Control A-", "Wrong rates: ", "Missing hours: ")) for each in found), (
+        "by its title"
+    )
 
 
 def test_the_organisations_first_screen_is_ordered_by_urgency(tmp_path: Path) -> None:
@@ -166,19 +169,26 @@ def test_an_earlier_matrix_that_cannot_be_is_refused(tmp_path: Path, key: str, s
         load(data)
 
 
-def test_furthest_out_is_the_most_levels_beyond_its_own_appetite(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("appetite", "said"),
+    [
+        ("High", "Furthest out: A-R1, High, by 2 levels."),
+        ("Medium", "Furthest out: B-R1, Critical, by 2 levels, and 1 other as far."),
+    ],
+)
+def test_furthest_out_is_the_most_levels_beyond_its_own_appetite(tmp_path: Path, appetite: str, said: str) -> None:
     """Not the worst level: A-R1, High and two levels past Low, is further out than B-R1, Critical and one past High."""
 
     def edit(rows: Rows) -> None:
         worse(rows)
-        rows["business_units"][0]["appetite"], rows["business_units"][1]["appetite"] = "Low", "High"
+        rows["business_units"][0]["appetite"], rows["business_units"][1]["appetite"] = "Low", appetite
         rows["ratings"][1].update(likelihood="4", impact="4")
         rows["ratings"][3].update(likelihood="5", impact="5")
 
     portfolio = open_portfolio(data_dir=str(write_register(tmp_path / "data", edit)))
     assert portfolio.scores.set_index("risk_id")["earned_level"].tolist()[::2] == ["High", "Critical"]
     found = panels(summary.organisation(portfolio))["Risk now, against appetite"]
-    assert "Furthest out: A-R1, High, by 2 levels." in found["says"]
+    assert said in found["says"]
 
 
 @pytest.mark.parametrize(
@@ -239,6 +249,32 @@ def test_what_moved_is_marked_where_it_came_to(tmp_path: Path) -> None:
     first = matrix.picture(open_unit("alpha", "2025-H2", data_dir=str(tmp_path / "data"))).content
     assert not any(cell["moved"] for row in first["rows"] for cell in row["cells"])
     assert "came here" not in render({"kind": "picture", **first})
+
+
+def test_more_than_two_periods_are_told_from_the_first_whose_tests_are_known(tmp_path: Path) -> None:
+    """A column for each, with how many were outside; before any test is on record nothing could have been earned."""
+
+    def longer(rows: Rows) -> None:
+        for number, period in enumerate(("2023-H2", "2024-H2", "2025-H1")):
+            rows["ratings"].insert(0, {**rows["ratings"][-3], "period": period, "rated_on": f"{period[:4]}-12-15"})
+            test = {**rows["control_tests"][0], "test_id": f"E{number}", "period": period}
+            rows["control_tests"].append(
+                {**test, "tested_on": f"{period[:4]}-{'06' if period[-1] == '1' else '12'}-20"}
+            )
+        rows["control_tests"] = [row for row in rows["control_tests"] if row["period"] != "2023-H2"]
+
+    two = panels(summary.unit(opened(tmp_path / "two")))["Risk now, against appetite"]
+    assert (two["trend"], len(two["bars"])) == ([], 2)
+    unit = opened(tmp_path / "more", lambda rows: (longer(rows), rows["control_tests"].append({**rows["control_tests"][0], "test_id": "E9", "period": "2025-H2", "tested_on": "2025-12-20"})))  # fmt: skip
+    found = panels(summary.unit(unit))["Risk now, against appetite"]
+    assert [(each["label"], each["outside"]) for each in found["trend"]] == [
+        ("2024-H2", "1"), ("2025-H1", "1"), ("2025-H2", "0"), ("2026-H1", "1")
+    ]  # fmt: skip
+    assert len(found["bars"]) == 1
+    row, unrated = risks.of_unit(unit).content["rows"]
+    assert row[6]["spark"]["told"].startswith("2024-H2 1")
+    assert unrated[6]["spark"]["told"].count("unrated") == 4
+    assert unrated[6]["spark"]["path"] == ""
 
 
 def test_an_unrated_risk_is_never_unchanged(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from register_files import SAMPLE, Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
+from riskcalc.assessment.scoring import outside
 from riskcalc.errors import UsageError
 from riskcalc.pages import loss, matrix, risks, wording
 from riskcalc.pages import portfolio as portfolio_page
@@ -112,8 +113,23 @@ def test_the_table_of_risks_has_every_risk_and_its_level_before(tmp_path: Path) 
     assert column(view, "Earned") == ["High", "Unrated"]
     assert column(view, "Before") == ["Medium", "Unrated"]
     told = [row[1]["more"] for row in view["rows"]]
-    assert any(line.startswith("Before controls 5.00 x 4.00 = 20.00") for line in told[0])
-    assert not any(line.startswith("Before controls") for line in told[1])
+    assert told[0][-1]["scores"][0] == "Before controls: 5.00 x 4.00 = 20.00"
+    assert told[1][-1]["scores"] == ["Unrated"]
+
+
+def test_a_bow_tie_says_what_each_control_takes_away_and_on_which_side(tmp_path: Path) -> None:
+    """A-R1: C1 prevents, half of likelihood; C2 detects, 80 % of both as claimed, nothing as earned; none is left out."""
+    unit = opened(tmp_path, edit=lambda rows: rows["controls"][1].update(kind="detective"))
+    tie = risks.of_unit(unit).content["rows"][0][1]["more"][-1]
+    assert tie["scores"][1:] == ["Claimed: 1.40 x 1.60 = 2.24", "Earned: 3.00 x 4.00 = 12.00"]
+    [[first], [second]] = [side["controls"] for side in tie["sides"]]
+    assert (first["cell"]["text"], first["note"]) == ("A-C1", "preventive, on likelihood, coverage 50%")
+    assert (first["state"]["text"], first["state"]["tone"]) == ("claimed 50%, earned 50%", "good")
+    assert (second["cell"]["text"], second["note"]) == ("A-C2", "detective, on likelihood and impact, coverage 80%")
+    assert (second["state"]["text"], second["state"]["tone"]) == ("claimed 80%, earned 0%", "bad")
+    html = render({"kind": "table", **risks.of_unit(opened(tmp_path / "b")).content})
+    assert html.count("none is on record") == 1, "an empty side says so"
+    assert html.count("no control acts on it") == 2
 
 
 def test_a_level_stands_before_a_higher_score_of_a_lower_one(sample: Any) -> None:
@@ -136,7 +152,7 @@ def test_risks_can_be_filtered_by_what_the_first_screen_counts() -> None:
     for cell in cells:
         held = [one for one in keys if f"?cell={one.get('cell')}#all-risks" == cell["href"]]
         assert (len(held), sum("outside" in one for one in held)) == (cell["count"], cell["outside"])
-    assert sum(cell["outside"] for cell in cells) == wording.breach_count(portfolio.scores)
+    assert sum(cell["outside"] for cell in cells) == len(outside(portfolio.scores))
     assert sum(one["level"] == "Unrated" for one in keys) == int(portfolio.scores["likelihood"].isna().sum())
 
 

@@ -33,3 +33,5 @@ def scores(*breaches: bool | None) -> pd.DataFrame:
 def test_the_verdict_is_true_whatever_is_rated(breaches: tuple[bool | None, ...], said: str, tone: str) -> None:
     """The sentence that leadership reads first."""
     assert verdict(scores(*breaches), "Low") == (said, tone)
+    its = "their unit's appetite" if " are worse" in said else "its unit's appetite"
+    assert verdict(scores(*breaches)) == (said.replace("than Low", f"than {its}"), tone)

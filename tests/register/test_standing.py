@@ -20,7 +20,7 @@ from riskcalc.assessment.opening import open_portfolio, open_unit
 from riskcalc.assessment.opinion import ACHIEVED, outlooks
 from riskcalc.assessment.scoring import scores
 from riskcalc.errors import RegisterError, UsageError
-from riskcalc.pages import matrix, summary
+from riskcalc.pages import matrix, risks, summary
 from riskcalc.register.subsets import Subsets
 
 ROOT = Path(__file__).parents[2]
@@ -184,6 +184,10 @@ def test_a_risk_that_moves_is_new_where_it_goes_in_every_figure(tmp_path: Path) 
         assert standings(context.only(unit))[unit] == whole[unit]
     told = str(summary.organisation(open_portfolio("2026-H2", str(tmp_path))))
     assert "newly outside appetite (1)" in told
+    assert "new, outside appetite: Critical" in told
+    assert "unrated to" not in told, "it was rated, only elsewhere"
+    [row, *_] = risks.of_unit(open_unit("beta", "2026-H2", str(tmp_path))).content["rows"]
+    assert (row[0]["text"], row[6]) == ("A-R1", "–")
 
 
 def test_the_risks_of_a_unit_that_ended_are_no_longer_to_be_rated(tmp_path: Path) -> None:

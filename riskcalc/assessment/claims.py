@@ -1,0 +1,192 @@
+"""What the register holds against an answer: its typed claims, and the rows that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from riskcalc.assessment import evidence
+from riskcalc.assessment.checks import control_of
+from riskcalc.assessment.consistency import Finding
+from riskcalc.assessment.context import Context, once
+from riskcalc.assessment.testing import Round
+from riskcalc.register.claims import Claim
+from riskcalc.register.row import SPAN
+from riskcalc.register.tables import TABLES
+
+_UNWRITTEN = "Until then it is not written into questionnaires."
+Against = tuple[str, str]  # the row, and what it says
+_FAILS = {
+    "not_effective": "its tests failed",
+    "not_tested": "it is not tested",
+    "insufficient_evidence": "too little was tested",
+}
+
+
+def findings(context: Context) -> list[Finding]:
+    """The approved answers that the register contradicts, and those that have expired.
+
+    >>> from riskcalc.register.register import load
+    >>> sorted({found.check for found in findings(Context.of(load("data")))})
+    ['answer-contradicted', 'answer-expired']
+    """
+    answers, day = context.register.answers, pd.Timestamp(context.as_of)
+    found = []
+    for row in answers[answers["approved_by"].notna()].to_dict("records"):
+        place = (_text(row["unit_id"]), row["answer_id"])
+        if row["expires_on"] < day:
+            told = f"the answer expired on {row['expires_on'].date()}"
+            found.append(Finding("look", "answer-expired", *place, told, "Review it, or drop it. " + _UNWRITTEN))
+            continue
+        for key, told in against(context, row):
+            advice = "Correct the answer, or mend what it rests on. " + _UNWRITTEN
+            found.append(Finding("act", "answer-contradicted", *place, f"{key}: {told}", advice))
+    return found
+
+
+def against(context: Context, answer: Mapping[Any, Any]) -> list[Against]:
+    """All that the register says against an answer (its ``verdict``, ``sources`` and ``claims``), each with its row.
+
+    What it rests on must be documented, operated and without an open deficiency, unless it says no or partly itself.
+    """
+    found = [each for claim in answer["claims"] for each in contradicted(context, Claim.parse(claim))]
+    for source in answer["sources"]:
+        found += leaning(context, source, _text(answer["verdict"]) in ("", "yes"))
+    return list(dict.fromkeys(found))
+
+
+def contradicted(context: Context, claim: Claim) -> list[Against]:
+    """What speaks against a claim; nothing where it holds.
+
+    >>> from riskcalc.register.register import load
+    >>> contradicted(Context.of(load("data")), Claim.parse("documented:PAY-C03"))
+    [('PAY-C03', 'it is not documented')]
+    """
+    row = rows(context).get((claim.table, claim.key))
+    if row is None:
+        return [(claim.key, "it isn't there any more")]
+    if claim.value:
+        column = {"report": "report_type"}.get(claim.kind, claim.kind)
+        seen = _text(row[column])
+        is_ = f"its {column.replace('_', ' ')} is {seen.replace('_', ' ') or 'blank'}"
+        return [] if seen == claim.value else [(claim.key, f"{is_}, not {claim.value.replace('_', ' ')}")]
+    return list(_HELD[claim.kind](context, claim.key, row))
+
+
+def leaning(context: Context, source: str, whole: bool = True) -> list[Against]:
+    """What speaks against resting on a row; with ``whole``, also against a control's evidence."""
+    for kind, table in (("held", "documents"), ("sound", "subservice_organisations")):
+        if (row := rows(context).get((table, source))) is not None:
+            return list(_HELD[kind](context, source, row))
+    control = control_of(context).get(source)
+    if control and whole and control["performed_by"] != "user_entity":
+        kinds = ("documented", "designed", "operated", "no_deficiency")
+        return [each for kind in kinds for each in _HELD[kind](context, source, control)]
+    known = any(key == source for _, key in rows(context))
+    return [] if known else [(source, "it isn't there any more")]
+
+
+@once
+def rows(context: Context) -> dict[tuple[str, str], dict[Any, Any]]:
+    """The register's rows by table and key; controls with what they earn."""
+    found = {
+        (name, row[model.primary_key[0]]): row
+        for name, model in TABLES.items()
+        if len(model.primary_key) == 1
+        for row in getattr(context.register, name).drop(columns=list(SPAN), errors="ignore").to_dict("records")
+    }
+    return found | {("controls", key): row for key, row in control_of(context).items()}
+
+
+# --- parts ---
+
+
+def _text(value: object) -> str:
+    return "" if value is None or value != value else str(value)
+
+
+def _says(holds: bool, key: str, told: str) -> Iterator[Against]:
+    if not holds:
+        yield key, told
+
+
+def _documented(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    yield from _says(bool(_text(row["documentation"])), key, "it is not documented")
+
+
+def _designed(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    yield from _says(row["claimed"] >= 1, key, f"its design is {row['design'].replace('_', ' ')}")
+
+
+def _tested(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    if row["performed_by"] == "subservice":
+        yield from _says(row["conclusion"] != "not_tested", key, f"it is not tested: {row['reason']}")
+    else:
+        rounds = _rounds(context, row)
+        yield from _says(any(one.kind == "operation" for one in rounds), key, "its operation is not tested")
+
+
+def _operated(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    failed = _FAILS.get(row["conclusion"])
+    if failed:
+        reason = evidence.conclude_all(context)[key].reason
+        yield key, f"{failed}: {reason}"
+    elif row["performed_by"] == "own":
+        yield from _tested(context, key, row)
+
+
+def _no_deviations(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    yield from _tested(context, key, row)
+    for one in _rounds(context, row):
+        yield from _says(one.deviations == 0, one.test_id, f"{one.deviations} of {one.items} items of {key} deviated")
+
+
+def _rounds(context: Context, row: Mapping[Any, Any]) -> list[Round]:
+    """The tests of today's look-back and of the report's period: an answer may mean either."""
+    days = [evidence.window(context, row, None)[1], evidence.report_days(row, context.register.methodology.evidence)]
+    return evidence.in_window(context, row, (min(first for first, _ in days), max(last for _, last in days)))
+
+
+def _no_deficiency(context: Context, key: str, _: Mapping[Any, Any]) -> Iterator[Against]:
+    known = context.open_deficiencies
+    for one in known[known["control_id"] == key].to_dict("records"):
+        yield one["deficiency_id"], f"deficiency of {key}, open since {one['identified_on'].date()}"
+
+
+def _issued(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    yield from _says(not pd.isna(row["issued_on"]), key, "its report is not issued")
+
+
+def _reviewed(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    given = not pd.isna(row["report_type"]) and not pd.isna(row["reviewed_on"])
+    yield from _says(given, key, "no report that was reviewed is on record")
+
+
+def _sound(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    fine = _text(row["opinion"]) in ("", "unmodified") and _text(row["exception"]) != "matters"
+    yield from _says(fine, key, f"opinion {row['opinion']}, exception: {row['exception']}")
+
+
+def _held(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    """A report on days past, issued once they were over, stays one; what was issued for days to come ends with them."""
+    day, last, issued = pd.Timestamp(context.as_of), row["covers_to"], row["issued_on"]
+    if row["covers_from"] > day or issued > day:
+        yield key, f"not in force on {context.as_of}"
+    if last < day and not issued >= last:
+        yield key, f"it ended on {last.date()}"
+
+
+_HELD: dict[str, Callable[[Context, str, Mapping[Any, Any]], Iterator[Against]]] = {
+    "documented": _documented,
+    "designed": _designed,
+    "tested": _tested,
+    "operated": _operated,
+    "no_deviations": _no_deviations,
+    "no_deficiency": _no_deficiency,
+    "issued": _issued,
+    "reviewed": _reviewed,
+    "sound": _sound,
+    "held": _held,
+}

@@ -1,0 +1,164 @@
+"""The commands of exchange: formats for other programs, and what they give back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from riskcalc.cli.asked import as_of_option, finish_first, period_option
+from riskcalc.cli.help import UNITS, Examples
+from riskcalc.errors import RegisterError, UsageError, counted, printable
+
+_DATA = click.argument("data", default="data")
+_OUT = click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where the files go.")
+
+
+@click.group("export")
+def export() -> None:
+    """Write the register and its results in formats that other programs read; for a workbook: riskcalc excel export."""
+
+
+@export.command(
+    cls=Examples,
+    epilog="""
+    riskcalc export oscal --out oscal  # the register in ./data, as the service auditor may see it
+    riskcalc export oscal clients/2026 --out oscal --audience board --period 2026-H1  # as the board may
+    riskcalc export oscal --out oscal --audience "" --unit payroll  # one unit, nothing withheld
+    """,
+)
+@_DATA
+@_OUT
+@period_option("export")
+@as_of_option
+@click.option(
+    "--audience",
+    default="auditor",
+    show_default=True,
+    metavar="NAME",
+    help="Who gets the files: what isn't for them is withheld; blank: nothing is.",
+)
+@click.option("--unit", "unit_id", default="", metavar="ID", shell_complete=UNITS, help="This unit's part only.")
+def oscal(data: str, out: Path, period: str, as_of: str, audience: str, unit_id: str) -> None:
+    """Write OSCAL 1.2.1: catalog, component definition, assessment results, plan of action and milestones.
+
+    The objectives, the controls with their mappings, management's tests with what they show, and what is to be mended.
+    """
+    from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
+    from riskcalc.exchange import oscal as written
+    from riskcalc.register.audiences import find
+    from riskcalc.register.register import load
+
+    readers = find(audience)
+    if not (readers.whole or unit_id):
+        raise UsageError(f"The audience {audience!r} sees one unit: name it with --unit.")
+    context = Context.of(load(data, period), period, as_day(as_of, "--as-of"))
+    files = written.documents(context.only(unit_id) if unit_id else context, readers)
+    _write(out, {name: files.get(name) for name in written.FILES})
+
+
+@click.group("import")
+def take_over() -> None:
+    """Take over what other programs have written; riskcalc excel import takes over lists and workbooks."""
+
+
+@take_over.command(
+    "oscal",
+    cls=Examples,
+    epilog="""
+    riskcalc import oscal catalog.json --into data --default unit_id=payroll  # what would become objectives
+    riskcalc import oscal component-definition.json --into data  # what would become controls and mappings
+    riskcalc import oscal catalog.json --into data --apply  # does it, all or nothing
+    """,
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--into", required=True, metavar="DATA", type=click.Path(path_type=Path), help="The register's folder.")
+@click.option(
+    "--default",
+    "defaults",
+    multiple=True,
+    metavar="COLUMN=TEXT",
+    help="What stands in a column of new rows where FILE says nothing; may be given again.",
+)
+@click.option("--apply", "apply_", is_flag=True, help="Write the changes; without it, they are shown only.")
+@click.option("--expect", default="", metavar="TOKEN", help="Apply only what a dry run, which printed this, has shown.")
+def take_over_oscal(file: Path, into: Path, defaults: tuple[str, ...], apply_: bool, expect: str) -> None:
+    """Take over an OSCAL catalog as control objectives, or a component definition as controls and mappings.
+
+    Rows that the register has are known again by their id; only what FILE says of them is changed.
+    """
+    from riskcalc.excel import importing
+    from riskcalc.exchange.oscal_import import plan
+
+    if wrong := next((each for each in defaults if "=" not in each), ""):
+        raise UsageError(f"--default {wrong}: allowed: COLUMN=TEXT, such as unit_id=payroll.")
+    finish_first(into)
+    made = plan(file, into, dict(each.split("=", 1) for each in defaults))
+    for line in importing.told(made):
+        click.echo(printable(line, most=100_000))
+    if made.problems:
+        raise RegisterError(made.problems, file)
+    if not made.files:
+        click.echo("Nothing to write.")
+    elif not apply_:
+        click.echo(f"Nothing was written. To write exactly this: --apply --expect {made.token}")
+    elif expect and expect != made.token:
+        raise UsageError(f"{file} or {into} has changed since the dry run that said {expect}; nothing was written.")
+    else:
+        importing.apply(made)
+        click.echo(f"Wrote {', '.join(sorted(made.files))} in {into}.")
+
+
+def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
+    """Write files into a folder; of an earlier export, one that isn't there any more is taken away."""
+    from riskcalc.files import write_whole
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            if content is None:
+                (out / name).unlink(missing_ok=True)
+            else:
+                write_whole(out / name, content)
+    except OSError as error:
+        raise UsageError(f"{out}: can't write there: {error.strerror}.") from None
+    click.echo(f"Wrote {counted(sum(each is not None for each in files.values()), 'file')} in {out}.")
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    riskcalc schema --out schemas  # what UNIT.json, manifest.json and riskcalc check --json hold
+    """,
+)
+@_OUT
+def schema(out: Path) -> None:
+    """Write the JSON Schemas of what riskcalc run and riskcalc check --json leave for machines."""
+    from riskcalc.exchange.schemas import schemas
+
+    _write(out, schemas())
+
+
+@export.command(
+    cls=Examples,
+    epilog="""
+    riskcalc export tidy --out tidy  # CSV files and their dictionary, of the register in ./data
+    riskcalc export tidy clients/2026 --out tidy --format parquet  # for Power BI, Tableau, DuckDB
+    riskcalc export tidy --out tidy --audience board --as-of today  # as the board may see it
+    """,
+)
+@_DATA
+@_OUT
+@click.option("--format", "kind", default="csv", show_default=True, type=click.Choice(["csv", "parquet"]))
+@as_of_option
+@click.option("--audience", default="", metavar="NAME", help="What isn't for them is withheld; default: nothing is.")
+def tidy(data: str, out: Path, kind: str, as_of: str, audience: str) -> None:
+    """Write tidy tables of all periods for dashboards: scores, lines, controls, tests, findings, and a dictionary."""
+    from riskcalc.assessment.opening import as_day
+    from riskcalc.exchange.tidy import files
+    from riskcalc.register.audiences import find
+    from riskcalc.register.register import load
+
+    _write(out, files(load(data), find(audience), as_day(as_of, "--as-of"), kind == "parquet"))

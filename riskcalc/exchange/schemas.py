@@ -1,0 +1,136 @@
+"""JSON Schemas of what a run and ``riskcalc check --json`` leave for machines, so that whoever reads it can rely on it.
+
+A change that an older reader could stumble over raises ``VERSION``, and stands in the changelog.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from riskcalc.assessment.consistency import Finding
+from riskcalc.errors import Problem
+
+VERSION = 1
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Views(_Told):
+    """A figure before controls, after them as claimed, and as far as tests have earned it."""
+
+    inherent: float
+    claimed: float
+    earned: float
+
+
+class Risk(_Told):
+    """A rated risk, or an unrated one, whose figures are null; residual ratings and scores are continuous."""
+
+    unit_id: str
+    risk_id: str
+    likelihood: int | None
+    impact: int | None
+    inherent_likelihood: float | None
+    inherent_impact: float | None
+    inherent_score: float | None
+    inherent_level: str | None
+    claimed_likelihood: float | None
+    claimed_impact: float | None
+    claimed_score: float | None
+    claimed_level: str | None
+    earned_likelihood: float | None
+    earned_impact: float | None
+    earned_score: float | None
+    earned_level: str | None
+    appetite: str
+    breach: bool | None
+
+
+class Figures(_Told):
+    """How a unit, or the organisation, stands; ``newly_outside`` is known where there is a period before."""
+
+    rated: Count
+    breaches: Count
+    newly_outside: Count | None = None
+    unrated: Count
+    decisions: Count
+    past_due: Count
+
+
+class UnitResult(Figures):
+    """UNIT.json: a unit's results. Amounts are there where all it needs is: materiality, rates, anchors."""
+
+    unit_id: str
+    period: str
+    as_of: date
+    report_outlook: str
+    currency: str
+    expected_loss: Views | None = None
+    exceeds_materiality: Views | None = None
+    not_assessed: list[str] | None = None
+    risks: list[Risk]
+
+
+class _Ran(_Told):
+    """How a notebook's run ended, the SHA-256 of what it was made from, and of each file that it left."""
+
+    status: Literal["pending", "ok", "unchanged", "failed", "timeout", "died"]
+    seconds: float
+    inputs_sha256: Sha256 | Literal[""]
+    register_sha256: Sha256 | Literal[""]
+    outputs: dict[str, Sha256]
+    figures: Figures | dict[str, Count]
+    error: str | None
+
+
+class RanUnit(_Ran):
+    """A unit of the run."""
+
+    unit_id: str
+
+
+class Manifest(_Told):
+    """manifest.json: what a run did, of every unit that it was to run; it is there while the run goes on."""
+
+    period: str
+    as_of: date | None = None
+    register_: str = Field(alias="register")
+    riskcalc_version: str
+    finished: bool
+    organisation: _Ran
+    left: list[str] | None = None
+    units: list[RanUnit]
+
+
+class Findings(_Told):
+    """What ``riskcalc check --json`` prints; where there are problems there are no findings yet."""
+
+    problems: list[Problem]
+    notes: list[Problem] | None = None
+    findings: list[Finding]
+
+
+MODELS: dict[str, type[BaseModel]] = {"unit": UnitResult, "manifest": Manifest, "findings": Findings}
+
+
+def schemas() -> dict[str, bytes]:
+    """The schemas by file name.
+
+    >>> sorted(schemas())
+    ['findings.schema.json', 'manifest.schema.json', 'unit.schema.json']
+    """
+    return {f"{name}.schema.json": _schema(name, model) for name, model in MODELS.items()}
+
+
+def _schema(name: str, model: type[BaseModel]) -> bytes:
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:riskcalc:schema:{name}:{VERSION}"}
+    return (json.dumps({**head, **model.model_json_schema()}, indent=1) + "\n").encode()
