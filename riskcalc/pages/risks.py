@@ -174,7 +174,6 @@ def _about(risk: Row, rating: Row, as_of: date) -> list[str]:
         ("Rated so because: ", rating.get("rationale")),
         ("Assertions: ", f"{assertions}."),
     ]
-    told.append(("Assertions: ", f"{assertions}."))
     said = [f"{label}{text}" for label, text in told if not pd.isna(text) and text not in ("", WITHHELD)]
     accepted = wording.acceptance(risk, as_of)
     return [*said, f"Treatment: {risk['treatment']}{', ' * bool(accepted)}{accepted}."]
