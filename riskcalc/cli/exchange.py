@@ -97,6 +97,29 @@ def take_over_oscal(file: Path, into: Path, defaults: tuple[str, ...], apply_: b
     taken_over(file, plan(file, into, dict(each.split("=", 1) for each in defaults)), lambda: apply_, expect)
 
 
+@take_over.command(
+    "crosswalk",
+    cls=Examples,
+    epilog="""
+    riskcalc import crosswalk ccm-iso.csv --into data  # which controls become candidates for which references
+    riskcalc import crosswalk ccm-iso.csv --into data --apply  # writes them into mappings.csv
+    """,
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--into", required=True, metavar="DATA", type=click.Path(path_type=Path), help="The register's folder.")
+@apply_option
+@expect_option
+def take_over_crosswalk(file: Path, into: Path, apply_: bool, expect: str) -> None:
+    """Take over a mapping set between frameworks: a CSV file of framework, reference, to_framework, to_reference.
+
+    A control that is mapped to one side gets a mapping to the other, named as one through the first: a candidate.
+    """
+    from riskcalc.exchange.crosswalk import plan
+
+    finish_first(into)
+    taken_over(file, plan(file, into), lambda: apply_, expect)
+
+
 def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
     """Write files into a folder; of an earlier export, one that isn't there any more is taken away."""
     from riskcalc.files import write_whole
@@ -172,3 +195,28 @@ def trust_centre(data: str, out: Path, period: str, as_of: str, audience: str) -
     from riskcalc.pages.trust_centre import open_statement
 
     _write(out, files(open_statement("", period, data, as_of, audience=audience)))
+
+
+@export.command(
+    cls=Examples,
+    epilog="""
+    riskcalc export risks ciso-assistant --out ciso  # its list of risks, its controls, and the mapping for the way back
+    riskcalc export risks simplerisk --out simplerisk --period 2026-H1  # ratings of a period
+    """,
+)
+@click.argument("platform", type=click.Choice(["ciso-assistant", "simplerisk"]))
+@_DATA
+@_OUT
+@period_option("export")
+@as_of_option
+@click.option("--audience", default="", metavar="NAME", help="What isn't for them is withheld; default: nothing is.")
+def risks(platform: str, data: str, out: Path, period: str, as_of: str, audience: str) -> None:
+    """Write the risks as another platform imports them; its export comes back by riskcalc excel import --map."""
+    from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
+    from riskcalc.exchange.platforms import files
+    from riskcalc.register.audiences import find
+    from riskcalc.register.register import load
+
+    context = Context.of(load(data, period), period, as_day(as_of, "--as-of"))
+    _write(out, files(platform, context, find(audience)))

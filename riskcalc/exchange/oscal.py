@@ -25,7 +25,7 @@ from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVE
 from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.scoring import AXES, VIEWS, scores
 from riskcalc.errors import UsageError
-from riskcalc.register.audiences import PUBLIC, Audience, redacted
+from riskcalc.register.audiences import Audience, redacted
 from riskcalc.register.register import Register
 from riskcalc.register.row import SPAN
 from riskcalc.register.tables import TABLES
@@ -52,15 +52,17 @@ def documents(context: Context, audience: Audience) -> dict[str, bytes]:
     """The files by name, as one audience may see them; no plan of action where nothing is to be mended.
 
     Raises:
-        UsageError: it is for the public, which is told of no assessment.
+        UsageError: it is for somebody who is told of no assessment.
 
     >>> from riskcalc.register.audiences import FULL
     >>> from riskcalc.register.register import load
     >>> sorted(documents(Context.of(load("data")), FULL))[:2]
     ['assessment-results.json', 'catalog.json']
     """
-    if audience is PUBLIC:
-        raise UsageError("Nothing of an assessment is for the public; trust_centre.ipynb makes its page.")
+    if audience.told:
+        raise UsageError(
+            f"Nothing of an assessment is for the audience {audience.name!r}: riskcalc export trust-centre."
+        )
     case = _Case(Context.of(redacted(context.register, audience)), audience)
     parts = {CATALOG: case.catalog(), COMPONENTS: case.components(), RESULTS: case.results()}
     parts[POAM] = case.plan_of_action()

@@ -36,13 +36,9 @@ TONES = dict.fromkeys(KINDS, "open") | {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad"
 
 
 _ARROWS = {
-    NEWLY_OUTSIDE: "worse",
-    WORSE: "worse",
-    BACK_INSIDE: "better",
-    BETTER: "better",
-    NEW: "new",
-    NEW_OUTSIDE: "new",
-    JOINED: "new",
+    **dict.fromkeys((NEWLY_OUTSIDE, WORSE), "worse"),
+    **dict.fromkeys((BACK_INSIDE, BETTER), "better"),
+    **dict.fromkeys((NEW, NEW_OUTSIDE, JOINED), "new"),
 }
 
 
@@ -80,10 +76,15 @@ def picture(opened: Assessment | Portfolio) -> Display:
     return Display("picture", {"title": "Earned risk on the matrix", "columns": columns, "rows": rows, **about})
 
 
-def of(opened: Assessment | Portfolio) -> Chart:
-    """The earned matrix as a chart, of a unit with what controls have earned as arrows; on pages, each view's."""
+def chart(opened: Assessment | Portfolio) -> Chart:
+    """The earned matrix for notebooks, of a unit with what its controls have earned as arrows; pages have ``views``."""
     start = "inherent" if isinstance(opened, Assessment) else None
-    return heatmap(opened.scores, opened.matrix, start=start).on_pages(heatmaps(opened.scores, opened.matrix))
+    return heatmap(opened.scores, opened.matrix, start=start).on_pages(Display("nothing", {}))
+
+
+def views(opened: Assessment | Portfolio) -> Display:
+    """The matrix in each view."""
+    return heatmaps(opened.scores, opened.matrix)
 
 
 def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> Display:

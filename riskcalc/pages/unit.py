@@ -15,9 +15,9 @@ from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
-from riskcalc.pages.display import Cell, Display, Result, day, level_cell
+from riskcalc.pages.display import Cell, Display, Result, day, due_cell, level_cell
 from riskcalc.pages.loss import BEYOND, per_client
-from riskcalc.pages.summary import due_cell, to_take
+from riskcalc.pages.summary import to_take
 from riskcalc.register.records import by_index, records
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
@@ -73,16 +73,16 @@ def to_decide(unit: Assessment) -> Display:
     rows: list[list[Cell]] = []
     found = decisions(unit.context)
     for each in found:
-        name = display.jump(each.row)
+        name, due = display.jump(each.row), due_cell(each.due_on, each.late)
         if each.row not in scored:
-            rows.append([name, day(each.what), "", "", "", "the outlook depends on it", each.owner, due_cell(each), ""])
+            rows.append([name, day(each.what), "", "", "", "the outlook depends on it", each.owner, due, ""])
             continue
         risk, details = scored[each.row], described.loc[each.row]
         why = (
             "not rated in this period" if pd.isna(risk["likelihood"]) else _lost(unit, risk, missing.get(each.row, ""))
         )
         treatment: Cell = {"text": risk["treatment"], "note": _acceptance(details, unit)}
-        rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due_cell(each), treatment])
+        rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due, treatment])
     columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
     title = f"Worse than appetite ({unit.unit['appetite']}), unrated, or in the report's way"
     return display.table(title, columns, rows).saying(to_take(found))

@@ -25,7 +25,7 @@ from riskcalc.assessment.opinion import (
     ReportOutlook,
     report_outlooks,
 )
-from riskcalc.assessment.scoring import outside
+from riskcalc.assessment.scoring import AXES, outside
 from riskcalc.errors import counted
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
 from riskcalc.version import __version__
@@ -210,13 +210,12 @@ def provenance(opened: Assessment | Portfolio, command: str) -> Display:
 def scales(opened: Assessment | Portfolio) -> Display:
     """The definitions that people rate by."""
     method = opened.register.methodology
-    likelihood = [
-        ["Likelihood", str(n), rating.name, rating.definition] for n, rating in enumerate(method.likelihood, 1)
+    rows = [
+        [axis.capitalize(), str(number), rating.name, rating.definition]
+        for axis in AXES
+        for number, rating in enumerate(getattr(method, axis), 1)
     ]
-    impact = [["Impact", str(n), rating.name, rating.definition] for n, rating in enumerate(method.impact, 1)]
-    return table(
-        "The scales", ["Scale", "Rating", "Name", "Definition"], [*likelihood, *impact], numeric=["Rating"], folded=True
-    )
+    return table("The scales", ["Scale", "Rating", "Name", "Definition"], rows, numeric=["Rating"], folded=True)
 
 
 def plain_values(row: dict[Any, Any]) -> dict[str, Any]:

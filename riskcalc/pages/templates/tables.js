@@ -40,7 +40,7 @@
     const said = make("output");
     const clear = make("button", { type: "button", textContent: "Clear" });
     const more = make("button", { type: "button", textContent: `Show all ${rows.length}` });
-    let most = 6;
+    let most = 5;
     const bar = make("p", { className: "filter" });
     const fields = {};
     for (const [name, label] of Object.entries(words)) {
@@ -143,7 +143,7 @@
   };
   const start = () => {
     for (const table of document.querySelectorAll("section table:not(.matrix, .grouped)"))
-      if (table.tBodies[0].rows.length > 2) sortable(table);
+      if (table.tBodies[0].rows.length > 2) setTimeout(sortable, 0, table); // each by itself: no task is long
     const box = document.querySelector("[data-noun]");
     if (box) filter(box);
     for (const row of document.querySelectorAll("section table:not(.matrix) tbody tr")) {
@@ -170,8 +170,10 @@
     for (const section of sections) chapters.observe(section);
     if (matchMedia("(max-width: 40rem)").matches) sections.forEach(foldable);
     addEventListener("hashchange", reveal);
-    reveal();
-    document.documentElement.dataset.tables = "ready";
+    setTimeout(() => {
+      reveal();
+      document.documentElement.dataset.tables = "ready";
+    });
   };
   let opened = [];
   addEventListener("beforeprint", () => {
