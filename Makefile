@@ -24,8 +24,7 @@ run: $(VENV)/run ## Assess every unit of the sample register and write its pages
 	$(BIN)/riskcalc run data
 
 test: $(VENV)/dev lint ## Run all tests
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --nbval-lax --nbval-current-env tests notebooks
 
 # $(call quick,NAME,PYTHON,HOW): the quick tests in an environment of their own, .venv-NAME.
 define quick

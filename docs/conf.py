@@ -29,7 +29,11 @@ add_module_names = False
 
 
 def _with_charts(book: dict) -> dict:
-    """The notebook with each plotly chart as HTML, too, which is what Sphinx can show."""
+    """The notebook with each plotly chart as HTML, too, which is what Sphinx can show; without widgets."""
+    book["metadata"].pop("widgets", None)
+    for cell in book["cells"]:
+        shown = cell.get("outputs", [])
+        shown[:] = [each for each in shown if "application/vnd.jupyter.widget-view+json" not in each.get("data", {})]
     outputs = [output for cell in book["cells"] for output in cell.get("outputs", [])]
     script: str | bool = "../_static/plotly.min.js"
     for data in [output["data"] for output in outputs if "data" in output]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 
 import pandas as pd
 
@@ -102,8 +101,7 @@ def _decisions(sheet: Sheet, found: Sequence[Decision], matrix: Matrix, risks: s
     if not found:
         return
     sheet.row(["Row", "Earned", "By when", "Unit", "Who", "What"], HEADER)
-    order = sorted(found, key=lambda each: (not each.late, each.due_on or date.max))
-    for each in order[:_MOST]:
+    for each in found[:_MOST]:
         due = "no date agreed" if each.due_on is None else f"{each.due_on}{', past due' * each.late}"
         looks = [PLAIN, level_look(matrix, each.level), PLAIN, PLAIN, PLAIN, RUNNING]
         level = each.level or "Unrated" * (each.row in risks)

@@ -1,4 +1,4 @@
-"""What all charts of lines share; bars are cells of tables (``display.bars``), which need no script.
+"""What all charts share, and the matrix as one; bars are cells of tables (``display.bars``), which need no script.
 
 Every figure carries, in ``layout.meta``, the sentence that says what to see and its data as a table: a page
 shows both, so nothing is lost where scripts don't run. Text from the register never reaches plotly unescaped,
@@ -10,21 +10,29 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.callbacks import Points
 
+from riskcalc.assessment.scoring import VIEWS, by_cell
+from riskcalc.errors import UsageError, counted, of_an_extra
 from riskcalc.pages import display
-from riskcalc.pages.display import PLOTLY_MIME
+from riskcalc.pages.display import PLOTLY_MIME, Display, Place
 from riskcalc.pages.frames import frame_table
 from riskcalc.pages.lines import drawn
-from riskcalc.register.matrix import INK
+from riskcalc.pages.wording import rated_count, worse_than
+from riskcalc.register.matrix import INK, PAPER, Level, Matrix, ink_on
 
+_Start = str | pd.DataFrame | None  # another view, or the scores of another period
 FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 _FAINT = "#dfe4ea"
+_Held = Mapping[Place, Sequence[str]]
+_SHOWN, _TOLD = 4, 12  # ids in a cell, risks that a pointer on it is told
 
 TEMPLATE = go.layout.Template(
     layout=go.Layout(
@@ -47,9 +55,16 @@ class Chart(go.Figure):  # type: ignore[misc]
     def _repr_mimebundle_(self, *_: object, **__: object) -> dict[str, Any]:
         figure = json.loads(self.to_json())
         about = figure["layout"]["meta"]["riskcalc"]
-        shown = display.Display("chart", {**about, "picture": drawn(figure)})
+        if page := about.pop("page", None):
+            return {PLOTLY_MIME: figure, **Display(page["kind"], page)._repr_mimebundle_()}
+        shown = Display("chart", {**about, "picture": drawn(figure)})
         bundle = shown._repr_mimebundle_()
         return {PLOTLY_MIME: figure, "text/html": bundle["text/html"], "text/plain": _as_text(about)}
+
+    def on_pages(self, shown: Display) -> Chart:
+        """The same, but that pages show something else, which needs no script."""
+        self.update_layout(meta={"riskcalc": {"page": shown.as_json()}}, overwrite=True)
+        return self
 
 
 def as_chart(figure: go.Figure) -> Chart:
@@ -88,7 +103,148 @@ def finish(figure: go.Figure, title: str, summary: str, table: display.Display, 
     return Chart(figure)
 
 
+def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _Start = None) -> Chart:
+    """The matrix with the risks in their cells, which bear their levels' colours and names; on pages it is a table.
+
+    ``scores`` has a row per risk, as from ``riskcalc.score``; titles are told where it has them. The bold line is
+    at the appetite. Arrows lead from where risks stand at the ``start``: in another view, or in this view of the scores
+    of another period. Of a cell with many risks the number is shown; a pointer on it is told which.
+
+    Raises UsageError for an unknown view.
+
+    >>> from riskcalc import load, score
+    >>> register = load("data")
+    >>> heatmap(score(register), register.methodology.matrix, "earned", start="inherent").layout.title.text
+    'Earned risk on the matrix'
+    """
+    if wrong := [each for each in (view, start) if isinstance(each, str) and each not in VIEWS]:
+        raise UsageError(f"There is no view {wrong[0]!r}; allowed: {', '.join(VIEWS)}.")
+    of_start = (start, view) if isinstance(start, pd.DataFrame) else (scores, start or view)
+    held, before = by_cell(scores, view, matrix), by_cell(*of_start, matrix)
+    titles = dict(zip(scores["risk_id"], scores["title"], strict=True)) if "title" in scores else {}
+    arrows, lines = _arrows(before, held), _appetite_lines(scores, matrix)
+    figure = go.Figure([_cells(matrix, held, titles), arrows, _texts(matrix, held), *lines])
+    figure.update_layout(showlegend=False, **_axes(matrix))
+    worse = int((scores[f"{view}_level"].cat.codes > scores["appetite"].cat.codes)[scores["appetite"].notna()].sum())
+    summary = f"{worse_than(worse, rated_count(scores), 'the appetite')}. {unrated(scores)}".strip()
+    title = f"{view.capitalize()} risk on the matrix"
+    table = display.matrix_table(title, matrix, held, names=titles, note=summary)
+    if arrows["x"]:
+        summary += f" Arrows lead from where risks stood {start if isinstance(start, str) else 'then'}."
+    chart = finish(figure, title, summary, table, 130 + 84 * matrix.shape[0])
+    chart.update_layout(title_subtitle_text=plain(summary, 200), margin_t=70)
+    return chart.on_pages(table)
+
+
+def clickable(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _Start = None) -> object:
+    """As ``heatmap``, for JupyterLab: a click on a cell lists its risks beneath.
+
+    Raises ModuleNotFoundError where the extra ``lab`` isn't installed.
+    """
+    with of_an_extra():
+        import ipywidgets
+
+        figure = go.FigureWidget(heatmap(scores, matrix, view, start))
+    held, below = by_cell(scores, view, matrix), ipywidgets.HTML("Click a cell to list its risks.")
+
+    def tell(_: object, points: Points, __: object) -> None:
+        row, column = points.point_inds[0]
+        inside = scores[scores["risk_id"].isin(held.get((row + 1, column + 1), []))]
+        columns = ["risk_id", "title", "owner", *(f"{each}_level" for each in ("inherent", "claimed", "earned"))]
+        below.value = frame_table(inside[inside.columns.intersection(columns)])._repr_mimebundle_()["text/html"]
+
+    figure.data[0].on_click(tell)
+    return ipywidgets.VBox([figure, below])
+
+
+def appetite_sides(scores: pd.DataFrame, matrix: Matrix) -> dict[str, set[Place]]:
+    """The cells (likelihood, impact) above which, and to the right of which, the levels pass an appetite of a risk."""
+    tops = [matrix.level_names.index(name) for name in scores["appetite"].dropna().unique()]
+    inside = np.array(matrix.grid)[..., np.newaxis] <= tops
+    passed = {"above": inside[1:] != inside[:-1], "right": inside[:, 1:] != inside[:, :-1]}
+    return {
+        side: {(int(likelihood) + 1, int(impact) + 1) for likelihood, impact in np.argwhere(where.any(axis=-1))}
+        for side, where in passed.items()
+    }
+
+
 # --- parts ---
+
+
+def _cells(matrix: Matrix, held: _Held, titles: Mapping[str, str]) -> dict[str, Any]:
+    """The cells in their levels' colours, and what a pointer on each is told."""
+    number = len(matrix.levels)
+    steps = [(at / number, level.colour) for rank, level in enumerate(matrix.levels) for at in (rank, rank + 1)]
+    told = [[_told(place, matrix, held, titles) for place in row] for row in _places(matrix)]
+    look = {"colorscale": steps, "zmin": -0.5, "zmax": number - 0.5, "showscale": False, "xgap": 2, "ygap": 2}
+    return {"type": "heatmap", "z": matrix.grid, "x0": 1, "y0": 1, "hovertext": told, "hoverinfo": "text", **look}
+
+
+def _places(matrix: Matrix) -> list[list[Place]]:
+    return [
+        [(likelihood, impact) for impact in range(1, matrix.shape[1] + 1)]
+        for likelihood in range(1, matrix.shape[0] + 1)
+    ]
+
+
+def _told(place: Place, matrix: Matrix, held: _Held, titles: Mapping[str, str]) -> str:
+    ids = held.get(place, [])
+    where = f"likelihood {place[0]} {matrix.likelihood[place[0] - 1]} x impact {place[1]} {matrix.impact[place[1] - 1]}"
+    risks = [plain(f"{each} {titles.get(each, '')}", 80) for each in ids[:_TOLD]]
+    more = [f"and {len(ids) - _TOLD} more"] if len(ids) > _TOLD else []
+    return "<br>".join([f"<b>{plain(_level(place, matrix).name)}</b>, {plain(where)}", *risks, *more])
+
+
+def _level(place: Place, matrix: Matrix) -> Level:
+    return matrix.levels[matrix.grid[place[0] - 1][place[1] - 1]]
+
+
+def _axes(matrix: Matrix) -> dict[str, Any]:
+    """The ratings' numbers and names along the sides."""
+    made = {}
+    for axis, side, names in (("yaxis", "Likelihood", matrix.likelihood), ("xaxis", "Impact", matrix.impact)):
+        ticks = {number: f"{number} {plain(name, 20)}" for number, name in enumerate(names, 1)}
+        shown = {"tickvals": list(ticks), "ticktext": list(ticks.values()), "range": [0.5, len(names) + 0.5]}
+        made[axis] = {"title": {"text": side, "standoff": 20}, "showgrid": False, **shown}
+    return made
+
+
+def _texts(matrix: Matrix, held: _Held) -> dict[str, Any]:
+    """In each cell its level's name, and the ids of its risks, or how many they are."""
+    places, texts = list(chain.from_iterable(_places(matrix))), []
+    for place in places:
+        ids = held.get(place, [])
+        risks = [plain(each, 14) for each in ids] if len(ids) <= _SHOWN else [counted(len(ids), "risk")]
+        texts.append("<br>".join([plain(_level(place, matrix).name, 16), *(f"<b>{each}</b>" for each in risks)]))
+    ink = [ink_on(_level(place, matrix).colour) for place in places]
+    x, y = [impact - 0.47 for _, impact in places], [likelihood for likelihood, _ in places]
+    look = {"text": texts, "textposition": "middle right", "textfont": {"size": 11, "color": ink}}
+    return {"type": "scatter", "mode": "text", "hoverinfo": "skip", "x": x, "y": y, **look}
+
+
+def _appetite_lines(scores: pd.DataFrame, matrix: Matrix) -> list[dict[str, Any]]:
+    """A bold line along the appetite, dark in white, so that it is seen on every colour."""
+    points: list[tuple[float | None, float | None]] = []
+    for side, places in appetite_sides(scores, matrix).items():
+        for likelihood, impact in places:
+            begin = (impact - 0.5, likelihood + 0.5) if side == "above" else (impact + 0.5, likelihood - 0.5)
+            points += [begin, (impact + 0.5, likelihood + 0.5), (None, None)]
+    line = dict(zip(("x", "y"), map(list, zip(*points, strict=True)), strict=True)) if points else {"x": [], "y": []}
+    looks = [{"color": colour, "width": width} for colour, width in ((PAPER, 8), (INK, 4))]
+    return [{"type": "scatter", "mode": "lines", "hoverinfo": "skip", **line, "line": look} for look in looks]
+
+
+def _arrows(before: _Held, held: _Held) -> dict[str, Any]:
+    """Beside the texts, from the cells where risks stood to those where they stand."""
+    came = {risk: place for place, ids in before.items() for risk in ids}
+    ways = {(came[risk], place) for place, ids in held.items() for risk in ids if came.get(risk, place) != place}
+    x, y = [], []
+    for start, end in sorted(ways):
+        x += [start[1] + 0.4, end[1] + 0.26, None]
+        y += [start[0], end[0], None]
+    head = {"symbol": "arrow", "size": [0, 13, 0] * len(ways), "angleref": "previous", "opacity": 1}
+    look = {"mode": "lines+markers", "line": {"color": INK, "width": 1.5}, "marker": {"color": INK, **head}}
+    return {"type": "scatter", "x": x, "y": y, "hoverinfo": "skip", "opacity": 0.6, **look}
 
 
 def _held(figure: go.Figure) -> pd.DataFrame:

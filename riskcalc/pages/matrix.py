@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -27,7 +27,7 @@ from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import VIEWS, by_cell, outside
 from riskcalc.errors import counted
 from riskcalc.pages import display
-from riskcalc.pages.charts import unrated
+from riskcalc.pages.charts import Chart, appetite_sides, heatmap, unrated
 from riskcalc.pages.display import Cell, Display, level_cell, state
 from riskcalc.register.matrix import Matrix, ink_on
 
@@ -52,7 +52,7 @@ def picture(opened: Assessment | Portfolio) -> Display:
     held, worse = by_cell(scores, "earned", matrix), by_cell(outside(scores), "earned", matrix)
     arrived = _arrived(opened)
     appetites = sorted(set(scores["appetite"].dropna()), key=matrix.level_names.index)
-    tops = [matrix.level_names.index(name) for name in appetites]
+    sides = appetite_sides(scores, matrix)
     rows = [
         {
             "rating": f"{likelihood} {matrix.likelihood[likelihood - 1]}",
@@ -61,9 +61,10 @@ def picture(opened: Assessment | Portfolio) -> Display:
                     "level": (level := matrix.levels[matrix.grid[likelihood - 1][impact - 1]]).name,
                     "fill": level.colour,
                     "ink": ink_on(level.colour),
-                    "edges": _appetite_edges((likelihood, impact), matrix, tops),
+                    "edges": " ".join(f"edge-{side}" for side in sides if (likelihood, impact) in sides[side]),
                     "count": len(held.get((likelihood, impact), [])),
-                    "outside": len(worse.get((likelihood, impact), [])),
+                    "outside": (number := len(worse.get((likelihood, impact), []))),
+                    "dots": "●" * number if number < 5 else f"● {number}",
                     "moved": arrived.get((likelihood, impact), {}),
                     "href": f"?cell={likelihood}x{impact}#all-risks",
                 }
@@ -79,9 +80,10 @@ def picture(opened: Assessment | Portfolio) -> Display:
     return Display("picture", {"title": "Earned risk on the matrix", "columns": columns, "rows": rows, **about})
 
 
-def of(opened: Assessment | Portfolio) -> Display:
-    """The unit's or the organisation's matrices."""
-    return heatmaps(opened.scores, opened.matrix)
+def of(opened: Assessment | Portfolio) -> Chart:
+    """The earned matrix as a chart, of a unit with what controls have earned as arrows; on pages, each view's."""
+    start = "inherent" if isinstance(opened, Assessment) else None
+    return heatmap(opened.scores, opened.matrix, start=start).on_pages(heatmaps(opened.scores, opened.matrix))
 
 
 def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> Display:
@@ -175,17 +177,6 @@ def _arrived(opened: Assessment | Portfolio) -> dict[Place, Counter[str]]:
         if place and kind and place != move.earned[0]:
             found.setdefault(place, Counter())[kind] += 1
     return found
-
-
-def _appetite_edges(place: Place, matrix: Matrix, tops: Collection[int]) -> str:
-    """The sides of a cell, above and to its right, at which the levels pass an appetite, as names of styles."""
-    here = matrix.grid[place[0] - 1][place[1] - 1]
-    sides = {"above": (place[0] + 1, place[1]), "right": (place[0], place[1] + 1)}
-    inside = {side: each for side, each in sides.items() if each[0] <= matrix.shape[0] and each[1] <= matrix.shape[1]}
-    there = {side: matrix.grid[each[0] - 1][each[1] - 1] for side, each in inside.items()}
-    return " ".join(
-        f"edge-{side}" for side, level in there.items() if any((here <= top) != (level <= top) for top in tops)
-    )
 
 
 def _way(places: Iterable[Place | None]) -> str:

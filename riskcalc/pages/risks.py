@@ -66,16 +66,12 @@ def how(unit: Assessment, risk: Row) -> dict[str, Any]:
     if pd.isna(risk["likelihood"]):
         scores = [f"Unrated{unit.context.proposed.get(risk['risk_id'], '')}"]
     else:
-        scores = [f"{name}: {product(risk, view)}" for view, name in _LEAVES.items()]
+        numbers = {view: [risk[f"{view}_{what}"] for what in (*AXES, "score")] for view in _LEAVES}
+        scores = [f"{_LEAVES[view]}: {a:.2f} x {b:.2f} = {c:.2f}" for view, (a, b, c) in numbers.items()]
     none = not_assessed.no_control(unit) if not (sides[True] or sides[False]) else "none is on record"
     titles = {True: "Keeps it from happening", False: "Finds it, or limits what it does"}
     told = [{"title": titles[first], "controls": found, "none": none} for first, found in sides.items()]
     return {"title": risk["title"], "scores": scores, "sides": told}
-
-
-def product(risk: Row, view: str) -> str:
-    """The score as the product that it is."""
-    return f"{risk[f'{view}_likelihood']:.2f} x {risk[f'{view}_impact']:.2f} = {risk[f'{view}_score']:.2f}"
 
 
 # --- parts ---
@@ -179,7 +175,7 @@ def _reasons(unit: Assessment) -> dict[Any, Any]:
 def _about(risk: Row, reason: object) -> list[str]:
     """What the register says of a risk, as far as these readers get it."""
     assertions = ", ".join(risk["assertions"]).replace("_", " ") or NOT_YET
-    told = [("", risk["description"]), ("Rated so because: ", reason), ("Assertions: ", assertions)]
+    told = [("", risk["description"]), ("Rated so because: ", reason), ("Assertions: ", f"{assertions}.")]
     said = [f"{label}{text}" for label, text in told if not pd.isna(text) and text not in ("", WITHHELD)]
     return [*said, *_accepted(risk)]
 
@@ -196,10 +192,11 @@ def _barrier(line: Row, control: Row) -> dict[str, Any]:
     claimed, earned = (wording.percent(line[f"{view}_effect"], 0) for view in CONTROLLED)
     acts_on = {"both": "likelihood and impact"}.get(line["acts_on"], line["acts_on"])
     how_much = f"claimed {claimed}, earned {earned}"
+    why = day(line["reason"]) if line["coverage"] else "it reaches nothing of this risk"
     nothing, whole = line["earned_effect"] <= 0, line["earned_effect"] >= line["claimed_effect"]
     return {
         "cell": display.jump(line["control_id"]),
         "text": control["title"],
         "note": f"{control['kind']}, on {acts_on}, coverage {line['coverage']:.0%}",
-        "state": display.state(how_much, "bad" if nothing else "good" if whole else "open", day(line["reason"])),
+        "state": display.state(how_much, "bad" if nothing else "good" if whole else "open", why),
     }

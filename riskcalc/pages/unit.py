@@ -17,7 +17,6 @@ from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, day, level_cell
 from riskcalc.pages.loss import BEYOND, per_client
-from riskcalc.pages.risks import product
 from riskcalc.pages.summary import due_cell, to_take
 from riskcalc.register.records import by_index, records
 
@@ -107,28 +106,6 @@ def findings(unit: Assessment) -> Display:
     """What in the unit's register deserves a second look, the graver first, and what to do about it."""
     rows = [[found.row, found.severity, day(found.message), found.advice] for found in unit.findings]
     return display.table("Open points", ["Row", "Kind", "What", "What to do"], rows, folded=True)
-
-
-def score_lines(unit: Assessment) -> Display:
-    """How each residual comes about: what every control takes away, and the products, for a reader to recompute."""
-    titles = unit.register.controls.set_index("control_id")["title"]
-    by_risk = dict(list(unit.lines.groupby("risk_id")))
-    rows: list[list[Cell]] = []
-    for risk in records(ranked(unit.scores)):
-        products = [product(risk, view) for view in CONTROLLED]
-        rows.append([risk["risk_id"], "", risk["title"], product(risk, "inherent"), "", *products, ""])
-        for line in records(by_risk[risk["risk_id"]]) if risk["risk_id"] in by_risk else []:
-            taken = [wording.percent(line[f"{view}_effect"], 0) for view in CONTROLLED]
-            control = [line["control_id"], titles[line["control_id"]], line["acts_on"], f"{line['coverage']:.0%}"]
-            rows.append(["", *control, *taken, day(line["reason"])])
-    columns = ["Risk", "Control", "Title", "Before, or acts on", "Coverage", "Claimed", "Earned", "Why earned so"]
-    note = (
-        "Under each risk, what every control takes away of likelihood, impact or both. "
-        "Residual = 1 + (rating - 1) x product of (1 - what each takes away)."
-    )
-    return display.table(
-        "How each residual comes about", columns, rows, numeric=columns[4:7], note=note, grouped=True, folded=True
-    )
 
 
 def controls(unit: Assessment) -> Display:

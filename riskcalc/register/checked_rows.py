@@ -36,9 +36,10 @@ class Table:
     ``cells`` holds the text of every line, also of those that make no good row: one bad cell must neither hide
     another nor make problems of all the rows that point at it. ``whole`` says that every line's key is known.
     ``refused`` are cells, columns by line, that hold what no text can say; their problems are told by the reader.
-    ``columns`` are those of the header. ``source`` is the file, and ``sheet`` its sheet, where it isn't the
-    register's own CSV file; there, columns have ``letters``. In a register that only begins, ``assumed`` are blank
-    cells, columns by line, for which something stands in, and ``carried`` the ratings, by line, among the risks.
+    ``columns`` are those of the header, none where some are wrong. ``source`` is the file, and ``sheet`` its sheet,
+    where it isn't the register's own CSV file; there, columns have ``letters``. In a register that only begins,
+    ``assumed`` are blank cells, columns by line, for which something stands in, and ``carried`` the ratings, by line,
+    among the risks.
     ``cells`` that weren't in their column's spelling, but can mean one thing only, are in it; ``notes`` tells of each
     of them. ``doubtful`` are texts of broken lines that may be their keys.
     """
@@ -67,6 +68,10 @@ class Table:
     def place(self) -> str:
         """Where the table stands, as other tables' messages name it."""
         return f"sheet {self.sheet}" if self.sheet else self.file
+
+    def row_at(self, line: int) -> str:
+        """A line, as messages name it."""
+        return f"{'row' if self.sheet else 'line'} {line % APART}"
 
     def problem(self, line: int, column: str, value: str, allowed: str) -> Problem:
         """Something wrong in this table: in a line, or, with 0, in all of it."""
@@ -126,28 +131,43 @@ def check_lines(
     while header and not header[-1].strip():
         header = header[:-1]  # as spreadsheets leave them where something once stood
     columns = stand_ins.columns(table, header, methodology)
-    if wrong := list(_wrong_columns(columns, model)):
-        table.problems.extend(table.problem(first, column, "", allowed) for column, allowed in wrong)
+    wrong = list(_wrong_columns(columns, model))
+    table.problems.extend(table.problem(first, column, "", allowed) for column, allowed in wrong)
+    unsure = {column for column, _ in wrong}  # nobody knows what stands there; the other columns are checked
+    if "" in unsure or unsure.intersection(model.primary_key):
         return
-    table.whole, table.columns = True, columns
-    key, names, plain = model.primary_key[0], names_in(model), table.carried is None and columns == header
-    known: dict[str, str] = {}  # equal cells share one text: most of a long table's stand in it again and again
+    table.whole, table.columns = True, [] if wrong else columns
+    if wrong:
+        columns = [column for column in model.model_fields if column in unsure or column in columns]
+    _take_lines(table, header, lines, columns, unsure)
+    for line in table.cells:
+        if stand_ins.only_named(table, line, methodology) or _read_row(table, line, methodology):
+            table.problems.extend(_spoilt_keys(table, line))
+    table.problems.extend(() if wrong else _repeated_keys(table))
+
+
+def _take_lines(
+    table: Table, header: list[str], lines: Iterable[tuple[int, list[str]]], columns: list[str], unsure: set[str]
+) -> None:
+    """Put each line's cells into the table; what stands in columns that nobody is sure of is left out, and refused."""
+    model = TABLES[table.name]
+    key, names = model.primary_key[0], [name for name in names_in(model) if name not in unsure]
+    kept: dict[str, str] = {}  # equal cells share one text: most of a long table's stand in it again and again
     for line, cells in lines:
         if len(cells) > len(header) and not any(cells[len(header) :]):
             cells = cells[: len(header)]
         if len(cells) == len(header):
-            share = known.get if len(known) > _SHARED else known.setdefault
-            found = {column: share(cell, cell) for column, cell in zip(header, cells, strict=True)}
-            table.cells[line] = found if plain else stand_ins.sorted_out(table, line, found)
+            share = kept.get if len(kept) > _SHARED else kept.setdefault
+            known = {column: share(cell, cell) for column, cell in zip(header, cells, strict=True)}
+            if unsure:
+                known = {name: cell for name, cell in known.items() if name not in unsure}
+                table.refused.setdefault(line, set()).update(unsure)
+            table.cells[line] = stand_ins.sorted_out(table, line, known, columns)
             table.whole &= bool(table.cells[line][key].strip())
             _trim(table, line, names)
         else:
             table.doubtful.update(cells)
             table.tell(line, "", "", _wrong_number(cells, header))
-    for line in table.cells:
-        if stand_ins.only_named(table, line, methodology) or _read_row(table, line, methodology):
-            table.problems.extend(_spoilt_keys(table, line))
-    table.problems.extend(_repeated_keys(table))
 
 
 def _trim(table: Table, line: int, names: Iterable[str]) -> None:
@@ -236,8 +256,7 @@ def _repeated_keys(table: Table) -> Iterator[Problem]:
         key = tuple(cells[column] for column in columns)
         since = (*key, cells.get(SPAN[0], "").strip())
         if line not in refused and seen.setdefault(since, line) != line:
-            place = f"row {seen[since]}" if table.sheet else f"line {seen[since]}"
-            allowed = f"stands already at {place}; allowed: once{more}"
+            allowed = f"stands already at {table.row_at(seen[since])}; allowed: once{more}"
             yield table.problem(line, " + ".join(columns), " + ".join(key), allowed)
 
 

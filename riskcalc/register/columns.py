@@ -134,10 +134,9 @@ def _blank_to_none(cell: str) -> str | None:
     return cell if cell and not cell.isspace() else None
 
 
-@lru_cache(_KEPT)
-def _period(cell: str) -> str:
+def _period(cell: object) -> str:
     try:
-        return Period.parse(cell).name
+        return Period.parse(str(cell)).name
     except ValueError as error:
         raise ValueError(f"allowed: {error}") from None
 
