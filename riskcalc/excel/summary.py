@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -94,7 +94,7 @@ def _levels(sheet: Sheet, scores: pd.DataFrame, matrix: Matrix) -> None:
         sheet.row([name, *counts], [level_look(matrix, name), COUNT, COUNT, COUNT])
 
 
-def _decisions(sheet: Sheet, found: list[Decision], matrix: Matrix, risks: set[str]) -> None:
+def _decisions(sheet: Sheet, found: Sequence[Decision], matrix: Matrix, risks: set[str]) -> None:
     """What has to be decided, what is late first; these don't follow the other sheets."""
     late = sum(each.late for each in found)
     sheet.row([f"To be decided, as exported: {counted(len(found), 'decision')}, {late} past due"], LABEL)

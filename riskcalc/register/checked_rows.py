@@ -24,6 +24,8 @@ from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import SPAN, Row, names_in
 from riskcalc.register.tables import TABLES
 
+_SHARED = 4096  # texts of a table that are shared
+_UNTOLD: set[str] = set()  # which fields a row was given: nobody asks, and a set for each is a third of the memory
 APART = 10**12  # between the numbers of rows that stand in one line, as where a cell lists several
 
 
@@ -150,15 +152,17 @@ def _take_lines(
     """Put each line's cells into the table; what stands in columns that nobody is sure of is left out, and refused."""
     model = TABLES[table.name]
     key, names = model.primary_key[0], [name for name in names_in(model) if name not in unsure]
+    plain = not unsure and table.carried is None and columns == header
+    shared: dict[str, str] = {}  # equal cells share one text: most of a long table's stand in it again and again
     for line, cells in lines:
         if len(cells) > len(header) and not any(cells[len(header) :]):
             cells = cells[: len(header)]
         if len(cells) == len(header):
-            known = dict(zip(header, cells, strict=True))
+            share = shared.get if len(shared) > _SHARED else shared.setdefault
+            found = {name: share(cell, cell) for name, cell in zip(header, cells, strict=True) if name not in unsure}
             if unsure:
-                known = {name: cell for name, cell in known.items() if name not in unsure}
                 table.refused.setdefault(line, set()).update(unsure)
-            table.cells[line] = stand_ins.sorted_out(table, line, known, columns)
+            table.cells[line] = found if plain else stand_ins.sorted_out(table, line, found, columns)
             table.whole &= bool(table.cells[line][key].strip())
             _trim(table, line, names)
         else:
@@ -209,7 +213,9 @@ def _validated(
 ) -> tuple[Row | None, dict[str, tuple[str, str, str]]]:
     """The row that cells make, or what is wrong with them, by column."""
     try:
-        return model.model_validate(cells, context={"methodology": methodology}), {}
+        row = model.model_validate(cells, context={"methodology": methodology})
+        object.__setattr__(row, "__pydantic_fields_set__", _UNTOLD)
+        return row, {}
     except ValidationError as error:
         told = [_told(each, cells) for each in error.errors()]
         return None, {each[0]: each for each in told}
@@ -235,9 +241,9 @@ def _spoilt_keys(table: Table, line: int) -> Iterator[Problem]:
 
 def spoilt(key: str) -> str:
     """What to say of a key that isn't what was meant, or isn't what it looks like; blank for any other."""
-    if re.fullmatch(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}", key):
+    if "E+" in key and re.fullmatch(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}", key):
         return "is how a spreadsheet shortens a long number; format the column as text, and type the key again"
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in key):
+    if not key.isprintable() and any(unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") for each in key):
         return "holds a character that can't be seen, or breaks the line; type the key again"  # it would forge a log's
     return ""
 

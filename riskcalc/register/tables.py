@@ -166,17 +166,15 @@ class Rating(Row):
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
         for likelihood, impact in (("likelihood", "impact"), ("proposed_likelihood", "proposed_impact")):
-            blank = [name for name in (impact, likelihood) if getattr(self, name) is None]
-            allowed = "likelihood and impact must both be rated, or both blank"
-            yield from require(len(blank) != 1, blank[0] if blank else impact, allowed)
-        rated = self.likelihood is not None
-        for column in ("rationale", "rated_by", "rated_on"):
-            given = not rated or getattr(self, column) is not None
-            yield from require(given, column, "blank, but a rated risk needs it")
-        for axis in ("likelihood", "impact"):
-            low, high = getattr(self, f"{axis}_low"), getattr(self, f"{axis}_high")
-            fits = (low is None) == (high is None) and (low is None or low <= high)
-            yield from require(fits, f"{axis}_high", f"must be at least {axis}_low, or both blank")
+            if ((rated := getattr(self, likelihood)) is None) != (getattr(self, impact) is None):
+                yield likelihood if rated is None else impact, "likelihood and impact must both be rated, or both blank"
+        if self.likelihood is not None:
+            for column in ("rationale", "rated_by", "rated_on"):
+                yield from require(getattr(self, column) is not None, column, "blank, but a rated risk needs it")
+        votes = (self.likelihood_low, self.likelihood_high), (self.impact_low, self.impact_high)
+        for axis, (low, high) in zip(("likelihood", "impact"), votes, strict=True):
+            if (low is None) != (high is None) or (low is not None and high is not None and low > high):
+                yield f"{axis}_high", f"must be at least {axis}_low, or both blank"
 
 
 class Control(Row):
