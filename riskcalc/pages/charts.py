@@ -148,6 +148,8 @@ def clickable(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start:
         import ipywidgets
 
         figure = go.FigureWidget(heatmap(scores, matrix, view, start))
+    figure.close()
+    figure.open()  # with its data: plotly sends that after the widget, which JupyterLab may have drawn, empty, by then
     held, below = by_cell(scores, view, matrix), ipywidgets.HTML("Click a cell to list its risks.")
 
     def tell(_: object, points: Points, __: object) -> None:
