@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +20,6 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.scoring import AXES, score_lines
-from riskcalc.assessment.testing import Conclusion
 from riskcalc.errors import UsageError
 from riskcalc.loss.compound import POINTS
 from riskcalc.loss.distributions import Constant, Floats, Lognormal, LossDistribution, Pert
@@ -46,7 +44,11 @@ class Model:
     risks: pd.DataFrame
     unquantified: tuple[str, ...]
     links: pd.DataFrame
-    conclusions: Mapping[str, Conclusion]
+
+    @cached_property
+    def years(self) -> dict[tuple[str, int, int], loss.AnnualLoss]:
+        """The yearly losses that were asked for already, by view, number of clients and points."""
+        return {}
 
     @cached_property
     def acting(self) -> dict[str, tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]]:
@@ -92,8 +94,7 @@ def model(context: Context, currency: str | None = None) -> Model:
     risks = found[usable]
     lines = score_lines(context)
     links = lines[lines["risk_id"].isin(risks.index)].reset_index(drop=True)
-    conclusions = evidence.conclude_all(context)
-    return Model(context, chosen, risks, tuple(found.index[~usable]), links, conclusions)
+    return Model(context, chosen, risks, tuple(found.index[~usable]), links)
 
 
 def year(quantified: Model, view: str = "earned", points: int = POINTS) -> loss.AnnualLoss:
@@ -104,10 +105,10 @@ def year(quantified: Model, view: str = "earned", points: int = POINTS) -> loss.
     >>> year(quantified, "claimed").mean <= year(quantified, "earned").mean <= year(quantified, "inherent").mean
     True
     """
-    return _aggregate(quantified, _left(quantified, _effects(quantified, view)), points)
+    return per_client(quantified, 1, view, points)
 
 
-def per_client(quantified: Model, clients: int, view: str = "earned") -> loss.AnnualLoss:
+def per_client(quantified: Model, clients: int, view: str = "earned", points: int = POINTS) -> loss.AnnualLoss:
     """The yearly misstatement of one of so many clients, if each event hits one of them and all are alike.
 
     The materiality is that of one client's statements: this is the reading that compares like with like.
@@ -117,8 +118,9 @@ def per_client(quantified: Model, clients: int, view: str = "earned") -> loss.An
     >>> per_client(quantified, 200).exceed(1e6) < year(quantified).exceed(1e6)
     True
     """
-    left = _left(quantified, _effects(quantified, view))
-    return _aggregate(quantified, {**left, "likelihood": left["likelihood"] / clients}, POINTS)
+    if (asked := (view, clients, points)) not in quantified.years:
+        [quantified.years[asked]] = _aggregate(quantified, [_effects(quantified, view)], points, clients)
+    return quantified.years[asked]
 
 
 def contributions(quantified: Model, view: str = "earned", tail: float = TAIL, points: int = POINTS) -> pd.DataFrame:
@@ -127,10 +129,10 @@ def contributions(quantified: Model, view: str = "earned", tail: float = TAIL, p
     A row per quantified risk: unit_id, expected (currency a year), expected_share, tail_share. The tail's by
     E[S_i; S > v] = rate_i E[X_i; S + X_i > v], S being independent of one more loss X_i (Euler's allocation of TVaR).
     """
-    left = _left(quantified, _effects(quantified, view))
+    left = {axis: each[0] for axis, each in _left(quantified, [_effects(quantified, view)]).items()}
     rates = quantified.rates * left["likelihood"]
     severities = _severities(quantified, left["impact"])
-    total = _aggregate(quantified, left, points)
+    total = year(quantified, view, points)
     expected = rates * np.array([float(one.mean) for one in severities])
     in_tail = rates * _beyond(severities, total, total.var(tail))
     return pd.DataFrame(
@@ -151,19 +153,17 @@ def controls(quantified: Model, threshold: float) -> pd.DataFrame:
     same with _failed and _repaired; ``exceed`` is the probability that a year's loss is more than ``threshold``.
     The widest range of ``exceed`` first.
     """
-    now = year(quantified, "earned", _FEWER)
-    standing = evidence.earned_weights(quantified.context.register, quantified.conclusions, {})
-    rows = {}
-    for name in _acting(quantified):
-        found = {"now": now}
-        for what, assumed in (("failed", {name: 0.0}), ("repaired", {name: 1.0})):
-            weights = evidence.earned_weights(quantified.context.register, quantified.conclusions, assumed)
-            found[what] = now if weights == standing else _with_weights(quantified, weights)
-        rows[name] = {
+    names, cases = _acting(quantified), {"now": None, "failed": 0.0, "repaired": 1.0}
+    assumed = [{} if weight is None else {name: weight} for name in names for weight in cases.values()]
+    found = iter(_with_weights(quantified, assumed))
+    rows = {
+        name: {
             f"{figure}_{what}": one.mean if figure == "mean" else one.exceed(threshold)
+            for what, one in [(what, next(found)) for what in cases]
             for figure in ("mean", "exceed")
-            for what, one in found.items()
         }
+        for name in names
+    }
     frame = pd.DataFrame.from_dict(rows, orient="index")
     if frame.empty:
         return frame
@@ -197,11 +197,11 @@ def band(quantified: Model, losses: Floats, seed: int, draws: int = 32) -> pd.Da
     from each of as many equally probable parts of every posterior (Latin hypercube; McKay, Beckman and Conover 1979),
     so that few of them suffice. Columns loss, low, median, high; the same seed draws the same.
     """
-    standing = evidence.earned_weights(quantified.context.register, quantified.conclusions, {})
+    standing = evidence.earned_weights(quantified.context, {})
     designs = dict(zip(*(quantified.context.register.controls[name] for name in ("control_id", "design")), strict=True))
     tested = {
         name: (float(quantified.context.register.methodology.weights.design[designs[name]]), found)
-        for name, found in quantified.conclusions.items()
+        for name, found in evidence.conclude_all(quantified.context).items()
         if found.sample_size and standing[name] > 0
     }
     rng = np.random.default_rng(seed)
@@ -210,11 +210,8 @@ def band(quantified: Model, losses: Floats, seed: int, draws: int = 32) -> pd.Da
         for name, (design, found) in tested.items()
         for parts in [(rng.permutation(draws) + rng.random(draws)) / draws]
     }
-    drawn = np.empty((draws, len(losses)))
-    for number in range(draws):
-        own = {name: float(weights[number]) for name, weights in weights_drawn.items()}
-        weights = evidence.earned_weights(quantified.context.register, quantified.conclusions, own)
-        drawn[number] = _with_weights(quantified, weights).exceeding(losses)
+    own = [{name: float(drawn[number]) for name, drawn in weights_drawn.items()} for number in range(draws)]
+    drawn = [one.exceeding(losses) for one in _with_weights(quantified, own)]
     low, median, high = np.quantile(drawn, [0.05, 0.5, 0.95], axis=0)
     return pd.DataFrame({"loss": losses, "low": low, "median": median, "high": high})
 
@@ -255,25 +252,35 @@ def _effects(quantified: Model, view: str) -> Floats:
     return quantified.links[f"{view}_effect"].to_numpy(float)
 
 
-def _left(quantified: Model, effects: Floats) -> dict[str, Floats]:
-    """What is left of each risk's rate and of its losses: the product of (1 - effect) over the controls on each."""
+def _left(quantified: Model, effects: Sequence[Floats]) -> dict[str, Floats]:
+    """What is left of each risk's rate and of its losses: the product of (1 - effect) over the controls on each.
+
+    ``effects`` has a row per year that may be, and so has what is left.
+    """
     left = {}
     for axis, (places, mask) in quantified.acting.items():
-        left[axis] = np.ones(len(quantified.risks))
-        np.multiply.at(left[axis], places, 1 - effects[mask])
+        left[axis] = np.ones((len(effects), len(quantified.risks)))
+        for year, effect in zip(left[axis], effects, strict=True):
+            np.multiply.at(year, places, 1 - effect[mask])
     return left
 
 
-def _with_weights(quantified: Model, weights: Mapping[str, Decimal]) -> loss.AnnualLoss:
+def _with_weights(quantified: Model, assumed: Sequence[Mapping[str, float]]) -> list[loss.AnnualLoss]:
+    """The years that would be if controls weighed something else by themselves; each that differs is computed once."""
     controls, coverage = quantified.covering
-    effects = coverage * np.array([weights[name] for name in controls], float)
-    return _aggregate(quantified, _left(quantified, effects), _FEWER)
+    each = [evidence.earned_weights(quantified.context, one) for one in assumed]
+    effects = [coverage * np.array([weights[name] for name in controls], float) for weights in each]
+    distinct = {row.tobytes(): row for row in effects}
+    found = dict(zip(distinct, _aggregate(quantified, [*distinct.values()], _FEWER), strict=True))
+    return [found[row.tobytes()] for row in effects]
 
 
-def _aggregate(quantified: Model, left: Mapping[str, Floats], points: int) -> loss.AnnualLoss:
+def _aggregate(quantified: Model, effects: Sequence[Floats], points: int, clients: int = 1) -> list[loss.AnnualLoss]:
     if quantified.risks.empty:
-        return loss.aggregate([0.0], Constant(0.0))
-    return loss.aggregate(quantified.rates * left["likelihood"], _severities(quantified, left["impact"]), points=points)
+        return [loss.aggregate([0.0], Constant(0.0))] * len(effects)
+    left = _left(quantified, effects)
+    rates = quantified.rates * (left["likelihood"] / clients)
+    return loss.aggregate_each(rates, quantified.losses, left["impact"], points=points)
 
 
 def _severities(quantified: Model, left: Floats) -> list[Lognormal | Pert | Constant]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment.context import Context
+from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import outside, ranked, score_lines, scores
 from riskcalc.errors import counted
@@ -52,7 +52,8 @@ def on_risks(context: Context) -> list[Decision]:
     return [*_outside(found, risks, _dues(context), context.as_of), *_unrated(found, risks)]
 
 
-def decisions(context: Context) -> list[Decision]:
+@once
+def decisions(context: Context) -> tuple[Decision, ...]:
     """What has to be decided in each unit, what is late first: on its risks, the worst first, then on whatever else an
     objective's outlook depends on.
     """
@@ -71,7 +72,7 @@ def decisions(context: Context) -> list[Decision]:
             what = f"{title}{gap.what}{hangs * bool(gap.objectives)}"
             late = gap.due_on is not None and gap.due_on < context.as_of
             found.append(Decision(gap.unit_id, gap.row, what, gap.owner, gap.due_on, late, levels.get(gap.row)))
-    return sorted(found, key=lambda each: not each.late)
+    return tuple(sorted(found, key=lambda each: not each.late))
 
 
 def standings(context: Context) -> dict[str, dict[str, int]]:

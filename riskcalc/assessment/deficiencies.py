@@ -151,7 +151,7 @@ class _Case:
         # a control without sufficient evidence never compensates, whatever the weights say
         conclusions = evidence.conclude_all(context)
         unproven = [name for name, one in conclusions.items() if one.name != "operated_effectively"]
-        self.proven = evidence.earned_weights(register, conclusions, dict.fromkeys(unproven, 0.0))
+        self.proven = evidence.earned_weights(context, dict.fromkeys(unproven, 0.0))
 
     def failed(self) -> list[str]:
         """The controls that failed: now, or over the days of their unit's report, or by their design."""

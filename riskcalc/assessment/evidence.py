@@ -64,7 +64,7 @@ def _assessed(context: Context, report_type: str | None) -> pd.DataFrame:
     register = context.register
     conclusions = conclude_all(context, report_type)
     design = register.methodology.weights.design
-    earned = _earned(register, conclusions, {})
+    earned = _earned(context, report_type, {})
     rows = []
     for control_id, control in zip(register.controls["control_id"], records(register.controls), strict=True):
         found = conclusions[control_id]
@@ -89,15 +89,12 @@ def _assessed(context: Context, report_type: str | None) -> pd.DataFrame:
     return frame.astype({"upper_limit": float})
 
 
-def earned_weights(
-    register: Register, conclusions: Mapping[str, Conclusion], assumed: Mapping[str, float]
-) -> dict[str, Decimal]:
+def earned_weights(context: Context, assumed: Mapping[str, float]) -> dict[str, Decimal]:
     """What each control earns if some are taken to weigh something else by themselves: 0 fails, 1 is repaired.
 
     The same rules without the words: what a control relies on still limits it.
     """
-    earned = _earned(register, conclusions, assumed)
-    return {name: weight for name, (weight, _, _) in earned.items()}
+    return {name: weight for name, (weight, _, _) in _earned(context, None, assumed).items()}
 
 
 @once
@@ -273,21 +270,30 @@ def _in_order(register: Register) -> list[tuple[str, Any]]:
 
 
 def _earned(
-    register: Register, conclusions: Mapping[str, Conclusion], assumed: Mapping[str, float]
+    context: Context, report_type: str | None, assumed: Mapping[str, float]
 ) -> dict[str, tuple[Decimal, str, str]]:
     """Each control's earned weight, what limits it, and why; those relied upon first: a chain is its weakest link."""
     earned: dict[str, tuple[Decimal, str, str]] = {}
-    for control_id, control in _in_order(register):
-        weight, reason = _own_weight(control, conclusions[control_id], register.methodology)
+    for control_id, relies_on, weight, reason in _own_weights(context, report_type):
         if control_id in assumed:
             weight, reason = Decimal(assumed[control_id]), "taken to fail"
         limited_by = ""
-        for relied in control["relies_on"]:
+        for relied in relies_on:
             if earned[relied][0] < weight:
                 weight, limited_by = earned[relied][0], relied
                 reason = f"relies on {relied}: {earned[relied][2]}"
         earned[control_id] = (weight, limited_by, reason)
     return earned
+
+
+@once
+def _own_weights(context: Context, report_type: str | None) -> list[tuple[str, tuple[str, ...], Decimal, str]]:
+    """Each control, what it relies on, its own weight and why; those relied upon first."""
+    conclusions, methodology = conclude_all(context, report_type), context.register.methodology
+    return [
+        (name, control["relies_on"], *_own_weight(control, conclusions[name], methodology))
+        for name, control in _in_order(context.register)
+    ]
 
 
 def _own_weight(control: Any, conclusion: Conclusion, methodology: Methodology) -> tuple[Decimal, str]:

@@ -58,7 +58,7 @@ def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix) -> list[Move]
     >>> [move.risk_id for move in moves(unit.scores, unit.previous, unit.matrix) if move.what == NEWLY_OUTSIDE]
     ['PAY-R03', 'PAY-R11']
     """
-    old, new = ({(risk["unit_id"], risk["risk_id"]): risk for risk in records(each)} for each in (before, now))
+    old, new = (_placed(each, matrix) for each in (before, now))
     found = [_move(name, old.get(name, _ABSENT), risk, matrix) for name, risk in new.items()]
     gone = {name: {**_UNRATED, "title": risk["title"]} for name, risk in old.items() if name not in new}
     left = [_move(name, old[name], risk, matrix) for name, risk in gone.items()]
@@ -79,12 +79,13 @@ def rescored_risks(before: pd.DataFrame, then: Matrix, now: Matrix) -> Iterator[
 
 # --- parts ---
 
+_SHOWN = ("inherent", "earned")
 _UNRATED: _Scores = {"likelihood": pd.NA, "breach": pd.NA, "earned_level": pd.NA}
 _ABSENT = dict(_UNRATED)
 
 
 def _move(name: tuple[Any, Any], old: _Scores, new: _Scores, matrix: Matrix) -> Move | None:
-    inherent, earned = ((_cell(old, view, matrix), _cell(new, view, matrix)) for view in ("inherent", "earned"))
+    inherent, earned = ((old.get(f"{view}_place"), new.get(f"{view}_place")) for view in _SHOWN)
     if inherent == (None, None) or (inherent[0] == inherent[1] and earned[0] == earned[1]):
         return None
     return Move(str(name[1]), str(new["title"]), _what(old, new, matrix), inherent, earned, (_level(old), _level(new)))
@@ -106,8 +107,14 @@ def _level(risk: _Scores) -> str | None:
     return None if pd.isna(risk["earned_level"]) else str(risk["earned_level"])
 
 
-def _cell(risk: _Scores, view: str, matrix: Matrix) -> Place | None:
-    if pd.isna(risk["likelihood"]):
-        return None
-    likelihood, impact = (int(matrix.whole(axis, pd.Series([risk[f"{view}_{axis}"]]))[0]) for axis in AXES)
-    return likelihood, impact
+def _placed(scores: pd.DataFrame, matrix: Matrix) -> dict[tuple[Any, Any], _Scores]:
+    """The scores by unit and risk, with the cell of each rated risk in two views."""
+    cells = {
+        f"{view}_place": zip(*(matrix.whole(axis, scores[f"{view}_{axis}"]).tolist() for axis in AXES), strict=True)
+        for view in _SHOWN
+    }
+    found: dict[tuple[Any, Any], _Scores] = {}
+    for risk, *places in zip(records(scores), *cells.values(), strict=True):
+        shown = {name: place if all(place) else None for name, place in zip(cells, places, strict=True)}
+        found[risk["unit_id"], risk["risk_id"]] = {**risk, **shown}
+    return found

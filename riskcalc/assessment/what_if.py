@@ -61,7 +61,7 @@ def what_if(
     """
     lines = score_lines(context)
     assumed = {**dict.fromkeys(failing, 0.0), **dict.fromkeys(repaired, 1.0)}
-    weights = evidence.earned_weights(context.register, evidence.conclude_all(context), assumed)
+    weights = evidence.earned_weights(context, assumed)
     earned = lines["control_id"].map(weights).astype(float)
     claimed = lines["claimed_weight"].where(lines["claimed_weight"] > earned, earned)
     lines = lines.assign(claimed_effect=lines["coverage"] * claimed, earned_effect=lines["coverage"] * earned)

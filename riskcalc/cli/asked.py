@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from riskcalc.cli.help import PERIODS
-from riskcalc.errors import UsageError
+from riskcalc.errors import RegisterError, UsageError, printable
 
 if TYPE_CHECKING:
+    from riskcalc.excel.importing import Plan
     from riskcalc.register.periods import Period
     from riskcalc.register.register import Register
 
@@ -36,6 +37,38 @@ as_of_option = click.option(
     help="The day that dues and acceptances are seen from; default: the period's last, or that of its latest test or "
     "rating if that is later. While the period runs, give today.",
 )
+
+
+apply_option = click.option("--apply", "apply_", is_flag=True, help="Write it; without, it is shown only.")
+expect_option = click.option(
+    "--expect", default="", metavar="TOKEN", help="Apply only what a dry run, which printed this, has shown."
+)
+
+
+def taken_over(file: Path, made: Plan, agreed: Callable[[], bool], expect: str, how: str = "") -> bool:
+    """Show what an import of a file would change, and write it if that is ``agreed``; whether it was written.
+
+    ``how`` is what to type to write it; by default --apply with the plan's token. Raises RegisterError where something
+    is wrong with it, UsageError where it isn't the one that is expected.
+    """
+    from riskcalc.excel import importing
+
+    for line in importing.told(made):
+        click.echo(printable(line, most=100_000))
+    if made.problems:
+        raise RegisterError(made.problems, file)
+    if not made.files:
+        click.echo("Nothing to write.")
+        return False
+    if not agreed():
+        click.echo(f"Nothing was written. To write exactly this: {how or f'--apply --expect {made.token}'}")
+        return False
+    if expect and expect != made.token:
+        told = f"{file} or {made.folder} has changed since the dry run that said {expect}; nothing was written."
+        raise UsageError(told)
+    importing.apply(made)
+    click.echo(f"Wrote {', '.join(sorted(made.files))} in {made.folder}.")
+    return True
 
 
 def seen(register: Register, period: Period, as_of: date, asked: str, dues: bool = True) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from riskcalc.cli.asked import as_of_option, finish_first, period_option
+from riskcalc.cli.asked import apply_option, as_of_option, expect_option, finish_first, period_option, taken_over
 from riskcalc.cli.help import UNITS, Examples
 from riskcalc.cli.new import answers, begins, is_terminal
-from riskcalc.errors import RegisterError, UsageError, printable
+from riskcalc.errors import UsageError, printable
 
 _OUT = click.argument("out", type=click.Path(path_type=Path))
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace OUT if it is there.")
@@ -92,8 +92,8 @@ def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id
     type=click.Path(path_type=Path),
     help="The register's folder; made if it isn't there.",
 )
-@click.option("--apply", "apply_", is_flag=True, help="Write the changes; without it, they are shown only.")
-@click.option("--yes", is_flag=True, help="Of a list: take it over as proposed, without asking.")
+@apply_option
+@click.option("--yes", is_flag=True, help="Take it over as shown, without asking.")
 @click.option(
     "--map",
     "mapping",
@@ -103,7 +103,7 @@ def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id
 )
 @click.option("--sheet", default="", metavar="NAME", help="Of a list: the sheet it stands on, if there are several.")
 @click.option("--delete-missing", is_flag=True, help="Take away rows that only DATA has; default: they stay.")
-@click.option("--expect", default="", metavar="TOKEN", help="Apply only what a dry run, which printed this, has shown.")
+@expect_option
 @begins
 def take_over(
     file: Path,
@@ -130,29 +130,14 @@ def take_over(
     for line in found.told:
         click.echo(printable(line))
     begin = found.begin(answers(given, found.matrix, found.needless)) if found.begins else None
-    made = importing.plan(file, into, found.mapping(given["period"]) or mapping, delete_missing, begin)
-    for line in importing.told(made):
-        click.echo(printable(line, most=100_000))
-    if made.problems:
-        raise RegisterError(made.problems, file)
-    if not made.files:
-        click.echo("Nothing to write.")
-    elif not (apply_ or _agreed(found.kept, yes)):
-        flag = "--yes" if found.kept else f"--apply --expect {made.token}"
-        click.echo(f"Nothing was written. To write exactly this: {flag}")
-    elif expect and expect != made.token:
-        raise UsageError(f"{file} or {into} has changed since the dry run that said {expect}; nothing was written.")
-    else:
-        importing.apply(made)
-        click.echo(f"Wrote {', '.join(sorted(made.files))} in {into}.")
-        if found.kept:
-            write_whole(found.kept, found.text.encode())
-            click.echo(f"Kept the mapping for the next time: {found.kept}. Next: riskcalc run {into}")
+    made = importing.plan(file, into, found.mapping(given["period"]), delete_missing, begin)
 
+    def agreed() -> bool:
+        return apply_ or yes or (found.kept is not None and is_terminal() and click.confirm("Take it over so?"))
 
-def _agreed(kept: Path | None, yes: bool) -> bool:
-    """Whether a list is to be taken over as proposed: said as an option, or on a terminal."""
-    return kept is not None and (yes or (is_terminal() and click.confirm("Take it over so?")))
+    if taken_over(file, made, agreed, expect, "--yes" if found.kept else "") and found.kept:
+        write_whole(found.kept, found.text.encode())
+        click.echo(f"Kept the mapping for the next time: {found.kept}. Next: riskcalc run {into}")
 
 
 def _check_out(out: Path, overwrite: bool) -> None:

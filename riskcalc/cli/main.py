@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from riskcalc.cli.answer import answer
 from riskcalc.cli.asked import as_of_option, period_option, seen
 from riskcalc.cli.endings import BAD_INPUT, BREACH, INTERRUPTED, WRONG, Summarised, ending, write_summary
 from riskcalc.cli.excel import excel
@@ -86,6 +87,7 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     Problems (the register can't be used) end with exit code 2. Findings end with 0: act (something has to be done),
     look (at it, to decide), and note.
     """
+    from riskcalc.answers.lexicon import findings as text_findings
     from riskcalc.assessment.claims import findings as answer_findings
     from riskcalc.assessment.consistency import findings, matrix_findings
     from riskcalc.assessment.context import Context
@@ -109,7 +111,7 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     day = as_day(as_of, "--as-of")
     context = Context.of(register, period, day) if register.periods or period else None
     found = [*decision_findings(register), *(findings(context) if context else matrix_findings(register))]
-    found += answer_findings(context) if context else []
+    found += [*answer_findings(context), *text_findings(context)] if context else []
     if as_json:
         notes = {"notes": [note.as_dict() for note in register.notes]} if register.notes else {}
         click.echo(json.dumps({"problems": [], **notes, "findings": [each.as_dict() for each in found]}, indent=1))
@@ -343,6 +345,7 @@ main.add_command(take_over)
 main.add_command(schema)
 main.add_command(period)
 main.add_command(rename)
+main.add_command(answer)
 
 
 def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.asked import finish_first
+from riskcalc.cli.asked import apply_option, finish_first
 from riskcalc.cli.help import Examples
 from riskcalc.errors import counted, printable
 
@@ -40,7 +40,7 @@ def period() -> None:
 )
 @click.argument("name", metavar="PERIOD")
 @click.argument("data", default="data")
-@click.option("--apply", "apply_", is_flag=True, help="Write it; without, it is shown only.")
+@apply_option
 def open_period(name: str, data: str, apply_: bool) -> None:
     """Open PERIOD: the ratings of the one before become proposals in DATA/ratings.csv, to be confirmed risk by risk.
 
@@ -77,6 +77,8 @@ def _told(made: Opening, context: Context) -> Iterator[str]:
     source = f" from {made.before.name}" if made.before else ""
     proposed = {risk: " x ".join(pair) for risk, pair in made.proposals.items() if pair}
     yield f"{name}, {made.period.first_day} to {made.period.last_day}."
+    if register.periods[-1:] and register.periods[-1].last_day > made.period.last_day:
+        yield f"Is {name} meant? It is earlier than {register.periods[-1].name}, which is opened already."
     yield f"{counted(len(proposed), 'rating')}{source} to confirm, {len(made.proposals) - len(proposed)} to rate anew."
     for unit_id, risks in register.risks.groupby("unit_id", sort=False)["risk_id"]:
         rows = [f"{risk} {proposed.get(risk, 'unrated')}" for risk in risks if risk in made.proposals]

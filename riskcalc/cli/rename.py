@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.asked import finish_first
+from riskcalc.cli.asked import apply_option, finish_first
 from riskcalc.cli.help import Examples
 from riskcalc.errors import UsageError, counted, printable
 
@@ -32,14 +32,16 @@ if TYPE_CHECKING:
 @click.argument("old")
 @click.argument("new")
 @click.argument("data", default="data")
-@click.option("--apply", "apply_", is_flag=True, help="Change it; without, it is shown only.")
+@apply_option
 @click.option("--by", default="", metavar="NAME", help="Who renames, as the log has it; default: who is logged in.")
 @click.option("--out", default="reports", show_default=True, metavar="DIR", help="Where the pages of runs are.")
 def rename(kind: Kind, old: str, new: str, data: str, apply_: bool, by: str, out: str) -> None:
-    """Give the unit, risk, control or objective OLD in DATA the name NEW: in every table, in the log, in votes.
+    """Give the unit, risk, control or objective OLD in DATA the name NEW: in every table, kept mapping, log and vote.
 
     Texts that mention it stay as they are. Of a unit, the pages under the old name are taken away.
     """
+    from riskcalc.excel.lists import renamed_mappings
+    from riskcalc.files import write_whole
     from riskcalc.register import editing
     from riskcalc.register.register import changed, find_folder, load
     from riskcalc.register.renaming import renaming
@@ -52,12 +54,15 @@ def rename(kind: Kind, old: str, new: str, data: str, apply_: bool, by: str, out
     made = renaming(folder, kind, old, new, seen)
     files = {**made.files, **_logged(folder, kind, old, new, by)}
     after = changed(folder, files)
+    mappings = renamed_mappings(folder, f"{kind}_id", old, new)
     periods = [each.name for each in register.periods]
     found = leftovers(out, periods, source, old) if kind == "unit" else []
     for name, rows in made.rows.items():
         click.echo(f"{name}: {counted(rows, 'row')}")
     if editing.LOG in files:
         click.echo(f"{editing.LOG}: 1 entry more; what stands before it is read under the new name")
+    for path in mappings:
+        click.echo(f"{path.name}: knows it under the new name")
     for line in map(_told, found):
         click.echo(printable(line))
     if not apply_:
@@ -65,6 +70,8 @@ def rename(kind: Kind, old: str, new: str, data: str, apply_: bool, by: str, out
         return
     with _votes(folder, kind, old, new):
         editing.replace_seen(folder, files, seen)
+    for path, content in mappings.items():
+        write_whole(path, content)
     click.echo(f"{printable(old)} is {printable(new)} now in {folder}; pages say so after their next run.")
     if left := take_away(found, source, list(dict.fromkeys(after.business_units["unit_id"]))):
         raise UsageError(f"Can't be removed, and out of date: {', '.join(left)}. The next run tries again.")

@@ -20,7 +20,7 @@ from typing import Any
 
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.excel.commands import text_of_methodology
-from riskcalc.excel.mapping import MappingFile, Numbers, Taken, read_mapped, read_mapping
+from riskcalc.excel.mapping import MappingFile, Numbers, Taken, read_mapped
 from riskcalc.register import editing
 from riskcalc.register.checked_rows import APART, Table, read_table
 from riskcalc.register.editing import Cells, as_file, rewritten, settle, widened
@@ -78,7 +78,7 @@ class Plan:
 def plan(
     path: Path,
     into: Path,
-    mapping: Path | MappingFile | None = None,
+    mapping: MappingFile | None = None,
     delete_missing: bool = False,
     begin: Mapping[str, str] | None = None,
 ) -> Plan:
@@ -97,14 +97,13 @@ def plan(
     settle(into)
     made = Plan(into, seen=editing.contents(into), delete_missing=delete_missing)
     before = made.before = {**made.seen, **{name: text.encode() for name, text in (begin or {}).items()}}
-    if mapping:
-        given = read_mapping(mapping) if isinstance(mapping, Path) else mapping
-        before.update(_ratings_apart(before) if any(part.name == "ratings" for part in given.table) else {})
+    if mapping and any(part.name == "ratings" for part in mapping.table):
+        before.update(_ratings_apart(before))
     with copied(before) if before != made.seen else nullcontext(into) as folder:
         if mapping:
             methodology = Methodology.read(folder / FILE)
-            file = mapping.name if isinstance(mapping, Path) else "the mapping"
-            taken = read_mapped(path, given, methodology, Numbers(_titles(folder, before, methodology)), file)
+            numbers = Numbers(_titles(folder, before, methodology), mapping.units)
+            taken = read_mapped(path, mapping, methodology, numbers)
         else:
             methodology, tables, made.problems = read_sheets(path)
             taken = Taken(tables)
@@ -118,7 +117,7 @@ def plan(
             _compare(made, olds[name], table, taken.silent.get(name, set()))
     begun = {name: content for name, content in before.items() if content and content != made.seen[name]}
     made.files = {**begun, **made.files}
-    made.problems = sorted(dict.fromkeys([*made.problems, *_problems_after(made, taken.tables)]), key=_order)
+    made.problems = list(dict.fromkeys([*made.problems, *_problems_after(made, taken.tables)]))
     return made
 
 
@@ -194,11 +193,9 @@ def told(made: Plan) -> Iterator[str]:
         for change in changes:
             if change.kind != "missing" or made.delete_missing:
                 yield f"  {_SIGNS[change.kind]} {change.key} ({change.place})"
-                yield from (f"      {column}: {_shift(change, old, new)}" for column, old, new in change.fields)
-
-
-def _shift(change: Change, old: str, new: str) -> str:
-    return f"{_short(old)} -> {_short(new)}" if change.kind == "changed" else _short(new)
+                for column, old, new in change.fields:
+                    was = f"{_short(old)} -> " if change.kind == "changed" else ""
+                    yield f"      {column}: {was}{_short(new)}"
 
 
 def _short(text: str) -> str:
@@ -206,10 +203,6 @@ def _short(text: str) -> str:
 
 
 # --- parts ---
-
-
-def _order(problem: Problem) -> tuple[str, str, Problem]:
-    return problem.file, problem.sheet, problem
 
 
 def _own(table: Table, taken: Taken) -> Iterator[Problem]:
@@ -232,7 +225,8 @@ def _old(folder: Path, made: Plan, name: str, methodology: Methodology) -> Table
     if made.before[f"{name}.csv"] is None:
         return Table(name)
     table = read_table(folder, name, methodology)
-    if not table.whole or len(_by_key(table, set(map(_key, _rows(table))))) < len(table.cells):
+    keys = {key for key, _, _ in _rows(table)}
+    if not (table.whole and table.columns and len(_by_key(table, keys)) == len(table.cells)):
         raise RegisterError(table.problems, made.folder)
     return table
 
@@ -247,15 +241,11 @@ def _rows(table: Table) -> list[tuple[Key, str, int]]:
     return sorted(found, key=lambda row: row[1])
 
 
-def _key(row: tuple[Key, str, int]) -> Key:
-    return row[0]
-
-
 def _several(old: Table, new: Table, silent: set[tuple[int, str]]) -> set[Key]:
     """The keys whose rows are told apart by their days; where a file knows of no days, it speaks of the latest."""
     if SPAN[0] not in new.columns or all((line, SPAN[0]) in silent for line in new.cells):
         return set()
-    counts = (Counter(map(_key, _rows(table))) for table in (old, new))
+    counts = (Counter(key for key, _, _ in _rows(table)) for table in (old, new))
     return {key for count in counts for key, number in count.items() if number > 1}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from riskcalc.errors import UsageError
-from riskcalc.excel.mapping import MappingFile, read_mapping
+from riskcalc.excel.mapping import MappingFile, read_mapping, renamed
 from riskcalc.excel.proposal import Proposal, as_toml, is_list, propose
 from riskcalc.register.checked_rows import read_table
 from riskcalc.register.methodology import FILE, Methodology
@@ -15,6 +15,7 @@ from riskcalc.register.periods import Period
 from riskcalc.register.starter import Starter
 
 Given = Mapping[str, str | None]
+_KEPT = ".map.toml"
 
 
 @dataclass
@@ -65,7 +66,7 @@ def found(path: Path, into: Path, mapping: Path | None, sheet: str, given: Given
         return Found(begins=begins, matrix="", needless=("unit",) if names_units else (), chosen=chosen)
     if not is_list(path):
         return Found()
-    kept = into / f"{path.stem}.map.toml"
+    kept = into / f"{path.stem}{_KEPT}"
     if kept.is_file():
         known = read_mapping(kept)
         if not (begins or given["period"]):
@@ -78,6 +79,16 @@ def found(path: Path, into: Path, mapping: Path | None, sheet: str, given: Given
         raise UsageError(f"{path}: this is open:\n{told}\n{way}\n\n{made.text}")
     needless = ("unit",) if made.units else ()
     return Found(made.told, kept, begins, f"{made.size or 5}x{made.size or 5}", needless, made.mapping)
+
+
+def renamed_mappings(folder: Path, column: str, old: str, new: str) -> dict[Path, bytes]:
+    """The mappings that were kept in a register's folder and know something by a name that changes, under the new one.
+
+    Raises RegisterError or UsageError for one that can't be read.
+    """
+    kept = {path: read_mapping(path) for path in sorted(folder.glob(f"*{_KEPT}"))}
+    after = {path: as_toml(renamed(mapping, column, old, new)).encode() for path, mapping in kept.items()}
+    return {path: text for path, text in after.items() if text != as_toml(kept[path]).encode()}
 
 
 def _proposed(path: Path, into: Path, sheet: str, given: Given, begins: bool) -> Proposal:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.files import csv_rows, read
 from riskcalc.register.checked_rows import APART, Table, check_lines
+from riskcalc.register.map_files import read_map
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import Cell, Odd, letters, open_workbook
@@ -65,11 +65,36 @@ class TableMap(_Part):
 
 
 class MappingFile(_Part):
-    """A mapping file: how the other register is written, and a part for each table that is taken from it."""
+    """A mapping file: how the other register is written, and a part for each table that is taken from it.
 
+    ``file`` is how messages call it; a mapping that is only proposed has no file yet.
+    """
+
+    file: str = Field("the mapping", exclude=True)
     encoding: Literal["utf-8", "windows-1252", "latin-1", "utf-16"] = "utf-8"
     separator: Literal[",", ";", "\t", "|"] = ","
     table: tuple[TableMap, ...] = Field(min_length=1)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Our names of units that the other register calls otherwise."""
+        return {theirs: ours for part in self.table for theirs, ours in part.values.get("unit_id", {}).items()}
+
+
+def renamed(mapping: MappingFile, column: str, old: str, new: str) -> MappingFile:
+    """The mapping with another name of ours in a column: given by the mapping itself, or read in the other register."""
+
+    def put(texts: Mapping[str, str]) -> dict[str, str]:
+        return {name: new if name == column and text == old else text for name, text in texts.items()}
+
+    def part_renamed(part: TableMap) -> TableMap:
+        words = {theirs: new if ours == old else ours for theirs, ours in part.values.get(column, {}).items()}
+        words = {old: new, **words} if column in part.columns and column not in part.numbered else words
+        values = {**part.values, **({column: words} if words else {})}
+        given = {"constants": put(part.constants), "defaults": put(part.defaults), "values": values}
+        return part.model_copy(update=given)
+
+    return mapping.model_copy(update={"table": tuple(map(part_renamed, mapping.table))})
 
 
 @dataclass
@@ -81,9 +106,13 @@ class Taken:
 
 
 class Numbers:
-    """The ids of rows that are known by their title; ``known`` are those of the register: column, unit, title, id."""
+    """The ids of rows that are known by their title; ``known`` are those of the register: column, unit, title, id.
 
-    def __init__(self, known: Iterable[tuple[str, str, str, str]] = ()) -> None:
+    ``units`` are our names of units that the other register calls otherwise.
+    """
+
+    def __init__(self, known: Iterable[tuple[str, str, str, str]] = (), units: Mapping[str, str] | None = None) -> None:
+        self._units = units or {}
         self._ids: dict[str, set[str]] = {}
         self._titles: dict[tuple[str, str], dict[str, str]] = {}  # the ids with a title, each with its unit
         self._given: dict[tuple[str, str, str], str] = {}
@@ -100,6 +129,7 @@ class Numbers:
         """
         if not text or text in self._ids.get(column, ()):
             return text
+        unit = self._units.get(unit, unit)
         wanted = (column, unit, self._alike(text))
         if wanted not in self._given:
             units = self._titles.get((column, wanted[2]), {})
@@ -125,8 +155,8 @@ class Numbers:
 Lines = list[tuple[int, list[Cell]]]
 
 
-def read_mapped(path: Path, mapping: MappingFile, methodology: Methodology, numbers: Numbers, file: str = "") -> Taken:
-    """Read another register, .xlsx or .csv, by the mapping in ``file``, checked as ours is.
+def read_mapped(path: Path, mapping: MappingFile, methodology: Methodology, numbers: Numbers) -> Taken:
+    """Read another register, .xlsx or .csv, by a mapping, checked as ours is.
 
     Raises:
         RegisterError: the file can't be read, or it and the mapping don't fit each other.
@@ -136,7 +166,7 @@ def read_mapped(path: Path, mapping: MappingFile, methodology: Methodology, numb
         table = Table(part.name, path.name, part.sheet if path.suffix.lower() != ".csv" else "")
         lines = _csv_lines(path, mapping) if path.suffix.lower() == ".csv" else _sheet_lines(path, part, table)
         header = header_of(next((cells for row, cells in lines if row == part.header_row), []))
-        if problems := list(_misfits(part, header, file, table.place)):
+        if problems := list(_misfits(part, header, mapping.file, table.place)):
             raise RegisterError(problems)
         _take(table, part, header, lines, methodology, taken, numbers)
     return taken
@@ -144,18 +174,7 @@ def read_mapped(path: Path, mapping: MappingFile, methodology: Methodology, numb
 
 def read_mapping(path: Path) -> MappingFile:
     """The mapping in a file; raises RegisterError or UsageError, with what is wrong with it."""
-    try:
-        return MappingFile.model_validate(tomllib.loads(read(path).decode("utf-8-sig")))
-    except ValidationError as error:
-        told = [
-            (".".join(str(each) for each in one["loc"]), one["msg"].removeprefix("Value error, "))
-            for one in error.errors()
-        ]
-        raise RegisterError([Problem(path.name, 0, place, "", message) for place, message in told]) from None
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits is a ValueError of its own
-        raise UsageError(f"{path} can't be read as TOML in UTF-8: {error}.") from None
+    return read_map(MappingFile, path, file=path.name)
 
 
 def _csv_lines(path: Path, mapping: MappingFile) -> Lines:
@@ -218,7 +237,7 @@ def _take(
     columns = {name: ColumnOfOurs(table, name, name in part.numbers_as_text) for name in ours}
     silent = taken.silent.setdefault(part.name, set())
     rows: list[tuple[int, list[str]]] = []
-    keys, seen = [ours.index(name) for name in TABLES[part.name].primary_key], set[tuple[str, ...]]()
+    keys, seen = [ours.index(name) for name in TABLES[part.name].primary_key], dict[tuple[str, ...], int]()
     for line, cells in lines:
         theirs = dict(zip(header, header_of(cells), strict=False))
         said = any(theirs.get(name, "").strip() for name in part.rows_with or header)
@@ -228,16 +247,22 @@ def _take(
                 name: columns[name].text(line, cell) if isinstance(cell, Odd) else cell for name, cell in given.items()
             }
             unit = theirs.get(part.within, "").strip()
-            for place, one in enumerate(_each(part, texts)):
+            for at, one in enumerate(_each(part, texts)):
+                number = line + at * APART
                 ids = {
                     name: numbers.of(name, begins, unit, one[name].strip()) for name, begins in part.numbered.items()
                 }
-                row = _translated(part, ours, line + place * APART, {**one, **ids}, silent)
-                key = tuple(row[at].strip() for at in keys)
-                if not (part.once and (key in seen or not all(key))):
-                    rows.append((line + place * APART, row))
-                    silent |= {(line + place * APART, name) for name in ours} if part.new_only else set()
-                seen.add(key)
+                row = _translated(part, ours, number, {**one, **ids}, silent)
+                key = tuple(row[place].strip() for place in keys)
+                first = seen.setdefault(key, number)
+                if part.once and (first != number or not all(key)):
+                    continue
+                if first != number and (named := next((name for name in ids if ids[name] in key and ids[name]), "")):
+                    told = f"is the title at {table.row_at(first)}, too; tell them apart, or give each an id"
+                    table.tell(number, named, one[named], told)
+                    continue
+                rows.append((number, row))
+                silent |= {(number, name) for name in ours} if part.new_only else set()
     silent -= {(line, name) for line, names in table.refused.items() for name in names}
     check_lines(table, ours, rows, methodology, part.header_row)
     taken.tables[part.name] = table

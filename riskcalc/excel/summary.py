@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -95,15 +94,14 @@ def _levels(sheet: Sheet, scores: pd.DataFrame, matrix: Matrix) -> None:
         sheet.row([name, *counts], [level_look(matrix, name), COUNT, COUNT, COUNT])
 
 
-def _decisions(sheet: Sheet, found: list[Decision], matrix: Matrix, risks: set[str]) -> None:
+def _decisions(sheet: Sheet, found: Sequence[Decision], matrix: Matrix, risks: set[str]) -> None:
     """What has to be decided, what is late first; these don't follow the other sheets."""
     late = sum(each.late for each in found)
     sheet.row([f"To be decided, as exported: {counted(len(found), 'decision')}, {late} past due"], LABEL)
     if not found:
         return
     sheet.row(["Row", "Earned", "By when", "Unit", "Who", "What"], HEADER)
-    order = sorted(found, key=lambda each: (not each.late, each.due_on or date.max))
-    for each in order[:_MOST]:
+    for each in found[:_MOST]:
         due = "no date agreed" if each.due_on is None else f"{each.due_on}{', past due' * each.late}"
         looks = [PLAIN, level_look(matrix, each.level), PLAIN, PLAIN, PLAIN, RUNNING]
         level = each.level or "Unrated" * (each.row in risks)

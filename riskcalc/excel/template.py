@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import zip_longest
 from typing import Literal, get_args, get_origin
 
 from pydantic import ValidationError
@@ -64,26 +65,28 @@ class Choice:
 
     name: str
     values: tuple[str, ...]
-    meanings: tuple[str, ...]
+    meanings: tuple[str, ...] = ()
 
 
 def write_register(
     sheets: Sheets, methodology_text: str, methodology: Methodology, tables: Mapping[str, Table] | None = None
 ) -> None:
     """Write the sheets that a register is read from: instructions, methodology, a sheet per table, lists."""
-    choices = {choice.name: choice for name in TABLES for choice in _choices(name, methodology)}
+    found = (_choice(name, column, methodology) for name in TABLES for column in TABLES[name].model_fields)
+    choices = {choice.name: choice for choice in found if choice}
     write_lines(sheets, "instructions", _STEPS)
     rest, scales = split(methodology_text)
     if scales:
         _write_scales(sheets, scales)
+    listed = [name for name in choices if not (scales and name in _FOLLOWING)]
     sheet = sheets.sheet(METHODOLOGY, [120], columns=_VERBATIM)
     for line in rest.removesuffix("\n").split("\n"):
         sheet.row([line], _VERBATIM)
     for name in TABLES:
         if not tables or tables[name].columns:  # an optional table that the register hasn't would come back as a file
             sheet = write_table(sheets, name, methodology, (tables or {}).get(name))
-            _validate(sheet, name, choices, tables or {}, _FOLLOWING if scales else {})
-    _lists(sheets, [choice for choice in choices.values() if not (scales and choice.name in _FOLLOWING)])
+            _validate(sheet, name, methodology, listed, tables or {})
+    _lists(sheets, [choices[name] for name in listed])
 
 
 def write_lines(sheets: Sheets, name: str, lines: Sequence[str]) -> None:
@@ -176,32 +179,19 @@ def _points_at(model: type[Row], column: str) -> str:
     return next((mark.table for mark in marks if isinstance(mark, Ref)), "")
 
 
-def _choices(name: str, methodology: Methodology) -> Iterator[Choice]:
-    """The lists that a table's columns choose from."""
-    model = TABLES[name]
-    for column in model.model_fields:
-        kind = kind_of(model, column)
-        if source := _FROM_METHODOLOGY.get(column):
-            values = tuple(getattr(methodology, source))
-            yield Choice(source, values, ("",) * len(values))
-        elif axis := _axis(name, column):
-            scale = getattr(methodology, axis)
-            values = tuple(str(number) for number in range(1, len(scale) + 1))
-            yield Choice(axis, values, tuple(f"{rating.name}: {rating.definition}" for rating in scale))
-        elif kind is bool or get_origin(kind) is Literal:
-            values = ("yes", "no") if kind is bool else get_args(kind)
-            yield Choice(_list_name(name, column), values, ("",) * len(values))
-
-
-def _axis(table: str, column: str) -> str:
+def _choice(table: str, column: str, methodology: Methodology) -> Choice | None:
+    """The list that a column's cells are chosen from; None where there is none."""
+    kind = kind_of(TABLES[table], column) if column in TABLES[table].model_fields else None
     axis = column.removeprefix("proposed_").partition("_")[0]
-    return axis if table == "ratings" and axis in ("likelihood", "impact") else ""
-
-
-def _list_name(table: str, column: str) -> str:
-    if column in _FROM_METHODOLOGY:
-        return _FROM_METHODOLOGY[column]
-    return _axis(table, column) or f"{table}.{column}"
+    if source := _FROM_METHODOLOGY.get(column):
+        return Choice(source, tuple(getattr(methodology, source)))
+    if table == "ratings" and axis in AXES:
+        scale = getattr(methodology, axis)
+        values = tuple(str(number) for number in range(1, len(scale) + 1))
+        return Choice(axis, values, tuple(f"{rating.name}: {rating.definition}" for rating in scale))
+    if kind is bool or get_origin(kind) is Literal:
+        return Choice(f"{table}.{column}", ("yes", "no") if kind is bool else get_args(kind))
+    return None
 
 
 def _write_scales(sheets: Sheets, scales: Scales) -> None:
@@ -262,23 +252,21 @@ _FOLLOWING = {
 
 
 def _validate(
-    sheet: Sheet, name: str, choices: Mapping[str, Choice], tables: Mapping[str, Table], following: Mapping[str, str]
+    sheet: Sheet, name: str, methodology: Methodology, listed: Sequence[str], tables: Mapping[str, Table]
 ) -> None:
     """Let the cells of a table's columns be chosen from lists, and from the ids on other sheets."""
-    listed = [choice for choice in choices if choice not in following]
     places = {choice: letters(2 * number) for number, choice in enumerate(listed)}
     for place, column in enumerate(columns_of(name, tables.get(name))):
         target = _points_at(TABLES[name], column)
-        choice = choices.get(_list_name(name, column))
-        if choice and choice.name in following:
-            rule = _rule(
-                following[choice.name], "Choose from what stands on the sheet scales; a rating's number will do."
-            )
+        choice = _choice(name, column, methodology)
+        if choice and choice.name not in places:
+            told = "Choose from what stands on the sheet scales; a rating's number will do."
+            rule = _rule(_FOLLOWING[choice.name], told)
             rule["error_type"] = "warning"  # a number alone is as good, and so is a name
         elif choice:
             at = places[choice.name]
             rule = _rule(f"lists!${at}$3:${at}${len(choice.values) + 2}", f"Allowed: {', '.join(choice.values)}")
-            if any(choice.meanings):
+            if choice.meanings:
                 rule |= {"input_title": escape(column[:32]), "input_message": escape(_prompt(choice))}
         elif target and not _is_list(TABLES[name], column):
             at = letters(columns_of(target, tables.get(target)).index(TABLES[target].primary_key[0]))
@@ -306,9 +294,6 @@ def _lists(sheets: Sheets, choices: Sequence[Choice]) -> None:
     sheet = sheets.sheet("lists", [width for _ in choices for width in (22, 30)], "A3")
     sheet.row(["What cells are chosen from; change the methodology to change what it sets."], TITLE)
     sheet.row([text for choice in choices for text in (choice.name, "")], HEADER)
-    for row in range(max(len(choice.values) for choice in choices)):
-        sheet.row([text for choice in choices for text in _pair(choice, row)], TEXT)
-
-
-def _pair(choice: Choice, row: int) -> tuple[str, str]:
-    return (choice.values[row], choice.meanings[row]) if row < len(choice.values) else ("", "")
+    columns = [column for choice in choices for column in (choice.values, choice.meanings)]
+    for row in zip_longest(*columns, fillvalue=""):
+        sheet.row(row, TEXT)

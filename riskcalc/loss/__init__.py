@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from riskcalc.loss.compound import AnnualLoss as AnnualLoss
     from riskcalc.loss.compound import aggregate as aggregate
+    from riskcalc.loss.compound import aggregate_each as aggregate_each
     from riskcalc.loss.distributions import constant as constant
     from riskcalc.loss.distributions import lognormal_90 as lognormal_90
     from riskcalc.loss.distributions import pert as pert
 
-__all__ = ["AnnualLoss", "aggregate", "constant", "lognormal_90", "pert"]
+__all__ = ["AnnualLoss", "aggregate", "aggregate_each", "constant", "lognormal_90", "pert"]
 
 
 def __getattr__(name: str) -> Any:

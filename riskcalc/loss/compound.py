@@ -8,7 +8,8 @@ against aliasing (R. Gruebel and R. Hermesmeier, ASTIN Bulletin 29, 1999), on a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Literal
@@ -28,7 +29,7 @@ from riskcalc.loss.distributions import (
     pert,
 )
 
-__all__ = ["AnnualLoss", "aggregate", "constant", "lognormal_90", "pert"]
+__all__ = ["AnnualLoss", "aggregate", "aggregate_each", "constant", "lognormal_90", "pert"]
 
 POINTS = 2**16
 YEARS = 100_000
@@ -49,6 +50,9 @@ class _Grid:
     loss: Floats
     cdf: Floats
     limited: Floats
+
+
+_STILL = _Grid(np.array([0.0, 1.0]), np.array([1.0, 1.0]), np.array([0.0, 0.0]))  # nothing ever happens
 
 
 @dataclass(frozen=True)
@@ -142,10 +146,28 @@ def aggregate(
     if not (rates.ndim == 1 and np.all(rates >= 0) and np.all(np.isfinite(rates))):
         raise ValueError("frequency must be events a year, 0 or more, one per risk")
     if method == "exact":
-        return _exact(_Mixture(rates, blocks), points)
+        return _exact(_Mixture(rates[None], blocks), points)[0]
     if method == "simulate":
         return _simulated(rates, blocks, seed, years)
     raise ValueError(f"method is {method!r}; allowed: exact, simulate")
+
+
+def aggregate_each(
+    frequency: Floats, severity: Sequence[LossDistribution], scale: Floats, *, points: int = POINTS
+) -> list[AnnualLoss]:
+    """As ``aggregate``, exactly, for many years at once: what would be, if frequencies and losses were others.
+
+    A row per year and a column per risk: of events a year, and of what the risk's losses are multiplied by.
+
+    >>> years = aggregate_each(np.array([[0.5], [0.5]]), [lognormal_90(1_000, 50_000)], np.array([[1.0], [0.0]]))
+    >>> [year.mean > 0 for year in years]
+    [True, False]
+    """
+    lost = scale > 0
+    blocks = [
+        (one.scaled(np.where(lost, scale, 1.0)[:, places]), places) for one, places in _blocks(severity, scale.shape[1])
+    ]
+    return _exact(_Mixture(frequency, blocks, lost), points)
 
 
 # --- risks, in blocks of one kind ---
@@ -177,59 +199,90 @@ def _blocks(severity: LossDistribution | Sequence[LossDistribution], number: int
     return blocks + [(severity[n], np.array([n])) for n in others]
 
 
-def _rows(values: Any, places: npt.NDArray[np.intp]) -> Floats:
-    """A row per risk of a block, also where one distribution serves them all."""
-    found = np.atleast_2d(values)
-    return np.broadcast_to(found, (len(places), found.shape[-1]))
-
-
 class _Mixture:
-    """The rate-weighted mixture of all losses per event."""
+    """The rate-weighted mixture of all losses per event, in each of many years: a row per year, a column per risk."""
 
-    def __init__(self, rates: Floats, blocks: list[Block]) -> None:
-        self.blocks = [(one, rates[places], places) for one, places in blocks]
-        self.means, self.sds = (np.zeros(len(rates)) for _ in range(2))
-        for one, _, places in self.blocks:
-            self.means[places], self.sds[places] = one.mean, one.sd
+    def __init__(self, rates: Floats, blocks: list[Block], lost: npt.NDArray[np.bool_] | bool = True) -> None:
+        self.blocks = blocks
+        self.means, self.sds = np.zeros(rates.shape), np.zeros(rates.shape)
+        for one, places in blocks:
+            self.means[:, places], self.sds[:, places] = one.mean, one.sd
         if not np.all(np.isfinite(self.means)):
             raise ValueError("every severity needs a finite mean")
-        self.rates = np.where(self.means > 0, rates, 0.0)  # a loss of nothing changes nothing but p0
-        self.p0 = float(np.exp(-rates.sum()))
-        self.rate, self.mean = float(self.rates.sum()), float(self.rates @ self.means)
-        self.sd = float(np.sqrt(self.rates @ (self.means**2 + self.sds**2)))
+        self.rates = np.where(lost & (self.means > 0), rates, 0.0)  # a loss of nothing changes nothing but p0
+        self.p0, self.rate = np.exp(-rates.sum(axis=1)), self.rates.sum(axis=1)
+        self.mean = _each(self.rates, self.means)
+        self.sd = np.sqrt(_each(self.rates, self.means**2 + self.sds**2))
+
+    def only(self, years: npt.NDArray[np.intp]) -> _Mixture:
+        """The mixture in some of the years."""
+        if len(years) == len(self.rates):
+            return self
+        chosen = copy(self)
+        for name in ("means", "sds", "rates", "p0", "rate", "mean", "sd"):
+            setattr(chosen, name, getattr(self, name)[years])
+        pick = lambda value: value[years] if np.ndim(value) == 2 else value  # noqa: E731
+        chosen.blocks = [(_picked(one, pick), places) for one, places in self.blocks]
+        return chosen
 
     def weighted(self, name: str, x: Floats, chosen: npt.NDArray[np.bool_] | None = None) -> Floats:
-        """Sum over the chosen risks of rate x lev(x), or x sf(x)."""
+        """Sum over the chosen risks of rate x lev(x), or x sf(x): for each year of its own row of ``x``."""
         total = np.zeros_like(x)
-        for one, _, places in self.blocks:
-            weight = self.rates[places] * (1.0 if chosen is None else chosen[places])
-            if weight.any():
-                total += weight @ _rows(getattr(one, name)(x), places)
+        rates = self.rates if chosen is None else self.rates * chosen
+        for one, places in self.blocks:
+            if rates[:, places].any():
+                found = np.broadcast_to(getattr(one, name)(x[:, None, :]), (len(x), len(places), x.shape[1]))
+                for year, happening in enumerate(self.rates[:, places] > 0):
+                    total[year] += rates[year, places[happening]] @ found[year, happening]
         return total
+
+
+def _each(rates: Floats, values: Floats) -> Floats:
+    """The product for each year by itself, so that it is the same to the last bit however many years there are."""
+    return np.array([rate @ value for rate, value in zip(rates, values, strict=True)])
 
 
 # --- exact ---
 
 
-def _exact(mixture: _Mixture, points: int) -> AnnualLoss:
-    if mixture.rate == 0:
-        still = _Grid(np.array([0.0, 1.0]), np.array([1.0, 1.0]), np.array([0.0, 0.0]))
-        return AnnualLoss(0.0, 0.0, mixture.p0, {"warnings": ()}, still)
+def _exact(mixture: _Mixture, points: int) -> list[AnnualLoss]:
+    happens = np.flatnonzero(mixture.rate > 0)
+    found = [AnnualLoss(0.0, 0.0, float(p0), {"warnings": ()}, _STILL) for p0 in mixture.p0]
+    if len(happens):
+        for year, made in zip(happens, _happening(mixture.only(happens), points), strict=True):
+            found[year] = made
+    return found
+
+
+def _happening(mixture: _Mixture, points: int) -> Iterator[AnnualLoss]:
+    """The years in which something may happen: their grids, from the coarsest on, those of one level at once."""
     spans = _spans(mixture, points)
-    made = [_compound(mixture, span, number) for span, number in spans]
-    coarsest, (mean, sd, put_in, capped) = made[-1]
+    made: list[list[tuple[_Grid, tuple[float, float, float, float]]]] = [[] for _ in spans]
+    for level in range(max(map(len, spans))):
+        years = np.array([year for year, each in enumerate(spans) if len(each) > level])
+        reach = np.array([spans[year][level] for year in years])
+        found = _compound(mixture.only(years), reach, points // _FEWER if level else points)
+        for year, grid in zip(years, found, strict=True):
+            made[year].append(grid)
+    for year, grids in enumerate(made):
+        yield _checked(mixture, year, spans[year][0], points, grids)
+
+
+def _checked(mixture: _Mixture, year: int, span: float, points: int, grids: list[Any]) -> AnnualLoss:
+    coarsest, (mean, sd, put_in, capped) = grids[0]
     beyond = max(0.0, float(1 - coarsest.cdf[-1]))
+    known_mean, known_sd, p0 = float(mixture.mean[year]), float(mixture.sd[year]), float(mixture.p0[year])
     checks = {
         "mean": mean,
         "sd": sd,
         "beyond": beyond,
-        "sd_beyond": max(0.0, 1 - put_in / mixture.sd),
-        "mean_beyond": max(0.0, 1 - capped / mixture.mean),
-        "span": spans[-1][0],
-        "step": spans[-1][0] / points,
-        "warnings": tuple(_warnings(mixture, beyond, 1 - capped / mixture.mean)),
+        "sd_beyond": max(0.0, 1 - put_in / known_sd),
+        "mean_beyond": max(0.0, 1 - capped / known_mean),
+        "span": span,
+        "step": span / points,
+        "warnings": tuple(_warnings(mixture, year, beyond, 1 - capped / known_mean)),
     }
-    return AnnualLoss(mixture.mean, mixture.sd, mixture.p0, checks, _joined([grid for grid, _ in made], capped))
+    return AnnualLoss(known_mean, known_sd, p0, checks, _joined([grid for grid, _ in reversed(grids)], capped))
 
 
 def _joined(grids: list[_Grid], capped: float) -> _Grid:
@@ -249,71 +302,79 @@ def _joined(grids: list[_Grid], capped: float) -> _Grid:
     return found
 
 
-def _spans(mixture: _Mixture, points: int) -> list[tuple[float, int]]:
-    """How far each grid reaches, with how many points; the finest first, where the smallest losses are resolved."""
+def _spans(mixture: _Mixture, points: int) -> list[list[float]]:
+    """How far each year's grids reach, the coarsest first; the last one resolves the smallest losses."""
     happening = mixture.rates > 0
-    least, most = float(mixture.means[happening].min()), float(mixture.means[happening].max())
-    x = np.geomspace(least * 1e-9, most * 1e9, min(768, points // 4))
+    least = np.where(happening, mixture.means, np.inf).min(axis=1)
+    most = np.where(happening, mixture.means, 0.0).max(axis=1)
+    x = np.geomspace(least * 1e-9, most * 1e9, min(768, points // 4), axis=1)
     survival = mixture.weighted("sf", x)
-    last = min(int(np.argmax(survival < _BEYOND)) or len(x) - 1, len(x) - 1)
-    reach = float(x[last])
-    steps = np.diff(x[: last + 1], prepend=0.0)
-    second = float(np.sum(2 * x[: last + 1] * survival[: last + 1] * steps))  # rate x E[min(X, reach)^2], roughly
-    smallest = float(min(_typical(mixture)))
-    grids = [(reach + mixture.mean + 8 * float(np.sqrt(second)), points)]
-    fine = 64 if points > _COARSE else 8
-    while grids[0][0] / grids[0][1] > smallest / fine and len(grids) < 8:
-        step = grids[0][0] / grids[0][1] / _FINER
-        grids.insert(0, (step * points / _FEWER, points // _FEWER))
-    return grids
+    found = []
+    for year, smallest in enumerate(_typical(mixture)):
+        last = int(np.argmax(survival[year] < _BEYOND)) or x.shape[1] - 1
+        steps, until = np.diff(x[year, : last + 1], prepend=0.0), slice(last + 1)
+        second = float(np.sum(2 * x[year, until] * survival[year, until] * steps))  # rate x E[min(X, reach)^2], roughly
+        spans = [float(x[year, last] + mixture.mean[year] + 8 * np.sqrt(second))]
+        step = spans[0] / points
+        while step > smallest / (64 if points > _COARSE else 8) and len(spans) < 8:
+            step /= _FINER
+            spans.append(step * points / _FEWER)
+            step = spans[-1] / (points // _FEWER)
+        found.append(spans)
+    return found
 
 
 def _typical(mixture: _Mixture) -> Floats:
-    """A typical size of each risk's losses: the mean, or much less where the deviation is many times that."""
-    happening = mixture.rates > 0
-    mean, sd = mixture.means[happening], mixture.sds[happening]
-    return np.asarray(mean / (1 + np.square(sd / mean)) ** 0.5)
+    """By year, a typical size of its smallest risk's losses: the mean, or much less where the deviation is many times
+    that.
+    """
+    mean = np.where(mixture.rates > 0, mixture.means, np.inf)
+    ratio = np.divide(mixture.sds, mixture.means, out=np.zeros_like(mean), where=mixture.rates > 0)
+    return np.asarray((mean / (1 + np.square(ratio)) ** 0.5).min(axis=1))
 
 
-def _compound(mixture: _Mixture, span: float, points: int) -> tuple[_Grid, tuple[float, float, float, float]]:
-    """The year's loss on one grid, and how it checks.
+def _compound(
+    mixture: _Mixture, span: Floats, points: int
+) -> Iterator[tuple[_Grid, tuple[float, float, float, float]]]:
+    """The loss of each year on one grid, and how it checks.
 
     That is its mean against the analytic mean of losses capped at its end, its deviation against that of the losses put
     on it, that deviation, and that mean.
     """
-    step = span / points
-    masses, capped = _discretised(mixture, step, points)
+    masses, capped = _discretised(mixture, span / points, points)
     size, (number, tilt, _) = 2 * points, _counted(points)
     transform = np.fft.rfft(masses * tilt, size)
-    transform -= mixture.rate
-    year = np.fft.irfft(np.exp(transform, out=transform), size)[:points]  # beyond, the tilt makes noise of rounding
-    year /= tilt
-    loss: Floats = step * number
-    total = np.cumsum(year)
-    cdf = np.maximum.accumulate(np.clip(total - year / 2, mixture.p0, 1.0))
-    cdf[0], cdf[-1] = mixture.p0, min(total[-2] + year[-2] / 2, 1.0)  # the last point carries all larger losses
-    limited = step * np.concatenate([[0.0], np.cumsum(1 - total[:-1])])
-    put_in = float(np.sqrt(masses @ np.square(loss)))
-    deviation = float(np.sqrt(max(0.0, float(year @ np.square(loss)) - float(year @ loss) ** 2)))
-    return _Grid(loss, cdf, limited), (float(limited[-1]) / capped - 1, deviation / put_in - 1, put_in, capped)
+    transform -= mixture.rate[:, None]
+    years = np.fft.irfft(np.exp(transform, out=transform), size)[:, :points]  # beyond, the tilt makes noise of rounding
+    years /= tilt
+    for year, mass, step, p0, most in zip(years, masses, span / points, mixture.p0, capped, strict=True):
+        loss: Floats = step * number
+        total = np.cumsum(year)
+        cdf = np.maximum.accumulate(np.clip(total - year / 2, p0, 1.0))
+        cdf[0], cdf[-1] = p0, min(total[-2] + year[-2] / 2, 1.0)  # the last point carries all larger losses
+        limited = step * np.concatenate([[0.0], np.cumsum(1 - total[:-1])])
+        put_in = float(np.sqrt(mass @ np.square(loss)))
+        deviation = float(np.sqrt(max(0.0, float(year @ np.square(loss)) - float(year @ loss) ** 2)))
+        yield _Grid(loss, cdf, limited), (float(limited[-1] / most - 1), deviation / put_in - 1, put_in, float(most))
 
 
-def _discretised(mixture: _Mixture, step: float, points: int) -> tuple[Floats, float]:
+def _discretised(mixture: _Mixture, step: Floats, points: int) -> tuple[Floats, Floats]:
     """Events a year at each multiple of ``step``, larger losses on the last: second differences of rate x E[min(X, x)].
 
     Losses are taken at ever larger nodes and interpolated, but for narrow ones, whose own grid points are taken.
     """
     narrow = mixture.sds < _NARROW * mixture.means
-    limited = np.zeros(points) if narrow.all() else _interpolated(mixture, step, points, ~narrow)
-    masses = np.zeros(points)
-    masses[1:-1] = (2 * limited[1:-1] - limited[:-2] - limited[2:]) / step
-    masses[-1] = (limited[-1] - limited[-2]) / step  # rounding leaves tiny negative masses: cutting them adds up
-    capped = float(limited[-1])
-    for one, _, places in mixture.blocks:
-        for row, place in enumerate(places):
-            if narrow[place] and mixture.rates[place]:
-                capped += _add_narrow(masses, _one(one, row), mixture.rates[place], step)
-    masses[0] += mixture.rate - masses.sum()
+    limited = np.zeros((len(step), points)) if narrow.all() else _interpolated(mixture, step, points, ~narrow)
+    masses = np.zeros_like(limited)
+    masses[:, 1:-1] = (2 * limited[:, 1:-1] - limited[:, :-2] - limited[:, 2:]) / step[:, None]
+    masses[:, -1] = (limited[:, -1] - limited[:, -2]) / step  # rounding leaves tiny negatives: cutting them adds up
+    capped = limited[:, -1].copy()
+    for one, places in mixture.blocks:
+        for column, place in enumerate(places):
+            for year in np.flatnonzero(narrow[:, place] & (mixture.rates[:, place] > 0)):
+                rate, own = mixture.rates[year, place], _one(one, int(year), column)
+                capped[year] += _add_narrow(masses[year], own, rate, step[year])
+    masses[:, 0] += mixture.rate - masses.sum(axis=1)
     return masses, capped
 
 
@@ -324,16 +385,17 @@ def _counted(points: int) -> tuple[Floats, Floats, Floats]:
     return number, np.exp(-_TILT / (2 * points) * number), np.log(number[1:])
 
 
-def _interpolated(mixture: _Mixture, step: float, points: int, chosen: npt.NDArray[np.bool_]) -> Floats:
+def _interpolated(mixture: _Mixture, step: Floats, points: int, chosen: npt.NDArray[np.bool_]) -> Floats:
     from scipy.interpolate import CubicSpline  # only here: importing it takes longer than most yearly losses
 
     nodes = _nodes(points)
-    values = mixture.weighted("lev", nodes * step, chosen)
-    limited = np.zeros(points)
-    if points <= _COARSE:
-        limited[1:] = _spline(points) @ values
-    else:
-        limited[1:] = CubicSpline(np.log(nodes), values)(_counted(points)[2])
+    values = mixture.weighted("lev", nodes * step[:, None], chosen)
+    limited = np.zeros((len(step), points))
+    for year, at_nodes in enumerate(values):
+        if points <= _COARSE:
+            limited[year, 1:] = _spline(points) @ at_nodes
+        else:
+            limited[year, 1:] = CubicSpline(np.log(nodes), at_nodes)(_counted(points)[2])
     return limited
 
 
@@ -352,13 +414,16 @@ def _spline(points: int) -> Floats:
     return made
 
 
-def _one(severity: Any, row: int) -> Any:
-    """The severity of one risk out of a block."""
-    if not isinstance(severity, _KINDS) or np.ndim(severity.mean) == 0:
+def _one(severity: Any, *index: int) -> Any:
+    """The severity of one risk, in one year, out of a block; ``index`` ends with the risk's row."""
+    return _picked(severity, lambda value: value[index[-np.ndim(value) :]] if np.ndim(value) else value)
+
+
+def _picked(severity: Any, pick: Callable[[Any], Any]) -> Any:
+    """A severity with other parameters, picked out of its own."""
+    if not isinstance(severity, _KINDS):
         return severity
-    given = {field.name: getattr(severity, field.name) for field in fields(severity)}
-    picked = {name: value if np.ndim(value) == 0 else value[row] for name, value in given.items()}
-    return type(severity)(**picked)
+    return type(severity)(**{field.name: pick(getattr(severity, field.name)) for field in fields(severity)})
 
 
 def _add_narrow(masses: Floats, severity: Any, rate: float, step: float) -> float:
@@ -382,17 +447,17 @@ def _add_narrow(masses: Floats, severity: Any, rate: float, step: float) -> floa
     return rate * float(limited[-2])
 
 
-def _warnings(mixture: _Mixture, beyond: float, mean_beyond: float) -> list[str]:
+def _warnings(mixture: _Mixture, year: int, beyond: float, mean_beyond: float) -> list[str]:
     found = []
     cv = np.sqrt(np.expm1(_WIDE_SIGMA**2))
-    wide = int(np.sum((mixture.sds > cv * mixture.means) & (mixture.rates > 0)))
+    wide = int(np.sum((mixture.sds[year] > cv * mixture.means[year]) & (mixture.rates[year] > 0)))
     if wide:
         found.append(
             f"{wide} interval{' is' if wide == 1 else 's are'} so wide (sigma above {_WIDE_SIGMA}) that the mean comes "
             "from a tail nobody has seen: narrow it, or look at quantiles only"
         )
-    if mixture.p0 >= 0.5:
-        found.append(f"{mixture.p0:.0%} of years have no event at all: quantiles up to there are 0")
+    if mixture.p0[year] >= 0.5:
+        found.append(f"{mixture.p0[year]:.0%} of years have no event at all: quantiles up to there are 0")
     if beyond > 1e-6 or mean_beyond > 1e-3:
         found.append(f"beyond the grid lie {beyond:.1g} of the probability and {mean_beyond:.1%} of the mean")
     return found

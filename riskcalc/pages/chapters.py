@@ -27,7 +27,7 @@ _UNIT: dict[str, tuple[Callable[..., Any], ...]] = {
         readiness.together,
     ),
     "risks": (risks.of_unit,),
-    "controls": (unit.objectives, unit.controls, unit.score_lines),
+    "controls": (unit.objectives, unit.controls),
     "tests": (control_tests.conclusions, readiness.dated_later),
     "leans on": (
         readiness.assertions,

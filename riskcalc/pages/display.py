@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
@@ -73,8 +74,9 @@ class Result:
         return {RESULT_MIME: dict(self.values), "text/plain": "Results for machines; a run stores them as JSON."}
 
 
-_LINK = r"[a-z0-9-]+\.html|([a-z0-9-]+\.html)?(\?[a-z]+=[\w%.~-]*)?#[\w.-]+"
-_SHORT, _LONG = 12, 24  # characters up to which a cell isn't broken, and from which on it needs room to be read
+_BESIDE = r"[a-z0-9-]+\.html|feed\.atom|documents/[\w-]+\.(pdf|docx|xlsx|csv|txt)"
+_LINK = rf"{_BESIDE}|([a-z0-9-]+\.html)?(\?[a-z]+=[\w%.~-]*)?#[\w.-]+"
+_SHORT, _LONG = 14, 24  # characters up to which a cell isn't broken, and from which on it needs room to be read
 _SHOWN = 4  # ids that are spelled out in a cell of the matrix
 Cell = str | Mapping[str, Any]
 
@@ -92,10 +94,11 @@ def table(
 
     It may hold ``bars`` to scale as well, and paragraphs ``more`` that a reader opens. The rows of a ``grouped`` table
     belong together as they stand, so nobody can sort them. ``summary`` says what to see; a ``folded`` one is opened by
-    its title; ``filters`` has what each row can be filtered by, in the table that links to ``#all-risks`` mean.
+    its title; ``filters`` has what each row can be filtered by, in the table that links to ``#all-risks`` mean, and
+    ``noun`` says what its rows are.
     """
     given = {"title": title, "grouped": grouped, "columns": list(columns), "numeric": list(numeric)}
-    shown = {"summary": "", "folded": False, "filters": [], **rest}
+    shown = {"summary": "", "folded": False, "filters": [], "noun": "risk", **rest}
     return Display("table", {**given, "rows": [list(row) for row in rows], "note": note, **shown})
 
 
@@ -163,6 +166,13 @@ def place_of(name: str) -> str:
 def state(text: str, tone: str, note: str = "") -> Cell:
     """A table cell that says how something stands; ``tone`` is good, bad or open."""
     return {"text": text, "tone": tone, "note": note}
+
+
+def due_cell(due_on: date | None, late: bool) -> Cell:
+    """A table cell that says by when something is due, and whether that is past."""
+    if due_on is None:
+        return state("no date agreed", "open")
+    return state(day(due_on), "bad", "past due") if late else day(due_on)
 
 
 Place = tuple[int, int]
@@ -336,7 +346,7 @@ def environment() -> Any:
 
 
 def _local_link(target: str) -> str:
-    """A page beside this one, or a place in this one; any other address, such as javascript:, leads nowhere."""
+    """A page or file beside this one, or a place in this one; any other address, such as javascript:, leads nowhere."""
     return target if re.fullmatch(_LINK, target, re.ASCII) else "#"
 
 

@@ -19,7 +19,6 @@ from riskcalc.assessment.movement import (
     WORSE,
     Move,
     Place,
-    Rescored,
     moves,
     rescored_risks,
 )
@@ -36,13 +35,9 @@ TONES = dict.fromkeys(KINDS, "open") | {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad"
 
 
 _ARROWS = {
-    NEWLY_OUTSIDE: "worse",
-    WORSE: "worse",
-    BACK_INSIDE: "better",
-    BETTER: "better",
-    NEW: "new",
-    NEW_OUTSIDE: "new",
-    JOINED: "new",
+    **dict.fromkeys((NEWLY_OUTSIDE, WORSE), "worse"),
+    **dict.fromkeys((BACK_INSIDE, BETTER), "better"),
+    **dict.fromkeys((NEW, NEW_OUTSIDE, JOINED), "new"),
 }
 
 
@@ -63,7 +58,8 @@ def picture(opened: Assessment | Portfolio) -> Display:
                     "ink": ink_on(level.colour),
                     "edges": " ".join(f"edge-{side}" for side in sides if (likelihood, impact) in sides[side]),
                     "count": len(held.get((likelihood, impact), [])),
-                    "outside": len(worse.get((likelihood, impact), [])),
+                    "outside": (number := len(worse.get((likelihood, impact), []))),
+                    "dots": "●" * number if number < 5 else f"● {number}",
                     "moved": arrived.get((likelihood, impact), {}),
                     "href": f"?cell={likelihood}x{impact}#all-risks",
                 }
@@ -158,7 +154,7 @@ def rescored(unit: Assessment) -> Display:
             one.title,
             one.view.capitalize(),
             _way((one.place,)),
-            *_levels(one, then, unit.matrix),
+            *(level_cell(name, each) for name, each in zip(one.levels, (then, unit.matrix), strict=True)),
         ]
         for one in rescored_risks(unit.previous, then, unit.matrix)
     ]
@@ -186,7 +182,3 @@ def _arrived(opened: Assessment | Portfolio) -> dict[Place, Counter[str]]:
 def _way(places: Iterable[Place | None]) -> str:
     """The cells a risk was in, one after the other."""
     return " to ".join(dict.fromkeys(f"{place[0]} x {place[1]}" for place in places if place))
-
-
-def _levels(one: Rescored, then: Matrix, now: Matrix) -> list[Cell]:
-    return [level_cell(one.levels[0], then), level_cell(one.levels[1], now)]

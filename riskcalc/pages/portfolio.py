@@ -39,16 +39,18 @@ def units(portfolio: Portfolio) -> Display:
     """Every unit, worst first, with its level counts, breaches, the state of its run and a link to its page."""
     counts = level_counts(portfolio.scores, portfolio.matrix)
     breaches = outside(portfolio.scores)["unit_id"].value_counts().to_dict()
+    told_of_runs = any(run["status"] not in ("ok", "unchanged") for run in portfolio.runs.values())
     rows = []
-    for unit in sorted(records(portfolio.register.business_units), key=lambda unit: _badness(unit, breaches)):
+    by_name = records(portfolio.register.business_units.sort_values("unit_id"))
+    for unit in sorted(by_name, key=lambda unit: -breaches.get(unit["unit_id"], 0)):
         unit_id, run = unit["unit_id"], portfolio.runs.get(unit["unit_id"])
         levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
         numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
         rest = [not_assessed.appetite(portfolio, unit), _outlook(unit, portfolio)]
         drawn = _to_scale(dict(zip(counts.columns, levels, strict=True)), int(counts.sum(axis=1).max()), portfolio)
-        rows.append([wording.page_link(unit, run), drawn, *numbers, *rest, *_run_cell(run)])
+        rows.append([wording.page_link(unit, run), drawn, *numbers, *rest, *[_run_cell(run)] * told_of_runs])
     numeric = [*counts.columns, "Outside appetite"]
-    columns = ["Unit", "Risks by level", *numeric, "Appetite", "Opinion", *(["Run"] if portfolio.runs else [])]
+    columns = ["Unit", "Risks by level", *numeric, "Appetite", "Opinion", *["Run"] * told_of_runs]
     note = f"Levels: risk now. Opinion: an outlook over the report's period, or at its date. {MANAGEMENTS_TESTS}"
     whole = counted(len(rows), "business unit")
     has = "has a rated risk" if len(breaches) == 1 else "have rated risks"
@@ -97,10 +99,6 @@ def _to_scale(levels: Mapping[Any, int], most: int, portfolio: Portfolio) -> Cel
     return display.bars("", [part for part in parts if part[0] < part[1]])
 
 
-def _badness(unit: Any, breaches: Any) -> tuple[int, str]:
-    return -breaches.get(unit["unit_id"], 0), unit["unit_id"]
-
-
 def _opinions(portfolio: Portfolio) -> dict[str, str]:
     """What service auditors would have to report on the units, by our own tests."""
     units = records(portfolio.register.business_units)
@@ -126,8 +124,8 @@ def _run_lines(portfolio: Portfolio) -> Iterable[str]:
         yield f"The run went wrong for {units}. The figures here are computed from the register all the same."
 
 
-def _run_cell(run: Any) -> list[Cell]:
+def _run_cell(run: Any) -> Cell:
     if run is None:
-        return []
+        return ""
     note = run.get("error") or ("not run into this folder yet" if run["status"] == "pending" else "")
-    return [{"text": run["status"], "note": note}]
+    return {"text": run["status"], "note": note}

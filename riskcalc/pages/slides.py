@@ -175,16 +175,23 @@ def _title_slide(slide: Any, top: Said, brief: Said) -> None:
     eyebrow = " · ".join(filter(None, [headline and top["title"], top["eyebrow"]]))
     start = _title(slide, headline or top["title"], eyebrow, _verdicts(top))
     panels = brief["panels"]
-    width = _ROOM / max(len(panels), 1)
+    parts = [1.3 if panel["picture"] else 1 for panel in panels]
     for number, panel in enumerate(panels):
-        left, room = _EDGE + number * width, width - 0.3
-        _write(slide, panel["title"], (left, start + 0.1, room, 0.4), size=14, ink=_GREY, bold=True)
-        _write(slide, panel["figure"], (left, start + 0.4, room, 0.9), size=40, ink=_TONES[panel["tone"]], bold=True)
+        left = _EDGE + _ROOM * sum(parts[:number]) / sum(parts)
+        room = _ROOM * parts[number] / sum(parts) - 0.3
+        below = start + (3.2 if panel["picture"] else 1.2)
+        if panel["picture"]:
+            picture = {**panel["picture"], "title": f"{panel['title']} (● outside)"}
+            _matrix(slide, picture, (left, start + 0.1, room), below - 0.1)
+        else:
+            _write(slide, panel["title"], (left, start + 0.1, room, 0.4), size=13, ink=_GREY, bold=True)
+            ink = _TONES[panel["tone"]]
+            _write(slide, panel["figure"], (left, start + 0.4, room, 0.9), size=40, ink=ink, bold=True)
         items = [_one_line(f"{_text(item['cell'])} {item['text'] or _text(item['note'])}") for item in panel["items"]]
         says = "\n".join(_cut(panel["says"], room, 13, 5))
-        lines = int((_END - start - 1.2) * 72 / 13 / 1.25) - 6
-        body = [says, "", *_fitting(items, room, lines)]
-        _write(slide, "\n".join(body), (left, start + 1.2, room, _END - start - 1.2), size=13, ink=_INK)
+        lines = int((_END - below) * 72 / 13 / 1.25) - 6
+        body = "\n".join([says, "", *_fitting(items, room, lines)])
+        _write(slide, body, (left, below, room, _END - below), size=13, ink=_INK)
 
 
 def _fitting(items: Sequence[str], width: float, most: int) -> list[str]:
@@ -211,7 +218,8 @@ def _table_slides(deck: Any, footer: str, view: Said) -> None:
     """A table, on as many slides as it needs, but not on more than a few; then the others are counted."""
     from pptx.util import Inches
 
-    widths, headline = _widths(view), view.get("headline") or view["title"]
+    view, headline = _in_words(view), view.get("headline") or view["title"]
+    widths = _widths(view)
     pages, left = _pages(view, widths, headline)
     for number, rows in enumerate(pages, 1):
         slide, more = _blank(deck, footer), f" ({number} of {len(pages)})" * (len(pages) > 1)
@@ -230,6 +238,13 @@ def _table_slides(deck: Any, footer: str, view: Said) -> None:
                 ink = given.get("ink") or _TONES.get(str(given.get("tone")), _INK)
                 said = "\n".join(_cut(_text(value), widths[place], 11, _MOST_LINES))
                 _fill(table.cell(line, place), said, ink, given.get("fill", "ffffff"), bold="fill" in given)
+
+
+def _in_words(view: Said) -> Said:
+    """A table without the columns that say nothing in words, such as bars."""
+    kept = [place for place in range(len(view["columns"])) if any(_text(row[place]) for row in view["rows"])]
+    rows = [[row[place] for place in kept] for row in view["rows"]]
+    return {**view, "columns": [view["columns"][place] for place in kept], "rows": rows} if rows else view
 
 
 def _widths(view: Said) -> list[float]:
@@ -285,11 +300,11 @@ def _matrix_slides(deck: Any, footer: str, view: Said) -> None:
             _matrix(slide, each, (_EDGE + number * (width + _EDGE), start, width))
 
 
-def _matrix(slide: Any, each: Said, place: tuple[float, float, float]) -> None:
+def _matrix(slide: Any, each: Said, place: tuple[float, float, float], end: float = _END) -> None:
     left, start, width = place
     _write(slide, each["title"], (left, start, width, 0.4), size=14, ink=_INK, bold=True)
     widths = [1.3, *(1.0 for _ in each["columns"])]
-    high, room = min(0.8, (_END - start - 1.0) / len(each["rows"])), width / sum(widths)
+    high, room = min(0.8, (end - start - 1.0) / len(each["rows"])), width / sum(widths)
     table = _grid(slide, len(each["rows"]) + 1, len(widths), (left, start + 0.4, width), widths, high)
     table.rows[0].height = int(table.rows[0].height * min(1, 0.4 / high))
     for column, name in enumerate(["Likelihood, by impact", *each["columns"]]):
@@ -303,6 +318,9 @@ def _matrix(slide: Any, each: Said, place: tuple[float, float, float]) -> None:
 
 def _held(cell: Said, lines: int, width: float) -> Iterator[str]:
     """What a cell of the matrix says: its level, how many risks are there, and as many of their ids as have room."""
+    if "count" in cell:  # the picture of the first screen
+        yield f"{cell['count']} {cell['dots']}" if cell["count"] else cell["level"]
+        return
     ids = [one["text"] for one in cell["ids"]]
     number = len(ids) + cell["more"]
     level = _short(cell["level"], 2, width * 0.7, 9)

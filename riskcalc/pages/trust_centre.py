@@ -1,28 +1,35 @@
-"""The page for the public, a trust centre's: report status, control objectives, and what clients have to do themselves.
+"""The page for the public, a trust centre's, or for clients: reports, objectives, documents, answers, what changed.
 
-It is made from what ``audiences.redacted`` leaves for the public; nothing is computed from a rating or a test. It tells
-what is, not what is planned: a report once it is issued, a bridge letter for the past days that it speaks of.
+It is made from what ``audiences.redacted`` leaves for them; nothing is computed from a rating or a test. It tells what
+is, not what is planned: a report once it is issued, a bridge letter for the past days that it speaks of, a document in
+force, an answer that nothing in the register contradicts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
 
+from riskcalc.assessment.claims import against, contradicted
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.opening import as_day, read_runs
-from riskcalc.errors import counted
+from riskcalc.errors import UsageError, counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, Result, day
 from riskcalc.pages.wording import page_link
 from riskcalc.register import audiences
+from riskcalc.register.audiences import Audience
+from riskcalc.register.claims import Claim
 from riskcalc.register.records import records
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
 
+FEED = "feed.atom"
 _TYPES = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 # AT-C 320 and ISAE 3402 on restricting the use of the report: by whom it may be relied on.
 RESTRICTED = (
@@ -31,52 +38,95 @@ RESTRICTED = (
 )
 
 
+_METHODS = {"carve_out": "not part of our report; it has its own", "inclusive": "part of our report"}
+_VERDICTS = {"yes": "Yes", "no": "No", "partly": "Partly", "not_applicable": "Not applicable"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that is new to readers: since when, what, and about what."""
+
+    day: date
+    what: str
+    about: str
+
+
 @dataclass(frozen=True)
 class Statement:
-    """What may be said in public of one unit, or of the whole organisation where ``unit`` is None."""
+    """What may be said to the public, or to clients, of one unit, or of the whole organisation where ``unit`` is None.
+
+    ``changes`` are the newest first; ``places`` are the documents' references and digests, which nobody is told;
+    ``files`` are those beside the page: of documents, by id, and ``feed``.
+    """
 
     context: Context
     unit: Mapping[str, Any] | None
     runs: Mapping[str, Mapping[str, Any]]
+    audience: Audience = audiences.PUBLIC
+    changes: tuple[Event, ...] = ()
+    places: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def register(self) -> Register:
-        """What is for the public."""
+        """What is for them."""
         return self.context.register
+
+    @property
+    def since(self) -> date:
+        """The last day of the period before; where there is none, the day before this one began."""
+        before = self.context.previous()
+        return before.period.last_day if before else self.context.period.first_day - timedelta(days=1)
 
 
 def open_statement(
-    business_unit: str = "", period: str = "", data_dir: str = "data", as_of: str = "", manifest: str = ""
+    business_unit: str = "",
+    period: str = "",
+    data_dir: str = "data",
+    as_of: str = "",
+    manifest: str = "",
+    audience: str = "public",
 ) -> Statement:
-    """Read of the register what is for the public: of one unit, or of all if ``business_unit`` is blank.
+    """Read of the register what is for the public, or clients: of one unit, or of all if ``business_unit`` is blank.
 
     Raises:
         RegisterError: the register can't be used.
-        UsageError: no such folder, unit, period, date or manifest.
+        UsageError: no such folder, unit, period, date or manifest, or an audience that isn't outside.
 
     >>> open_statement("payroll").register.ratings.empty
     True
     """
+    readers = audiences.find(audience)
+    if not readers.told:
+        raise UsageError(f"A trust centre is for those outside, not for {audience!r}; allowed: client, public.")
     register = read_standing(data_dir, period, as_day(as_of), business_unit or None)
-    shown = audiences.redacted(register, audiences.PUBLIC)
-    context = Context.of(shown)
-    return Statement(context, shown.unit(business_unit) if business_unit else None, read_runs(manifest))
+    shown = audiences.redacted(register, readers)
+    if business_unit:  # what is said of the organisation stands on its page, and rests on rows of all units
+        answers, documents = (each[each["unit_id"] == business_unit] for each in (shown.answers, shown.documents))
+        shown = replace(shown, answers=answers, documents=documents)
+    context = Context.of(_without_contradicted(shown, Context.of(register)))
+    changes = sorted(_changes(context, register), key=lambda each: (each.day, each.what, each.about), reverse=True)
+    unit = shown.unit(business_unit) if business_unit else None
+    kept = register.documents.set_index("document_id")[["reference", "sha256"]].fillna("")
+    places = {str(name): (reference, digest) for name, reference, digest in kept.itertuples()}
+    return Statement(context, unit, read_runs(manifest), readers, tuple(changes), places)
 
 
 def heading(statement: Statement) -> Display:
     """The top of the page: which report there is, or of which units."""
     organisation = statement.register.methodology.organisation
     seen = f"Trust centre · as of {day(statement.context.as_of)}"
+    named = statement.audience.label.capitalize() or "Public"
     if statement.unit is None:
         units = records(statement.register.business_units)
-        issued = sum(_issued(unit, statement) for unit in units)
+        issued = sum(is_issued(unit, statement) for unit in units)
         told = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}"
         rest = "; the others are in preparation." if issued < len(units) else "."
-        return display.heading(organisation, seen, told + rest, "open", [RESTRICTED], "Public")
+        return display.heading(organisation, seen, told + rest, "open", [RESTRICTED], named)
     told = f"{_TYPES[statement.unit['report_type']]} report: {_status(statement.unit, statement)}."
-    lines = [f"{statement.unit['service']}.", *_bridge(statement.unit, statement), RESTRICTED]
+    lines = [f"{statement.unit['service']}.", *bridge(statement.unit, statement), RESTRICTED]
     return display.heading(
-        statement.unit["name"], f"{organisation} · {seen}", told, "open", lines, "Public", home=organisation
+        statement.unit["name"], f"{organisation} · {seen}", told, "open", lines, named, home=organisation
     )
 
 
@@ -88,7 +138,7 @@ def reports(statement: Statement) -> Display:
             unit["service"],
             _TYPES[unit["report_type"]],
             _status(unit, statement),
-            " ".join(_bridge(unit, statement)) or "–",
+            " ".join(bridge(unit, statement)) or "–",
         ]
         for unit in records(statement.register.business_units)
     ]
@@ -120,10 +170,91 @@ def user_entities(statement: Statement) -> Display:
             "–" if pd.isna(control["communicated_in"]) else control["communicated_in"],
         ]
         for control in records(register.controls)
+        if control["performed_by"] == "user_entity"
     ]
     note = "Our controls alone don't reach these objectives: they take for granted that clients do this."
     columns = ["What the client does", "For", "See"]
     return display.table("Complementary user entity controls", columns, rows, note=note if rows else "")
+
+
+def is_issued(unit: Any, statement: Statement) -> bool:
+    """Whether a unit's report was issued by the day of the page."""
+    return bool(unit["issued_on"] <= pd.Timestamp(statement.context.as_of))
+
+
+def bridge(unit: Any, statement: Statement) -> list[str]:
+    """The days that a bridge letter speaks of, once the report is issued and those days are past."""
+    until = unit["bridge_letter_until"]
+    if not is_issued(unit, statement) or not until <= pd.Timestamp(statement.context.as_of):
+        return []
+    since = unit["report_to"] + pd.Timedelta(days=1) if pd.isna(unit["bridge_from"]) else unit["bridge_from"]
+    return [f"A bridge letter, our own word and not the service auditor's, speaks of {day(since)} to {day(until)}."]
+
+
+def documents(statement: Statement) -> Display:
+    """The documents that they may be told of, and how to get each."""
+    names = statement.register.business_units.set_index("unit_id")["name"].to_dict()
+    rows: list[list[Cell]] = [
+        [
+            {"text": row["title"], "note": names.get(row["unit_id"], "")},
+            row["kind"],
+            _span(row),
+            day(row["issued_on"].date()) if not pd.isna(row["issued_on"]) else "–",
+            row["issuer"],
+            _access(row, statement.files),
+        ]
+        for row in statement.register.documents.to_dict("records")
+    ]
+    columns = ["Document", "Kind", "In force, or covers", "Issued on", "Issued by", "Access"]
+    return display.table(
+        "Documents that stand", columns, rows, note="What else there is, clients' contacts here can say."
+    )
+
+
+def subprocessors(statement: Statement) -> Display:
+    """The subservice organisations that they may be told of, with what these do and how our report treats them."""
+    rows: list[list[Cell]] = [
+        [row["name"], row["service"], _METHODS[row["method"]]]
+        for row in statement.register.subservice_organisations.to_dict("records")
+    ]
+    columns = ["Who", "What they do for us", "Their controls are"]
+    return display.table("Who they are", columns, rows)
+
+
+def answers(statement: Statement) -> Display:
+    """Questions and answers that were approved, haven't expired, and aren't contradicted; with scripts, searchable."""
+    found = statement.register.answers.to_dict("records")
+    rows: list[list[Cell]] = [
+        [row["question"], _VERDICTS.get(row["verdict"], "–"), row["answer"], day(row["reviewed_on"].date())]
+        for row in found
+    ]
+    columns = ["Question", "Short answer", "Answer", "Reviewed on"]
+    return display.table("Approved answers", columns, rows, filters=[{}] * len(rows), noun="answer")
+
+
+def changes(statement: Statement) -> Display:
+    """What is new since the last period."""
+    new = (each for each in statement.changes if each.day > statement.since)
+    rows: list[list[Cell]] = []
+    for (on, what), found in groupby(new, key=lambda each: (each.day, each.what)):
+        about = [each.about for each in found]
+        rest = f", and {len(about) - 3} more" if len(about) > 3 else ""
+        rows.append([day(on), what, "; ".join(about[:3]) + rest])
+    feed = {"text": "all of it, as a feed", "href": statement.files["feed"]} if "feed" in statement.files else ""
+    rows += [["", feed, ""]] if feed else []
+    return display.table(f"Since {day(statement.since)}", ["When", "What", "About"], rows, grouped=True)
+
+
+# The chapters of the page, in their order.
+CHAPTERS = {
+    "Reports": reports,
+    "What changed": changes,
+    "Documents": documents,
+    "Answers": answers,
+    "Subservice organisations": subprocessors,
+    "Control objectives": objectives,
+    "What clients do themselves": user_entities,
+}
 
 
 def result(statement: Statement) -> Result:
@@ -135,21 +266,49 @@ def result(statement: Statement) -> Result:
 # --- parts ---
 
 
-def _issued(unit: Any, statement: Statement) -> bool:
-    return bool(unit["issued_on"] <= pd.Timestamp(statement.context.as_of))
-
-
 def _status(unit: Any, statement: Statement) -> str:
-    if not _issued(unit, statement):
+    if not is_issued(unit, statement):
         return "in preparation"
     since = "at" if unit["report_type"] == "type1" else f"{day(unit['report_from'])} to"
     return f"{since} {day(unit['report_to'])}, issued on {day(unit['issued_on'])}"
 
 
-def _bridge(unit: Any, statement: Statement) -> list[str]:
-    """The days that a bridge letter speaks of, once the report is issued and those days are past."""
-    until = unit["bridge_letter_until"]
-    if not _issued(unit, statement) or not until <= pd.Timestamp(statement.context.as_of):
-        return []
-    since = unit["report_to"] + pd.Timedelta(days=1) if pd.isna(unit["bridge_from"]) else unit["bridge_from"]
-    return [f"A bridge letter, our own word and not the service auditor's, speaks of {day(since)} to {day(until)}."]
+def _without_contradicted(shown: Register, whole: Context) -> Register:
+    """What is for them, without answers that the whole register speaks against, and documents that aren't in force."""
+    known = whole.register.answers.set_index("answer_id", drop=False).to_dict("index")
+    fine = shown.answers["answer_id"].map(lambda name: not against(whole, known[name])).astype(bool)
+    held = shown.documents["document_id"].map(lambda name: not contradicted(whole, Claim("held", name))).astype(bool)
+    return replace(shown, answers=shown.answers[fine], documents=shown.documents[held])
+
+
+def _changes(context: Context, whole: Register) -> Iterator[Event]:
+    """What became new to readers, by the day on which it did; nothing that is still to come."""
+    shown, now = context.register, pd.Timestamp(context.as_of)
+    told = {
+        "Report issued": shown.business_units[["name", "issued_on"]],
+        "Document issued": shown.documents[["title", "issued_on"]],
+        "Answer reviewed": shown.answers[["question", "reviewed_on"]],
+    }
+    # who came and who left is told by days that aren't for readers themselves
+    at_all = whole.subservice_organisations
+    theirs = at_all[at_all["subservice_id"].isin(shown.subservice_organisations["subservice_id"])]
+    told["Subservice organisation taken on"] = theirs.reindex(columns=["name", "valid_from"])
+    if shown.before and whole.before:
+        earlier = whole.before.subservice_organisations
+        known = earlier["subservice_id"].isin(shown.before.subservice_organisations["subservice_id"])
+        left = earlier[known & ~earlier["subservice_id"].isin(at_all["subservice_id"])]
+        told["Subservice organisation left"] = left.reindex(columns=["name", "valid_to"])
+    for what, rows in told.items():
+        for name, on in rows.dropna().itertuples(index=False):
+            yield from [Event(on.date(), what, name)] if on <= now else []
+
+
+def _span(row: Mapping[Any, Any]) -> str:
+    first, last = row["covers_from"], row["covers_to"]
+    return f"since {day(first.date())}" if pd.isna(last) else f"{day(first.date())} to {day(last.date())}"
+
+
+def _access(row: Mapping[Any, Any], files: Mapping[str, str]) -> Cell:
+    if name := files.get(row["document_id"]):
+        return {"text": "beside this page", "href": name}
+    return "on request" if row["audience"] == "public" else "for clients, on request"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from importlib import resources
 from typing import Any
 
 import pandas as pd
@@ -19,75 +21,15 @@ from riskcalc.register.tables import TABLES
 
 WITHHELD = "withheld"
 
-# What each audience sees of a column: a sign each for the board, the auditor, the unit, a client and the public. + they
-# see it; - they don't; # conclusions count on the amount, so that all see the same ones, but nobody is told how much it
-# is. A column that isn't here is for none of them.
-_SEEN = {
-    "business_units": {
-        "+++++": "unit_id name service report_type report_from report_to bridge_from bridge_letter_until issued_on",
-        "++++-": "opinion",
-        "+++--": "currency appetite user_year_end clients owner",
-        "+#+--": "materiality performance_materiality",
-        "+-+--": "materiality_basis",
-    },
-    "control_objectives": {"+++++": "objective_id unit_id process statement"},
-    "risks": {
-        "+++++": "risk_id objective_id",
-        "+++--": "unit_id title assertions account owner treatment accepted_by accepted_until frequency_per_year",
-        "-++--": "description",
-        "+#+--": "loss_low loss_mode loss_high",
-    },
-    "ratings": {
-        "+++--": "risk_id period likelihood impact proposed_likelihood proposed_impact",
-        "-++--": "rationale",
-        "-+---": "rated_by rated_on",
-        "-----": "votes likelihood_low likelihood_high impact_low impact_high",
-    },
-    "controls": {
-        "+++++": "control_id unit_id title performed_by communicated_in",
-        "++++-": "kind nature frequency key component subservice_id",
-        "+++--": "owner design documentation relies_on confirmed_on",
-        "-++++": "description",
-    },
-    "risk_controls": {"+++++": "risk_id control_id", "+++--": "acts_on coverage"},
-    "control_tests": {
-        "++++-": "test_id control_id period kind nature sample_size deviations tested_on retest_of covers_from"
-        " covers_to",
-        "+++--": "population systematic population_checked selection",
-        "-++--": "procedure tested_by evidence",
-    },
-    "deficiencies": {
-        "+++--": "deficiency_id control_id description identified_on remediation_owner due_on closed_on"
-        " merits_attention indicator",
-    },
-    "mappings": {"++++-": "control_id framework reference"},
-    "subservice_organisations": {
-        "++++-": "subservice_id name service method report_type report_from report_to bridge_from bridge_to",
-        "+++--": "opinion exception reviewed_on",
-        "-++--": "reviewed_by reference",
-    },
-    "training": {"+++--": "training_id unit_id due_on completed_on", "-++--": "person topic", "--+--": "evidence"},
-    "scoping": {
-        "+++--": "unit_id process financial_statements data_held auditors_ask customers_ask operating_months"
-        " period_from period_to answered_on",
-        "--+--": "reason answered_by",
-    },
-    "report_items": {"+++--": "item_id unit_id item status owner due_on", "-++--": "reference"},
-    "answers": {
-        "+++++": "answer_id unit_id question verdict answer audience reviewed_on expires_on",
-        "+++--": "aliases sources claims owner approved_by",
-    },
-    "documents": {
-        "+++++": "document_id title kind unit_id covers_from covers_to issued_on issuer audience",
-        "++++-": "sha256",
-        "+++--": "reference",
-    },
-}  # fmt: skip
+# What each audience sees of a column: "yes"; "no"; or it "counts": conclusions rest on the amount, so that all see the
+# same ones, but nobody is told how much it is. A column that isn't there is for none of them.
+_FILE = resources.files("riskcalc.register").joinpath("audiences.csv")
+_SEEN = {(row["table"], row["column"]): row for row in csv.DictReader(_FILE.read_text("utf-8").splitlines())}
 
 
 @dataclass(frozen=True)
 class Audience:
-    """Somebody to read pages: the label these bear, and their place in the table above.
+    """Somebody to read pages: the label these bear, and their column in audiences.csv.
 
     ``money`` says whether they see amounts, ``whole`` whether they get the organisation's page. ``told`` are the
     answers and documents that are for somebody outside, by the readers these name; blank inside, where all are seen.
@@ -102,20 +44,19 @@ class Audience:
     @property
     def withheld(self) -> Mapping[str, tuple[str, ...]]:
         """By table, the columns that aren't for them."""
-        return {name: tuple(self._columns(name, "-")) for name in TABLES}
+        return {name: tuple(self._columns(name, "no")) for name in TABLES}
 
     @property
     def hidden(self) -> Mapping[str, tuple[str, ...]]:
         """By table, the columns whose amounts count, but aren't for them."""
-        return {name: tuple(self._columns(name, "#")) for name in TABLES}
+        return {name: tuple(self._columns(name, "counts")) for name in TABLES}
 
     def _columns(self, table: str, wanted: str) -> Iterator[str]:
-        place = list(AUDIENCES).index(self.name)
-        signs = {column: sign[place] for sign, names in _SEEN[table].items() for column in names.split()}
-        columns = (
-            column for column in TABLES[table].model_fields if column not in SPAN
-        )  # what stands has no more days
-        return (column for column in columns if signs.get(column, "-") == wanted)
+        for column in TABLES[table].model_fields:
+            said = _SEEN.get((table, column), {}).get(self.name)
+            seen = said if said in ("yes", "counts") else "no"  # a slip of the pen shows nobody anything
+            if seen == wanted and column not in SPAN:  # what stands has no more days
+                yield column
 
 
 FULL = Audience("", "")
@@ -176,9 +117,9 @@ def redacted(register: Register, audience: Audience) -> Register:
     """The register without what isn't for an audience: texts read "withheld" where there was one, the rest is blank.
 
     Nothing that levels, outlooks or amounts are computed from is taken away, so that an audience sees the same figures
-    as everybody else; of the register for clients or the public nothing can be computed, and of its answers and
-    documents only those for them are left, of the answers those that are approved and haven't expired on the day that
-    the register is seen from. The fingerprint stays that of the whole.
+    as everybody else; of the register for clients or the public nothing can be computed, and of its answers, documents
+    and subservice organisations only those for them are left, of the answers those that are approved and haven't
+    expired on the day that the register is seen from. The fingerprint stays that of the whole.
 
     Raises:
         UsageError: the register only begins, and what the public would be told isn't assessed yet.
@@ -202,9 +143,10 @@ def redacted(register: Register, audience: Audience) -> Register:
 def _for_them(register: Register, name: str, audience: Audience) -> pd.DataFrame:
     """A table's rows that somebody outside may be told."""
     rows: pd.DataFrame = getattr(register, name)
-    if name not in ("answers", "documents"):
+    if name not in ("answers", "documents", "subservice_organisations"):
         return rows
-    rows = rows[rows["audience"].isin(audience.told)]
+    clients_may = "client" in audience.told and name == "subservice_organisations"  # unless it is said otherwise
+    rows = rows[rows["audience"].isin(audience.told) | (rows["audience"].isna() & clients_may)]
     if name == "answers":
         day = pd.Timestamp(register.stands[1] if register.stands else date.max)
         rows = rows[rows["approved_by"].notna() & (rows["reviewed_on"] <= day) & (rows["expires_on"] >= day)]

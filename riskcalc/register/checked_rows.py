@@ -24,6 +24,8 @@ from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import SPAN, Row, names_in
 from riskcalc.register.tables import TABLES
 
+_SHARED = 4096  # texts of a table that are shared
+_UNTOLD: set[str] = set()  # which fields a row was given: nobody asks, and a set for each is a third of the memory
 APART = 10**12  # between the numbers of rows that stand in one line, as where a cell lists several
 
 
@@ -34,9 +36,10 @@ class Table:
     ``cells`` holds the text of every line, also of those that make no good row: one bad cell must neither hide
     another nor make problems of all the rows that point at it. ``whole`` says that every line's key is known.
     ``refused`` are cells, columns by line, that hold what no text can say; their problems are told by the reader.
-    ``columns`` are those of the header. ``source`` is the file, and ``sheet`` its sheet, where it isn't the
-    register's own CSV file; there, columns have ``letters``. In a register that only begins, ``assumed`` are blank
-    cells, columns by line, for which something stands in, and ``carried`` the ratings, by line, among the risks.
+    ``columns`` are those of the header, none where some are wrong. ``source`` is the file, and ``sheet`` its sheet,
+    where it isn't the register's own CSV file; there, columns have ``letters``. In a register that only begins,
+    ``assumed`` are blank cells, columns by line, for which something stands in, and ``carried`` the ratings, by line,
+    among the risks.
     ``cells`` that weren't in their column's spelling, but can mean one thing only, are in it; ``notes`` tells of each
     of them. ``doubtful`` are texts of broken lines that may be their keys.
     """
@@ -65,6 +68,10 @@ class Table:
     def place(self) -> str:
         """Where the table stands, as other tables' messages name it."""
         return f"sheet {self.sheet}" if self.sheet else self.file
+
+    def row_at(self, line: int) -> str:
+        """A line, as messages name it."""
+        return f"{'row' if self.sheet else 'line'} {line % APART}"
 
     def problem(self, line: int, column: str, value: str, allowed: str) -> Problem:
         """Something wrong in this table: in a line, or, with 0, in all of it."""
@@ -124,25 +131,43 @@ def check_lines(
     while header and not header[-1].strip():
         header = header[:-1]  # as spreadsheets leave them where something once stood
     columns = stand_ins.columns(table, header, methodology)
-    if wrong := list(_wrong_columns(columns, model)):
-        table.problems.extend(table.problem(first, column, "", allowed) for column, allowed in wrong)
+    wrong = list(_wrong_columns(columns, model))
+    table.problems.extend(table.problem(first, column, "", allowed) for column, allowed in wrong)
+    unsure = {column for column, _ in wrong}  # nobody knows what stands there; the other columns are checked
+    if "" in unsure or unsure.intersection(model.primary_key):
         return
-    table.whole, table.columns = True, columns
-    key, names = model.primary_key[0], names_in(model)
+    table.whole, table.columns = True, [] if wrong else columns
+    if wrong:
+        columns = [column for column in model.model_fields if column in unsure or column in columns]
+    _take_lines(table, header, lines, columns, unsure)
+    for line in table.cells:
+        if stand_ins.only_named(table, line, methodology) or _read_row(table, line, methodology):
+            table.problems.extend(_spoilt_keys(table, line))
+    table.problems.extend(() if wrong else _repeated_keys(table))
+
+
+def _take_lines(
+    table: Table, header: list[str], lines: Iterable[tuple[int, list[str]]], columns: list[str], unsure: set[str]
+) -> None:
+    """Put each line's cells into the table; what stands in columns that nobody is sure of is left out, and refused."""
+    model = TABLES[table.name]
+    key, names = model.primary_key[0], [name for name in names_in(model) if name not in unsure]
+    plain = not unsure and table.carried is None and columns == header
+    shared: dict[str, str] = {}  # equal cells share one text: most of a long table's stand in it again and again
     for line, cells in lines:
         if len(cells) > len(header) and not any(cells[len(header) :]):
             cells = cells[: len(header)]
         if len(cells) == len(header):
-            table.cells[line] = stand_ins.sorted_out(table, line, dict(zip(header, cells, strict=True)))
+            share = shared.get if len(shared) > _SHARED else shared.setdefault
+            found = {name: share(cell, cell) for name, cell in zip(header, cells, strict=True) if name not in unsure}
+            if unsure:
+                table.refused.setdefault(line, set()).update(unsure)
+            table.cells[line] = found if plain else stand_ins.sorted_out(table, line, found, columns)
             table.whole &= bool(table.cells[line][key].strip())
             _trim(table, line, names)
         else:
             table.doubtful.update(cells)
             table.tell(line, "", "", _wrong_number(cells, header))
-    for line in table.cells:
-        if stand_ins.only_named(table, line, methodology) or _read_row(table, line, methodology):
-            table.problems.extend(_spoilt_keys(table, line))
-    table.problems.extend(_repeated_keys(table))
 
 
 def _trim(table: Table, line: int, names: Iterable[str]) -> None:
@@ -188,7 +213,9 @@ def _validated(
 ) -> tuple[Row | None, dict[str, tuple[str, str, str]]]:
     """The row that cells make, or what is wrong with them, by column."""
     try:
-        return model.model_validate(cells, context={"methodology": methodology}), {}
+        row = model.model_validate(cells, context={"methodology": methodology})
+        object.__setattr__(row, "__pydantic_fields_set__", _UNTOLD)
+        return row, {}
     except ValidationError as error:
         told = [_told(each, cells) for each in error.errors()]
         return None, {each[0]: each for each in told}
@@ -214,9 +241,9 @@ def _spoilt_keys(table: Table, line: int) -> Iterator[Problem]:
 
 def spoilt(key: str) -> str:
     """What to say of a key that isn't what was meant, or isn't what it looks like; blank for any other."""
-    if re.fullmatch(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}", key):
+    if "E+" in key and re.fullmatch(r"[0-9]([.,][0-9]+)?E\+[0-9]{2,3}", key):
         return "is how a spreadsheet shortens a long number; format the column as text, and type the key again"
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") for character in key):
+    if not key.isprintable() and any(unicodedata.category(each) in ("Cc", "Cf", "Zl", "Zp") for each in key):
         return "holds a character that can't be seen, or breaks the line; type the key again"  # it would forge a log's
     return ""
 
@@ -229,8 +256,7 @@ def _repeated_keys(table: Table) -> Iterator[Problem]:
         key = tuple(cells[column] for column in columns)
         since = (*key, cells.get(SPAN[0], "").strip())
         if line not in refused and seen.setdefault(since, line) != line:
-            place = f"row {seen[since]}" if table.sheet else f"line {seen[since]}"
-            allowed = f"stands already at {place}; allowed: once{more}"
+            allowed = f"stands already at {table.row_at(seen[since])}; allowed: once{more}"
             yield table.problem(line, " + ".join(columns), " + ".join(key), allowed)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BeforeValidator, ValidationInfo
@@ -57,6 +58,9 @@ ReportPart = Literal[  # what a report holds or rests on beside its controls: AT
 Data = Literal["financial", "personal", "health", "payment_card", "confidential"]
 
 
+_KEPT = 4096  # cells of a column whose values are kept: most of a long table's stand in it again and again
+
+
 def _text(cell: str) -> str:
     if not cell.strip():
         raise ValueError("blank, but a value is required")
@@ -67,6 +71,7 @@ def _matching(pattern: str, convert: Callable[[str], Any], allowed: str) -> Call
     """A cell parser: the whole cell matches ``pattern`` and converts, or ``allowed`` is the error."""
     compiled = re.compile(pattern)
 
+    @lru_cache(_KEPT)
     def parse(cell: str) -> Any:
         try:
             if compiled.fullmatch(_text(cell)):
@@ -100,10 +105,13 @@ def _methodology(info: ValidationInfo) -> Any:
     return info.context["methodology"]
 
 
+_RATING = re.compile("[1-9][0-9]?")
+
+
 def _rating(axis: str) -> Callable[[str, ValidationInfo], int]:
     def parse(cell: str, info: ValidationInfo) -> int:
         top = len(getattr(_methodology(info), axis))
-        if re.fullmatch("[1-9][0-9]?", cell) and int(cell) <= top:
+        if _RATING.fullmatch(cell) and int(cell) <= top:
             return int(cell)
         raise ValueError(f"allowed: a whole number from 1 to {top}, or blank for unrated")
 
@@ -123,12 +131,12 @@ def _name_from(source: str) -> Callable[[str, ValidationInfo], str]:
 
 
 def _blank_to_none(cell: str) -> str | None:
-    return cell if cell.strip() else None
+    return cell if cell and not cell.isspace() else None
 
 
-def _period(cell: str) -> str:
+def _period(cell: object) -> str:
     try:
-        return Period.parse(cell).name
+        return Period.parse(str(cell)).name
     except ValueError as error:
         raise ValueError(f"allowed: {error}") from None
 
@@ -139,6 +147,7 @@ def _one_of(name: str, kind: Any, noun: str) -> str:
     return name
 
 
+@lru_cache(_KEPT)
 def _names(cell: str) -> tuple[str, ...]:
     names = tuple(cell.split("|")) if cell else ()
     if len(set(names)) < len(names) or "" in names:

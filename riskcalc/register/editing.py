@@ -232,7 +232,7 @@ def as_file(columns: list[str], rows: Iterable[Cells]) -> str:
 
 def _matching(folder: Path, table: str, key: Mapping[str, str], methodology: Methodology) -> list[tuple[int, Cells]]:
     read = read_table(folder, table, methodology)
-    if not read.cells and read.problems:
+    if not read.columns and read.problems:
         raise RegisterError(read.problems, folder)
     return [
         (line, cells) for line, cells in read.cells.items() if all(cells[name] == value for name, value in key.items())
@@ -241,7 +241,7 @@ def _matching(folder: Path, table: str, key: Mapping[str, str], methodology: Met
 
 def check_row(table: str, cells: Cells, methodology: Methodology, line: int = 0) -> None:
     """Refuse cells that aren't allowed in a table: raises RegisterError, which tells of each of them."""
-    if unfit := [name for name, text in cells.items() if "\0" in text or not _is_unicode(text)]:
+    if unfit := [name for name, text in cells.items() if re.search("[\0\ud800-\udfff]", text)]:
         raise UsageError(f"{', '.join(unfit)}: holds characters that no CSV file can keep.")
     try:
         row = TABLES[table].model_validate(cells, context={"methodology": methodology})
@@ -250,10 +250,6 @@ def check_row(table: str, cells: Cells, methodology: Methodology, line: int = 0)
     wrong = [Problem(f"{table}.csv", line, name, cells.get(name, ""), told) for name, told in row.contradictions()]
     if wrong:
         raise RegisterError(wrong)
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _as_line(cells: Cells, header: list[str], ending: str) -> str:

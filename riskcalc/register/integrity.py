@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from itertools import islice
@@ -12,8 +12,10 @@ from itertools import islice
 from riskcalc.errors import Problem
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.claims import Claim
+from riskcalc.register.methodology import Methodology
 from riskcalc.register.periods import Period
 from riskcalc.register.row import Ref, Row
+from riskcalc.register.starter import Starter
 from riskcalc.register.tables import TABLES
 from riskcalc.register.validity import check_days
 
@@ -23,10 +25,7 @@ _MEANT = 50  # wrong names of a column for which what was meant is looked for
 
 def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
     """Problems that only show between rows: unknown references, cycles, periods of mixed kinds."""
-    for table in tables.values():
-        for column, info in TABLES[table.name].model_fields.items():
-            for ref in (mark for mark in info.metadata if isinstance(mark, Ref)):
-                yield from _unknown_references(table, column, tables[ref.table])
+    yield from _pointing_nowhere(tables)
     yield from _unknown_sources(tables)
     yield from _objective_of_another_unit(tables)
     yield from _retest_of_another_control(tables["control_tests"])
@@ -34,6 +33,26 @@ def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
     yield from _cycles(tables["control_tests"], "retest_of", "a test must not retest itself")
     yield from _mixed_periods([tables["ratings"], tables["control_tests"]])
     yield from check_days(tables)
+
+
+def told_anyway(read: Callable[[str, Methodology], Table], text: str) -> Iterator[Problem]:
+    """What is wrong with the tables whatever a methodology says that can't be used: not ratings, levels and designs.
+
+    ``read`` reads one of them, ``text`` is the methodology's, of which only counts whether the register begins.
+    """
+    period = "2000" if re.search(r"(?m)^\s*first_period", text) else ""
+    methodology = Methodology.parse(Starter("?", "XXX", period=period).methodology())
+    tables = {name: read(name, methodology) for name in TABLES}
+    for table in tables.values():
+        yield from (each for each in table.problems if not re.search("likelihood|impact|appetite|design", each.column))
+    yield from _pointing_nowhere(tables)
+
+
+def _pointing_nowhere(tables: Mapping[str, Table]) -> Iterator[Problem]:
+    for table in tables.values():
+        for column, info in TABLES[table.name].model_fields.items():
+            for ref in (mark for mark in info.metadata if isinstance(mark, Ref)):
+                yield from _unknown_references(table, column, tables[ref.table])
 
 
 def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Problem]:

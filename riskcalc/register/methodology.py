@@ -14,18 +14,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from riskcalc.errors import MatrixError, Problem, RegisterError
 from riskcalc.files import read
-from riskcalc.register.columns import Frequency
+from riskcalc.register.columns import Frequency, PeriodName
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.periods import Period
 
 FILE = "methodology.toml"
-
-
-def _period(value: object) -> object:
-    try:
-        return Period.parse(str(value)).name
-    except ValueError as error:
-        raise ValueError(f"allowed: {error}") from None
 
 
 def _number(value: object) -> object:
@@ -154,7 +147,7 @@ class Methodology(_Part):
     organisation: Name
     currency: Currency
     classification: Name = "Confidential"
-    first_period: Annotated[str, BeforeValidator(_period)] | None = Field(default=None, exclude=True)
+    first_period: PeriodName | None = Field(default=None, exclude=True)
     abbreviations: dict[Name, Name] = Field(default_factory=dict, exclude=True)  # no page depends on them
     exchange_rates: dict[Currency, Positive]
     likelihood: tuple[LikelihoodRating, ...]

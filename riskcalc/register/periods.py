@@ -7,6 +7,7 @@ from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from riskcalc.errors import UsageError, counted
 
@@ -40,6 +41,7 @@ class Period:
         return max(self.last_day, self.evidence_until or self.last_day)
 
     @classmethod
+    @lru_cache
     def parse(cls, text: str) -> Period:
         """Read a period's name; raises ValueError, with the allowed forms, for any other text."""
         match = _PATTERN.fullmatch(text)

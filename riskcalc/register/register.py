@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property, wraps
@@ -21,9 +21,10 @@ import pandas as pd
 from pandas.api.types import is_datetime64_dtype
 
 from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
+from riskcalc.files import read
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
-from riskcalc.register.integrity import check_references
+from riskcalc.register.integrity import check_references, told_anyway
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
@@ -299,6 +300,10 @@ def _read_folder(folder: Path, period: str) -> tuple[Methodology, dict[str, Tabl
         if books and not any(folder.glob("*.csv")):
             named = " and ".join(str(folder / name) for name in books[:3])
             raise UsageError(f"{folder} holds no CSV files, but {named}: name the workbook itself.") from None
+        with suppress(OSError):
+            text = read(folder / FILE, inside=folder).decode("utf-8", "replace")
+            found = [*error.problems, *told_anyway(lambda name, given: read_table(folder, name, given), text)]
+            raise RegisterError(found, folder) from None
         raise RegisterError(error.problems, folder) from None
     methodology = begun_in(methodology, period, (folder / "ratings.csv").exists())
     return methodology, {name: read_table(folder, name, methodology) for name in TABLES}

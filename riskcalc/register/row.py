@@ -21,10 +21,9 @@ class Ref:
     table: str
 
 
-def require(holds: bool, column: str, allowed: str) -> Iterator[Contradiction]:
+def require(holds: bool, column: str, allowed: str) -> tuple[Contradiction, ...]:
     """A contradiction at ``column``, unless something holds."""
-    if not holds:
-        yield column, allowed
+    return () if holds else ((column, allowed),)
 
 
 class Row(BaseModel):

@@ -7,7 +7,7 @@ impact may stand among the risks, until there is a table of ratings. Nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_origin
 
@@ -93,11 +93,11 @@ def columns(table: Table, header: list[str], methodology: Methodology) -> list[s
     return own + [column for column in needed if column in waiting]
 
 
-def sorted_out(table: Table, line: int, cells: dict[str, str]) -> dict[str, str]:
+def sorted_out(table: Table, line: int, cells: dict[str, str], columns: Iterable[str]) -> dict[str, str]:
     """A line's cells by the table's columns; ratings that it carries are put apart."""
     if table.carried is not None:
         table.carried[line] = {column: cells[column] for column in _CARRIED if column in cells}
-    return {column: cells.get(column, "") for column in table.columns}
+    return {column: cells.get(column, "") for column in columns}
 
 
 def only_named(table: Table, line: int, methodology: Methodology) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Literal
 
-from riskcalc.register.claims import Claims
 from riskcalc.register.columns import (
     Answer,
     Assertions,
@@ -16,7 +15,6 @@ from riskcalc.register.columns import (
     DataHeld,
     Day,
     Design,
-    Digest,
     Frequency,
     Impact,
     Indicator,
@@ -33,10 +31,10 @@ from riskcalc.register.columns import (
     Text,
     YesNo,
 )
+from riskcalc.register.library import Document, LibraryAnswer, Reader
 from riskcalc.register.row import Contradiction, Ref, Row, require
 
 Opinion = Literal["unmodified", "qualified", "adverse", "disclaimer"]
-Reader = Literal["internal", "client", "public"]
 
 
 def _bridge(since: date | None, until: date | None, report_to: date | None) -> Iterator[Contradiction]:
@@ -168,17 +166,15 @@ class Rating(Row):
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
         for likelihood, impact in (("likelihood", "impact"), ("proposed_likelihood", "proposed_impact")):
-            blank = [name for name in (impact, likelihood) if getattr(self, name) is None]
-            allowed = "likelihood and impact must both be rated, or both blank"
-            yield from require(len(blank) != 1, blank[0] if blank else impact, allowed)
-        rated = self.likelihood is not None
-        for column in ("rationale", "rated_by", "rated_on"):
-            given = not rated or getattr(self, column) is not None
-            yield from require(given, column, "blank, but a rated risk needs it")
-        for axis in ("likelihood", "impact"):
-            low, high = getattr(self, f"{axis}_low"), getattr(self, f"{axis}_high")
-            fits = (low is None) == (high is None) and (low is None or low <= high)
-            yield from require(fits, f"{axis}_high", f"must be at least {axis}_low, or both blank")
+            if ((rated := getattr(self, likelihood)) is None) != (getattr(self, impact) is None):
+                yield likelihood if rated is None else impact, "likelihood and impact must both be rated, or both blank"
+        if self.likelihood is not None:
+            for column in ("rationale", "rated_by", "rated_on"):
+                yield from require(getattr(self, column) is not None, column, "blank, but a rated risk needs it")
+        votes = (self.likelihood_low, self.likelihood_high), (self.impact_low, self.impact_high)
+        for axis, (low, high) in zip(("likelihood", "impact"), votes, strict=True):
+            if (low is None) != (high is None) or (low is not None and high is not None and low > high):
+                yield f"{axis}_high", f"must be at least {axis}_low, or both blank"
 
 
 class Control(Row):
@@ -302,6 +298,7 @@ class SubserviceOrganisation(Row):
     reviewed_by: Maybe[str]
     reviewed_on: Maybe[Day]
     reference: Maybe[str]
+    audience: Maybe[Reader] = None
     valid_from: Maybe[Day] = None
     valid_to: Maybe[Day] = None
 
@@ -397,57 +394,6 @@ class ReportItem(Row):
         """Cells that don't go together."""
         given = self.status != "done" or self.reference is not None
         yield from require(given, "reference", "blank, but what is done can be shown")
-
-
-class LibraryAnswer(Row):
-    """An answer to clients' questions that may be given again: approved, for whom, until when, and what it rests on."""
-
-    primary_key = ("answer_id",)
-    optional = True
-    answer_id: Text
-    unit_id: Annotated[Maybe[str], Ref("business_units")]
-    question: Text
-    aliases: Names
-    verdict: Maybe[Literal["yes", "no", "partly", "not_applicable"]]
-    answer: Text
-    sources: Names
-    claims: Claims
-    audience: Reader
-    owner: Text
-    approved_by: Maybe[str]
-    reviewed_on: Maybe[Day]
-    expires_on: Maybe[Day]
-
-    def contradictions(self) -> Iterator[Contradiction]:
-        """Cells that don't go together."""
-        for column in ("reviewed_on", "expires_on"):
-            given = self.approved_by is None or getattr(self, column) is not None
-            yield from require(given, column, "blank, but an answer that is approved needs it")
-        fits = self.expires_on is None or (self.reviewed_on is not None and self.reviewed_on < self.expires_on)
-        yield from require(fits, "expires_on", f"must be after reviewed_on, {self.reviewed_on or 'which is blank'}")
-
-
-class Document(Row):
-    """What can be shown to somebody who asks: a report, a certificate, a policy; where it lies, and who may see it."""
-
-    primary_key = ("document_id",)
-    optional = True
-    document_id: Text
-    title: Text
-    kind: Text
-    unit_id: Annotated[Maybe[str], Ref("business_units")]
-    covers_from: Day
-    covers_to: Maybe[Day]
-    issued_on: Maybe[Day]
-    issuer: Text
-    audience: Reader
-    reference: Text
-    sha256: Maybe[Digest]
-
-    def contradictions(self) -> Iterator[Contradiction]:
-        """Cells that don't go together."""
-        fits = self.covers_to is None or self.covers_from <= self.covers_to
-        yield from require(fits, "covers_to", f"must not be before covers_from, {self.covers_from}")
 
 
 TABLES: dict[str, type[Row]] = {

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from riskcalc.register.xlsx_guard import Package, RefusedError, guarded
+from riskcalc.register.xlsx_guard import Limits, Package, RefusedError, guarded
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,15 @@ class Odd:
     kind: str
     text: str
 
-    def __bool__(self) -> bool:
-        return True
-
 
 Cell = str | Odd
+
+
+def text_of(cell: Cell) -> str:
+    """What a cell shows, whatever it is."""
+    return cell if isinstance(cell, str) else cell.text
+
+
 _INF = float("inf")
 
 
@@ -83,7 +87,7 @@ class Workbook:
 
     def grid(self, name: str) -> Grid:
         """The cells of a sheet."""
-        reader = _SheetReader(self._strings, self._dates, self._epoch, self._package.limits.columns, self._cells_left)
+        reader = _SheetReader(self._strings, self._dates, self._epoch, self._package.limits, self._cells_left)
         self._package.parse(self.sheets[name].part, reader.start, end=reader.end, text=reader.text)
         self._cells_left = reader.left
         return reader.grid
@@ -227,9 +231,10 @@ def _shows_date(code: str) -> bool:
 class _SheetReader:
     """What the parser of a sheet calls: keeps the cells that hold something."""
 
-    def __init__(self, strings: list[Cell], dates: set[str], epoch: date, columns: int, left: int) -> None:
+    def __init__(self, strings: list[Cell], dates: set[str], epoch: date, limits: Limits, left: int) -> None:
         self.grid, self.left = Grid(), left
-        self._strings, self._dates, self._epoch, self._columns = strings, dates, epoch, columns
+        self._strings, self._dates, self._epoch, self._limits = strings, dates, epoch, limits
+        self._columns = limits.columns
         self._row, self._column, self._cells = 0, -1, list[Cell]()
         self._cell: dict[str, str] = {}
         self._pieces: list[str] = []
@@ -343,7 +348,7 @@ class _SheetReader:
         self.grid.merged.append(attributes.get("ref", ""))
 
     def _defaults(self, attributes: dict[str, str]) -> None:
-        if attributes.get("zeroHeight") in ("1", "true"):
+        if attributes.get("zeroHeight") in ("1", "true") and not self._limits.unlisted_rows_hidden:
             raise RefusedError("has a sheet whose rows are hidden by default; show them")
 
 

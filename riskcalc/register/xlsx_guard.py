@@ -39,6 +39,7 @@ class Limits:
     characters: int = 200 * MB
     cells: int = 5_000_000
     columns: int = 256
+    unlisted_rows_hidden: bool = False  # allowed where only rows that are listed are of interest
 
 
 LIMITS = Limits()
@@ -102,6 +103,10 @@ class Package:
             if fed - parser.CurrentByteIndex > self.limits.token_bytes:
                 raise RefusedError(f"{name} holds a piece of markup of more than {self.limits.token_bytes:,} bytes")
         parser.Parse(b"", True)
+
+    def read(self, name: str) -> bytes:
+        """A part as it is; raises RefusedError for what is out of all proportion."""
+        return b"".join(self._chunks(name))
 
     def _counted(self, text: Callable[[str], object]) -> Callable[[str], None]:
         def collect(characters: str) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from riskcalc.errors import Problem
 from riskcalc.register.as_typed import one_of
 from riskcalc.register.starter import AXES, scales_as_toml
-from riskcalc.register.xlsx_cells import Cell, Grid, Odd, letters
+from riskcalc.register.xlsx_cells import Cell, Grid, Odd, letters, text_of
 
 SCALES = "scales"
 MARK = "# The scales and the matrix stand on the sheet scales."
@@ -77,13 +77,13 @@ def joined(text: str, grid: Grid, file: str) -> tuple[str, list[Problem]]:
     problems: list[Problem] = []
     name, ended = "", dict[str, int]()
     for row, cells in grid.rows:
-        first = _text(cells[0]).strip()
+        first = text_of(cells[0]).strip()
         if first in blocks:
             name = first
         elif re.fullmatch("[0-9]{1,2}", first) and name:
             own = {place: cells[place] for place in PLACES[name].values() if place < len(cells)}
-            problems += [_odd(file, row, place, cell) for place, cell in own.items() if _is_bad(cell)]
-            texts = [_text(own.get(place, "")).strip() for place in PLACES[name].values()]
+            problems += [problem for place, cell in own.items() for problem in _odd(file, row, place, cell)]
+            texts = [text_of(own.get(place, "")).strip() for place in PLACES[name].values()]
             if name == "matrix":
                 texts = texts[: max((place for place, text in enumerate(texts, 1) if text), default=0)]
             if not (name == "matrix" or (texts and texts[0])):
@@ -99,14 +99,7 @@ def joined(text: str, grid: Grid, file: str) -> tuple[str, list[Problem]]:
     return text.replace(MARK, scales) if MARK in text else f"{text}\n{scales}\n", problems
 
 
-def _text(cell: Cell) -> str:
-    return cell.text if isinstance(cell, Odd) else cell
-
-
-def _is_bad(cell: Cell) -> bool:
-    return isinstance(cell, Odd) and cell.kind != "number"
-
-
-def _odd(file: str, row: int, place: int, cell: Cell) -> Problem:
-    allowed = "is no text or number; format the cell as text, and type it again"
-    return Problem(file, row, "", _text(cell), allowed, SCALES, f"{letters(place)}{row}")
+def _odd(file: str, row: int, place: int, cell: Cell) -> Iterator[Problem]:
+    if isinstance(cell, Odd) and cell.kind != "number":
+        allowed = "is no text or number; format the cell as text, and type it again"
+        yield Problem(file, row, "", cell.text, allowed, SCALES, f"{letters(place)}{row}")

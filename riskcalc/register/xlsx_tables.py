@@ -18,17 +18,16 @@ from typing import Any
 from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.register import stand_ins
 from riskcalc.register.checked_rows import Table, check_lines
-from riskcalc.register.integrity import check_references
+from riskcalc.register.integrity import check_references, told_anyway
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import kind_of
 from riskcalc.register.tables import TABLES
-from riskcalc.register.xlsx_cells import Cell, Grid, Odd, Workbook, letters, open_workbook
+from riskcalc.register.xlsx_cells import Cell, Grid, Odd, Workbook, letters, open_workbook, text_of
 from riskcalc.register.xlsx_scales import SCALES, joined
 
 METHODOLOGY = "methodology"
 OURS = ("instructions", "lists")  # sheets that the template brings
 RESULTS = "results "  # how the names of sheets begin that an export adds
-SUFFIX = ".xlsx"
 _TEXT = "format the cell as text, and type it again"
 _ADVICE = {
     "number": f"is a number here, and a spreadsheet drops what a number doesn't need (007 is 7, 6.10 is 6.1); {_TEXT}",
@@ -62,7 +61,13 @@ def read_sheets(path: Path, period: str = "") -> tuple[Methodology, dict[str, Ta
         if not {*TABLES, METHODOLOGY}.intersection(book.sheets):
             raise UsageError(f"{path.name} has none of a register's sheets. {bring_in(path)}")
         problems = list(_wrong_sheets(book, path.name))
-        methodology = stand_ins.begun_in(read_methodology(book, path.name), period, "ratings" in book.sheets)
+        try:
+            methodology = read_methodology(book, path.name)
+        except RegisterError as error:
+            text = methodology_text(book, path.name)[0] if METHODOLOGY in book.sheets else ""
+            found = told_anyway(lambda name, given: read_sheet(book, name, path.name, given), text) if text else ()
+            raise RegisterError([*problems, *error.problems, *found], path) from None
+        methodology = stand_ins.begun_in(methodology, period, "ratings" in book.sheets)
         tables = {name: read_sheet(book, name, path.name, methodology) for name in TABLES}
     return methodology, tables, problems
 
@@ -101,7 +106,7 @@ def _lines_of_text(grid: Grid, file: str) -> tuple[str, list[Problem]]:
     for row, cells in grid.rows:
         lines.extend([""] * (row - 1 - len(lines)))
         first = cells[0]
-        lines.append(first if isinstance(first, str) else first.text)
+        lines.append(text_of(first))
         if isinstance(first, Odd):
             problems.append(Problem(file, row, "", first.text, _ADVICE[first.kind], METHODOLOGY, f"A{row}"))
         if any(cells[1:]):
@@ -114,15 +119,12 @@ def unseen(grid: Grid) -> Iterator[tuple[int, str]]:
     """Rows, or 0 for the sheet, with what people looking at it would overlook."""
     if grid.hidden_rows:
         yield grid.hidden_rows[0], f"{_some(grid.hidden_rows, 'row')}: show them (clear the filter), or delete them"
-    if hidden := [place for place in sorted(grid.hidden_columns) if _used(grid, place)]:
+    used = {place for _, cells in grid.rows for place, cell in enumerate(cells) if cell}
+    if hidden := sorted(grid.hidden_columns & used):
         yield 0, f"{_some([letters(column) for column in hidden], 'column')}: show them, or delete them"
     for reference in grid.merged[:20]:
         row = re.search("[0-9]{1,7}", reference)
         yield int(row[0]) if row else 0, f"cells {reference} are merged; unmerge them, and fill each"
-
-
-def _used(grid: Grid, place: int) -> bool:
-    return any(place < len(cells) and cells[place] for _, cells in grid.rows)
 
 
 def _some(hidden: list[Any], noun: str) -> str:
@@ -132,7 +134,7 @@ def _some(hidden: list[Any], noun: str) -> str:
 
 def header_of(cells: Iterable[Cell]) -> list[str]:
     """The names of columns, as text."""
-    return [cell.text if isinstance(cell, Odd) else cell for cell in cells]
+    return [text_of(cell) for cell in cells]
 
 
 # --- parts ---

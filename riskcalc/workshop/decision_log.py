@@ -7,7 +7,6 @@ note alone. A difference without it is somebody's doing, and not ours to mend.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,9 +15,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, TypeAdapter
 
+from riskcalc import chain
 from riskcalc.assessment.consistency import Finding
 from riskcalc.errors import UsageError, one_line
-from riskcalc.files import sha256, write_whole
+from riskcalc.files import write_whole
 from riskcalc.register.editing import LOG, Cells
 from riskcalc.register.register import Register
 
@@ -122,11 +122,8 @@ def appended(folder: Path, entry: Entry) -> tuple[str, Entry]:
         raise UsageError(f"{FILE}: {'; '.join(found)}. {advice}")
     path = folder / FILE
     old = path.read_text("utf-8") if path.is_file() else ""
-    previous = _hash(old.removesuffix("\n").rpartition("\n")[2]) if old else ""
-    tied = replace(entry, previous=previous, sha256="")
-    tied = replace(tied, sha256=_hash(_as_line(tied)))
-    separator = "\n" if old and not old.endswith("\n") else ""
-    return f"{old}{separator}{_as_line(tied)}\n", tied
+    text, tied = chain.appended(old, asdict(entry))
+    return text, replace(entry, previous=tied["previous"], sha256=tied["sha256"])
 
 
 def pending(folder: Path) -> LogEntry | None:
@@ -163,17 +160,7 @@ def latest(folder: Path, unit_id: str, period: str) -> dict[str, LogEntry]:
 
 def broken(folder: Path) -> list[str]:
     """Where the chain doesn't hold, in sentences; empty where every line is as it was written."""
-    found, previous = [], ""
-    for number, entry, text in _lines(folder):
-        if entry is None:
-            found.append(f"line {number} can't be read as a decision")
-        # The text itself is compared too: white space and repeated keys mean nothing to a reader of JSON.
-        elif _as_line(entry) != text or _hash(_as_line(replace(entry, sha256=""))) != entry.sha256:
-            found.append(f"line {number} was changed after it was written")
-        elif entry.previous != previous:
-            found.append(f"the line before line {number} was changed, added or taken away")
-        previous = _hash(text)
-    return found
+    return chain.broken((number, asdict(entry) if entry else None, text) for number, entry, text in _lines(folder))
 
 
 def findings(register: Register) -> list[Finding]:
@@ -200,22 +187,14 @@ def findings(register: Register) -> list[Finding]:
 def _lines(folder: Path) -> Iterator[tuple[int, LogEntry | Renamed | None, str]]:
     path = folder / FILE
     try:
-        lines = path.read_text("utf-8").removesuffix("\n").split("\n") if path.is_file() else []
+        log = path.read_text("utf-8") if path.is_file() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read: {error}") from None
-    for number, text in enumerate(lines, 1):
+    for number, found, text in chain.lines(log):
         try:
-            yield number, _ENTRY.validate_python(json.loads(text)), text
-        except (ValueError, RecursionError):  # also numbers of thousands of digits, and brackets as deep
+            yield number, _ENTRY.validate_python(found), text
+        except ValueError:
             yield number, None, text
-
-
-def _as_line(entry: LogEntry | Renamed) -> str:
-    return json.dumps(asdict(entry), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode())
 
 
 def _text(value: Any) -> str:

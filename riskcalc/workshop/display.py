@@ -20,19 +20,19 @@ _APART = 0.3  # agreement below which the group is told that it is apart
 
 
 def risk(standing: Standing) -> str:
-    """The risk that is up, with its rating on file and that of the period before."""
+    """The risk that is up, with its rating on file and that of the period before, opened on demand before a vote."""
     row = standing.risk
     assertions = ", ".join(name.replace("_", " ") for name in row["assertions"])
-    lines = [
-        f"Threatens {row['objective_id']}: {assertions}.",
-        f"On file in this period: {_on_file(standing)} The period before: {_rated(standing.before)}.",
-    ]
+    lines = [f"Threatens {row['objective_id']}: {assertions}."]
+    on_file = f"On file in this period: {_on_file(standing)} The period before: {_rated(standing.before)}."
     if standing.decision:
         done = "Locked" if standing.decision.action == "lock" else "Taken back"
         lines.append(f"{done} by {standing.decision.decided_by}: {standing.decision.reason}")
     head = Markup("<p class='eyebrow'>{}, round {}</p><h2>{}</h2><p>{}</p>")
     told = head.format(row["risk_id"], standing.number, row["title"], row["description"])
-    return told + Markup("").join(Markup("<p class='line'>{}</p>").format(line) for line in lines)
+    asked = Markup("<details{}><summary>Its rating on file</summary><p class='line'>{}</p></details>")
+    shown = Markup("").join(Markup("<p class='line'>{}</p>").format(line) for line in lines)
+    return told + shown + asked.format(Markup("") if standing.blind else Markup(" open"), on_file)
 
 
 def turnout(standing: Standing) -> str:
@@ -112,15 +112,16 @@ def the_map(
     """The matrix with all risks as they stand in a view (inherent, claimed, earned), the one that is up marked.
 
     Revealed votes are drawn as a box over the cells of their middle half, on the inherent map, instead of a point;
-    neither is where nothing is ``marked``.
+    neither is where nothing is ``marked``. Before a vote the risk that is up is nowhere, so that nobody is led by it.
     """
     matrix = workshop.register.methodology.matrix
     frame = workshop.scores() if scores is None else scores
-    held = by_cell(frame, level, matrix)
+    up, blind = str(standing.risk["risk_id"]), marked and standing.blind
+    held = by_cell(frame[frame["risk_id"] != up] if blind else frame, level, matrix)
     box = _box(standing.tallies) if level == "inherent" and marked else None
     title = f"{level.capitalize()}: {workshop.row['unit_name']}, {workshop.period.name}"
-    up = str(standing.risk["risk_id"])
     told = note or (f"{voted(standing)}." if level == "inherent" and not standing.revealed else "")
+    told += f" {up} is left out until its votes are shown." if blind else ""
     return display.matrix_table(title, matrix, held, up if marked else "", box, told)
 
 

@@ -218,11 +218,11 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             self.address.value = self._served = found
 
     def _offer_ratings(self, standing: Standing) -> None:
-        """Put the group's median, else the rating that stands, into the two fields: a suggestion."""
+        """Put the group's median, else the rating that stands, into the two fields, but nothing before a vote."""
         stands = dict(zip(("likelihood", "impact"), self._ours.ratings()[standing.risk["risk_id"]], strict=True))
         for axis, field in (("likelihood", self.likelihood), ("impact", self.impact)):
             voted = standing.tallies[axis].suggestion if standing.tallies else None
-            field.value = voted or stands[axis]
+            field.value = None if standing.blind else voted or stands[axis]
 
     # --- what the buttons do ---
 
@@ -278,7 +278,8 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     def _try(self, said: str, change: Any) -> None:
         workshop = self._ours
         standing = workshop.standing()
-        assumed = {standing.risk["risk_id"]: (self.likelihood.value, self.impact.value)}
+        chosen = (self.likelihood.value, self.impact.value)
+        assumed = {standing.risk["risk_id"]: chosen} if all(chosen) else {}  # else what is on file
         before, after = workshop.scores(assumed), workshop.scores(assumed, **change)
         self._answer = f"{said}: {display.moved(before, after, standing.risk['risk_id'])}"
         self.answer.value = display.framed(display.message(self._answer, "open"))

@@ -43,7 +43,7 @@ class RatingsFile:
         at = (found.st_mtime_ns, found.st_size, found.st_ino) if found else ()
         if at != self._read_at:  # a panel asks several times a second, and somebody else's file may be long
             read = read_table(self.folder, "ratings", self.methodology)
-            if not read.cells and read.problems:
+            if not read.columns and read.problems:
                 raise RegisterError(read.problems, self.folder)
             ours = (cells for cells in reversed(read.cells.values()) if cells["period"] == self.period)
             self._known, self._read_at = {cells["risk_id"]: cells for cells in ours}, at

@@ -63,13 +63,13 @@ def _parts(workshop: Workshop) -> Iterator[str | display.Display]:
             ("Open points", str(len(workshop.store.points(workshop.workshop_id))), "listed below"),
         ],
     )
-    yield "## Ratings on the matrix"
+    yield "## On the matrix"
     yield the_map(workshop, workshop.standing(), "inherent", note=_MAP_NOTE, marked=False)
     yield "## Decisions"
     yield _decisions(workshop, decisions, ours)
     yield "## Open"
     yield _open(workshop, open_risks)
-    yield "## People and provenance"
+    yield "## People and log"
     yield display.table("Participants", ["Name"], [[name] for name in people], note="Votes are kept without names.")
     yield _log(ours, broken)
 

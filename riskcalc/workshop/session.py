@@ -62,6 +62,16 @@ class Standing:
     ended: bool
 
     @property
+    def blind(self) -> bool:
+        """Whether people are still to vote without knowing what the risk was rated: nothing is shown or locked yet."""
+        return not (self.revealed or self.locked)
+
+    @property
+    def locked(self) -> bool:
+        """Whether the log's last word on the risk is a lock."""
+        return self.decision is not None and self.decision.action == "lock"
+
+    @property
     def wanting(self) -> str:
         """How many more votes are needed before they can be shown, in words; blank where enough are in."""
         number = max(0, self.minimum - self.votes)
@@ -70,7 +80,7 @@ class Standing:
     def refused(self) -> dict[str, str]:
         """Why each step of a round can't be taken now, by what the panel calls it; blank where it can."""
         running = self.discussed_since is not None
-        locked = self.decision is not None and self.decision.action == "lock"
+        locked = self.locked
         return {
             "Show the votes": "they are shown" if self.revealed else self.wanting,
             "Vote again": "" if self.revealed else "no votes are shown yet",

@@ -267,17 +267,6 @@ class Store:
         asked = sa.select(BALLOTS.c.likelihood, BALLOTS.c.impact).where(_is(BALLOTS, workshop_id, risk_id, number))
         return [Vote(**row) for row in self._rows(asked.order_by(BALLOTS.c.likelihood, BALLOTS.c.impact))]
 
-    def votes_in(self, workshop_id: str) -> dict[str, int]:
-        """How many votes each risk's present round has; risks without any are left out."""
-        present = sa.and_(
-            BALLOTS.c.workshop_id == RISKS.c.workshop_id,
-            BALLOTS.c.risk_id == RISKS.c.risk_id,
-            BALLOTS.c.round == RISKS.c.round,
-        )
-        asked = sa.select(RISKS.c.risk_id, sa.func.count().label("votes")).select_from(RISKS.join(BALLOTS, present))
-        rows = self._rows(asked.where(RISKS.c.workshop_id == workshop_id).group_by(RISKS.c.risk_id))
-        return {row["risk_id"]: row["votes"] for row in rows}
-
     def pulse(self, workshop_id: str) -> tuple[Any, ...]:
         """A few numbers that differ whenever something on the facilitator's screen may have."""
         risks, ballots, people = RISKS.c, BALLOTS.c, PARTICIPANTS.c

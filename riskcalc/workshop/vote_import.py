@@ -42,7 +42,8 @@ def _take(workshop: Workshop, file: Path, header: list[str], rows: list[tuple[in
     votes: list[tuple[str, str, Vote]] = []
     risks = {risk["risk_id"]: risk for risk in workshop.store.risks(workshop.workshop_id)}
     shape = dict(zip(AXES, workshop.register.methodology.matrix.shape, strict=True))
-    seen = {(risk, name) for risk, row in risks.items() for name in _voted(workshop, row)}
+    voted = {risk: workshop.store.voted(workshop.workshop_id, risk, row["round"]) for risk, row in risks.items()}
+    seen = {(risk, name) for risk, names in voted.items() for name in names}
     for line, cells in rows:
         row = dict(zip(header, cells, strict=False))
         if len(cells) == len(header):
@@ -84,7 +85,3 @@ def _wrong_votes(row: Mapping[str, str], shape: Mapping[str, int]) -> Iterator[t
     for axis, top in shape.items():
         if row[axis] and not (re.fullmatch("[1-9][0-9]?", row[axis]) and int(row[axis]) <= top):
             yield axis, f"allowed: a whole number from 1 to {top}, or blank for can't say"
-
-
-def _voted(workshop: Workshop, risk: Mapping[str, Any]) -> list[str]:
-    return workshop.store.voted(workshop.workshop_id, risk["risk_id"], risk["round"])

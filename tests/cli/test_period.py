@@ -73,3 +73,10 @@ def test_plan_knows_a_period_that_has_not_begun(small: Path) -> None:
         2,
         "2026-Q3 is a quarter; the register's periods are like 2026-H1.\n",
     )
+
+
+def test_an_earlier_period_is_asked_about(small: Path) -> None:
+    """A slip of the year shows before anything is written."""
+    code, said = invoke("period", "open", "2024-H1", str(small))
+    assert (code, "Is 2024-H1 meant? It is earlier than 2026-H1, which is opened already." in said) == (0, True)
+    assert "is earlier than" not in invoke("period", "open", "2026-H2", str(small))[1]

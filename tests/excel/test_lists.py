@@ -280,7 +280,7 @@ def test_a_kept_mapping_reads_back_as_it_was(tmp_path: Path) -> None:
     part = TableMap(name="risks", columns={"risk_id": 'No. "x"'}, values={"treatment": {'a."b"': "avoid", "ü": ""}})
     mapping = MappingFile(separator=";", table=(part, part))
     (tmp_path / "m.toml").write_text(as_toml(mapping), "utf-8")
-    assert read_mapping(tmp_path / "m.toml") == mapping
+    assert read_mapping(tmp_path / "m.toml").model_dump() == mapping.model_dump()
 
 
 def test_a_full_register_keeps_its_units_names(tmp_path: Path) -> None:
@@ -294,3 +294,43 @@ def test_a_full_register_keeps_its_units_names(tmp_path: Path) -> None:
     said = imported(path, small, "--period", "2026-H1", "--yes")
     assert "likelihood: '5' -> '4'" in said
     assert (small / "business_units.csv").read_bytes() == before
+
+
+def test_one_title_twice_is_told_at_the_second(tmp_path: Path) -> None:
+    """Without ids nobody could say which of the two a rating is of: one problem, in the words of the list."""
+    path = listed(tmp_path / "list.csv", "Risk,Likelihood,Impact", "Late feed,4,3", "Stale price,2,2", "late  feed,1,1")
+    code, told = invoke("excel", "import", str(path), "--into", str(tmp_path / "mine"), *NEW, *UNIT, "--yes")
+    assert (code, told.splitlines()[-1]) == (
+        2,
+        "list.csv:4: column 'risk_id': 'late  feed': is the title at line 2, too; tell them apart, or give each an id",
+    )
+    assert "1 problem in" in told
+
+
+def test_yes_answers_for_a_mapping_file_too(tmp_path: Path) -> None:
+    """Whatever is taken over, --yes is the answer to what is shown."""
+    path, mine = listed(tmp_path / "list.csv", "Risk,Likelihood,Impact", "Late,4,3"), tmp_path / "mine"
+    imported(path, mine, *NEW, *UNIT, "--yes")
+    listed(path, "Risk,Likelihood,Impact", "Late,5,5")
+    imported(path, mine, "--map", str(mine / "list.map.toml"), "--yes")
+    assert riskcalc.load(mine).ratings["likelihood"].tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "given", "renames"),
+    [
+        ("Risk,Owner", ["Late,Ops"], UNIT, [("unit", "funds", "f2")]),
+        ("Risk,Department", ["Late,funds", "Lost,pay"], (), [("unit", "funds", "f2"), ("unit", "f2", "f3")]),
+        ("Risk ID,Risk", ["A,Late", "B,Lost"], UNIT, [("risk", "A", "A7")]),
+    ],
+)
+def test_a_list_comes_in_under_the_names_of_today(
+    tmp_path: Path, header: str, rows: list[str], given: tuple[str, ...], renames: list[tuple[str, str, str]]
+) -> None:
+    """After a renaming the kept mapping knows it, so that the same list changes nothing and adds nothing."""
+    path, mine = listed(tmp_path / "list.csv", header, *rows), tmp_path / "mine"
+    imported(path, mine, *NEW, *given, "--yes")
+    for kind, old, new in renames:
+        code, told = invoke("rename", kind, old, new, str(mine), "--out", str(tmp_path / "reports"), "--apply")
+        assert (code, "list.map.toml" in told) == (0, True), told
+    assert imported(path, mine, "--yes").splitlines()[-1] == "Nothing to write."

@@ -16,6 +16,7 @@ import riskcalc
 from riskcalc.errors import RegisterError, RiskcalcError
 from riskcalc.excel import importing
 from riskcalc.excel.importing import Plan
+from riskcalc.excel.mapping import read_mapping
 
 DOCS = (Path(__file__).parents[2] / "docs" / "excel.md").read_text("utf-8")
 MAP = """
@@ -54,7 +55,7 @@ def theirs(path: Path, *rows: list[Any]) -> Path:
 def planned(small: Path, path: Path, text: str = MAP) -> Plan:
     mapping = small.parent / "map.toml"
     mapping.write_text(text, "utf-8")
-    return importing.plan(path, small, mapping)
+    return importing.plan(path, small, read_mapping(mapping))
 
 
 def refusal(small: Path, path: Path, text: str) -> str:
@@ -92,7 +93,7 @@ def test_in_rows_that_are_there_only_what_they_say_is_changed(small: Path, tmp_p
 def test_problems_name_their_sheet_and_cell(small: Path, tmp_path: Path) -> None:
     """People mend their own file, so problems are told where they stand in it."""
     made = planned(small, theirs(tmp_path / "t.xlsx", [7, "Late files", "Ignore"], ["A-R8", 1.5, "avoid"]))
-    assert [(each.sheet, each.cell, each.column, each.value) for each in made.problems] == [
+    assert [(each.sheet, each.cell, each.column, each.value) for each in sorted(made.problems)] == [
         ("Register", "C4", "treatment", "Ignore"),
         ("Register", "B5", "title", "1.5"),
     ]
@@ -140,7 +141,7 @@ def test_a_mapping_file_that_is_no_file_is_told(small: Path, tmp_path: Path) -> 
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", "", "nothing"):
         with pytest.raises(RiskcalcError, match=r"can't be read: .*\."):
-            importing.plan(path, small, tmp_path / name)
+            importing.plan(path, small, read_mapping(tmp_path / name))
 
 
 def test_a_blank_cell_that_has_no_default_is_told(small: Path, tmp_path: Path) -> None:

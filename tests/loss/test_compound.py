@@ -327,3 +327,32 @@ def test_one_distribution_may_serve_every_risk() -> None:
     """Three rates and one severity are three like risks."""
     close(loss.aggregate([1, 2, 3], loss.lognormal_90(1, 10)), loss.aggregate([6], loss.lognormal_90(1, 10)))
     close(loss.aggregate(6, Gamma(2, 3)), loss.aggregate([1, 5], [Gamma(2, 3), Gamma(2, 3)]))
+
+
+# --- many years at once ---
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.tuples(st.floats(0, 3), st.sampled_from([0.0, 0.2, 1.0])), min_size=3, max_size=3),
+        min_size=2,
+        max_size=4,
+    )
+)
+def test_a_year_is_the_same_to_the_last_bit_alone_and_among_others(years: list[list[tuple[float, float]]]) -> None:
+    """Whether a chart asks for one what-if or for thirty must change no figure."""
+    severities = [loss.lognormal_90(1_000, 90_000), loss.pert(0, 500, 20_000), loss.constant(700.0)]
+    rates, scale = (np.array([[risk[part] for risk in year] for year in years]) for part in (0, 1))
+    together = loss.aggregate_each(rates, severities, scale, points=2**11)
+    for year, found in enumerate(together):
+        [alone] = loss.aggregate_each(rates[[year]], severities, scale[[year]], points=2**11)
+        assert (found.mean, found.sd, found.p0, found.checks) == (alone.mean, alone.sd, alone.p0, alone.checks)
+        assert np.array_equal(found.grid.loss, alone.grid.loss)
+        assert np.array_equal(found.grid.cdf, alone.grid.cdf)
+        shares = zip(severities, scale[year], strict=True)
+        shrunk = [one.scaled(share) if share else loss.constant(0.0) for one, share in shares]
+        plain = loss.aggregate(rates[year], shrunk, points=2**11)
+        assert plain.p0 == found.p0
+        assert plain.mean == pytest.approx(found.mean, rel=1e-12)
+        assert plain.exceed(5_000) == pytest.approx(found.exceed(5_000), rel=1e-9, abs=1e-12)

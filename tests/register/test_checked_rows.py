@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from register_files import REPORT_ITEM, ROWS, change, replace_in, write_register
+from workbook_files import write_workbook
 
 import riskcalc
 from riskcalc.errors import Problem, RegisterError, UsageError
@@ -497,3 +498,53 @@ def test_a_contradiction_with_a_column_that_is_missing_is_told(small: Path) -> N
         ("business_units.csv", 2, "opinion"),
         ("report_items.csv", 2, "reference"),
     ]
+
+
+def test_a_misspelt_column_hides_nothing_else(tmp_path: Path) -> None:
+    """Other cells of its table are checked, and what points at its rows; nothing is told that may be right."""
+
+    def edit(rows: Rows) -> None:
+        rows["controls"][0]["kind"] = "strange"
+        rows["controls"][1]["relies_on"] = "A-G9"
+        rows["mappings"][0]["control_id"] = "A-X"
+
+    replace_in(write_register(tmp_path, edit) / "controls.csv", ",design,", ",desing,")
+    assert {(each.file, each.line, each.column, each.value) for each in problems(tmp_path)} == {
+        ("controls.csv", 1, "desing", ""),
+        ("controls.csv", 1, "design", ""),
+        ("controls.csv", 2, "kind", "strange"),
+        ("controls.csv", 3, "relies_on", "A-G9"),
+        ("mappings.csv", 2, "control_id", "A-X"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["folder", "workbook"])
+def test_a_broken_methodology_hides_no_other_problem(tmp_path: Path, kind: str) -> None:
+    """What is wrong whatever it says is told beside it; ratings, levels and designs wait for one that can be used."""
+
+    def edit(rows: Rows) -> None:
+        rows["risks"][0]["treatment"] = "hope"
+        rows["mappings"][0]["control_id"] = "A-X"
+        rows["controls"][0]["design"] = "so so"
+
+    source = folder = write_register(tmp_path / "data", edit)
+    replace_in(folder / "methodology.toml", "[weights.design]", "[weights.desing]")
+    if kind == "workbook":
+        source = write_workbook(tmp_path / "register.xlsx", folder)
+    found = {(each.sheet or each.file.partition(".")[0], each.column) for each in problems(source)}
+    assert found - {("methodology", column) for _, column in found} == {
+        ("risks", "treatment"),
+        ("mappings", "control_id"),
+    }
+
+
+@pytest.mark.parametrize("text", ['first_period = "2026-H1"\n[', "["])
+def test_beside_a_broken_methodology_nothing_is_told_that_may_be_right(tmp_path: Path, text: str) -> None:
+    """A register that only begins, and the small one, have one problem each: the methodology."""
+    if "first" in text:
+        (tmp_path / "risks.csv").write_text("risk_id,title,owner,likelihood,impact\nA,First,Bob,3,9\n", "utf-8")
+        (tmp_path / "business_units.csv").write_text("unit_id\nu\n", "utf-8")
+    else:
+        write_register(tmp_path)
+    (tmp_path / "methodology.toml").write_text(text, "utf-8")
+    assert {each.file for each in problems(tmp_path)} == {"methodology.toml"}

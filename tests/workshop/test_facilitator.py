@@ -46,9 +46,14 @@ def test_a_round_from_votes_to_lock(panel: Panel) -> None:
     panel.look()
     assert "3 of 3 have voted on A-R1" in panel.map_inherent.value
     assert "Median" not in panel.result.value
+    assert ">A-R1<" not in panel.map_inherent.value + panel.map_earned.value, "its rating on file would lead people"
+    assert (panel.likelihood.value, panel.impact.value) == (None, None)
+    assert "<details><summary>Its rating on file" in panel.risk.value
     press(panel, "Show the votes")
     assert "Median 2, middle half 1 to 3, of 3 votes." in panel.result.value
     assert "box-top" in panel.map_inherent.value
+    assert ">A-R1<" in panel.map_earned.value.replace("</span>A-R1", ">A-R1")
+    assert "<details open>" in panel.risk.value
     assert (panel.likelihood.value, panel.impact.value) == (2, 3)
     assert "locked with its reason" in press(panel, "Lock the rating")
     panel.reason.value = "Agreed."
@@ -72,10 +77,11 @@ def test_what_is_not_allowed_cannot_be_pressed_and_says_why(panel: Panel) -> Non
     assert told["Vote again"] == "no votes are shown yet"
     assert told["Take the lock back"] == "this risk isn't locked"
     assert told["Keep the point"] == "write one first"
-    assert told["Lock the rating"] == "A rating is locked with its reason."
+    assert told["Lock the rating"] == "Choose a likelihood and an impact."
     assert "Show the votes" not in told
     assert "Vote again: no votes are shown yet." in "".join(why.value for _, why, _ in panel._rows)
     press(panel, "Show the votes")
+    assert refusals(panel)["Lock the rating"] == "A rating is locked with its reason."
     panel.reason.value = "Agreed."
     assert not {"Vote again", "Lock the rating"} & set(refusals(panel))
     panel.likelihood.value = 5
@@ -99,6 +105,7 @@ def test_a_button_is_answered_beside_it(panel: Panel) -> None:
 
 def test_the_last_undecided_risk_has_no_next_one(panel: Panel) -> None:
     """ "All risks are decided" is said when they are, not before."""
+    panel.likelihood.value, panel.impact.value = 2, 3
     panel.reason.value = "Agreed."
     panel.override.value = True
     press(panel, "Lock the rating")

@@ -162,3 +162,4 @@ def test_the_record_does_not_scroll_sideways_on_a_telephone(small: Path, browser
     )
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate(wide) == 0
+    assert page.evaluate("document.querySelector('nav ul').scrollWidth") <= 390 - 32

@@ -40,7 +40,7 @@
     const said = make("output");
     const clear = make("button", { type: "button", textContent: "Clear" });
     const more = make("button", { type: "button", textContent: `Show all ${rows.length}` });
-    let most = 6;
+    let most = 5;
     const bar = make("p", { className: "filter" });
     const fields = {};
     for (const [name, label] of Object.entries(words)) {
@@ -54,26 +54,26 @@
       bar.append(make("label", { hidden: name === "cell" }, ...(yes ? [field, ` ${label}`] : [`${label} `, field])));
     }
     fields.with = make("input", { type: "search", none: "" });
-    bar.append(make("label", {}, "With ", fields.with));
+    bar.append(make("label", {}, box.dataset.noun === "risk" ? "With " : "Search ", fields.with));
     const wanted = () =>
       Object.entries(fields).flatMap(([name, field]) =>
         field.type === "checkbox" ? (field.checked ? [[name, "yes"]] : []) : field.value === field.none ? [] : [[name, field.value]]);
     const show = () => {
       const asked = wanted();
       const fits = (row) => asked.every(([name, value]) =>
-        name === "with" ? row.textContent.replaceAll("\u00a0", " ").toLowerCase().includes(value.toLowerCase()) : value ? row.dataset[name] === value : row.dataset[name]);
+        name === "with" ? value.toLowerCase().split(/\s+/).every((word) => row.textContent.replaceAll("\u00a0", " ").toLowerCase().includes(word)) : value ? row.dataset[name] === value : row.dataset[name]);
       for (const [place, row] of rows.entries()) row.hidden = !fits(row) || (!asked.length && place >= most);
       more.hidden = asked.length > 0 || rows.length <= most;
       const left = rows.filter((row) => !row.hidden).length;
       if (fields.cell) fields.cell.parentElement.hidden = fields.cell.value === "all";
-      said.textContent = left || !rows.length ? `${left} of ${rows.length} shown` : `No risk of ${rows.length} is so`;
+      said.textContent = left || !rows.length ? `${left} of ${rows.length} shown` : `No ${box.dataset.noun} of ${rows.length} is so`;
       clear.hidden = !asked.length;
       return asked;
     };
     const keep = () => {
       const asked = new URLSearchParams(show()).toString();
       try {
-        history.replaceState(null, "", `${asked ? `?${asked}` : location.pathname}#all-risks`);
+        history.replaceState(null, "", `${asked ? `?${asked}` : location.pathname}#${box.id}`);
       } catch {} // an address that can't be changed, such as a preview's
     };
     const set = (search) => {
@@ -110,8 +110,7 @@
       event.preventDefault();
       set(link.getAttribute("href").split("#")[0]);
       keep();
-      unfold(box);
-      box.scrollIntoView({ behavior: "instant" });
+      lead(box);
       bar.querySelector("select, input")?.focus({ preventScroll: true });
     });
     const shown = () => {
@@ -128,11 +127,13 @@
       if (up.matches("section.closed")) up.querySelector("button.chapter").click();
     }
   };
-  const reveal = () => {
-    const target = document.querySelector(":target");
+  const lead = (target) => {
+    if (!target) return;
+    document.documentElement.classList.add("settled"); // else chapters above would get their heights only now
     unfold(target);
-    target?.scrollIntoView({ behavior: "instant" });
+    target.scrollIntoView({ behavior: "instant" });
   };
+  const reveal = () => lead(document.querySelector(":target"));
   const foldable = (section, place) => {
     const heading = section.querySelector("h2");
     const button = make("button", { type: "button", className: "chapter" }, ...heading.childNodes);
@@ -143,8 +144,8 @@
   };
   const start = () => {
     for (const table of document.querySelectorAll("section table:not(.matrix, .grouped)"))
-      if (table.tBodies[0].rows.length > 2) sortable(table);
-    const box = document.getElementById("all-risks");
+      if (table.tBodies[0].rows.length > 2) setTimeout(sortable, 0, table); // each by itself: no task is long
+    const box = document.querySelector("[data-noun]");
     if (box) filter(box);
     for (const row of document.querySelectorAll("section table:not(.matrix) tbody tr")) {
       if (row.cells.length < 7) continue; // on a phone a card shows the first of it
@@ -170,8 +171,10 @@
     for (const section of sections) chapters.observe(section);
     if (matchMedia("(max-width: 40rem)").matches) sections.forEach(foldable);
     addEventListener("hashchange", reveal);
-    reveal();
-    document.documentElement.dataset.tables = "ready";
+    setTimeout(() => {
+      reveal();
+      document.documentElement.dataset.tables = "ready";
+    });
   };
   let opened = [];
   addEventListener("beforeprint", () => {

@@ -1,0 +1,248 @@
+"""What a question may be answered with: entries of the library, then facts and controls as the register has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import pandas as pd
+
+from riskcalc.answers.lexicon import doubts
+from riskcalc.answers.search import Index, Words, qualifiers
+from riskcalc.assessment.checks import control_of
+from riskcalc.assessment.claims import Against, against, leaning
+from riskcalc.assessment.context import Context
+from riskcalc.errors import counted
+from riskcalc.register.audiences import AUDIENCES, Audience
+
+Grade = Literal["same", "similar", "related"]
+_SAME, _SIMILAR = 0.8, 0.3  # shares of common words, rare ones weighing more
+_MOST = 5
+_PERSON = re.compile(
+    r"\b(legal|law ?suits?|litigation|liabilit|indemnif|insur|court|fines?|penalt|sanction|breach|ransom|compromised|"
+    r"ever (had|been|experienced|suffered)|incidents? (in|within|during|over) the (last|past)|"
+    r"security incidents? (occurred|reported))",
+    re.IGNORECASE,
+)
+_FACTS = (
+    ("subservice", r"sub-?service|sub-?contract|sub-?process|fourth[- ]part|outsourc|critical (vendor|supplier|third)"),
+    ("cuec", r"complementary|user[- ]entit|\bcuecs?\b|(client|customer)s?('s)? (responsib|control)"),
+    ("bridge", r"(bridge|gap) letter|bridging letter"),
+    ("report", r"\bsoc ?1\b|isae ?3402|ssae|service auditor'?s? report"),
+)  # fmt: skip
+_REFERENCE = re.compile(r"\b(?:CC\d\.\d+|PI\d\.\d+|A\d\.\d+|A\.\d+\.\d+|Principle \d+)(?![\d.])")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An answer that may be given: where it comes from, how near the question is, and what speaks against it.
+
+    ``blocked`` says why it must not be written at all; ``against`` are rows that contradict it; ``differs`` are stems
+    by which it may be another question: how often, how many, or what it has no word for.
+    """
+
+    key: str
+    kind: Literal["answer", "fact", "control", "draft"]
+    grade: Grade
+    verdict: str
+    text: str
+    sources: tuple[str, ...] = ()
+    against: tuple[Against, ...] = ()
+    blocked: str = ""
+    differs: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> str:
+        """Why it can't be written as it is; blank where it can."""
+        return self.blocked or "; ".join(f"{key}: {told}" for key, told in self.against)
+
+
+def for_person(question: str) -> bool:
+    """Whether a question is one that nothing but a person may answer: legal matters, insurance, breaches.
+
+    >>> for_person("Have you had a data breach in the last three years?"), for_person("Are backups tested?")
+    (True, False)
+    """
+    return _PERSON.search(question) is not None
+
+
+class Desk:
+    """Where a unit's questions are answered, for an audience, as the register stands on the context's day."""
+
+    def __init__(self, context: Context, unit_id: str, audience: str) -> None:
+        self.context, self.unit = context, context.register.unit(unit_id)
+        self.audience: Audience = AUDIENCES[audience]
+        answers = context.register.answers
+        mine = answers[(answers["unit_id"] == unit_id) | answers["unit_id"].isna()]
+        self.entries: list[dict[Any, Any]] = mine.to_dict("records")
+        self.words = Words(context.register.methodology.abbreviations)
+        self.wordings = [
+            [(text, self.words.of(text)) for text in (row["question"], *row["aliases"])] for row in self.entries
+        ]
+        self._answers = [self.words.of(row["answer"]) for row in self.entries]
+        self._known: dict[str, Candidate] = {}
+        asked = [[word for _, words in each for word in words] for each in self.wordings]
+        self._index = Index([2 * words + said for words, said in zip(asked, self._answers, strict=True)])
+
+    def candidates(self, question: str, reference: str = "") -> list[Candidate]:
+        """What a question may be answered with, the nearest first."""
+        found = sorted(self._from_library(question), key=lambda each: _ORDER[each.grade])
+        if not for_person(question):
+            found += self._facts(question)
+            found += self._by_reference(f"{question} {reference}") or self._by_words(question)
+        return found
+
+    def entry(self, answer_id: str) -> Candidate | None:
+        """A library entry as it stands, whatever it is asked for."""
+        row = next((row for row in self.entries if row["answer_id"] == answer_id), None)
+        return self._entry(row, "same", ()) if row else None
+
+    def fact(self, name: str) -> Candidate | None:
+        """A fact by its name, as it stands."""
+        made = getattr(self, f"_{name}")()
+        return made and Candidate(f"fact:{name}", "fact", "similar", "", *made)
+
+    def control(self, control_id: str) -> Candidate | None:
+        """A control as an answer: what it is, and what its tests say."""
+        row = control_of(self.context).get(control_id)
+        if row is None or row["unit_id"] != self.unit["unit_id"] or row["performed_by"] != "own":
+            return None
+        wrong = tuple(leaning(self.context, control_id))
+        tested = row["sample_size"] > 0 and not wrong
+        told = (
+            f" Tested: {counted(int(row['sample_size']), 'item')}, {counted(int(row['deviations']), 'deviation')}."
+            if tested
+            else ""
+        )
+        return Candidate(
+            f"control:{control_id}",
+            "control",
+            "related",
+            "",
+            f"{row['description']}{told}",
+            (control_id,),
+            wrong,
+        )
+
+    # --- parts ---
+
+    def _from_library(self, question: str) -> Iterator[Candidate]:
+        asked = self.words.of(question)
+        for place, _ in self._index.best(asked, _MOST):
+            likeness, text = max((self._index.alike(asked, words), text) for text, words in self.wordings[place])
+            held = {word for _, words in self.wordings[place] for word in words}.union(self._answers[place])
+            differs = (*qualifiers(question, text), *(word for word in dict.fromkeys(asked) if word not in held))
+            near: Grade = "similar" if likeness >= _SIMILAR and not differs else "related"
+            grade: Grade = "same" if likeness >= _SAME and not differs else near
+            yield self._entry(self.entries[place], grade, tuple(dict.fromkeys(differs)))
+
+    def _entry(self, row: Mapping[Any, Any], grade: Grade, differs: tuple[str, ...]) -> Candidate:
+        key = row["answer_id"]
+        if key not in self._known:
+            wrong = [*against(self.context, row)]
+            wrong += [told for _, told in doubts(self.context, row["answer"], row["sources"])]
+            verdict = row["verdict"] if isinstance(row["verdict"], str) else ""
+            words = (verdict, row["answer"], row["sources"], tuple(dict.fromkeys(wrong)), self._blocked(row))
+            self._known[key] = Candidate(key, "answer", "same", *words)
+        return replace(self._known[key], grade=grade, differs=differs)
+
+    def _blocked(self, row: Mapping[Any, Any]) -> str:
+        day = pd.Timestamp(self.context.as_of)
+        if row["audience"] not in self.audience.told:
+            return f"it is {row['audience']}, not for the audience {self.audience.name}"
+        if pd.isna(row["approved_by"]):
+            return "it is a draft that nobody has approved"
+        if row["expires_on"] < day:
+            return f"it expired on {row['expires_on'].date()}"
+        return f"it was reviewed later, on {row['reviewed_on'].date()}" if row["reviewed_on"] > day else ""
+
+    def _facts(self, question: str) -> Iterator[Candidate]:
+        for name, words in _FACTS:
+            if re.search(words, question, re.IGNORECASE) and (made := self.fact(name)):
+                yield made
+
+    def _report(self) -> tuple[str, tuple[str, ...]] | None:
+        unit = self.unit
+        kind = {"type1": "Type 1", "type2": "Type 2"}.get(str(unit["report_type"]), "")
+        days = (
+            f"at {unit['report_to'].date()}"
+            if pd.isna(unit["report_from"])
+            else f"over {unit['report_from'].date()} to {unit['report_to'].date()}"
+        )
+        if pd.isna(unit["issued_on"]):
+            return f"A SOC 1 {kind} report {days} is planned; it has not been issued yet.", (str(unit["unit_id"]),)
+        issued = f"issued on {unit['issued_on'].date()}, with the opinion {unit['opinion']}"
+        return f"A SOC 1 {kind} report {days} was {issued}.", (str(unit["unit_id"]),)
+
+    def _bridge(self) -> tuple[str, tuple[str, ...]] | None:
+        unit = self.unit
+        if (
+            pd.isna(unit["issued_on"])
+            or pd.isna(unit["bridge_letter_until"])
+            or unit["bridge_letter_until"].date() > self.context.as_of
+        ):
+            return None
+        since = "" if pd.isna(unit["bridge_from"]) else f" from {unit['bridge_from'].date()}"
+        return (
+            f"A bridge letter speaks of the days{since} to {unit['bridge_letter_until'].date()}.",
+            (str(unit["unit_id"]),),
+        )
+
+    def _cuec(self) -> tuple[str, tuple[str, ...]] | None:
+        theirs = [row for row in self._controls if row["performed_by"] == "user_entity"]
+        told = "; ".join(f"{row['title']} ({row['control_id']})" for row in theirs)
+        return (
+            (f"Controls that we expect of our clients: {told}.", tuple(row["control_id"] for row in theirs))
+            if theirs
+            else None
+        )
+
+    def _subservice(self) -> tuple[str, tuple[str, ...]] | None:
+        ids = list(
+            dict.fromkeys(row["subservice_id"] for row in self._controls if isinstance(row["subservice_id"], str))
+        )
+        known = self.context.register.subservice_organisations.to_dict("records")
+        ways = {"carve_out": "carved out", "inclusive": "inclusive"}
+        mine = [row for row in known if row["subservice_id"] in ids]
+        told = [f"{row['name']}: {row['service']} ({ways[row['method']]})" for row in mine]
+        return (f"Subservice organisations: {'; '.join(told)}.", tuple(ids)) if ids else None
+
+    @cached_property
+    def _controls(self) -> list[dict[Any, Any]]:
+        return [row for row in control_of(self.context).values() if row["unit_id"] == self.unit["unit_id"]]
+
+    @cached_property
+    def _control_index(self) -> Index:
+        return Index([self.words.of(f"{row['title']} {row['description']}") for row in self._controls])
+
+    def _by_reference(self, text: str) -> list[Candidate]:
+        """The controls that serve a framework's requirement named in a question, by ``mappings``."""
+        named, known = set(_REFERENCE.findall(text)), self.context.register.mappings
+        ids = dict.fromkeys(known[known["reference"].isin(named)]["control_id"]) if named else {}
+        return [found for each in ids if (found := self.control(each))]
+
+    def _by_words(self, question: str) -> list[Candidate]:
+        best = self._control_index.best(self.words.of(question), 3)
+        return [found for place, _ in best if (found := self.control(self._controls[place]["control_id"]))]
+
+
+def standing(desk: Desk, key: str) -> Candidate | None:
+    """A candidate by its key, as the register stands now; None where there is no such thing any more."""
+    kind, _, rest = key.partition(":")
+    if kind == "fact" and rest in dict(_FACTS):
+        return desk.fact(rest)
+    return desk.control(rest) if kind == "control" else desk.entry(key)
+
+
+def writable(found: Sequence[Candidate], grade: str) -> Candidate | None:
+    """The first candidate if it may be taken without a look, up to a grade; else None."""
+    for each in found[:1]:
+        near = _ORDER[each.grade] <= _ORDER[grade] and not each.differs
+        return each if near and not each.refused and each.verdict != "not_applicable" else None
+    return None
+
+
+_ORDER: Mapping[str, int] = {"same": 0, "similar": 1, "related": 2}

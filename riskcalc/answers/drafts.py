@@ -1,0 +1,363 @@
+"""A questionnaire under way: a folder with the client's file, what may be answered, and every decision, by whom.
+
+``draft.json`` is made anew whenever it is drafted again; ``decisions.jsonl`` is only appended to, each line tied to the
+one before, under a lock: two people at once lose nothing, and who comes back goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from riskcalc import chain
+from riskcalc.answers.candidates import Candidate, Desk, for_person, standing, writable
+from riskcalc.answers.lexicon import doubts
+from riskcalc.answers.mapping import Map, asked, fitting
+from riskcalc.answers.questionnaire_files import Sheet, cell_name, column_of, read_questionnaire
+from riskcalc.answers.write_back import LONGEST, filled
+from riskcalc.assessment.claims import Against, leaning
+from riskcalc.assessment.context import Context
+from riskcalc.errors import UsageError, one_line
+from riskcalc.files import read, sha256, write_whole
+from riskcalc.register.editing import held
+from riskcalc.register.register import load
+
+DRAFT, LOG = "draft.json", "decisions.jsonl"
+ACTIONS = ("accept", "edit", "none", "ask")
+_WORDS = {  # what a drop-down's choice must say, in part or whole, to mean a verdict
+    "yes": r"y|yes|true|compliant|in place|implemented|fully (implemented|compliant)|full",
+    "no": r"n|no|false|non[- ]?compliant|not (implemented|compliant|in place)|none",
+    "partly": r"partly|partial(ly)?( (implemented|compliant))?|in part",
+    "not_applicable": r"n/?a|n\.a\.|not applicable",
+}
+_SAID = {"yes": "Yes", "no": "No", "partly": "Partly", "not_applicable": "Not applicable"}
+_OPEN = re.compile(r"\s*([<\[(]?\s*(select|choose|please|click|enter|pick|tbd)\b.*|[-–_.…]*)", re.IGNORECASE)
+Outcome = tuple[str, str, str]  # written, left or red; what was written, or why not; for the comment
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its place, and what it may be answered with, the nearest first."""
+
+    id: str
+    sheet: str
+    row: int
+    section: str
+    reference: str
+    text: str
+    answer: str
+    comment: str
+    listed: bool
+    choices: tuple[str, ...]
+    person: bool
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What somebody decided on a question: an action of ``ACTIONS``, the words, and what they came from."""
+
+    question: str
+    action: str
+    by: str
+    candidate: str = ""
+    verdict: str = ""
+    answer: str = ""
+    choice: str = ""
+    sources: tuple[str, ...] = ()
+    asked: str = ""
+    at: str = ""
+    previous: str = ""
+    sha256: str = ""
+
+
+def make(
+    folder: Path,
+    path: Path,
+    confirmed: Map,
+    desk: Desk,
+    data: str,
+    more: Mapping[str, Sequence[Candidate]] | None = None,
+) -> Draft:
+    """Draft a questionnaire into a folder, or draft it again: decisions made there stay.
+
+    ``more`` are further candidates by the questions' ids. Raises UsageError where another questionnaire lies there.
+    """
+    content = read(path)
+    questions = list(_questions(confirmed, read_questionnaire(path), desk, more or {}))
+    told = {
+        "questionnaire": path.name,
+        "sha256": sha256(content),
+        "data": data,
+        "unit": desk.unit["unit_id"],
+        "audience": desk.audience.name,
+        "period": desk.context.period.name,
+        "as_of": f"{desk.context.as_of}",
+        "register": desk.context.register.fingerprint(),
+        "questions": [asdict(each) for each in questions],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder):
+        known = json.loads((folder / DRAFT).read_text("utf-8")) if (folder / DRAFT).exists() else told
+        if known["sha256"] != told["sha256"] or known["audience"] != told["audience"] or known["unit"] != told["unit"]:
+            raise UsageError(
+                f"{folder} holds the draft of another questionnaire, unit or audience; name another folder."
+            )
+        write_whole(folder / f"original{path.suffix.lower()}", content)
+        write_whole(folder / DRAFT, f"{json.dumps(told, ensure_ascii=False, indent=1)}\n".encode())
+    return Draft(folder)
+
+
+class Draft:
+    """The questionnaire in a folder: its questions, the decisions, and the register as it stands now."""
+
+    def __init__(self, folder: Path, as_of: date | None = None) -> None:
+        """Open it, seen from a day; raises UsageError where there is none."""
+        self.folder = folder
+        try:
+            self.told: dict[str, Any] = json.loads((folder / DRAFT).read_text("utf-8"))
+            self.questions = tuple(_question(each) for each in self.told["questions"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{folder} holds no draft ({error}); riskcalc answer draft makes one.") from None
+        self.as_of = as_of or date.fromisoformat(self.told["as_of"])
+
+    @cached_property
+    def desk(self) -> Desk:
+        """The register, read again: what was true when it was drafted may not be any more."""
+        context = Context.of(load(self.told["data"]), self.told["period"], self.as_of)
+        return Desk(context, self.told["unit"], self.told["audience"])
+
+    @property
+    def original(self) -> Path:
+        """The client's file, as it came."""
+        return self.folder / f"original{Path(self.told['questionnaire']).suffix.lower()}"
+
+    def log(self) -> list[Decision]:
+        """All decisions, the earliest first; raises UsageError where the log was changed."""
+        path = self.folder / LOG
+        text = path.read_text("utf-8") if path.is_file() else ""
+        if found := chain.broken(chain.lines(text)):
+            raise UsageError(f"{path}: {'; '.join(found)}. Restore it from a copy; nothing was written.")
+        try:
+            return [Decision(**{**entry, "sources": tuple(entry["sources"])}) for _, entry, _ in chain.lines(text)]
+        except (TypeError, KeyError) as error:
+            raise UsageError(f"{path} holds what is no decision: {error}") from None
+
+    def decided(self) -> dict[str, Decision]:
+        """By question, the last word."""
+        return {each.question: each for each in self.log()}
+
+    def decide(self, decision: Decision, seen: Decision | None = None) -> None:
+        """Append a decision; ``seen`` is the last one that whoever decides knows of.
+
+        Raises UsageError where somebody else has decided since, or the words can't stand.
+        """
+        one_line(decision.by)
+        stamped = replace(decision, at=datetime.now(UTC).isoformat(timespec="seconds"))
+        if decision.action not in ACTIONS or not decision.by.strip():
+            raise UsageError("A decision needs one of accept, edit, none, ask, and the name of who makes it (--by).")
+        with held(self.folder):
+            last = self.decided().get(decision.question)
+            if (last.sha256 if last else "") != (seen.sha256 if seen else ""):
+                raise UsageError(f"{last.by if last else 'Somebody'} has decided on this question since; look again.")
+            path = self.folder / LOG
+            text = path.read_text("utf-8") if path.is_file() else ""
+            entry = {key: value for key, value in asdict(stamped).items() if key not in ("previous", "sha256")}
+            write_whole(path, chain.appended(text, entry)[0].encode())
+
+    def accept(self, grade: str, by: str) -> list[Decision]:
+        """Accept what needs no look, up to a grade, where nothing is decided yet; what a person must answer never."""
+        known, made = self.decided(), []
+        for question in self.questions:
+            now = [found for each in question.candidates if (found := self.now(each))]
+            if question.id not in known and not question.person and (best := writable(now, grade)):
+                made.append(self.taken(question, best, by))
+                self.decide(made[-1])
+        return made
+
+    def now(self, candidate: Candidate) -> Candidate | None:
+        """A candidate as the register stands now, with the grade that it was found with; None where it is gone."""
+        found = candidate if candidate.kind == "draft" else standing(self.desk, candidate.key)
+        if found is None:
+            return None
+        wrong = (
+            _against(self.desk.context, found.verdict, found.text, found.sources)
+            if found.kind == "draft"
+            else found.against
+        )
+        return Candidate(
+            **{**vars(found), "grade": candidate.grade, "differs": candidate.differs, "against": tuple(wrong)}
+        )
+
+    def taken(self, question: Question, candidate: Candidate, by: str) -> Decision:
+        """The decision to answer a question with a candidate as it is."""
+        choice = pick(candidate.verdict, question.choices)
+        named = (candidate.key, candidate.verdict, candidate.text, choice, candidate.sources)
+        return Decision(question.id, "accept", by, *named, question.text)
+
+    def outcome(self, question: Question, decision: Decision | None) -> Outcome:
+        """What a decision comes to: ``written`` with the texts for answer and comment; ``left`` or ``red`` with why."""
+        if decision is None or decision.action not in ("accept", "edit"):
+            return (
+                "left",
+                {"none": "no answer is given", "ask": "the owner is asked"}.get(
+                    getattr(decision, "action", ""), "nobody has decided"
+                ),
+                "",
+            )
+        if refused := self._refused(question, decision):
+            return refused
+        if len(decision.answer) > LONGEST:
+            return "left", f"is longer than a cell can be, {LONGEST:,} characters", ""
+        said = decision.choice or pick(decision.verdict, question.choices)
+        if question.listed and said not in question.choices:
+            offered = ", ".join(question.choices) or "they are not known"
+            return "left", f"no choice of its drop-down means {decision.verdict or 'this'}: {offered}", ""
+        if question.listed:
+            return "written", said, decision.answer if question.comment else ""
+        if question.comment and decision.verdict:
+            return "written", _SAID[decision.verdict], decision.answer
+        return "written", decision.answer, ""
+
+    def _refused(self, question: Question, decision: Decision) -> Outcome | None:
+        """Why a decision can't stand as the register is now; None where it can."""
+        if decision.asked != question.text:
+            return "left", "the question was another one when it was decided", ""
+        if decision.action == "edit":
+            wrong = _against(self.desk.context, decision.verdict, decision.answer, decision.sources)
+            blocked = [
+                found.blocked
+                for row in self.desk.entries
+                if row["answer"] == decision.answer and (found := self.desk.entry(row["answer_id"]))
+            ]
+            return (
+                ("red", "; ".join(f"{key}: {told}" for key, told in wrong), "")
+                if wrong
+                else ("left", blocked[0], "")
+                if any(blocked)
+                else None
+            )
+        drafted = next((each for each in question.candidates if each.key == decision.candidate), None)
+        now = self.now(drafted) if drafted else standing(self.desk, decision.candidate)
+        if now is None or (now.text, now.verdict) != (decision.answer, decision.verdict):
+            return "left", f"{decision.candidate} has changed since it was accepted", ""
+        if now.blocked:
+            return "left", now.blocked, ""
+        return ("red", now.refused, "") if now.refused else None
+
+    def outcomes(self) -> Iterator[tuple[Question, Decision | None, Outcome]]:
+        """Every question with its decision and what that comes to now."""
+        known = self.decided()
+        for question in self.questions:
+            decision = known.get(question.id)
+            yield question, decision, self.outcome(question, decision)
+
+    def write(self, out: Path) -> list[tuple[Question, Outcome]]:
+        """Write the approved answers into a copy of the client's file; every question with what became of it.
+
+        Raises UsageError where the file in the folder isn't the one that was drafted.
+        """
+        if sha256(read(self.original)) != self.told["sha256"]:
+            raise UsageError(f"{self.original} isn't the file that was drafted; restore it, or draft again.")
+        sheets = {sheet.name: sheet for sheet in read_questionnaire(self.original)}
+        found = [
+            (question, _room(sheets[question.sheet], question, outcome)) for question, _, outcome in self.outcomes()
+        ]
+        cells: dict[str, dict[tuple[int, int], str]] = {}
+        for question, (state, said, comment) in found:
+            if state == "written":
+                mine = cells.setdefault(question.sheet, {})
+                mine[question.row, column_of(question.answer)] = said
+                mine |= {(question.row, column_of(question.comment)): comment} if comment else {}
+        content, left = filled(self.original, cells)
+        told = {(sheet, row): f"{cell_name(row, column)}: {why}" for (sheet, (row, column)), why in left.items()}
+        write_whole(out, content)
+        return [
+            (question, ("left", why, "") if (why := told.get((question.sheet, question.row))) else outcome)
+            for question, outcome in found
+        ]
+
+
+def pick(verdict: str, choices: Sequence[str]) -> str:
+    """The one choice of a drop-down that means a verdict; blank where none does, or several do.
+
+    >>> pick("partly", ["Yes", "No", "Partially"]), pick("yes", ["1", "2", "3"])
+    ('Partially', '')
+    """
+    fits = [each for each in choices if verdict and re.fullmatch(_WORDS[verdict], each.strip(), re.IGNORECASE)]
+    return fits[0] if len(fits) == 1 else ""
+
+
+# --- parts ---
+
+
+def _questions(
+    confirmed: Map, sheets: list[Sheet], desk: Desk, more: Mapping[str, Sequence[Candidate]]
+) -> Iterator[Question]:
+    for columns, sheet in fitting(confirmed, sheets):
+        for row, section, reference, text in asked(columns, sheet):
+            name = f"{sheet.name}!{columns.answer}{row}"
+            listed, choices = sheet.offered(row, column_of(columns.answer))
+            found = (*more.get(name, ()), *desk.candidates(text, reference))
+            yield Question(
+                name,
+                sheet.name,
+                row,
+                section,
+                reference,
+                text,
+                columns.answer,
+                columns.comment,
+                listed,
+                choices,
+                for_person(text),
+                found,
+            )
+
+
+def _question(told: dict[str, Any]) -> Question:
+    candidates = tuple(
+        Candidate(
+            **{
+                **each,
+                **{
+                    key: tuple(map(tuple, each[key])) if key == "against" else tuple(each[key])
+                    for key in ("sources", "against", "differs")
+                },
+            }
+        )
+        for each in told["candidates"]
+    )
+    return Question(**{**told, "choices": tuple(told["choices"]), "candidates": candidates})
+
+
+def _against(context: Context, verdict: str, text: str, sources: Sequence[str]) -> list[Against]:
+    """What the register says against words of a person or a model that rest on some rows."""
+    wrong = [each for source in sources for each in leaning(context, source, verdict in ("", "yes"))]
+    return list(dict.fromkeys([*wrong, *(told for _, told in doubts(context, text, sources))]))
+
+
+def _room(sheet: Sheet, question: Question, outcome: Outcome) -> Outcome:
+    """An outcome, unless there is no room for it: the cell says something, or is part of another."""
+    if outcome[0] != "written":
+        return outcome
+    for letter in [question.answer, *([question.comment] if outcome[2] else [])]:
+        at = column_of(letter)
+        if not _OPEN.fullmatch(sheet.text(question.row, at)) and not (
+            letter == question.answer and sheet.text(question.row, at) == outcome[1]
+        ):
+            return "left", f"{letter}{question.row} already says {sheet.text(question.row, at)[:40]!r}", ""
+        if any(
+            (block[0], block[2]) != (question.row, at)
+            and block[0] <= question.row <= block[1]
+            and block[2] <= at <= block[3]
+            for block in sheet.merged
+        ):
+            return "left", f"{letter}{question.row} is part of merged cells that begin elsewhere", ""
+    return outcome

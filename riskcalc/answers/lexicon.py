@@ -1,0 +1,93 @@
+"""What an answer's text claims of its sources, as far as words (lexicon.toml) tell: proposed, never assumed."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from riskcalc.assessment.claims import Against, contradicted, rows
+from riskcalc.assessment.consistency import Finding
+from riskcalc.assessment.context import Context
+from riskcalc.register.claims import Claim
+
+_EVERY = "(every|each|per|once an?|once every|once per)"
+_NOT = re.compile(
+    r"\b(not|isn't|aren't|hasn't|haven't|wasn't|cannot|never|nobody|neither|nor|undocumented|untested)\b", re.IGNORECASE
+)
+_LATER = re.compile(r"\b(will|planned|plan to|in preparation|not yet|yet to)\b", re.IGNORECASE)
+
+
+def proposed(context: Context, text: str, sources: Iterable[str]) -> list[Claim]:
+    """The claims that a text seems to make of each of its sources.
+
+    >>> from riskcalc.register.register import load
+    >>> [str(claim) for claim in proposed(Context.of(load("data")), "Rights are reviewed every quarter.", ["PAY-G03"])]
+    ['frequency:PAY-G03=quarterly']
+    """
+    known = rows(context)
+    return [
+        Claim(kind, source, value)
+        for source in sources
+        for table, kinds in _lexicon().items()
+        if (table, source) in known
+        for kind, words in kinds.items()
+        for value in _said(kind, words, text)
+    ]
+
+
+def doubts(context: Context, text: str, sources: Iterable[str]) -> list[tuple[Claim, Against]]:
+    """What a text seems to claim of its sources, and a row contradicts; of several values, one that holds is enough."""
+    found: dict[tuple[str, str], list[tuple[Claim, list[Against]]]] = {}
+    for claim in proposed(context, text, sources):
+        found.setdefault((claim.kind, claim.key), []).append((claim, contradicted(context, claim)))
+    wrong = (each for each in found.values() if all(told for _, told in each))
+    return [(claim, told[0]) for each in wrong for claim, told in each]
+
+
+def findings(context: Context) -> list[Finding]:
+    """The approved answers whose text seems to say what a row contradicts, unless their claims tell it already."""
+    answers = context.register.answers
+    live = answers[answers["approved_by"].notna() & ~(answers["expires_on"] < pd.Timestamp(context.as_of))]
+    advice = "Correct the text, or the row; if the text means something else, let it say so."
+    return [
+        Finding(
+            "look",
+            "answer-unlike-register",
+            row["unit_id"] if isinstance(row["unit_id"], str) else "",
+            row["answer_id"],
+            f"seems to claim {claim}, but {key}: {told}",
+            advice,
+        )
+        for row in live.to_dict("records")
+        for claim, (key, told) in doubts(context, row["answer"], row["sources"])
+        if str(claim) not in row["claims"]
+    ]
+
+
+@cache
+def _lexicon() -> dict[str, dict[str, tuple[tuple[str, re.Pattern[str]], ...]]]:
+    """By table and kind of claim, the values with the words that say so; blank where the kind takes none."""
+    told = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8").replace("EVERY", _EVERY))
+    return {
+        table: {
+            kind: tuple(("" if value == "yes" else value, re.compile(words, re.I)) for value, words in values.items())
+            for kind, values in kinds.items()
+        }
+        for table, kinds in told.items()
+    }
+
+
+def _said(kind: str, words: tuple[tuple[str, re.Pattern[str]], ...], text: str) -> Iterator[str]:
+    """The values that a text names, sentence by sentence, where it doesn't take them back."""
+    for value, pattern in words:
+        for part in re.split(r"(?<=[.;:!?])\s+|,? (?:but|although|whereas) ", text):
+            hit = pattern.search(part)
+            until = hit and (hit.start() if kind.startswith("no_") else hit.end())  # these deny by their own words
+            if hit and not (_NOT.search(part[:until][-80:]) or _LATER.search(part)):
+                yield value
+                break

@@ -1,0 +1,194 @@
+"""Where a questionnaire has its questions, answers and comments: proposed by content, confirmed by people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from riskcalc.answers.questionnaire_files import Sheet, column_of, places, within
+from riskcalc.errors import UsageError
+from riskcalc.register import map_files
+from riskcalc.register.xlsx_cells import letters
+
+_ROLES = {  # what a column's heading says when it has the role; the first that fits
+    "question": r"question|requirement|control description|control specification|inquiry|query|request|statement",
+    "answer": r"answer|response|reply|yes\s*/\s*no|compliant|implement|^status",
+    "comment": r"comment|additional|explan|detail|remark|note|justif|evidence|describe|link",
+    "reference": r"\bid\b|^#|^no\.?$|^nr|number|reference|^ref",
+    "section": r"categor|section|domain|area|topic|group",
+}
+_ASKS = re.compile(
+    r"\?|^(\W*\d[\d.]*\W+)?(do|does|did|is|are|was|were|has|have|had|can|could|will|would|should|how|what|when|where|who|"
+    r"which|why|describe|provide|explain|list|please|identify|indicate|state|specify|if|name|for each|confirm)\b",
+    re.IGNORECASE,
+)
+_LEAST = 12  # characters of what may be a question without asking
+_FEW = 3  # rows that ask before a sheet without headings is taken for one of questions
+
+
+class Columns(BaseModel):
+    """Where a sheet has its questions: the row of the headings, and columns by their letters; blank for none.
+
+    ``heading`` is what stands above the questions, by which the same template is known again.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    header: int = Field(ge=0)
+    heading: str = ""
+    question: str = Field(pattern="^[A-Z]{1,3}$")
+    answer: str = Field(pattern="^[A-Z]{1,3}$")
+    comment: str = Field(default="", pattern="^([A-Z]{1,3})?$")
+    reference: str = Field(default="", pattern="^([A-Z]{1,3})?$")
+    section: str = Field(default="", pattern="^([A-Z]{1,3})?$")
+
+
+class Map(BaseModel):
+    """What a person confirmed of a questionnaire's template."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    confirmed: bool = False
+    sheet: tuple[Columns, ...]
+
+
+def propose(sheets: list[Sheet]) -> Map:
+    """The columns as headings and content tell them; sheets in which nothing asks are left out.
+
+    Raises UsageError where no sheet has questions.
+
+    >>> sheet = Sheet("Q", {1: ["No", "Question", "Answer"], 2: ["1", "Are backups taken?"]})
+    >>> propose([sheet]).sheet[0].answer
+    'C'
+    """
+    found = [columns for sheet in sheets if (columns := _columns(sheet))]
+    if not found:
+        raise UsageError(
+            "No sheet looks like questions with a column for answers; write MAP.toml by hand: docs/questionnaires.md."
+        )
+    return Map(sheet=tuple(found))
+
+
+def as_toml(found: Map) -> str:
+    """A map as a file to look at, and to confirm."""
+    told = "Proposed. Look at each sheet and column; delete sheets that are no questions; then set:"
+    return map_files.as_toml({"confirmed": False, **found.model_dump(exclude_defaults=True)}, told)
+
+
+def read_map(path: Path) -> Map:
+    """A map that was confirmed; raises RegisterError with all that is wrong with it, UsageError where it isn't."""
+    if not path.exists():
+        raise UsageError(f"There is no {path}; riskcalc answer map writes one.")
+    found = map_files.read_map(Map, path)
+    if not found.confirmed:
+        raise UsageError(f"{path} isn't confirmed: look at its sheets and columns, then set confirmed = true in it.")
+    return found
+
+
+def fitting(found: Map, sheets: list[Sheet]) -> list[tuple[Columns, Sheet]]:
+    """A map's sheets in a questionnaire; raises UsageError where it is a map of another template."""
+    by_name = {sheet.name: sheet for sheet in sheets}
+    for columns in found.sheet:
+        sheet = by_name.get(columns.name)
+        if sheet is None:
+            raise UsageError(f"The map names the sheet {columns.name!r}; there are: {', '.join(by_name)}.")
+        seen = sheet.text(columns.header, column_of(columns.question)) if columns.header else ""
+        if seen != columns.heading:
+            place = f"sheet {columns.name!r}, cell {columns.question}{columns.header}"
+            raise UsageError(
+                f"The map is of another template: {place} says {seen[:60]!r}, not {columns.heading[:60]!r}."
+            )
+    return [(columns, by_name[columns.name]) for columns in found.sheet]
+
+
+def asked(columns: Columns, sheet: Sheet) -> Iterator[tuple[int, str, str, str]]:
+    """The questions of a sheet: row, section, reference, text. Hidden rows, headings and titles ask nothing."""
+    at, section = column_of(columns.question), ""
+    for row in sorted(sheet.rows):
+        text = sheet.text(row, at)
+        if row <= columns.header or row in sheet.hidden or not text:
+            continue
+        named = sheet.text(row, column_of(columns.reference)) if columns.reference else ""
+        has_list = sheet.offered(row, column_of(columns.answer))[0]
+        if text == columns.heading:
+            continue
+        if _is_title(sheet, columns, row, text, named, has_list):
+            section = text
+            continue
+        yield row, (sheet.text(row, column_of(columns.section)) if columns.section else section), named, text
+
+
+# --- parts ---
+
+
+def _is_title(sheet: Sheet, columns: Columns, row: int, text: str, named: str, has_list: bool) -> bool:
+    """Whether a row only heads others: nothing asks in it, and nothing can be answered."""
+    if has_list or _ASKS.search(text):
+        return False
+    answered = column_of(columns.answer)
+    if any(within(block, row, answered) and block[2] < answered for block in sheet.merged):
+        return True
+    return not named if columns.reference else len(text) < _LEAST
+
+
+def _columns(sheet: Sheet) -> Columns | None:
+    """The columns of a sheet by its headings; where it has none, by what asks and where there is room to answer."""
+    for row in sorted(sheet.rows)[:60]:
+        roles = _roles(sheet, row)
+        if "answer" not in roles or row in sheet.hidden:
+            continue
+        roles["question"] = _longest(sheet, row, roles["answer"], roles.get("question"))
+        found = _made(sheet, row, roles)
+        if roles["question"] < roles["answer"] and _is_free(sheet, found, found.answer):
+            fits = column_of(found.comment or "A") > roles["question"] and _is_free(sheet, found, found.comment)
+            return found if fits else found.model_copy(update={"comment": ""})
+    return _by_content(sheet)
+
+
+def _longest(sheet: Sheet, header: int, answer: int, named: int | None) -> int:
+    """The column before the answers with the longest texts under the headings, unless the one so ``named`` keeps up."""
+    below = [cells for row, cells in sheet.rows.items() if row > header and row not in sheet.hidden]
+    length = [sum(len(cells[column]) for cells in below if column < len(cells)) for column in range(answer)] or [0]
+    best = max(range(len(length)), key=length.__getitem__)
+    return named if named is not None and named < answer and length[named] * 2 >= length[best] else best
+
+
+def _roles(sheet: Sheet, row: int) -> dict[str, int]:
+    """By role, the first column whose heading in a row says so."""
+    found: dict[str, int] = {}
+    for column, cell in enumerate(sheet.rows[row]):
+        text = cell.strip()
+        role = next((role for role, words in _ROLES.items() if re.search(words, text, re.IGNORECASE)), "")
+        if text and len(text) <= 60 and role:
+            found.setdefault(role, column)
+    return found
+
+
+def _by_content(sheet: Sheet) -> Columns | None:
+    """The column in which most cells ask, and beside it the one with drop-downs, or else the first that is empty."""
+    asks: dict[int, list[int]] = {}
+    for row, column, cell in places(sheet):
+        if len(cell) >= _LEAST and _ASKS.search(cell):
+            asks.setdefault(column, []).append(row)
+    if not asks or len(max(asks.values(), key=len)) < _FEW:
+        return None
+    question = max(asks, key=lambda column: (len(asks[column]), -column))
+    rows, beside = asks[question], range(question + 1, question + 8)
+    offered = [column for column in beside if sum(sheet.offered(row, column)[0] for row in rows) * 2 >= len(rows)]
+    free = [column for column in beside if sum(bool(sheet.text(row, column)) for row in rows) * 5 <= len(rows)]
+    above = [row for row in sheet.rows if row < rows[0] and 0 < len(sheet.text(row, question)) < 60]
+    return _made(sheet, max(above, default=0), {"question": question, "answer": [*offered, *free][0]})
+
+
+def _made(sheet: Sheet, row: int, roles: dict[str, int]) -> Columns:
+    named = {role: letters(column) for role, column in roles.items()}
+    return Columns(name=sheet.name, header=row, heading=sheet.text(row, roles["question"]), **named)
+
+
+def _is_free(sheet: Sheet, columns: Columns, letter: str) -> bool:
+    """Whether a column is for answers: most of it is empty, or has drop-downs; and something is asked."""
+    rows = [row for row, *_ in asked(columns, sheet)]
+    at = column_of(letter or "A")
+    return 0 < len(rows) <= 2 * sum(not sheet.text(row, at) or sheet.offered(row, at)[0] for row in rows)

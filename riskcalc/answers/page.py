@@ -1,0 +1,65 @@
+"""The filled questionnaire as a page, for whoever approves it before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import nbformat
+
+from riskcalc.answers.drafts import Decision, Draft, Outcome, Question
+from riskcalc.errors import counted
+from riskcalc.pages import display
+from riskcalc.pages.html import render_page
+
+_TONES = {"written": ("Written", "good"), "left": ("Left blank", "open"), "red": ("Contradicted", "bad")}
+
+
+def page(draft: Draft, found: list[tuple[Question, Outcome]]) -> str:
+    """The page's HTML: every question with its answer, who decided it and on what it rests, or why it is blank."""
+    cells = []
+    for part in _parts(draft, found):
+        output = nbformat.v4.new_output("display_data", {display.DISPLAY_MIME: part.as_json()})
+        cells.append(nbformat.v4.new_code_cell(outputs=[output]))
+    return render_page(nbformat.v4.new_notebook(cells=cells))
+
+
+def _parts(draft: Draft, found: list[tuple[Question, Outcome]]) -> Iterator[display.Display]:
+    counts = {state: sum(outcome[0] == state for _, outcome in found) for state in _TONES}
+    told = [f"{counts['written']} of {counted(len(found), 'question')} answered"]
+    told += [f"{counts['red']} contradicted by the register"] if counts["red"] else []
+    tone = "bad" if counts["red"] else "good" if counts["written"] == len(found) else "open"
+    unit, register = draft.desk.unit, draft.desk.context.register
+    seen = f"For {draft.desk.audience.name}; seen from {display.day(draft.as_of)}"
+    name = draft.told["questionnaire"]
+    yield display.heading(
+        name,
+        f"Questionnaire · {unit['name']}",
+        f"{'; '.join(told)}.",
+        tone,
+        [seen],
+        register.methodology.classification,
+    )
+    known = draft.decided()
+    sections = dict.fromkeys((question.sheet, question.section) for question, _ in found)
+    for sheet, section in sections:
+        rows = [
+            _row(question, outcome, known.get(question.id))
+            for question, outcome in found
+            if (question.sheet, question.section) == (sheet, section)
+        ]
+        yield display.table(" · ".join(filter(None, (sheet, section))), ["Question", "Answer", "State"], rows)
+
+
+def _row(question: Question, outcome: Outcome, decision: Decision | None) -> list[display.Cell]:
+    word, tone = _TONES[outcome[0]]
+    if outcome[0] != "written":
+        return [{"text": question.text, "note": question.id}, "–", display.state(word, tone, outcome[1])]
+    assert decision
+    source = decision.candidate if decision.action == "accept" else f"{decision.by}'s own words"
+    rests = f"; rests on {', '.join(decision.sources)}" if decision.sources else ""
+    chosen = f"{outcome[1]}; " if outcome[2] else ""
+    return [
+        {"text": question.text, "note": question.id},
+        {"text": outcome[2] or outcome[1], "note": f"{chosen}{source}{rests}"},
+        display.state(word, tone, f"by {decision.by}"),
+    ]

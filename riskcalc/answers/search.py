@@ -1,0 +1,126 @@
+"""Finding texts by their words: BM25 over stems, with the organisation's abbreviations; and how alike questions are."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from html import escape
+from math import log
+from typing import Any
+
+import numpy as np
+import Stemmer
+from scipy.sparse import csr_matrix
+
+_K1, _B = 1.2, 0.75
+_STEMMER: Any = Stemmer.Stemmer("english")
+# Words that any question may have: they tell no two apart.
+_STOP = frozenset(
+    re.findall(
+        r"\w+",
+        "a an and any are as at be been by can could describe do does did for from has have how if in into is it its "
+        "list of on or our ours please provide so such state that the their them there they this those to us was we "
+        "what when where which who whom will with would you your yours should may must being were also etc e g i "
+        "organization organisation company vendor supplier provider",
+    )
+)
+# What changes a question's meaning though most words stay: how often, how many, whether at all.
+_QUALIFIERS = re.findall(
+    r"\w+",
+    "annually annual yearly year quarterly quarter monthly month weekly week daily day half semi nightly all every "
+    "each some any no not never only without except at least within before after more less than one two three four "
+    "five type production test internal external automated manual automatically manually privileged "
+    "encrypted rest transit",
+)
+QUALIFIERS = frozenset(_STEMMER.stemWords(_QUALIFIERS))
+
+
+class Words:
+    """How texts are taken apart: stems, with what abbreviations stand for beside them."""
+
+    def __init__(self, abbreviations: Mapping[str, str]) -> None:
+        self._long = {short.lower(): tuple(_plain(long)) for short, long in abbreviations.items()}
+
+    def of(self, text: str) -> list[str]:
+        """The stems of a text, but for words that any question has."""
+        words = _plain(text)
+        words += [each for word in words for each in self._long.get(word, ())]
+        return [_stem(word) for word in words if word not in _STOP]
+
+
+class Index:
+    """Texts that can be searched: each query costs what its words hold."""
+
+    def __init__(self, texts: Sequence[Sequence[str]]) -> None:
+        counts = [Counter(words) for words in texts]
+        self._places = {
+            word: place for place, word in enumerate(dict.fromkeys(word for each in counts for word in each))
+        }
+        held = Counter(word for each in counts for word in each)
+        self._idf = {word: log(1 + (len(texts) - number + 0.5) / (number + 0.5)) for word, number in held.items()}
+        self._rare = log(1 + (len(texts) + 0.5) / 0.5)
+        mean = sum(sum(each.values()) for each in counts) / max(1, len(counts)) or 1.0
+        rows, columns, weights = [], [], []
+        for row, each in enumerate(counts):
+            norm = _K1 * (1 - _B + _B * sum(each.values()) / mean)
+            for word, times in each.items():
+                rows.append(self._places[word])
+                columns.append(row)
+                weights.append(self._idf[word] * times * (_K1 + 1) / (times + norm))
+        self._matrix = csr_matrix((weights, (rows, columns)), shape=(len(self._places), len(texts)))
+
+    def best(self, query: Sequence[str], most: int = 5) -> list[tuple[int, float]]:
+        """The texts that share the rarest words with a query, the best first, each with its score; ties in their order.
+
+        >>> Index([["backup", "test"], ["access", "review"], ["test"]]).best(["access"])[0][0]
+        1
+        """
+        found = sorted({self._places[word] for word in query if word in self._places})
+        if not found:
+            return []
+        scores = np.asarray(self._matrix[found].sum(axis=0)).ravel()
+        order = np.argsort(-scores, kind="stable")[:most]
+        return [(int(place), float(scores[place])) for place in order if scores[place] > 0]
+
+    def alike(self, first: Sequence[str], second: Sequence[str]) -> float:
+        """How much two texts share, 0 to 1: the weight of common words in that of all, rare ones weighing more.
+
+        >>> Index([["backup"], ["test"]]).alike(["backup", "test"], ["backup", "test"])
+        1.0
+        """
+        a, b = set(first), set(second)
+        return self._weight(a & b) / self._weight(a | b) if a | b else 0.0
+
+    def _weight(self, words: set[str]) -> float:
+        return sum(self._idf.get(word, self._rare) for word in sorted(words))
+
+
+def qualifiers(first: str, second: str) -> tuple[str, ...]:
+    """The words by which two questions differ though they are about the same: how often, how many, numbers, not.
+
+    >>> qualifiers("Are rights reviewed annually?", "Are all rights reviewed quarterly?")
+    ('all', 'annual', 'quarter')
+    """
+    a, b = ({_stem(word) for word in _plain(text)} for text in (first, second))
+    return tuple(sorted(word for word in a ^ b if word in QUALIFIERS or word.isdecimal()))
+
+
+def marked(text: str, other: str) -> str:
+    """A text as HTML, with the words marked by which it differs from another in what it asks.
+
+    >>> marked("Are rights reviewed quarterly?", "Are rights reviewed annually?")
+    'Are rights reviewed <mark>quarterly</mark>?'
+    """
+    differs = set(qualifiers(text, other))
+    parts = re.split(r"([^\W_]+)", text)
+    return "".join(f"<mark>{each}</mark>" if _stem(each.lower()) in differs else escape(each) for each in parts)
+
+
+def _plain(text: str) -> list[str]:
+    text = re.sub(r"\bback(ed|ing|s)?[- ]?ups?\b", "backup", text.lower().replace("'s", "").replace("n't", " not"))
+    return re.findall(r"[^\W_]+", re.sub(r"\b(re|sub|pre|multi|co|non)-", r"\1", text))
+
+
+_stem: Callable[[str], str] = lru_cache(maxsize=100_000)(_STEMMER.stemWord)

@@ -1,0 +1,268 @@
+"""Clients' questionnaires: drafted from the register, decided by people, written into the client's own file."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from riskcalc.cli.asked import as_of_option, period_option
+from riskcalc.cli.endings import BREACH
+from riskcalc.cli.help import UNITS, Examples
+from riskcalc.errors import UsageError, counted, printable
+
+if TYPE_CHECKING:
+    from riskcalc.answers.drafts import Draft
+
+_FILE = click.argument("file", type=click.Path(path_type=Path))
+_FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+_DATA = click.argument("data", default="data")
+_MAP = click.option(
+    "--map", "map_", required=True, metavar="MAP.toml", type=click.Path(path_type=Path), help="The columns, confirmed."
+)
+_BY = click.option("--by", default="", metavar="NAME", help="Who decides; default: who is logged in.")
+_UNIT = click.option(
+    "--unit", required=True, metavar="ID", shell_complete=UNITS, help="The business unit that is asked."
+)
+
+
+@click.group()
+def answer() -> None:
+    """Answer clients' questionnaires from the register: map, draft, decide, write; see docs/questionnaires.md."""
+
+
+@answer.command(
+    "map", cls=Examples, epilog="riskcalc answer map Q.xlsx --out map.toml  # then look at it, and confirm it"
+)
+@_FILE
+@click.option(
+    "--out", required=True, metavar="MAP.toml", type=click.Path(path_type=Path), help="Where the proposal goes."
+)
+def propose_map(file: Path, out: Path) -> None:
+    """Propose which sheets and columns of FILE hold questions, answers and comments."""
+    from riskcalc.answers.mapping import as_toml, asked, propose
+    from riskcalc.answers.questionnaire_files import read_questionnaire
+    from riskcalc.files import write_whole
+
+    if out.exists():
+        raise UsageError(f"{out} is there already; name another file, or delete it.")
+    sheets = read_questionnaire(file)
+    found = propose(sheets)
+    write_whole(out, as_toml(found).encode())
+    by_name = {sheet.name: sheet for sheet in sheets}
+    for each in found.sheet:
+        comment = f", comments in {each.comment}" if each.comment else ""
+        number = counted(sum(1 for _ in asked(each, by_name[each.name])), "question")
+        click.echo(printable(f"{each.name}: {number} in {each.question}, answers in {each.answer}{comment}"))
+    click.echo(f"Look at {out}: delete what is no questions, correct columns, then set confirmed = true.")
+
+
+@answer.command(
+    cls=Examples,
+    epilog="""
+    riskcalc answer draft Q.xlsx --unit payroll --audience client --map map.toml --out answers/acme  # as of today
+    """,
+)
+@_FILE
+@_DATA
+@_UNIT
+@click.option("--audience", required=True, type=click.Choice(["client", "public"]), help="Who will read the answers.")
+@_MAP
+@click.option(
+    "--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The folder of this questionnaire."
+)
+@click.option(
+    "--drafter", default="", metavar="COMMAND", help="A program that proposes words: JSON in and out over a pipe."
+)
+@period_option("answer from")
+@as_of_option
+def draft(
+    file: Path, data: str, unit: str, audience: str, map_: Path, out: Path, drafter: str, period: str, as_of: str
+) -> None:
+    """Find for every question of FILE what the register in DATA can answer; today, unless --as-of says otherwise.
+
+    Exit code 3 where a row contradicts the nearest answer of the library.
+    """
+    from riskcalc.answers.candidates import Desk
+    from riskcalc.answers.drafter import drafted
+    from riskcalc.answers.drafts import make
+    from riskcalc.answers.mapping import read_map
+    from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
+    from riskcalc.register.register import load
+
+    desk = Desk(Context.of(load(data, period), period, as_day(as_of, "--as-of") or date.today()), unit, audience)
+    confirmed = read_map(map_)
+    made = make(out, file, confirmed, desk, data)
+    if drafter:
+        made = make(out, file, confirmed, desk, data, drafted(drafter, made.questions))
+    firsts = [(question, question.candidates[0]) for question in made.questions if question.candidates]
+    red = [
+        (question, each)
+        for question, each in firsts
+        if each.kind == "answer" and each.grade != "related" and each.against
+    ]
+    for question, each in red:
+        click.echo(printable(f"contradicted: {question.id}: {each.key}: {each.refused}"))
+    grades = [sum(each.grade == grade for _, each in firsts) for grade in ("same", "similar", "related")]
+    people = sum(question.person for question in made.questions)
+    told = f"{grades[0]} the same as one that is known, {grades[1]} similar, {grades[2]} related; {people} for a person"
+    rest = f"{counted(len(red), 'contradiction')}; seen from {made.as_of}"
+    click.echo(f"{counted(len(made.questions), 'question')}: {told}, {rest}.")
+    click.echo(f"Review {out} in notebooks/questionnaire.ipynb, or: riskcalc answer accept {out} --grade same")
+    raise SystemExit(BREACH if red else 0)
+
+
+@answer.command(
+    cls=Examples,
+    epilog="riskcalc answer accept answers/acme --grade same --by 'N. Okonjo-Bell'  # the rest is reviewed",
+)
+@_FOLDER
+@click.option("--grade", required=True, type=click.Choice(["same", "similar"]), help="How near a question must be.")
+@_BY
+@as_of_option
+def accept(folder: Path, grade: str, by: str, as_of: str) -> None:
+    """Accept, for questions of DIR that nobody decided on, the nearest answer: approved, in force, uncontradicted."""
+    found = _opened(folder, as_of)
+    made = found.accept(grade, _named(by))
+    click.echo(
+        f"{counted(len(made), 'answer')} accepted; {len(found.questions) - len(found.decided())} still to be decided."
+    )
+
+
+@answer.command(
+    cls=Examples, epilog="riskcalc answer write answers/acme --out filled.xlsx  # and a page for whoever approves it"
+)
+@_FOLDER
+@click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The filled copy.")
+@as_of_option
+def write(folder: Path, out: Path, as_of: str) -> None:
+    """Write what was accepted into a copy of the client's file, as far as it is still true, and a page beside it.
+
+    Exit code 3 where a row contradicts what was accepted: that is left blank, and told.
+    """
+    from riskcalc.answers.page import page
+    from riskcalc.files import write_whole
+
+    found = _opened(folder, as_of)
+    if out.exists():
+        raise UsageError(f"{out} is there already; name another file, or delete it.")
+    if out.suffix.lower() != found.original.suffix:
+        raise UsageError(f"{out} must end with {found.original.suffix}, as the client's file does.")
+    results = found.write(out)
+    write_whole(folder / "filled.html", page(found, results).encode())
+    for question, (state, why, _) in results:
+        if state != "written":
+            click.echo(printable(f"{'contradicted' if state == 'red' else 'left blank'}: {question.id}: {why}"))
+    written, red = (sum(outcome[0] == state for _, outcome in results) for state in ("written", "red"))
+    click.echo(f"{written} of {counted(len(results), 'question')} written to {out}.")
+    click.echo(f"Open {folder / 'filled.html'} to approve it.")
+    raise SystemExit(BREACH if red else 0)
+
+
+@answer.command(
+    cls=Examples,
+    epilog="""
+    riskcalc answer learn old.xlsx --map map.toml --unit payroll --by "N. Okonjo-Bell"  # shows the drafts
+    riskcalc answer learn old.xlsx --map map.toml --unit payroll --apply  # adds them to data/answers.csv
+    riskcalc answer learn answers/acme --apply  # wordings that people accepted become aliases
+    """,
+)
+@click.argument("source", type=click.Path(path_type=Path))
+@_DATA
+@click.option(
+    "--map", "map_", metavar="MAP.toml", type=click.Path(path_type=Path), help="The columns, confirmed; for a file."
+)
+@click.option(
+    "--unit", default="", metavar="ID", shell_complete=UNITS, help="The unit that the answers are of; default: all."
+)
+@_BY
+@click.option("--apply", "apply_", is_flag=True, help="Change answers.csv; without, it is shown only.")
+def learn(source: Path, data: str, map_: Path | None, unit: str, by: str, apply_: bool) -> None:
+    """Learn from SOURCE: a filled questionnaire gives drafts for the library, a DIR the wordings accepted in it."""
+    from riskcalc.answers import learning
+    from riskcalc.answers.mapping import read_map
+    from riskcalc.register import editing
+    from riskcalc.register.register import changed, find_folder, load
+
+    folder = find_folder(data)
+    seen, register = editing.contents(folder), load(folder)
+    new: list[editing.Cells] = []
+    aliases: dict[str, tuple[str, ...]] = {}
+    if source.is_dir():
+        aliases = learning.wordings(_opened(source, ""), register)
+    elif map_ is None:
+        raise UsageError("A filled questionnaire needs --map MAP.toml: riskcalc answer map proposes one.")
+    else:
+        new = learning.drafts_from(source, read_map(map_), register, unit, _named(by))
+    for row in new:
+        click.echo(printable(f"{row['answer_id']}: {row['question']} -> {row['answer']}", 200))
+    for key, texts in aliases.items():
+        click.echo(printable(f"{key}: also asked as: {'; '.join(texts)}"))
+    click.echo(
+        f"{counted(len(new), 'draft')} that nobody has approved yet; aliases of {counted(len(aliases), 'answer')}."
+    )
+    if not apply_ or not (new or aliases):
+        click.echo("Nothing was written; --apply does it." if new or aliases else "There is nothing to learn.")
+        return
+    files = {"answers.csv": learning.with_answers(seen["answers.csv"], register, new, aliases)}
+    changed(folder, files)
+    editing.replace_seen(folder, files, seen)
+    click.echo(f"Written to {folder / 'answers.csv'}.")
+
+
+@answer.command(
+    cls=Examples, epilog="riskcalc answer stats  # of the drafts in ./answers, and of the library in ./data"
+)
+@_DATA
+@click.option(
+    "--drafts",
+    default="answers",
+    show_default=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where the drafts are.",
+)
+@click.option(
+    "--minutes",
+    default=6.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="What an answer by hand is taken to cost.",
+)
+@as_of_option
+def stats(data: str, drafts: Path, minutes: float, as_of: str) -> None:
+    """Say how questionnaires were answered, how often each grade was right, and what of DATA's library is stale."""
+    from riskcalc.answers.learning import stale, use_of
+    from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
+    from riskcalc.register.register import load
+
+    use = use_of(drafts)
+    told = ", ".join(
+        f"{use.counts[each]} {each}"
+        for each in ("from the library", "from facts", "edited", "refused", "asked", "undecided")
+    )
+    click.echo(f"{counted(use.questions, 'question')}: {told}.")
+    for grade in ("same", "similar", "related"):
+        if use.offered[grade]:
+            click.echo(f"Graded {grade}: {use.taken[grade]} of {use.offered[grade]} taken as they were.")
+    saved = use.counts["from the library"] + use.counts["from facts"]
+    told = f"if each of {counted(saved, 'answer')} taken as it was had cost {minutes:g} by hand"
+    click.echo(f"Saved: {saved * minutes:g} minutes, {told}.")
+    for why, names in stale(Context.of(load(data), as_of=as_day(as_of, "--as-of") or date.today())).items():
+        click.echo(f"Library, {why}: {', '.join(names) or 'none'}")
+
+
+def _opened(folder: Path, as_of: str) -> Draft:
+    from riskcalc.answers.drafts import Draft
+    from riskcalc.assessment.opening import as_day
+
+    return Draft(folder, as_day(as_of, "--as-of") or date.today())
+
+
+def _named(by: str) -> str:
+    return by or getpass.getuser()
