@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,16 @@ from riskcalc.cli.asked import apply_option, as_of_option, expect_option, finish
 from riskcalc.cli.help import UNITS, Examples
 from riskcalc.errors import UsageError, counted
 
+if TYPE_CHECKING:
+    from riskcalc.assessment.context import Context
+
 _DATA = click.argument("data", default="data")
+_AUDIENCE = click.option(
+    "--audience", default="", metavar="NAME", help="What isn't for them is withheld; default: nothing is."
+)
+_INTO = click.option(
+    "--into", required=True, metavar="DATA", type=click.Path(path_type=Path), help="The register's folder."
+)
 _OUT = click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where the files go.")
 
 
@@ -45,16 +55,13 @@ def oscal(data: str, out: Path, period: str, as_of: str, audience: str, unit_id:
 
     The objectives, the controls with their mappings, management's tests with what they show, and what is to be mended.
     """
-    from riskcalc.assessment.context import Context
-    from riskcalc.assessment.opening import as_day
     from riskcalc.exchange import oscal as written
     from riskcalc.register.audiences import find
-    from riskcalc.register.register import load
 
     readers = find(audience)
     if not (readers.whole or unit_id):
         raise UsageError(f"The audience {audience!r} sees one unit: name it with --unit.")
-    context = Context.of(load(data, period), period, as_day(as_of, "--as-of"))
+    context = _context(data, period, as_of)
     files = written.documents(context.only(unit_id) if unit_id else context, readers)
     _write(out, {name: files.get(name) for name in written.FILES})
 
@@ -74,7 +81,7 @@ def take_over() -> None:
     """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--into", required=True, metavar="DATA", type=click.Path(path_type=Path), help="The register's folder.")
+@_INTO
 @click.option(
     "--default",
     "defaults",
@@ -106,7 +113,7 @@ def take_over_oscal(file: Path, into: Path, defaults: tuple[str, ...], apply_: b
     """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--into", required=True, metavar="DATA", type=click.Path(path_type=Path), help="The register's folder.")
+@_INTO
 @apply_option
 @expect_option
 def take_over_crosswalk(file: Path, into: Path, apply_: bool, expect: str) -> None:
@@ -118,6 +125,14 @@ def take_over_crosswalk(file: Path, into: Path, apply_: bool, expect: str) -> No
 
     finish_first(into)
     taken_over(file, plan(file, into), lambda: apply_, expect)
+
+
+def _context(data: str, period: str, as_of: str) -> Context:
+    from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
+    from riskcalc.register.register import load
+
+    return Context.of(load(data, period), period, as_day(as_of, "--as-of"))
 
 
 def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
@@ -162,7 +177,7 @@ def schema(out: Path) -> None:
 @_OUT
 @click.option("--format", "kind", default="csv", show_default=True, type=click.Choice(["csv", "parquet"]))
 @as_of_option
-@click.option("--audience", default="", metavar="NAME", help="What isn't for them is withheld; default: nothing is.")
+@_AUDIENCE
 def tidy(data: str, out: Path, kind: str, as_of: str, audience: str) -> None:
     """Write tidy tables of all periods for dashboards: scores, lines, controls, tests, findings, and a dictionary."""
     from riskcalc.assessment.opening import as_day
@@ -209,14 +224,10 @@ def trust_centre(data: str, out: Path, period: str, as_of: str, audience: str) -
 @_OUT
 @period_option("export")
 @as_of_option
-@click.option("--audience", default="", metavar="NAME", help="What isn't for them is withheld; default: nothing is.")
+@_AUDIENCE
 def risks(platform: str, data: str, out: Path, period: str, as_of: str, audience: str) -> None:
     """Write the risks as another platform imports them; its export comes back by riskcalc excel import --map."""
-    from riskcalc.assessment.context import Context
-    from riskcalc.assessment.opening import as_day
     from riskcalc.exchange.platforms import files
     from riskcalc.register.audiences import find
-    from riskcalc.register.register import load
 
-    context = Context.of(load(data, period), period, as_day(as_of, "--as-of"))
-    _write(out, files(platform, context, find(audience)))
+    _write(out, files(platform, _context(data, period, as_of), find(audience)))

@@ -19,7 +19,6 @@ from riskcalc.assessment.movement import (
     WORSE,
     Move,
     Place,
-    Rescored,
     moves,
     rescored_risks,
 )
@@ -155,7 +154,7 @@ def rescored(unit: Assessment) -> Display:
             one.title,
             one.view.capitalize(),
             _way((one.place,)),
-            *_levels(one, then, unit.matrix),
+            *(level_cell(name, each) for name, each in zip(one.levels, (then, unit.matrix), strict=True)),
         ]
         for one in rescored_risks(unit.previous, then, unit.matrix)
     ]
@@ -183,7 +182,3 @@ def _arrived(opened: Assessment | Portfolio) -> dict[Place, Counter[str]]:
 def _way(places: Iterable[Place | None]) -> str:
     """The cells a risk was in, one after the other."""
     return " to ".join(dict.fromkeys(f"{place[0]} x {place[1]}" for place in places if place))
-
-
-def _levels(one: Rescored, then: Matrix, now: Matrix) -> list[Cell]:
-    return [level_cell(one.levels[0], then), level_cell(one.levels[1], now)]

@@ -6,6 +6,7 @@ A page's matrix, levels and ids lead here; where scripts run, readers filter it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from math import nan
 from typing import Any
 
@@ -42,7 +43,7 @@ def of_unit(unit: Assessment) -> Display:
     for line in records(unit.lines):
         lines.setdefault(line["risk_id"], []).append((line, controls[line["control_id"]]))
     told = {
-        name: [*_about(described[name], reasons.get(name, {})), _bow_tie(unit, risk, lines.get(name, []))]
+        name: [*_about(described[name], reasons.get(name, {}), unit.as_of), _bow_tie(unit, risk, lines.get(name, []))]
         for name, risk in by_index(unit.scores.set_index("risk_id", drop=False)).items()
     }
     return _table(unit, "All risks, the worst first", ["Owner"], told, _MOST)
@@ -165,7 +166,7 @@ def _to_scale(risk: Row, opened: Assessment | Portfolio) -> Cell:
     return display.bars("", [(0, scores["earned"], fill)], marks)
 
 
-def _about(risk: Row, rating: Row) -> list[str]:
+def _about(risk: Row, rating: Row, as_of: date) -> list[str]:
     """What the register says of a risk, as far as these readers get it."""
     assertions = ", ".join(risk["assertions"]).replace("_", " ") or NOT_YET
     told = [
@@ -173,16 +174,9 @@ def _about(risk: Row, rating: Row) -> list[str]:
         ("Rated so because: ", rating.get("rationale")),
         ("Assertions: ", f"{assertions}."),
     ]
-    told.append(("Assertions: ", f"{assertions}."))
     said = [f"{label}{text}" for label, text in told if not pd.isna(text) and text not in ("", WITHHELD)]
-    return [*said, *_accepted(risk)]
-
-
-def _accepted(risk: Row) -> list[str]:
-    treatment = f"Treatment: {risk['treatment']}"
-    if risk["treatment"] == "accept":
-        treatment += f", by {risk['accepted_by']}, until {day(risk['accepted_until'])}"
-    return [f"{treatment}."]
+    accepted = wording.acceptance(risk, as_of)
+    return [*said, f"Treatment: {risk['treatment']}{', ' * bool(accepted)}{accepted}."]
 
 
 def _barrier(line: Row, control: Row) -> dict[str, Any]:

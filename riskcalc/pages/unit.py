@@ -68,7 +68,7 @@ def figures(unit: Assessment) -> Display:
 def to_decide(unit: Assessment) -> Display:
     """What has to be decided, by whom and when: risks worse than the appetite, unrated ones, what else blocks."""
     scored = {risk["risk_id"]: risk for risk in records(unit.scores)}
-    described = unit.register.risks.set_index("risk_id")
+    described = by_index(unit.register.risks.set_index("risk_id"))
     missing = {gap.row: gap.what for gap in blocking(unit.context)}
     rows: list[list[Cell]] = []
     found = decisions(unit.context)
@@ -77,11 +77,11 @@ def to_decide(unit: Assessment) -> Display:
         if each.row not in scored:
             rows.append([name, day(each.what), "", "", "", "the outlook depends on it", each.owner, due, ""])
             continue
-        risk, details = scored[each.row], described.loc[each.row]
+        risk, details = scored[each.row], described[each.row]
         why = (
             "not rated in this period" if pd.isna(risk["likelihood"]) else _lost(unit, risk, missing.get(each.row, ""))
         )
-        treatment: Cell = {"text": risk["treatment"], "note": _acceptance(details, unit)}
+        treatment: Cell = {"text": risk["treatment"], "note": wording.acceptance(details, unit.as_of)}
         rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due, treatment])
     columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
     title = f"Worse than appetite ({unit.unit['appetite']}), unrated, or in the report's way"
@@ -211,15 +211,6 @@ def _lost(unit: Assessment, risk: Mapping[Any, Any], missing: str) -> str:
     claimed, appetite = (unit.matrix.level_names.index(risk[name]) for name in ("claimed_level", "appetite"))
     reasons += ["its controls take away too little even as claimed"] * (claimed > appetite)
     return day("; ".join(filter(None, [missing, *reasons])))
-
-
-def _acceptance(risk: Any, unit: Assessment) -> str:
-    """By whom and until when a risk is accepted; whether that has run out."""
-    if risk["treatment"] != "accept":
-        return ""
-    until = risk["accepted_until"]
-    state = "ran out on" if until.date() < unit.as_of else "until"
-    return f"by {risk['accepted_by']}, {state} {day(until)}"
 
 
 def _in_money(unit: Assessment) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -170,6 +171,14 @@ def folded_for_the_board(shown: Display, unit: Assessment) -> Display:
 def rated_count(scores: pd.DataFrame) -> int:
     """How many risks are rated."""
     return int(scores["likelihood"].notna().sum())
+
+
+def acceptance(risk: Mapping[Any, Any], as_of: date) -> str:
+    """By whom and until when a risk is accepted; whether that has run out. Blank for one that isn't."""
+    if risk["treatment"] != "accept":
+        return ""
+    until = risk["accepted_until"]
+    return f"by {risk['accepted_by']}, {'ran out on' if until.date() < as_of else 'until'} {day(until)}"
 
 
 def level_cells(risk: Any, opened: Assessment | Portfolio) -> list[Cell]:

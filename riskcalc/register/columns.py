@@ -134,7 +134,6 @@ def _blank_to_none(cell: str) -> str | None:
     return cell if cell and not cell.isspace() else None
 
 
-@lru_cache(_KEPT)
 def _period(cell: object) -> str:
     try:
         return Period.parse(str(cell)).name

@@ -22,7 +22,9 @@ import nbformat
 from riskcalc.errors import ForkError
 from riskcalc.run.forkserver import ForkServer
 
+_LANGUAGE = {"kernelspec": "language", "language_info": "name"}  # where a notebook says what its code is
 _REFUSED = "--engine riskcalc runs Python notebooks that import riskcalc; leave the option away for this one."
+_BEAT = "beat"  # a file that is touched before each cell
 
 
 class Forked:
@@ -52,14 +54,25 @@ def warm_up() -> None:
 
 
 def forked(folder: Path) -> None:
-    """Run the cells of in.ipynb, saving out.ipynb before each; the child's side."""
+    """Run the cells of in.ipynb, saving out.ipynb once a second at most, and at the end; the child's side."""
     from papermill.engines import NotebookExecutionManager
 
     from riskcalc.run.cells import InPlace
 
+    class Watched(NotebookExecutionManager):  # type: ignore[misc]
+        saved = 0.0
+
+        def save(self, **given: Any) -> None:
+            """Tell that another cell begins; to save the whole notebook takes longer than most cells do."""
+            (folder / _BEAT).touch()
+            if time.monotonic() - self.saved >= 1:
+                super().save(**given)
+                self.saved = time.monotonic()
+
     notebook = nbformat.read(folder / "in.ipynb", as_version=4)
-    watched = NotebookExecutionManager(notebook, output_path=str(folder / "out.ipynb"), progress_bar=False)
+    watched = Watched(notebook, output_path=str(folder / "out.ipynb"), progress_bar=False)
     InPlace.execute_managed_notebook(watched, "python3")
+    watched.saved = 0.0
     watched.save()
 
 
@@ -86,7 +99,7 @@ def _engine() -> Any:
                 source, target = Path(folder, "in.ipynb"), Path(folder, "out.ipynb")
                 nbformat.write(nb_man.nb, source)
                 child = server.start(Path(folder))
-                late = _watched(child, target, execution_timeout)
+                late = _watched(child, Path(folder, _BEAT), execution_timeout)
                 if target.exists():
                     done = nbformat.read(target, as_version=4)
                     nb_man.nb.cells, nb_man.nb.metadata = done.cells, done.metadata
@@ -99,19 +112,20 @@ def _engine() -> Any:
 
 
 def _uses_riskcalc(notebook: Any) -> bool:
-    python = notebook.metadata.get("kernelspec", {}).get("language", "python") == "python"
+    named = [notebook.metadata.get(part, {}).get(name) for part, name in _LANGUAGE.items()]
+    python = all(each in (None, "python") for each in named)
     imports = r"(?m)^\s*(import|from)\s+riskcalc\b"
     return python and any(cell.cell_type == "code" and re.search(imports, cell.source) for cell in notebook.cells)
 
 
-def _watched(child: Any, target: Path, timeout: float | None) -> bool:
-    """Wait for a child, which writes ``target`` before each cell; kill it if a cell takes longer than ``timeout``."""
+def _watched(child: Any, beat: Path, timeout: float | None) -> bool:
+    """Wait for a child, which touches ``beat`` before each cell; kill it if a cell takes longer than ``timeout``."""
     while True:
         try:
             child.wait(1.0)
             return False
         except TimeoutError:
-            if timeout and target.exists() and time.time() - target.stat().st_mtime > timeout:
+            if timeout and beat.exists() and time.time() - beat.stat().st_mtime > timeout:
                 child.kill()
                 child.wait(10)
                 return True

@@ -183,13 +183,18 @@ def test_who_is_told_of_no_assessment_gets_none(sample: riskcalc.Register, name:
     assert PUBLIC.told
 
 
-def test_where_nothing_is_to_be_mended_there_is_no_plan_and_an_old_one_goes(small: Path, tmp_path: Path) -> None:
+def test_where_nothing_is_to_be_mended_there_is_no_plan_and_an_old_one_goes(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """OSCAL knows no empty plan of action; of an earlier export, none is left that looks like today's."""
+    monkeypatch.setattr(oscal, "candidates", lambda _: [])
+    monkeypatch.setattr(oscal, "gaps", lambda _: ())
     out = tmp_path / "out"
-    assert CliRunner().invoke(main, ["export", "oscal", str(small), "--out", str(out)]).exit_code == 0
-    assert (out / "plan-of-action-and-milestones.json").exists()
-    empty = documents(Context.of(riskcalc.load(small)), FULL)
-    assert set(empty) == set(oscal.FILES)
+    out.mkdir()
+    (out / "plan-of-action-and-milestones.json").write_text("{}")
+    done = CliRunner().invoke(main, ["export", "oscal", str(small), "--out", str(out)])
+    assert done.output == f"Wrote 3 files in {out}.\n"
+    assert {file.name for file in out.iterdir()} == set(oscal.FILES[:3])
 
 
 # --- and back ---
@@ -208,10 +213,10 @@ def written(small: Path, tmp_path: Path) -> Path:
     return tmp_path / "oscal"
 
 
-def test_what_we_wrote_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_what_we_wrote_comes_back_as_it_was(files: dict[str, bytes], tmp_path: Path) -> None:
     """Every column of the sample's objectives, controls and mappings."""
-    assert CliRunner().invoke(main, ["export", "oscal", str(SAMPLE), "--out", str(tmp_path)]).exit_code == 0
     for name, told in (("catalog", "33 the same"), ("component-definition", "161 the same")):
+        (tmp_path / f"{name}.json").write_bytes(files[f"{name}.json"])
         done = taken(tmp_path / f"{name}.json", SAMPLE)
         assert done.exit_code == 0, done.output
         assert told in done.output

@@ -410,6 +410,21 @@ def test_the_engine_refuses_notebooks_that_it_is_not_made_for(tmp_path: Path, co
         )
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"kernelspec": {"name": "bash", "display_name": "Bash", "language": "bash"}}, {"language_info": {"name": "bash"}}],
+)
+def test_the_engine_refuses_a_notebook_of_another_language(tmp_path: Path, said: dict[str, dict[str, str]]) -> None:
+    """Its cells would be run as Python, whatever they mean."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import riskcalc")], metadata=said)
+    nbformat.write(book, tmp_path / "in.ipynb")
+    with pytest.raises(papermill.exceptions.PapermillException, match="leave the option away"):
+        papermill.execute_notebook(
+            tmp_path / "in.ipynb", None, engine_name="riskcalc", kernel_name="python3", progress_bar=False,
+            language="python",
+        )  # fmt: skip
+
+
 def test_where_nothing_can_be_forked_the_engine_is_papermills_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -422,3 +437,15 @@ def test_where_nothing_can_be_forked_the_engine_is_papermills_own(
     (tmp_path / "in.ipynb").write_text(notebook("import os\nos.getppid()"))
     done = papermill.execute_notebook(tmp_path / "in.ipynb", None, engine_name="riskcalc", progress_bar=False)
     assert str(os.getpid()) in str(done.cells[-2].outputs), "a kernel is this process's own child"
+
+
+def test_what_ran_before_a_second_ago_is_kept_when_a_cell_kills_its_process(tmp_path: Path) -> None:
+    """Saving the whole notebook before each cell took four times as long as the cells; once a second is enough."""
+    (tmp_path / "in.ipynb").write_text(notebook("1 + 1", "import time; time.sleep(1.1)", "import os; os._exit(3)"))
+    with pytest.raises(Exception, match="exit code 3"):
+        papermill.execute_notebook(
+            tmp_path / "in.ipynb", tmp_path / "out.ipynb", engine_name="riskcalc", kernel_name="python3",
+            progress_bar=False,
+        )  # fmt: skip
+    *_, outputs = cells((tmp_path / "out.ipynb").read_text("utf-8"))[1]
+    assert outputs

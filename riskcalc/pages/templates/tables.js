@@ -110,8 +110,7 @@
       event.preventDefault();
       set(link.getAttribute("href").split("#")[0]);
       keep();
-      unfold(box);
-      box.scrollIntoView({ behavior: "instant" });
+      lead(box);
       bar.querySelector("select, input")?.focus({ preventScroll: true });
     });
     const shown = () => {
@@ -128,11 +127,13 @@
       if (up.matches("section.closed")) up.querySelector("button.chapter").click();
     }
   };
-  const reveal = () => {
-    const target = document.querySelector(":target");
+  const lead = (target) => {
+    if (!target) return;
+    document.documentElement.classList.add("settled"); // else chapters above would get their heights only now
     unfold(target);
-    target?.scrollIntoView({ behavior: "instant" });
+    target.scrollIntoView({ behavior: "instant" });
   };
+  const reveal = () => lead(document.querySelector(":target"));
   const foldable = (section, place) => {
     const heading = section.querySelector("h2");
     const button = make("button", { type: "button", className: "chapter" }, ...heading.childNodes);
