@@ -4,13 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --build-constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
-EXTRAS := dask,dev,lab,pdf,pptx,workshop
+EXTRAS := dask,dev,lab,parquet,pdf,pptx,workshop
 
 # Tests without a browser, a kernel or a whole run, with few examples of each property: for other versions than ours.
 QUICK := --numprocesses logical --maxprocesses 4 --hypothesis-profile quick \
 	tests/assessment tests/cli tests/excel tests/loss tests/register tests/test_files.py tests/test_house.py tests/test_sampling.py
 # Notebooks that the documentation shows beside those of a run; the rest have widgets, or are a page for somebody.
-SHOWN := $(filter-out assessment portfolio workshop ballot trust_centre,$(basename $(notdir $(wildcard notebooks/*.ipynb))))
+SHOWN := $(filter-out assessment portfolio workshop ballot questionnaire trust_centre,$(basename $(notdir $(wildcard notebooks/*.ipynb))))
 # Other Pythons than the one that is asked first, as far as this machine has them.
 OTHERS ?= $(foreach version,3.12 3.13,$(lastword $(wildcard $(HOME)/.pyenv/versions/$(version).*/bin/python)))
 

@@ -36,6 +36,7 @@ def test_conda_and_pip_install_the_same_direct_dependencies() -> None:
         *extras["dask"],
         *extras["pdf"],
         *extras["pptx"],
+        *extras["parquet"],
         f"python{project['requires-python']}",
     }
     lines = (ROOT / "environment.yml").read_text("utf-8").splitlines()
@@ -79,7 +80,9 @@ def test_a_unit_needs_neither_jupyterlab_nor_widgets() -> None:
     assert not loaded_by(code) & {"ipywidgets", "jupyterlab", "jupyter_server", "anywidget"}
 
 
-@pytest.mark.parametrize("command", ["check", "plan", "excel template OUT.xlsx data", "run nowhere"])
+@pytest.mark.parametrize(
+    "command", ["check", "plan", "excel template OUT.xlsx data", "export oscal --out OUT", "run nowhere"]
+)
 def test_no_command_for_machines_needs_an_extra(command: str, tmp_path: Path) -> None:
     """What is installed for a schedule runs them, to the message about a folder that isn't there."""
     arguments = command.replace("OUT", str(tmp_path / "out")).split()

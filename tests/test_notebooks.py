@@ -79,9 +79,9 @@ def test_notebooks_are_committed_without_outputs(path: Path) -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_notebook_has_one_cell_of_literal_parameters(path: Path) -> None:
-    """What papermill sets is there to be set, with data in ./data by default; ballots know a database only."""
+    """What papermill sets is there to be set, with data in ./data by default; ballots and drafts name their own."""
     known = parameters(path)
-    assert known.get("data_dir") == (None if path.stem == "ballot" else "data")
+    assert known.get("data_dir") == (None if path.stem in ("ballot", "questionnaire") else "data")
     assert len([cell for cell in code_cells(path) if "parameters" in cell.metadata.get("tags", [])]) == 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -40,8 +40,8 @@ _REFERENCE = re.compile(r"\b(?:CC\d\.\d+|PI\d\.\d+|A\d\.\d+|A\.\d+\.\d+|Principl
 class Candidate:
     """An answer that may be given: where it comes from, how near the question is, and what speaks against it.
 
-    ``blocked`` says why it must not be written at all; ``against`` are rows that contradict it; ``differs`` are words
-    by which its question is another one.
+    ``blocked`` says why it must not be written at all; ``against`` are rows that contradict it; ``differs`` are stems
+    by which it may be another question: how often, how many, or what it has no word for.
     """
 
     key: str
@@ -82,7 +82,10 @@ class Desk:
         self.wordings = [
             [(text, self.words.of(text)) for text in (row["question"], *row["aliases"])] for row in self.entries
         ]
-        self._index = Index([[word for _, words in each for word in words] for each in self.wordings])
+        self._answers = [self.words.of(row["answer"]) for row in self.entries]
+        self._known: dict[str, Candidate] = {}
+        asked = [[word for _, words in each for word in words] for each in self.wordings]
+        self._index = Index([2 * words + said for words, said in zip(asked, self._answers, strict=True)])
 
     def candidates(self, question: str, reference: str = "") -> list[Candidate]:
         """What a question may be answered with, the nearest first."""
@@ -130,27 +133,21 @@ class Desk:
         asked = self.words.of(question)
         for place, _ in self._index.best(asked, _MOST):
             likeness, text = max((self._index.alike(asked, words), text) for text, words in self.wordings[place])
-            differs = qualifiers(question, text)
-            near: Grade = "similar" if likeness >= _SIMILAR else "related"
-            yield self._entry(self.entries[place], "same" if likeness >= _SAME and not differs else near, differs)
+            held = {word for _, words in self.wordings[place] for word in words}.union(self._answers[place])
+            differs = (*qualifiers(question, text), *(word for word in dict.fromkeys(asked) if word not in held))
+            near: Grade = "similar" if likeness >= _SIMILAR and not differs else "related"
+            grade: Grade = "same" if likeness >= _SAME and not differs else near
+            yield self._entry(self.entries[place], grade, tuple(dict.fromkeys(differs)))
 
     def _entry(self, row: Mapping[Any, Any], grade: Grade, differs: tuple[str, ...]) -> Candidate:
-        wrong = [
-            *against(self.context, row),
-            *(told for _, told in doubts(self.context, row["answer"], row["sources"])),
-        ]
-        verdict = row["verdict"] if isinstance(row["verdict"], str) else ""
-        return Candidate(
-            row["answer_id"],
-            "answer",
-            grade,
-            verdict,
-            row["answer"],
-            row["sources"],
-            tuple(dict.fromkeys(wrong)),
-            self._blocked(row),
-            differs,
-        )
+        key = row["answer_id"]
+        if key not in self._known:
+            wrong = [*against(self.context, row)]
+            wrong += [told for _, told in doubts(self.context, row["answer"], row["sources"])]
+            verdict = row["verdict"] if isinstance(row["verdict"], str) else ""
+            words = (verdict, row["answer"], row["sources"], tuple(dict.fromkeys(wrong)), self._blocked(row))
+            self._known[key] = Candidate(key, "answer", "same", *words)
+        return replace(self._known[key], grade=grade, differs=differs)
 
     def _blocked(self, row: Mapping[Any, Any]) -> str:
         day = pd.Timestamp(self.context.as_of)

@@ -17,10 +17,9 @@ from riskcalc.register.claims import Claim
 
 _EVERY = "(every|each|per|once an?|once every|once per)"
 _NOT = re.compile(
-    r"\b(?:not|isn't|aren't|hasn't|haven't|wasn't|cannot|never|yet to|nobody|neither|nor|will be|to be|planned|plan to|"
-    r"in preparation|un(?:documented|tested))\b",
-    re.IGNORECASE,
+    r"\b(not|isn't|aren't|hasn't|haven't|wasn't|cannot|never|nobody|neither|nor|undocumented|untested)\b", re.IGNORECASE
 )
+_LATER = re.compile(r"\b(will|planned|plan to|in preparation|not yet|yet to)\b", re.IGNORECASE)
 
 
 def proposed(context: Context, text: str, sources: Iterable[str]) -> list[Claim]:
@@ -88,7 +87,7 @@ def _said(kind: str, words: tuple[tuple[str, re.Pattern[str]], ...], text: str) 
     for value, pattern in words:
         for part in re.split(r"(?<=[.;:!?])\s+|,? (?:but|although|whereas) ", text):
             hit = pattern.search(part)
-            before = part[: hit.start()] if hit else ""
-            if hit and not (_NOT.search(before[-60:]) or (kind in ("issued", "tested") and _NOT.search(part))):
+            until = hit and (hit.start() if kind.startswith("no_") else hit.end())  # these deny by their own words
+            if hit and not (_NOT.search(part[:until][-80:]) or _LATER.search(part)):
                 yield value
                 break

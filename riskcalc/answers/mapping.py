@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from riskcalc.answers.questionnaire_files import Sheet, column_of, places, within
-from riskcalc.errors import Problem, RegisterError, UsageError
-from riskcalc.files import read
+from riskcalc.errors import UsageError
+from riskcalc.register import map_files
 from riskcalc.register.xlsx_cells import letters
 
 _ROLES = {  # what a column's heading says when it has the role; the first that fits
@@ -75,34 +73,15 @@ def propose(sheets: list[Sheet]) -> Map:
 
 def as_toml(found: Map) -> str:
     """A map as a file to look at, and to confirm."""
-    lines = [
-        "# Proposed. Look at each sheet and column; delete sheets that are no questions; then set:",
-        "confirmed = false",
-    ]
-    for columns in found.sheet:
-        lines += ["", "[[sheet]]"]
-        lines += [
-            f"{key} = {json.dumps(value, ensure_ascii=False)}"
-            for key, value in columns.model_dump().items()
-            if value != ""
-        ]
-    return "\n".join([*lines, ""])
+    told = "Proposed. Look at each sheet and column; delete sheets that are no questions; then set:"
+    return map_files.as_toml({"confirmed": False, **found.model_dump(exclude_defaults=True)}, told)
 
 
 def read_map(path: Path) -> Map:
     """A map that was confirmed; raises RegisterError with all that is wrong with it, UsageError where it isn't."""
-    try:
-        found = Map.model_validate(tomllib.loads(read(path).decode("utf-8-sig")))
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror or error}; riskcalc answer map writes one.") from None
-    except ValidationError as error:
-        told = [
-            Problem(path.name, 0, ".".join(map(str, each["loc"])), str(each["input"])[:60], each["msg"])
-            for each in error.errors()
-        ]
-        raise RegisterError(told) from None
-    except ValueError as error:
-        raise UsageError(f"{path} can't be read as TOML in UTF-8: {error}") from None
+    if not path.exists():
+        raise UsageError(f"There is no {path}; riskcalc answer map writes one.")
+    found = map_files.read_map(Map, path)
     if not found.confirmed:
         raise UsageError(f"{path} isn't confirmed: look at its sheets and columns, then set confirmed = true in it.")
     return found

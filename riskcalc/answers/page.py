@@ -57,9 +57,9 @@ def _row(question: Question, outcome: Outcome, decision: Decision | None) -> lis
     assert decision
     source = decision.candidate if decision.action == "accept" else f"{decision.by}'s own words"
     rests = f"; rests on {', '.join(decision.sources)}" if decision.sources else ""
-    answer = "\n".join(filter(None, outcome[1:]))
+    chosen = f"{outcome[1]}; " if outcome[2] else ""
     return [
         {"text": question.text, "note": question.id},
-        {"text": answer, "note": f"{source}{rests}"},
+        {"text": outcome[2] or outcome[1], "note": f"{chosen}{source}{rests}"},
         display.state(word, tone, f"by {decision.by}"),
     ]

@@ -16,7 +16,8 @@ from riskcalc.answers.candidates import Candidate
 from riskcalc.answers.drafts import Decision, Draft, pick
 from riskcalc.answers.search import marked
 from riskcalc.assessment.opening import as_day
-from riskcalc.errors import RiskcalcError, of_an_extra
+from riskcalc.errors import RiskcalcError, UsageError, of_an_extra
+from riskcalc.register.register import find_folder
 
 with of_an_extra():
     import anywidget
@@ -34,12 +35,20 @@ class Keys(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("keys.js")
 
 
+def panel(folder: str | Path, by: str = "", as_of: str = "") -> Any:
+    """The review of the draft in a folder; where there is none, what to do first."""
+    try:
+        return Review(folder, by, as_of)
+    except UsageError as error:
+        return widgets.HTML(f"<b>{escape(str(error))}</b>")
+
+
 class Review(widgets.VBox):  # type: ignore[misc]
     """Goes on where the folder's decisions leave off: at the first question that nobody has decided on."""
 
     def __init__(self, folder: str | Path, by: str = "", as_of: str = "") -> None:
         super().__init__()
-        self.draft = Draft(Path(folder), as_day(as_of) or date.today())
+        self.draft = Draft(find_folder(folder), as_day(as_of) or date.today())
         self._decided = self.draft.decided()
         self._seen: Decision | None = None
         self._found: list[Candidate] = []

@@ -150,9 +150,13 @@ def _rounds(context: Context, row: Mapping[Any, Any]) -> list[Round]:
 
 
 def _no_deficiency(context: Context, key: str, _: Mapping[Any, Any]) -> Iterator[Against]:
-    known = context.open_deficiencies
-    for one in known[known["control_id"] == key].to_dict("records"):
+    for one in _deficiencies(context).get(key, []):
         yield one["deficiency_id"], f"deficiency of {key}, open since {one['identified_on'].date()}"
+
+
+@once
+def _deficiencies(context: Context) -> dict[str, list[dict[Any, Any]]]:
+    return {str(key): rows.to_dict("records") for key, rows in context.open_deficiencies.groupby("control_id")}
 
 
 def _issued(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:

@@ -63,8 +63,7 @@ def propose_map(file: Path, out: Path) -> None:
 @answer.command(
     cls=Examples,
     epilog="""
-    riskcalc answer draft Q.xlsx --unit payroll --audience client --map map.toml --out answers/acme
-    riskcalc answer draft Q.xlsx --unit payroll --audience client --map map.toml --out answers/acme --as-of 2026-06-30
+    riskcalc answer draft Q.xlsx --unit payroll --audience client --map map.toml --out answers/acme  # as of today
     """,
 )
 @_FILE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,16 @@ from riskcalc.cli.asked import apply_option, as_of_option, expect_option, finish
 from riskcalc.cli.help import UNITS, Examples
 from riskcalc.errors import UsageError, counted
 
+if TYPE_CHECKING:
+    from riskcalc.assessment.context import Context
+
 _DATA = click.argument("data", default="data")
+_AUDIENCE = click.option(
+    "--audience", default="", metavar="NAME", help="What isn't for them is withheld; default: nothing is."
+)
+_INTO = click.option(
+    "--into", required=True, metavar="DATA", type=click.Path(path_type=Path), help="The register's folder."
+)
 _OUT = click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where the files go.")
 
 
@@ -45,16 +55,13 @@ def oscal(data: str, out: Path, period: str, as_of: str, audience: str, unit_id:
 
     The objectives, the controls with their mappings, management's tests with what they show, and what is to be mended.
     """
-    from riskcalc.assessment.context import Context
-    from riskcalc.assessment.opening import as_day
     from riskcalc.exchange import oscal as written
     from riskcalc.register.audiences import find
-    from riskcalc.register.register import load
 
     readers = find(audience)
     if not (readers.whole or unit_id):
         raise UsageError(f"The audience {audience!r} sees one unit: name it with --unit.")
-    context = Context.of(load(data, period), period, as_day(as_of, "--as-of"))
+    context = _context(data, period, as_of)
     files = written.documents(context.only(unit_id) if unit_id else context, readers)
     _write(out, {name: files.get(name) for name in written.FILES})
 
@@ -74,7 +81,7 @@ def take_over() -> None:
     """,
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--into", required=True, metavar="DATA", type=click.Path(path_type=Path), help="The register's folder.")
+@_INTO
 @click.option(
     "--default",
     "defaults",
@@ -95,6 +102,37 @@ def take_over_oscal(file: Path, into: Path, defaults: tuple[str, ...], apply_: b
         raise UsageError(f"--default {wrong}: allowed: COLUMN=TEXT, such as unit_id=payroll.")
     finish_first(into)
     taken_over(file, plan(file, into, dict(each.split("=", 1) for each in defaults)), lambda: apply_, expect)
+
+
+@take_over.command(
+    "crosswalk",
+    cls=Examples,
+    epilog="""
+    riskcalc import crosswalk ccm-iso.csv --into data  # which controls become candidates for which references
+    riskcalc import crosswalk ccm-iso.csv --into data --apply  # writes them into mappings.csv
+    """,
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@_INTO
+@apply_option
+@expect_option
+def take_over_crosswalk(file: Path, into: Path, apply_: bool, expect: str) -> None:
+    """Take over a mapping set between frameworks: a CSV file of framework, reference, to_framework, to_reference.
+
+    A control that is mapped to one side gets a mapping to the other, named as one through the first: a candidate.
+    """
+    from riskcalc.exchange.crosswalk import plan
+
+    finish_first(into)
+    taken_over(file, plan(file, into), lambda: apply_, expect)
+
+
+def _context(data: str, period: str, as_of: str) -> Context:
+    from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
+    from riskcalc.register.register import load
+
+    return Context.of(load(data, period), period, as_day(as_of, "--as-of"))
 
 
 def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
@@ -139,7 +177,7 @@ def schema(out: Path) -> None:
 @_OUT
 @click.option("--format", "kind", default="csv", show_default=True, type=click.Choice(["csv", "parquet"]))
 @as_of_option
-@click.option("--audience", default="", metavar="NAME", help="What isn't for them is withheld; default: nothing is.")
+@_AUDIENCE
 def tidy(data: str, out: Path, kind: str, as_of: str, audience: str) -> None:
     """Write tidy tables of all periods for dashboards: scores, lines, controls, tests, findings, and a dictionary."""
     from riskcalc.assessment.opening import as_day
@@ -172,3 +210,24 @@ def trust_centre(data: str, out: Path, period: str, as_of: str, audience: str) -
     from riskcalc.pages.trust_centre import open_statement
 
     _write(out, files(open_statement("", period, data, as_of, audience=audience)))
+
+
+@export.command(
+    cls=Examples,
+    epilog="""
+    riskcalc export risks ciso-assistant --out ciso  # its list of risks, its controls, and the mapping for the way back
+    riskcalc export risks simplerisk --out simplerisk --period 2026-H1  # ratings of a period
+    """,
+)
+@click.argument("platform", type=click.Choice(["ciso-assistant", "simplerisk"]))
+@_DATA
+@_OUT
+@period_option("export")
+@as_of_option
+@_AUDIENCE
+def risks(platform: str, data: str, out: Path, period: str, as_of: str, audience: str) -> None:
+    """Write the risks as another platform imports them; its export comes back by riskcalc excel import --map."""
+    from riskcalc.exchange.platforms import files
+    from riskcalc.register.audiences import find
+
+    _write(out, files(platform, _context(data, period, as_of), find(audience)))

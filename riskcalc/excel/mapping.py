@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from riskcalc.errors import Problem, RegisterError, UsageError
 from riskcalc.files import csv_rows, read
 from riskcalc.register.checked_rows import APART, Table, check_lines
+from riskcalc.register.map_files import read_map
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.tables import TABLES
 from riskcalc.register.xlsx_cells import Cell, Odd, letters, open_workbook
@@ -174,19 +174,7 @@ def read_mapped(path: Path, mapping: MappingFile, methodology: Methodology, numb
 
 def read_mapping(path: Path) -> MappingFile:
     """The mapping in a file; raises RegisterError or UsageError, with what is wrong with it."""
-    try:
-        content = tomllib.loads(read(path).decode("utf-8-sig"))
-        return MappingFile.model_validate({**content, "file": path.name})
-    except ValidationError as error:
-        told = [
-            (".".join(str(each) for each in one["loc"]), one["msg"].removeprefix("Value error, "))
-            for one in error.errors()
-        ]
-        raise RegisterError([Problem(path.name, 0, place, "", message) for place, message in told]) from None
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits is a ValueError of its own
-        raise UsageError(f"{path} can't be read as TOML in UTF-8: {error}.") from None
+    return read_map(MappingFile, path, file=path.name)
 
 
 def _csv_lines(path: Path, mapping: MappingFile) -> Lines:

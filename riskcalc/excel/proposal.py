@@ -7,7 +7,6 @@ be meant in two ways is left to people, with what to write into the mapping file
 from __future__ import annotations
 
 import codecs
-import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 from riskcalc.errors import RegisterError, UsageError
 from riskcalc.excel.mapping import MappingFile
 from riskcalc.files import SAVE_AS, csv_rows, read
+from riskcalc.register import map_files
 from riskcalc.register.as_typed import parts_of_rating, plain
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.stand_ins import NOT_YET
@@ -108,38 +108,9 @@ def propose(path: Path, methodology: Methodology | None, sheet: str = "", unit: 
 
 
 def as_toml(mapping: MappingFile) -> str:
-    """A mapping file's text.
-
-    >>> from riskcalc.excel.mapping import TableMap
-    >>> part = TableMap(name="risks", columns={"risk_id": "No."})
-    >>> print(as_toml(MappingFile(table=(part,))), end="")
-    # Which columns of another register are which of ours; docs/excel.md says what may stand here.
-    <BLANKLINE>
-    [[table]]
-    name = "risks"
-    <BLANKLINE>
-    [table.columns]
-    risk_id = "No."
-    """
-    given = mapping.model_dump(exclude_defaults=True)
-    lines = ["# Which columns of another register are which of ours; docs/excel.md says what may stand here."]
-    lines += [f"{key} = {json.dumps(value)}" for key, value in given.items() if key != "table"]
-    for part in given["table"]:
-        lines += ["", "[[table]]", *_section(part, "table")]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _section(content: Mapping[str, Any], name: str) -> Iterator[str]:
-    """The lines of a TOML table: its values first, then the tables in it."""
-    inner = {key: value for key, value in content.items() if isinstance(value, Mapping)}
-    for key, value in content.items():
-        if key not in inner:
-            plain_key = key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
-            yield f"{plain_key} = {json.dumps(value, ensure_ascii=False)}"
-    for key, value in inner.items():
-        if any(not isinstance(each, Mapping) for each in value.values()):
-            yield from ("", f"[{name}.{key}]")
-        yield from _section(value, f"{name}.{key}")
+    """A mapping file's text."""
+    told = "Which columns of another register are which of ours; docs/excel.md says what may stand here."
+    return map_files.as_toml(mapping.model_dump(exclude_defaults=True), told)
 
 
 # --- where the list is ---

@@ -25,7 +25,7 @@ from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVE
 from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.scoring import AXES, VIEWS, scores
 from riskcalc.errors import UsageError
-from riskcalc.register.audiences import PUBLIC, Audience, redacted
+from riskcalc.register.audiences import Audience, redacted
 from riskcalc.register.register import Register
 from riskcalc.register.row import SPAN
 from riskcalc.register.tables import TABLES
@@ -41,6 +41,7 @@ CATALOG, COMPONENTS, RESULTS, POAM = (
 FILES = tuple(f"{name}.json" for name in (CATALOG, COMPONENTS, RESULTS, POAM))
 REMARKS = f"Management's own assessment and tests, not a service auditor's opinion. {MANAGEMENTS_TESTS}"
 _SPACE = UUID("5a2d4c0e-3f0b-5d5e-9a55-6f1f0c3a7b21")
+_NAMED = ("title", "description")
 _METHODS = {"inquiry": "INTERVIEW", "observation": "EXAMINE", "inspection": "EXAMINE", "reperformance": "TEST"}
 _MARKS = re.compile(r"[\\`*_\[\]<>#~^{}|!&]|^[ \t]*(?:[-+=]|\d+[.)])(?=\s|[-=])", re.M)
 _STATES = {ACHIEVED: ("satisfied", "pass"), NOT_ACHIEVED: ("not-satisfied", "fail")}  # all else: other
@@ -52,15 +53,18 @@ def documents(context: Context, audience: Audience) -> dict[str, bytes]:
     """The files by name, as one audience may see them; no plan of action where nothing is to be mended.
 
     Raises:
-        UsageError: it is for the public, which is told of no assessment.
+        UsageError: it is for somebody who is told of no assessment.
 
-    >>> from riskcalc.register.audiences import FULL
+    >>> from riskcalc.register.audiences import CLIENT
     >>> from riskcalc.register.register import load
-    >>> sorted(documents(Context.of(load("data")), FULL))[:2]
-    ['assessment-results.json', 'catalog.json']
+    >>> documents(Context.of(load("data")), CLIENT)
+    Traceback (most recent call last):
+    riskcalc.errors.UsageError: Nothing of an assessment is for the audience 'client': riskcalc export trust-centre.
     """
-    if audience is PUBLIC:
-        raise UsageError("Nothing of an assessment is for the public; trust_centre.ipynb makes its page.")
+    if audience.told:
+        raise UsageError(
+            f"Nothing of an assessment is for the audience {audience.name!r}: riskcalc export trust-centre."
+        )
     case = _Case(Context.of(redacted(context.register, audience)), audience)
     parts = {CATALOG: case.catalog(), COMPONENTS: case.components(), RESULTS: case.results()}
     parts[POAM] = case.plan_of_action()
@@ -71,7 +75,7 @@ def token(text: str) -> str:
     """An id as OSCAL allows it: the text itself, or one that is as good as its own.
 
     >>> token("PAY-CO1"), token("7 b")
-    ('PAY-CO1', '_7_b-a1b7e0fe')
+    ('PAY-CO1', '_7_b-597b423a')
     """
     kept = "".join(each if each.isalnum() or each in ".-_" else "_" for each in text)
     kept = kept if kept[:1].isalpha() or kept[:1] == "_" else f"_{kept}"
@@ -160,6 +164,10 @@ class _Case:
         """The id of a subject, the same in each of the organisation's files."""
         return str(uuid5(_SPACE, "\x1f".join(map(str, (self.register.methodology.organisation, *names)))))
 
+    def thing(self, kind: str, names: Iterable[str], title: str, text: object, **rest: Any) -> Part:
+        """An object with an id, a title and a description."""
+        return part(uuid=self.uuid(kind, *names), title=line(title), description=many(text) or "-", **rest)
+
     def document(self, name: str, body: Part) -> bytes:
         """A file: its head, and an id that changes with what it says."""
         organisation, period = self.register.methodology.organisation, self.context.period.name
@@ -207,14 +215,10 @@ class _Case:
         sources = {f"{CATALOG}.json": self.serving.get(name, [])}
         for framework, references in _by(mapped[mapped["control_id"] == name], "framework", "reference").items():
             sources[f"#{self.uuid('framework', framework)}"] = references
-        return part(
-            uuid=self.uuid("control", name),
-            type="process-procedure",
-            title=line(control["title"]),
-            description=many(control["description"]) or "-",
-            props=_props("controls", control, ("title", "description")),
-            control_implementations=[self._implementation(name, *each) for each in sources.items() if each[1]],
-        )
+        implemented = [self._implementation(name, *each) for each in sources.items() if each[1]]
+        kind, props = "process-procedure", _props("controls", control, _NAMED)
+        about = {"type": kind, "props": props, "control_implementations": implemented}
+        return self.thing("control", [name], control["title"], control["description"], **about)
 
     def _implementation(self, control: str, source: str, references: Iterable[str]) -> Part:
         ours = source == f"{CATALOG}.json"
@@ -238,10 +242,11 @@ class _Case:
         first = min([period.first_day, *tests["tested_on"].dt.date])
         objectives = [{"control-id": token(name)} for name in self.register.control_objectives["objective_id"]]
         reviewed: Part = {"include-controls": objectives} if objectives else {"include-all": {}}
-        result = part(
-            uuid=self.uuid("result", period.name),
-            title=line(f"Management's tests of controls, {period.name}"),
-            description=REMARKS,
+        result = self.thing(
+            "result",
+            [period.name],
+            f"Management's tests of controls, {period.name}",
+            REMARKS,
             start=_day(first),
             end=_day(max(first, self.context.as_of)),
             reviewed_controls={"control-selections": [reviewed]},
@@ -250,7 +255,7 @@ class _Case:
             findings=list(self._findings(_by(tests, "control_id", "test_id"))),
             remarks=REMARKS,
         )
-        plan = part(uuid=self.uuid("plan"), title="No assessment plan", description="None is kept in OSCAL.")
+        plan = self.thing("plan", [], "No assessment plan", "None is kept in OSCAL.")
         by = part(href=f"#{plan['uuid']}", remarks="Management's tests follow the register, not a plan in OSCAL.")
         return part(import_ap=by, results=[result], back_matter={"resources": [plan]})
 
@@ -258,11 +263,12 @@ class _Case:
         return [part(subject_uuid=self.uuid("control", control), type="component", title=line(control))]
 
     def _test(self, test: Row) -> Part:
-        evidence = many(_said(test["evidence"])).strip()
-        return part(
-            uuid=self.uuid("test", test["test_id"]),
-            title=line(f"Test {test['test_id']} of {test['control_id']}"),
-            description=many(test["procedure"]) or "-",
+        name, evidence = test["test_id"], many(_said(test["evidence"])).strip()
+        return self.thing(
+            "test",
+            [name],
+            f"Test {name} of {test['control_id']}",
+            test["procedure"],
             props=_props("control_tests", test, ("procedure", "evidence")),
             methods=[_METHODS.get(_said(test["nature"]), "UNKNOWN")],
             types=["control-objective"],
@@ -276,109 +282,79 @@ class _Case:
         for name, found in conclude_all(self.context, next(iter(units), "type2")).items():  # each by its own unit's
             told = {"control_id": name, "conclusion": found.name, "sample_size": found.sample_size}
             told |= {"deviations": found.deviations, "conclusion_now": now[name].name}
-            yield part(
-                uuid=self.uuid("conclusion", name, self.context.period.name),
-                title=line(f"Conclusion on {name} over its report's period: {found.name.replace('_', ' ')}"),
-                description=many(found.reason) or "-",
-                props=[_prop(*each) for each in told.items()],
-                methods=["EXAMINE"],
-                types=["finding"],
-                subjects=self._about(name),
-                collected=_day(self.context.as_of),
-                remarks=many(f"By the latest evidence: {now[name].name.replace('_', ' ')}; {now[name].reason}."),
-            )
+            title = f"Conclusion on {name} over its report's period: {found.name.replace('_', ' ')}"
+            remarks = many(f"By the latest evidence: {now[name].name.replace('_', ' ')}; {now[name].reason}.")
+            seen = {"methods": ["EXAMINE"], "types": ["finding"], "subjects": self._about(name), "remarks": remarks}
+            seen |= {"props": [_prop(*each) for each in told.items()], "collected": _day(self.context.as_of)}
+            yield self.thing("conclusion", [name, self.context.period.name], title, found.reason, **seen)
 
     def _risks(self) -> Iterator[Part]:
         rated = {row["risk_id"]: row for row in _rows(scores(self.context).dropna(subset="likelihood"))}
         origin = {"actors": [{"type": "party", "actor-uuid": self.uuid("party")}]}
-        names = [(view, each) for view in VIEWS for each in (*AXES, "level")]
+        names = [f"{view}_{each}" for view in VIEWS for each in (*AXES, "level")]
         for risk in _rows(self.register.risks):
-            found = rated.get(risk["risk_id"], {})
+            name, text, found = risk["risk_id"], risk["description"], rated.get(risk["risk_id"])
             facets = [
-                {"name": f"{view}-{each}", "system": NS, "value": str(found[f"{view}_{each}"])}
-                for view, each in names
-                if found
+                {"name": each.replace("_", "-"), "system": NS, "value": str(found[each])} for each in names if found
             ]
-            yield part(
-                uuid=self.uuid("risk", risk["risk_id"]),
-                title=line(risk["title"]),
-                description=many(risk["description"]) or "-",
-                statement=many(risk["description"]) or "-",
-                props=_props("risks", risk, ("title", "description")) + ([] if found else [_prop("rated", "no")]),
-                status="open",
-                characterizations=[{"origin": origin, "facets": facets}] if found else [],
-            )
+            props = _props("risks", risk, _NAMED) + ([] if found else [_prop("rated", "no")])
+            levels = [{"origin": origin, "facets": facets}] if facets else []
+            about = {"statement": many(text) or "-", "props": props, "status": "open", "characterizations": levels}
+            yield self.thing("risk", [name], risk["title"], text, **about)
 
     def _findings(self, tests: Mapping[str, list[str]]) -> Iterator[Part]:
         risks = _by(self.register.risks, "objective_id", "risk_id")
-        for kind in sorted(set(self.register.business_units["report_type"])):
-            for found in outlooks(self.context, kind):
-                name, controls = (
-                    found.objective_id,
-                    [each for each, of in self.serving.items() if found.objective_id in of],
-                )
-                seen = sorted({test for control in controls for test in tests.get(control, ())})
-                state, reason = _STATES.get(found.outcome, ("not-satisfied", "other"))
-                yield part(
-                    uuid=self.uuid("finding", name, self.context.period.name),
-                    title=line(f"{name}: {found.outcome}"),
-                    description=many("; ".join(found.because) or "Nothing speaks against it."),
-                    props=[_prop("outcome", found.outcome), _prop("report_type", kind)],
-                    target=part(
-                        type="statement-id",
-                        target_id=f"{token(name)}_smt",
-                        status={"state": state, "reason": reason, "remarks": REMARKS},
-                    ),
-                    related_observations=[{"observation-uuid": self.uuid("test", each)} for each in seen],
-                    related_risks=[{"risk-uuid": self.uuid("risk", each)} for each in risks.get(name, ())],
-                )
+        kinds = sorted(set(self.register.business_units["report_type"]))
+        for kind, found in ((of, each) for of in kinds for each in outlooks(self.context, of)):
+            name = found.objective_id
+            controls = [control for control, served in self.serving.items() if name in served]
+            seen = sorted({test for control in controls for test in tests.get(control, ())})
+            state, reason = _STATES.get(found.outcome, ("not-satisfied", "other"))
+            status = {"state": state, "reason": reason, "remarks": REMARKS}
+            yield self.thing(
+                "finding",
+                [name, self.context.period.name],
+                f"{name}: {found.outcome}",
+                "; ".join(found.because) or "Nothing speaks against it.",
+                props=[_prop("outcome", found.outcome), _prop("report_type", kind)],
+                target={"type": "statement-id", "target-id": f"{token(name)}_smt", "status": status},
+                related_observations=[{"observation-uuid": self.uuid("test", each)} for each in seen],
+                related_risks=[{"risk-uuid": self.uuid("risk", each)} for each in risks.get(name, ())],
+            )
 
     def plan_of_action(self) -> Part:
         """The deficiencies known by the day, with their candidate severities, and the gaps before the report."""
         found = [*self._deficiencies(), *self._gaps()]
         items = [
-            part(
-                uuid=self.uuid("item", risk["uuid"]),
-                title=risk["title"],
-                description=risk["description"],
-                related_risks=[{"risk-uuid": risk["uuid"]}],
-            )
-            for risk in found
+            {"uuid": self.uuid("item", each["uuid"]), "title": each["title"], "description": each["description"]}
+            | {"related-risks": [{"risk-uuid": each["uuid"]}]}
+            for each in found
         ]
         system = {"identifier-type": "urn:riskcalc:organisation", "id": self.uuid("system")}
         return part(system_id=system, risks=found, poam_items=items) if items else {}
 
     def _deficiencies(self) -> Iterator[Part]:
-        judged = {each.name: each for each in candidates(self.context) if each.about == "deficiency"}
+        judged = {each.name: each for each in reversed(candidates(self.context)) if each.about == "deficiency"}
         known = self.register.deficiencies
         for row in _rows(known[known["identified_on"] <= self.day]):
             name, closed = row["deficiency_id"], bool(row["closed_on"] <= self.day)
-            candidate = judged.get(name)
+            candidate, besides = judged.get(name), () if closed else ("closed_on",)
             severity = [_prop("candidate-severity", candidate.severity)] if candidate else []
+            props = _props("deficiencies", row, ("description", *besides)) + severity
             why = (
                 "; ".join(candidate.reasons)
                 if candidate
                 else "Not judged: it counts no more, or touches no rated risk."
             )
-            yield part(
-                uuid=self.uuid("deficiency", name),
-                title=line(f"{name} of {row['control_id']}"),
-                description=many(row["description"]) or "-",
-                statement=many(why),
-                props=_props("deficiencies", row, ("description", *([] if closed else ["closed_on"]))) + severity,
-                status="closed" if closed else "open",
-                deadline=_day(row["due_on"]),
-            )
+            about = {"statement": many(why), "props": props, "status": "closed" if closed else "open"}
+            title, due = f"{name} of {row['control_id']}", _day(row["due_on"])
+            yield self.thing("deficiency", [name], title, row["description"], **about, deadline=due)
 
     def _gaps(self) -> Iterator[Part]:
         for gap in gaps(self.context):
             told, named = f"{gap.row} {gap.what}", ("unit_id", "row", "step", "owner")
-            yield part(
-                uuid=self.uuid("gap", gap.unit_id, gap.row, gap.step, gap.what),
-                title=line(told),
-                description=many(f"{told} ({', '.join(gap.objectives)})" if gap.objectives else told),
-                statement="An objective's outlook depends on it." if gap.blocks else "Wanted before the report.",
-                props=[_prop(name, getattr(gap, name)) for name in named if getattr(gap, name)],
-                status="open",
-                deadline=_day(gap.due_on) if gap.due_on else "",
-            )
+            text = f"{told} ({', '.join(gap.objectives)})" if gap.objectives else told
+            why = "An objective's outlook depends on it." if gap.blocks else "Wanted before the report."
+            props = [_prop(name, getattr(gap, name)) for name in named if getattr(gap, name)]
+            about = {"statement": why, "props": props, "status": "open", "deadline": gap.due_on and _day(gap.due_on)}
+            yield self.thing("gap", [gap.unit_id, gap.row, gap.step, gap.what], told, text, **about)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +25,8 @@ from riskcalc.register.tables import TABLES
 _TOLD = {"control_objectives": "statement", "controls": "title", "mappings": "framework"}  # what only its rows have
 _COLUMNS = list(dict.fromkeys(name for table in _TOLD for name in TABLES[table].model_fields))
 _PARAMETER = re.compile(r"\{\{\s*(?:insert:\s*param,\s*)?([\w.-]+)\s*\}\}")
-Found = Iterator[tuple[str, str, dict[str, str]]]  # a table, where in the file, and the cells
+Row = tuple[str, str, dict[str, str]]  # a table, where in the file, and the cells
+Found = Iterator[Row]
 
 
 def plan(path: Path, into: Path, defaults: Mapping[str, str]) -> importing.Plan:
@@ -37,7 +38,13 @@ def plan(path: Path, into: Path, defaults: Mapping[str, str]) -> importing.Plan:
     """
     if unknown := sorted(set(defaults) - set(_COLUMNS)):
         raise UsageError(f"--default {unknown[0]}: there is no such column; allowed: {', '.join(_COLUMNS)}.")
-    found = list(_rows(_opened(path)))
+    if not (found := list(_rows(_opened(path)))):
+        raise UsageError(f"{path} holds no control that states anything, and no component.")
+    return planned(path, into, found, defaults)
+
+
+def planned(path: Path, into: Path, found: Sequence[Row], defaults: Mapping[str, str]) -> importing.Plan:
+    """What rows that a file tells of would change in a register's folder; each says where in the file it stands."""
     lines = [_COLUMNS, *([cells.get(column, "") for column in _COLUMNS] for _, _, cells in found)]
     content = "".join(map(as_line, lines)).encode()
     starts = [line for line, _ in csv_rows(content, path.name)][1:]

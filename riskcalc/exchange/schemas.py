@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from riskcalc.assessment.consistency import Finding
+from riskcalc.assessment.scoring import AXES, VIEWS
 from riskcalc.errors import Problem
 
 VERSION = 1
@@ -32,27 +33,20 @@ class Views(_Told):
     earned: float
 
 
-class Risk(_Told):
+class _Risk(_Told):
     """A rated risk, or an unrated one, whose figures are null; residual ratings and scores are continuous."""
 
     unit_id: str
     risk_id: str
     likelihood: int | None
     impact: int | None
-    inherent_likelihood: float | None
-    inherent_impact: float | None
-    inherent_score: float | None
-    inherent_level: str | None
-    claimed_likelihood: float | None
-    claimed_impact: float | None
-    claimed_score: float | None
-    claimed_level: str | None
-    earned_likelihood: float | None
-    earned_impact: float | None
-    earned_score: float | None
-    earned_level: str | None
     appetite: str
     breach: bool | None
+
+
+_FIGURES: dict[str, Any] = {f"{view}_{each}": (float | None, ...) for view in VIEWS for each in (*AXES, "score")}
+_LEVELS: dict[str, Any] = {f"{view}_level": (str | None, ...) for view in VIEWS}
+Risk = create_model("Risk", __base__=_Risk, __doc__=_Risk.__doc__, **_FIGURES, **_LEVELS)
 
 
 class Figures(_Told):

@@ -16,7 +16,7 @@ from riskcalc.pages import control_tests, loss, matrix, portfolio, readiness, ri
 _UNIT: dict[str, tuple[Callable[..., Any], ...]] = {
     "in brief": (unit.heading, summary.unit, unit.figures),
     "decisions": (unit.to_decide,),
-    "matrix": (matrix.of, matrix.movement, matrix.rescored),
+    "matrix": (matrix.chart, matrix.views, matrix.movement, matrix.rescored),
     "loss": (loss.figures, loss.exceedance, loss.contributions, loss.tornado, loss.quantiles, loss.sensitivity),
     "report": (
         readiness.figures,
@@ -46,7 +46,7 @@ _ORGANISATION: dict[str, tuple[Callable[..., Any], ...]] = {
     "decisions": (summary.to_decide,),
     "units": (portfolio.units,),
     "loss": (loss.organisation, loss.by_unit),
-    "matrix": (matrix.of,),
+    "matrix": (matrix.chart, matrix.views),
     "risks": (risks.of_organisation,),
     "method": (portfolio.provenance,),
     "result": (portfolio.result,),

@@ -40,7 +40,7 @@ TEMPLATE = go.layout.Template(
         title={"x": 0, "xanchor": "left", "font": {"size": 16}},
         paper_bgcolor="#ffffff",
         plot_bgcolor="#ffffff",
-        margin={"l": 10, "r": 10, "t": 50, "b": 10},
+        margin={"l": 10, "r": 10, "t": 80, "b": 10},
         xaxis={"automargin": True, "zeroline": False, "gridcolor": _FAINT},
         yaxis={"automargin": True, "zeroline": False, "gridcolor": _FAINT, "ticklabelstandoff": 6},
         hoverlabel={"font": {"family": FONT}, "align": "left"},
@@ -126,13 +126,16 @@ def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _
     figure = go.Figure([_cells(matrix, held, titles), arrows, _texts(matrix, held), *lines])
     figure.update_layout(showlegend=False, **_axes(matrix))
     worse = int((scores[f"{view}_level"].cat.codes > scores["appetite"].cat.codes)[scores["appetite"].notna()].sum())
-    summary = f"{worse_than(worse, rated_count(scores), 'the appetite')}. {unrated(scores)}".strip()
+    told = (
+        worse_than(worse, rated_count(scores), "the appetite") if worse else "No rated risk is worse than the appetite"
+    )
+    summary = f"{told}. {unrated(scores)}".strip()
     title = f"{view.capitalize()} risk on the matrix"
     table = display.matrix_table(title, matrix, held, names=titles, note=summary)
     if arrows["x"]:
         summary += f" Arrows lead from where risks stood {start if isinstance(start, str) else 'then'}."
     chart = finish(figure, title, summary, table, 130 + 84 * matrix.shape[0])
-    chart.update_layout(title_subtitle_text=plain(summary, 200), margin_t=70)
+    chart.update_layout(title_subtitle_text=plain(summary, 200))
     return chart.on_pages(table)
 
 

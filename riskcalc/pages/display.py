@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
@@ -165,6 +166,13 @@ def place_of(name: str) -> str:
 def state(text: str, tone: str, note: str = "") -> Cell:
     """A table cell that says how something stands; ``tone`` is good, bad or open."""
     return {"text": text, "tone": tone, "note": note}
+
+
+def due_cell(due_on: date | None, late: bool) -> Cell:
+    """A table cell that says by when something is due, and whether that is past."""
+    if due_on is None:
+        return state("no date agreed", "open")
+    return state(day(due_on), "bad", "past due") if late else day(due_on)
 
 
 Place = tuple[int, int]

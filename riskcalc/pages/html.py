@@ -21,6 +21,7 @@ from markupsafe import Markup
 from mistune import create_markdown
 from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
 from traitlets import default
 
 from riskcalc.assessment.scoring import LEGEND
@@ -48,6 +49,10 @@ class PageExporter(Exporter):  # type: ignore[misc]
     ) -> tuple[str, dict[str, Any]]:
         """The page's text, and nbconvert's resources."""
         nb_copy, used = super().from_notebook_node(nb, resources, **kwargs)
+        code = [cell for cell in nb_copy.cells if cell.cell_type == "code"]
+        if code and not any(cell.execution_count or cell.outputs for cell in code):
+            self.log.warning("This notebook was not run, and a page shows outputs: run all cells first.")
+            nb_copy.cells.insert(0, new_markdown_cell("**This notebook was not run, so that its page is empty.**"))
         return render_page(nb_copy), used
 
 
@@ -99,7 +104,13 @@ def _blocks(notebook: NotebookNode) -> Iterator[dict[str, Any]]:
         for output in cell.get("outputs", []) if cell.cell_type == "code" else []:
             number += 1
             where = f"cell {place - inserted} ({(cell.source.strip().splitlines() or [''])[0]})"
-            yield from _output(output, number, where)
+            yield from ({**block, "caption": _caption(cell.source)} for block in _output(output, number, where))
+
+
+def _caption(source: str) -> str:
+    """What a cell calls its picture, in Quarto's way: a first line ``#| fig-cap: …``."""
+    found = re.match(r"\s*#\|\s*fig-cap:\s*(.+)", source)
+    return found[1].strip().strip("\"'") if found else ""
 
 
 def _markdown(source: str) -> Iterator[dict[str, Any]]:

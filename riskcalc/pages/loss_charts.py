@@ -96,7 +96,7 @@ def _curves(figure: go.Figure, years: Mapping[str, AnnualLoss], losses: Any, cur
         type="log", title=f"Loss of all clients together in a year, {plain(currency)}", tickformat="~s", dtick="D2"
     )
     figure.update_yaxes(title="Probability that a year exceeds it", tickformat=".0%", range=[0, 1.02])
-    figure.update_layout(legend={"y": 1.1})
+    figure.update_layout(legend={"y": 1.1}, title={"y": 0.97, "yanchor": "top"})
 
 
 def sentence(years: Mapping[str, AnnualLoss], materiality: float) -> str:

@@ -19,7 +19,6 @@ from riskcalc.assessment.movement import (
     WORSE,
     Move,
     Place,
-    Rescored,
     moves,
     rescored_risks,
 )
@@ -36,13 +35,9 @@ TONES = dict.fromkeys(KINDS, "open") | {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad"
 
 
 _ARROWS = {
-    NEWLY_OUTSIDE: "worse",
-    WORSE: "worse",
-    BACK_INSIDE: "better",
-    BETTER: "better",
-    NEW: "new",
-    NEW_OUTSIDE: "new",
-    JOINED: "new",
+    **dict.fromkeys((NEWLY_OUTSIDE, WORSE), "worse"),
+    **dict.fromkeys((BACK_INSIDE, BETTER), "better"),
+    **dict.fromkeys((NEW, NEW_OUTSIDE, JOINED), "new"),
 }
 
 
@@ -80,10 +75,15 @@ def picture(opened: Assessment | Portfolio) -> Display:
     return Display("picture", {"title": "Earned risk on the matrix", "columns": columns, "rows": rows, **about})
 
 
-def of(opened: Assessment | Portfolio) -> Chart:
-    """The earned matrix as a chart, of a unit with what controls have earned as arrows; on pages, each view's."""
+def chart(opened: Assessment | Portfolio) -> Chart:
+    """The earned matrix for notebooks, of a unit with what its controls have earned as arrows; pages have ``views``."""
     start = "inherent" if isinstance(opened, Assessment) else None
-    return heatmap(opened.scores, opened.matrix, start=start).on_pages(heatmaps(opened.scores, opened.matrix))
+    return heatmap(opened.scores, opened.matrix, start=start).on_pages(Display("nothing", {}))
+
+
+def views(opened: Assessment | Portfolio) -> Display:
+    """The matrix in each view."""
+    return heatmaps(opened.scores, opened.matrix)
 
 
 def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> Display:
@@ -154,7 +154,7 @@ def rescored(unit: Assessment) -> Display:
             one.title,
             one.view.capitalize(),
             _way((one.place,)),
-            *_levels(one, then, unit.matrix),
+            *(level_cell(name, each) for name, each in zip(one.levels, (then, unit.matrix), strict=True)),
         ]
         for one in rescored_risks(unit.previous, then, unit.matrix)
     ]
@@ -182,7 +182,3 @@ def _arrived(opened: Assessment | Portfolio) -> dict[Place, Counter[str]]:
 def _way(places: Iterable[Place | None]) -> str:
     """The cells a risk was in, one after the other."""
     return " to ".join(dict.fromkeys(f"{place[0]} x {place[1]}" for place in places if place))
-
-
-def _levels(one: Rescored, then: Matrix, now: Matrix) -> list[Cell]:
-    return [level_cell(one.levels[0], then), level_cell(one.levels[1], now)]

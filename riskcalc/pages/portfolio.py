@@ -41,7 +41,8 @@ def units(portfolio: Portfolio) -> Display:
     breaches = outside(portfolio.scores)["unit_id"].value_counts().to_dict()
     told_of_runs = any(run["status"] not in ("ok", "unchanged") for run in portfolio.runs.values())
     rows = []
-    for unit in sorted(records(portfolio.register.business_units), key=lambda unit: _badness(unit, breaches)):
+    by_name = records(portfolio.register.business_units.sort_values("unit_id"))
+    for unit in sorted(by_name, key=lambda unit: -breaches.get(unit["unit_id"], 0)):
         unit_id, run = unit["unit_id"], portfolio.runs.get(unit["unit_id"])
         levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
         numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
@@ -96,10 +97,6 @@ def _to_scale(levels: Mapping[Any, int], most: int, portfolio: Portfolio) -> Cel
         for name, low, high in zip(levels, ends[:-1], ends[1:], strict=True)
     ]
     return display.bars("", [part for part in parts if part[0] < part[1]])
-
-
-def _badness(unit: Any, breaches: Any) -> tuple[int, str]:
-    return -breaches.get(unit["unit_id"], 0), unit["unit_id"]
 
 
 def _opinions(portfolio: Portfolio) -> dict[str, str]:

@@ -17,7 +17,7 @@ from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.subservice import uncovered_days
 from riskcalc.errors import counted
 from riskcalc.pages import display
-from riskcalc.pages.display import Cell, Display, day, state
+from riskcalc.pages.display import Cell, Display, day, due_cell, state
 from riskcalc.pages.wording import OUTCOMES, achieved, folded_for_the_board, outcome, report, sentence_case, tally
 from riskcalc.register.columns import Assertion
 from riskcalc.register.records import by_index, records
@@ -87,8 +87,6 @@ def gap_list(unit: Assessment) -> Display:
     """What is missing for the unit's report, with owner, due date and age; what decides on an objective first."""
     rows: list[list[Cell]] = []
     for gap in gaps(unit.context):
-        late = gap.due_on is not None and gap.due_on < unit.as_of
-        due = "no date agreed" if gap.due_on is None else day(gap.due_on)
         age = "new" if gap.since is None else counted((unit.as_of - gap.since).days, "day")
         decides = state("decides", "bad") if gap.blocks else "doesn't decide"
         rows.append(
@@ -98,7 +96,7 @@ def gap_list(unit: Assessment) -> Display:
                 ", ".join(gap.objectives),
                 decides,
                 gap.owner,
-                state(due, "bad", "past due") if late else due,
+                due_cell(gap.due_on, _overdue(gap.due_on, unit)),
                 age,
             ]
         )
@@ -268,9 +266,9 @@ def frameworks(unit: Assessment) -> Display:
 
 
 def _part(one: coverage.ReportItem) -> list[Cell]:
-    due = "" if one.due_on is None else day(one.due_on)
+    due = due_cell(one.due_on, one.late) if one.due_on else ""
     stands = state(one.status.replace("_", " "), _STATUS.get(one.status, "open"))
-    return [stands, one.owner, state(due, "bad", "past due") if one.late else due, one.reference]
+    return [stands, one.owner, due, one.reference]
 
 
 def _issued(unit: Assessment) -> Cell:

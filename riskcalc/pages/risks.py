@@ -6,6 +6,7 @@ A page's matrix, levels and ids lead here; where scripts run, readers filter it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from math import nan
 from typing import Any
 
@@ -16,11 +17,10 @@ from riskcalc.assessment.movement import moves
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import AXES, CONTROLLED, ranked
 from riskcalc.pages import display, not_assessed, wording
-from riskcalc.pages.display import Cell, Display, day, level_cell
-from riskcalc.pages.summary import due_cell
+from riskcalc.pages.display import Cell, Display, day, due_cell, level_cell
 from riskcalc.register.audiences import WITHHELD
 from riskcalc.register.matrix import INK
-from riskcalc.register.records import records
+from riskcalc.register.records import by_index, records
 from riskcalc.register.stand_ins import NOT_YET
 
 Row = Mapping[Any, Any]
@@ -37,10 +37,14 @@ _Lines = Mapping[tuple[Any, ...], Sequence[tuple[str, float]]]
 
 def of_unit(unit: Assessment) -> Display:
     """Every risk of the unit, the worst first and the unrated last, with all that is known of it."""
-    described, reasons = unit.register.risks.set_index("risk_id"), _reasons(unit)
+    described, reasons = (by_index(each.set_index("risk_id")) for each in (unit.register.risks, unit.context.ratings))
+    controls = by_index(unit.register.controls.set_index("control_id"))
+    lines: dict[str, list[tuple[Row, Row]]] = {}
+    for line in records(unit.lines):
+        lines.setdefault(line["risk_id"], []).append((line, controls[line["control_id"]]))
     told = {
-        risk["risk_id"]: [*_about(described.loc[risk["risk_id"]], reasons.get(risk["risk_id"])), how(unit, risk)]
-        for risk in records(unit.scores)
+        name: [*_about(described[name], reasons.get(name, {}), unit.as_of), _bow_tie(unit, risk, lines.get(name, []))]
+        for name, risk in by_index(unit.scores.set_index("risk_id", drop=False)).items()
     }
     return _table(unit, "All risks, the worst first", ["Owner"], told, _MOST)
 
@@ -53,28 +57,26 @@ def of_organisation(portfolio: Portfolio, most: int = _MOST) -> Display:
     return _table(portfolio, title, ["Unit", "Owner"], {}, most)
 
 
-def how(unit: Assessment, risk: Row) -> dict[str, Any]:
-    """How a risk comes to its levels, as a bow-tie: what stands before the event, the event, what comes after it.
+# --- parts ---
 
-    Preventive controls that act on likelihood stand before it; all others after it. Each says what it takes away.
+
+def _bow_tie(unit: Assessment, risk: Row, lines: Sequence[tuple[Row, Row]]) -> dict[str, Any]:
+    """How a risk comes to its levels, from its score ``lines`` and their controls.
+
+    Preventive controls that act on likelihood stand before the event; all others after it.
     """
-    about = unit.register.controls.set_index("control_id").to_dict("index")
     sides: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
-    for line in records(unit.lines[unit.lines["risk_id"] == risk["risk_id"]]):
-        control = about[line["control_id"]]
+    for line, control in lines:
         sides[control["kind"] == "preventive" and line["acts_on"] != "impact"].append(_barrier(line, control))
     if pd.isna(risk["likelihood"]):
         scores = [f"Unrated{unit.context.proposed.get(risk['risk_id'], '')}"]
     else:
         numbers = {view: [risk[f"{view}_{what}"] for what in (*AXES, "score")] for view in _LEAVES}
         scores = [f"{_LEAVES[view]}: {a:.2f} x {b:.2f} = {c:.2f}" for view, (a, b, c) in numbers.items()]
-    none = not_assessed.no_control(unit) if not (sides[True] or sides[False]) else "none is on record"
+    none = "none is on record" if lines else not_assessed.no_control(unit)
     titles = {True: "Keeps it from happening", False: "Finds it, or limits what it does"}
     told = [{"title": titles[first], "controls": found, "none": none} for first, found in sides.items()]
     return {"title": risk["title"], "scores": scores, "sides": told}
-
-
-# --- parts ---
 
 
 def _table(
@@ -82,7 +84,8 @@ def _table(
 ) -> Display:
     due = {each.row: each for each in decisions(opened.context)}
     before = {} if opened.previous is None else opened.previous.set_index(_NAMES)["earned_level"].to_dict()
-    moved = {} if opened.previous is None else _kinds(opened)
+    moves_ = [] if opened.previous is None else moves(opened.scores, opened.previous, opened.matrix)
+    moved = {move.risk_id: move.what for move in moves_}
     lines = _over_time(opened)
     names = opened.register.business_units.set_index("unit_id")["name"].to_dict()
     shown = list(_worst_first(opened.scores, most))
@@ -95,7 +98,7 @@ def _table(
             *([] if opened.previous is None else [_before((risk["unit_id"], risk["risk_id"]), before, lines, opened)]),
             *([names[risk["unit_id"]]] if "Unit" in owned else []),
             str(risk["owner"]),
-            due_cell(due[risk["risk_id"]]) if risk["risk_id"] in due else "–",
+            due_cell(due[risk["risk_id"]].due_on, due[risk["risk_id"]].late) if risk["risk_id"] in due else "–",
         ]
         for risk in shown
     ]
@@ -125,11 +128,6 @@ def _over_time(opened: Assessment | Portfolio) -> _Lines:
 def _worst_first(scores: pd.DataFrame, most: int) -> Iterator[dict[Any, Any]]:
     unrated = scores[scores["likelihood"].isna()]
     yield from [*records(ranked(scores)), *records(unrated)][:most]
-
-
-def _kinds(opened: Assessment | Portfolio) -> dict[str, str]:
-    assert opened.previous is not None, "asked only where there is an earlier period"
-    return {move.risk_id: move.what for move in moves(opened.scores, opened.previous, opened.matrix)}
 
 
 def _name(risk: Row, opened: Assessment | Portfolio) -> Cell:
@@ -168,23 +166,17 @@ def _to_scale(risk: Row, opened: Assessment | Portfolio) -> Cell:
     return display.bars("", [(0, scores["earned"], fill)], marks)
 
 
-def _reasons(unit: Assessment) -> dict[Any, Any]:
-    return unit.register.ratings.query("period == @unit.period.name").set_index("risk_id")["rationale"].to_dict()
-
-
-def _about(risk: Row, reason: object) -> list[str]:
+def _about(risk: Row, rating: Row, as_of: date) -> list[str]:
     """What the register says of a risk, as far as these readers get it."""
     assertions = ", ".join(risk["assertions"]).replace("_", " ") or NOT_YET
-    told = [("", risk["description"]), ("Rated so because: ", reason), ("Assertions: ", f"{assertions}.")]
+    told = [
+        ("", risk["description"]),
+        ("Rated so because: ", rating.get("rationale")),
+        ("Assertions: ", f"{assertions}."),
+    ]
     said = [f"{label}{text}" for label, text in told if not pd.isna(text) and text not in ("", WITHHELD)]
-    return [*said, *_accepted(risk)]
-
-
-def _accepted(risk: Row) -> list[str]:
-    treatment = f"Treatment: {risk['treatment']}"
-    if risk["treatment"] == "accept":
-        treatment += f", by {risk['accepted_by']}, until {day(risk['accepted_until'])}"
-    return [f"{treatment}."]
+    accepted = wording.acceptance(risk, as_of)
+    return [*said, f"Treatment: {risk['treatment']}{', ' * bool(accepted)}{accepted}."]
 
 
 def _barrier(line: Row, control: Row) -> dict[str, Any]:

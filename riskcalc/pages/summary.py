@@ -28,7 +28,7 @@ from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import level_counts, outside, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, wording
-from riskcalc.pages.display import Cell, Display, day, level_cell, state
+from riskcalc.pages.display import Cell, Display, day, due_cell, level_cell, state
 from riskcalc.pages.matrix import TONES, picture, unmoved
 
 _MOST = 4  # decisions, and risks that moved, that fit on a screen
@@ -42,7 +42,7 @@ def unit(opened: Assessment) -> Display:
 
 def organisation(opened: Portfolio) -> Display:
     """The organisation's first screen."""
-    names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
+    names = opened.register.business_units.set_index("unit_id")["name"]
     return _brief(opened, decisions(opened.context), lambda each: f"{names[each.unit_id]}, {each.owner}")
 
 
@@ -67,28 +67,21 @@ def to_take(found: Sequence[Decision]) -> str:
 
 def to_decide(opened: Portfolio) -> Display:
     """Every decision in the organisation, what is late first, then the worst."""
-    names = dict(zip(*(opened.register.business_units[name] for name in ("unit_id", "name")), strict=True))
+    names = opened.register.business_units.set_index("unit_id")["name"]
     risks, found = set(opened.scores["risk_id"]), decisions(opened.context)
     rows: list[list[Cell]] = [
         [
             wording.row_link(each.row, each.unit_id, opened),
             day(each.what),
-            level_cell(each.level, opened.matrix) if each.level else "Unrated" * (each.row in risks),
+            level_cell(each.level, opened.matrix) if each.level or each.row in risks else "",
             str(names[each.unit_id]),
             each.owner,
-            due_cell(each),
+            due_cell(each.due_on, each.late),
         ]
         for each in found
     ]
     columns = ["Row", "What", "Earned", "Unit", "Who", "By when"]
     return display.table("Decisions", columns, rows).saying(to_take(found))
-
-
-def due_cell(each: Decision) -> Cell:
-    """By when a decision is due, and whether that is past."""
-    if each.due_on is None:
-        return state("no date agreed", "open")
-    return state(day(each.due_on), "bad", "past due") if each.late else day(each.due_on)
 
 
 # --- parts ---

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -104,7 +105,7 @@ def open_statement(
         answers, documents = (each[each["unit_id"] == business_unit] for each in (shown.answers, shown.documents))
         shown = replace(shown, answers=answers, documents=documents)
     context = Context.of(_without_contradicted(shown, Context.of(register)))
-    changes = sorted(_changes(context, register), key=lambda each: (each.day, each.about, each.what), reverse=True)
+    changes = sorted(_changes(context, register), key=lambda each: (each.day, each.what, each.about), reverse=True)
     unit = shown.unit(business_unit) if business_unit else None
     kept = register.documents.set_index("document_id")[["reference", "sha256"]].fillna("")
     places = {str(name): (reference, digest) for name, reference, digest in kept.itertuples()}
@@ -205,7 +206,9 @@ def documents(statement: Statement) -> Display:
         for row in statement.register.documents.to_dict("records")
     ]
     columns = ["Document", "Kind", "In force, or covers", "Issued on", "Issued by", "Access"]
-    return display.table("Documents", columns, rows, note="What else there is, clients' contacts here can say.")
+    return display.table(
+        "Documents that stand", columns, rows, note="What else there is, clients' contacts here can say."
+    )
 
 
 def subprocessors(statement: Statement) -> Display:
@@ -215,7 +218,7 @@ def subprocessors(statement: Statement) -> Display:
         for row in statement.register.subservice_organisations.to_dict("records")
     ]
     columns = ["Who", "What they do for us", "Their controls are"]
-    return display.table("Subservice organisations", columns, rows)
+    return display.table("Who they are", columns, rows)
 
 
 def answers(statement: Statement) -> Display:
@@ -226,14 +229,17 @@ def answers(statement: Statement) -> Display:
         for row in found
     ]
     columns = ["Question", "Short answer", "Answer", "Reviewed on"]
-    return display.table("Answers", columns, rows, filters=[{}] * len(rows), noun="answer")
+    return display.table("Approved answers", columns, rows, filters=[{}] * len(rows), noun="answer")
 
 
 def changes(statement: Statement) -> Display:
     """What is new since the last period."""
-    rows: list[list[Cell]] = [
-        [day(each.day), each.what, each.about] for each in statement.changes if each.day > statement.since
-    ]
+    new = (each for each in statement.changes if each.day > statement.since)
+    rows: list[list[Cell]] = []
+    for (on, what), found in groupby(new, key=lambda each: (each.day, each.what)):
+        about = [each.about for each in found]
+        rest = f", and {len(about) - 3} more" if len(about) > 3 else ""
+        rows.append([day(on), what, "; ".join(about[:3]) + rest])
     feed = {"text": "all of it, as a feed", "href": statement.files["feed"]} if "feed" in statement.files else ""
     rows += [["", feed, ""]] if feed else []
     return display.table(f"Since {day(statement.since)}", ["When", "What", "About"], rows, grouped=True)

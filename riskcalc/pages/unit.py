@@ -15,9 +15,9 @@ from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
-from riskcalc.pages.display import Cell, Display, Result, day, level_cell
+from riskcalc.pages.display import Cell, Display, Result, day, due_cell, level_cell
 from riskcalc.pages.loss import BEYOND, per_client
-from riskcalc.pages.summary import due_cell, to_take
+from riskcalc.pages.summary import to_take
 from riskcalc.register.records import by_index, records
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
@@ -68,21 +68,21 @@ def figures(unit: Assessment) -> Display:
 def to_decide(unit: Assessment) -> Display:
     """What has to be decided, by whom and when: risks worse than the appetite, unrated ones, what else blocks."""
     scored = {risk["risk_id"]: risk for risk in records(unit.scores)}
-    described = unit.register.risks.set_index("risk_id")
+    described = by_index(unit.register.risks.set_index("risk_id"))
     missing = {gap.row: gap.what for gap in blocking(unit.context)}
     rows: list[list[Cell]] = []
     found = decisions(unit.context)
     for each in found:
-        name = display.jump(each.row)
+        name, due = display.jump(each.row), due_cell(each.due_on, each.late)
         if each.row not in scored:
-            rows.append([name, day(each.what), "", "", "", "the outlook depends on it", each.owner, due_cell(each), ""])
+            rows.append([name, day(each.what), "", "", "", "the outlook depends on it", each.owner, due, ""])
             continue
-        risk, details = scored[each.row], described.loc[each.row]
+        risk, details = scored[each.row], described[each.row]
         why = (
             "not rated in this period" if pd.isna(risk["likelihood"]) else _lost(unit, risk, missing.get(each.row, ""))
         )
-        treatment: Cell = {"text": risk["treatment"], "note": _acceptance(details, unit)}
-        rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due_cell(each), treatment])
+        treatment: Cell = {"text": risk["treatment"], "note": wording.acceptance(details, unit.as_of)}
+        rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due, treatment])
     columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
     title = f"Worse than appetite ({unit.unit['appetite']}), unrated, or in the report's way"
     return display.table(title, columns, rows).saying(to_take(found))
@@ -211,15 +211,6 @@ def _lost(unit: Assessment, risk: Mapping[Any, Any], missing: str) -> str:
     claimed, appetite = (unit.matrix.level_names.index(risk[name]) for name in ("claimed_level", "appetite"))
     reasons += ["its controls take away too little even as claimed"] * (claimed > appetite)
     return day("; ".join(filter(None, [missing, *reasons])))
-
-
-def _acceptance(risk: Any, unit: Assessment) -> str:
-    """By whom and until when a risk is accepted; whether that has run out."""
-    if risk["treatment"] != "accept":
-        return ""
-    until = risk["accepted_until"]
-    state = "ran out on" if until.date() < unit.as_of else "until"
-    return f"by {risk['accepted_by']}, {state} {day(until)}"
 
 
 def _in_money(unit: Assessment) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -25,7 +26,7 @@ from riskcalc.assessment.opinion import (
     ReportOutlook,
     report_outlooks,
 )
-from riskcalc.assessment.scoring import outside
+from riskcalc.assessment.scoring import AXES, outside
 from riskcalc.errors import counted
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
 from riskcalc.version import __version__
@@ -172,6 +173,14 @@ def rated_count(scores: pd.DataFrame) -> int:
     return int(scores["likelihood"].notna().sum())
 
 
+def acceptance(risk: Mapping[Any, Any], as_of: date) -> str:
+    """By whom and until when a risk is accepted; whether that has run out. Blank for one that isn't."""
+    if risk["treatment"] != "accept":
+        return ""
+    until = risk["accepted_until"]
+    return f"by {risk['accepted_by']}, {'ran out on' if until.date() < as_of else 'until'} {day(until)}"
+
+
 def level_cells(risk: Any, opened: Assessment | Portfolio) -> list[Cell]:
     """A risk's inherent, claimed and earned level as cells, with the score of each."""
     cells: list[Cell] = []
@@ -210,13 +219,12 @@ def provenance(opened: Assessment | Portfolio, command: str) -> Display:
 def scales(opened: Assessment | Portfolio) -> Display:
     """The definitions that people rate by."""
     method = opened.register.methodology
-    likelihood = [
-        ["Likelihood", str(n), rating.name, rating.definition] for n, rating in enumerate(method.likelihood, 1)
+    rows = [
+        [axis.capitalize(), str(number), rating.name, rating.definition]
+        for axis in AXES
+        for number, rating in enumerate(getattr(method, axis), 1)
     ]
-    impact = [["Impact", str(n), rating.name, rating.definition] for n, rating in enumerate(method.impact, 1)]
-    return table(
-        "The scales", ["Scale", "Rating", "Name", "Definition"], [*likelihood, *impact], numeric=["Rating"], folded=True
-    )
+    return table("The scales", ["Scale", "Rating", "Name", "Definition"], rows, numeric=["Rating"], folded=True)
 
 
 def plain_values(row: dict[Any, Any]) -> dict[str, Any]:

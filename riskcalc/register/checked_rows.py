@@ -152,17 +152,17 @@ def _take_lines(
     """Put each line's cells into the table; what stands in columns that nobody is sure of is left out, and refused."""
     model = TABLES[table.name]
     key, names = model.primary_key[0], [name for name in names_in(model) if name not in unsure]
-    kept: dict[str, str] = {}  # equal cells share one text: most of a long table's stand in it again and again
+    plain = not unsure and table.carried is None and columns == header
+    shared: dict[str, str] = {}  # equal cells share one text: most of a long table's stand in it again and again
     for line, cells in lines:
         if len(cells) > len(header) and not any(cells[len(header) :]):
             cells = cells[: len(header)]
         if len(cells) == len(header):
-            share = kept.get if len(kept) > _SHARED else kept.setdefault
-            known = {column: share(cell, cell) for column, cell in zip(header, cells, strict=True)}
+            share = shared.get if len(shared) > _SHARED else shared.setdefault
+            found = {name: share(cell, cell) for name, cell in zip(header, cells, strict=True) if name not in unsure}
             if unsure:
-                known = {name: cell for name, cell in known.items() if name not in unsure}
                 table.refused.setdefault(line, set()).update(unsure)
-            table.cells[line] = stand_ins.sorted_out(table, line, known, columns)
+            table.cells[line] = found if plain else stand_ins.sorted_out(table, line, found, columns)
             table.whole &= bool(table.cells[line][key].strip())
             _trim(table, line, names)
         else:

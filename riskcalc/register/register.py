@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property, wraps
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_origin
@@ -93,6 +94,16 @@ class Register:
                 return period
         known = ", ".join(period.name for period in self.periods)
         raise UsageError(f"No risk is rated in period {name!r}; the register's periods are: {known}.")
+
+    def __repr__(self) -> str:
+        """How much there is, in a line: a traceback or a notebook may show it."""
+        rows = ", ".join(f"{len(getattr(self, name))} {name}" for name in TABLES if len(getattr(self, name)))
+        return f"Register({str(self.source)!r}: {', '.join(each.name for each in self.periods) or 'no period'}; {rows})"
+
+    def _repr_html_(self) -> str:
+        sizes = pd.Series({name: len(getattr(self, name)) for name in TABLES}, name="rows").to_frame()
+        said = f"{self.methodology.organisation}: {self.source}; {', '.join(each.name for each in self.periods)}"
+        return f"<p>{escape(said)}</p>{sizes.to_html()}"
 
     def previous(self, period: Period) -> Period | None:
         """The latest period that ended before ``period``, if there is one."""

@@ -22,6 +22,7 @@ import nbformat
 from riskcalc.errors import ForkError
 from riskcalc.run.forkserver import ForkServer
 
+_LANGUAGE = {"kernelspec": "language", "language_info": "name"}  # where a notebook says what its code is
 _REFUSED = "--engine riskcalc runs Python notebooks that import riskcalc; leave the option away for this one."
 _BEAT = "beat"  # a file that is touched before each cell
 
@@ -111,7 +112,8 @@ def _engine() -> Any:
 
 
 def _uses_riskcalc(notebook: Any) -> bool:
-    python = notebook.metadata.get("kernelspec", {}).get("language", "python") == "python"
+    named = [notebook.metadata.get(part, {}).get(name) for part, name in _LANGUAGE.items()]
+    python = all(each in (None, "python") for each in named)
     imports = r"(?m)^\s*(import|from)\s+riskcalc\b"
     return python and any(cell.cell_type == "code" and re.search(imports, cell.source) for cell in notebook.cells)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from riskcalc.assessment.what_if import Added
 from riskcalc.errors import RiskcalcError, UsageError, of_an_extra
+from riskcalc.pages import charts
 from riskcalc.workshop import ballot_server, decision_log, display, projector, record
 from riskcalc.workshop.background import in_background
 from riskcalc.workshop.ballot import Ballot, Desk
@@ -425,6 +426,15 @@ def why_not(check: Callable[..., Any], *given: Any) -> str:
 def panel(business_unit: str, period: str = "", data_dir: str = "data", votes: str = "") -> Panel:
     """The facilitator's panel for a unit's workshop."""
     return Panel(business_unit, period, data_dir, votes)
+
+
+def clickable_map(panel: Panel) -> Any:
+    """The matrix as it stands when the cell is run, for a look at the risks in a cell; no votes are in it."""
+    if panel.workshop is None:
+        return widgets.HTML(display.framed("Once the workshop has begun, run this cell again."))
+    register = panel.workshop.register
+    scores = panel.workshop.scores().merge(register.risks[["risk_id", "title", "owner"]], on="risk_id")
+    return charts.clickable(scores, register.methodology.matrix, "earned", "inherent")
 
 
 def shared_ballot(panel: Panel) -> Ballot:

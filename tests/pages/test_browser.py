@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +164,44 @@ def test_the_first_screen_filters_the_risks_and_the_filter_can_be_sent(browser: 
     page.get_by_label("With").fill("nothing has this")
     assert page.locator("#all-risks output").inner_text() == "No risk of 14 is so"
     page.get_by_role("button", name="Clear").click()
-    assert rows.evaluate_all(visible) == 6
+    assert rows.evaluate_all(visible) == 5
     page.locator("#all-risks").get_by_role("button", name="Show all").click()
     assert rows.evaluate_all(visible) == 14
+
+
+def test_dates_are_sorted_by_day_and_levels_by_rank(browser: Any, pages: Path) -> None:
+    """31 May before 15 Jun, Medium below High: not by what they are spelled like; the heading says which way."""
+    page = Opened(browser, pages / "index.html").page
+    table = page.locator("table", has=page.locator("caption", has_text="Decisions"))
+    heading = table.get_by_role("columnheader", name="By when")
+    for way, first in (("ascending", "31\u00a0Mar\u00a02026"), ("descending", "no date agreed")):
+        table.get_by_role("button", name="Sort by By when").click()
+        assert heading.get_attribute("aria-sort") == way
+        told = table.locator("tbody tr td:last-child").all_inner_texts()
+        dates = [day.split("\n")[0] for day in told if "2026" in day]
+        days = [datetime.strptime(day.replace("\u00a0", " "), "%d %b %Y") for day in dates]
+        assert days == sorted(days, reverse=way == "descending")
+        assert told[0].startswith(first)
+    table.get_by_role("button", name="Sort by Earned").click()
+    levels = [level for level in table.locator("tbody tr td:nth-child(3)").all_inner_texts() if level]
+    assert levels == sorted(levels, key=["Unrated", "Low", "Medium", "High"].index)
+
+
+def test_on_a_phone_chapters_are_folded_and_a_link_opens_its_own(browser: Any, pages: Path) -> None:
+    """The first is open; the row of chapters, and a link to a row, open what they lead to; a heading folds it again."""
+    page = Opened(browser, pages / "payroll.html", 390).page
+    closed = "all => all.map(each => each.classList.contains('closed'))"
+    assert page.locator("main > section").evaluate_all(closed) == [False, *[True] * 9]
+    page.locator("nav").get_by_role("link", name="Tests of controls").click()
+    chapter = page.locator("section", has=page.get_by_role("heading", name="Tests of controls"))
+    page.wait_for_function("document.querySelector('section:not(.closed) h2:target')")
+    assert chapter.locator("table").first.is_visible()
+    page.locator(".brief a", has_text="PAY-R03").first.click()
+    page.locator("#PAY-R03").wait_for()
+    assert page.locator("#PAY-R03").is_visible()
+    chapter.locator("button.chapter").click()
+    assert not chapter.locator("table").first.is_visible()
+    assert chapter.locator("button.chapter").get_attribute("aria-expanded") == "false"
 
 
 def test_pages_are_small_enough_to_mail(pages: Path) -> None:

@@ -326,4 +326,4 @@ def test_the_organisation_decides_on_what_its_units_do(tmp_path: Path) -> None:
     listed = {str(row[0]): row for row in summary.to_decide(portfolio).content["rows"]}
     assert len(listed) == int(whole["figure"])
     assert listed["B-C1"][2] == ""
-    assert listed["A-R2"][2] == "Unrated"
+    assert listed["A-R2"][2]["text"] == "Unrated"

@@ -97,6 +97,9 @@ def test_the_table_of_risks_has_every_risk_and_its_level_before(tmp_path: Path) 
     told = [row[1]["more"] for row in view["rows"]]
     assert told[0][-1]["scores"][0] == "Before controls: 5.00 x 4.00 = 20.00"
     assert told[1][-1]["scores"] == ["Unrated"]
+    assert [line.partition(":")[0] for line in told[0][:-1]] == [
+        "Wrong rates, in full.", "Rated so because", "Assertions", "Treatment"
+    ]  # fmt: skip
 
 
 def test_a_reader_can_recompute_a_residual_from_a_bow_tie(tmp_path: Path) -> None:

@@ -410,6 +410,21 @@ def test_the_engine_refuses_notebooks_that_it_is_not_made_for(tmp_path: Path, co
         )
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{"kernelspec": {"name": "bash", "display_name": "Bash", "language": "bash"}}, {"language_info": {"name": "bash"}}],
+)
+def test_the_engine_refuses_a_notebook_of_another_language(tmp_path: Path, said: dict[str, dict[str, str]]) -> None:
+    """Its cells would be run as Python, whatever they mean."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import riskcalc")], metadata=said)
+    nbformat.write(book, tmp_path / "in.ipynb")
+    with pytest.raises(papermill.exceptions.PapermillException, match="leave the option away"):
+        papermill.execute_notebook(
+            tmp_path / "in.ipynb", None, engine_name="riskcalc", kernel_name="python3", progress_bar=False,
+            language="python",
+        )  # fmt: skip
+
+
 def test_where_nothing_can_be_forked_the_engine_is_papermills_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

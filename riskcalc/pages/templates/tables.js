@@ -40,7 +40,7 @@
     const said = make("output");
     const clear = make("button", { type: "button", textContent: "Clear" });
     const more = make("button", { type: "button", textContent: `Show all ${rows.length}` });
-    let most = 6;
+    let most = 5;
     const bar = make("p", { className: "filter" });
     const fields = {};
     for (const [name, label] of Object.entries(words)) {
@@ -110,8 +110,7 @@
       event.preventDefault();
       set(link.getAttribute("href").split("#")[0]);
       keep();
-      unfold(box);
-      box.scrollIntoView({ behavior: "instant" });
+      lead(box);
       bar.querySelector("select, input")?.focus({ preventScroll: true });
     });
     const shown = () => {
@@ -128,11 +127,13 @@
       if (up.matches("section.closed")) up.querySelector("button.chapter").click();
     }
   };
-  const reveal = () => {
-    const target = document.querySelector(":target");
+  const lead = (target) => {
+    if (!target) return;
+    document.documentElement.classList.add("settled"); // else chapters above would get their heights only now
     unfold(target);
-    target?.scrollIntoView({ behavior: "instant" });
+    target.scrollIntoView({ behavior: "instant" });
   };
+  const reveal = () => lead(document.querySelector(":target"));
   const foldable = (section, place) => {
     const heading = section.querySelector("h2");
     const button = make("button", { type: "button", className: "chapter" }, ...heading.childNodes);
@@ -143,7 +144,7 @@
   };
   const start = () => {
     for (const table of document.querySelectorAll("section table:not(.matrix, .grouped)"))
-      if (table.tBodies[0].rows.length > 2) sortable(table);
+      if (table.tBodies[0].rows.length > 2) setTimeout(sortable, 0, table); // each by itself: no task is long
     const box = document.querySelector("[data-noun]");
     if (box) filter(box);
     for (const row of document.querySelectorAll("section table:not(.matrix) tbody tr")) {
@@ -170,8 +171,10 @@
     for (const section of sections) chapters.observe(section);
     if (matchMedia("(max-width: 40rem)").matches) sections.forEach(foldable);
     addEventListener("hashchange", reveal);
-    reveal();
-    document.documentElement.dataset.tables = "ready";
+    setTimeout(() => {
+      reveal();
+      document.documentElement.dataset.tables = "ready";
+    });
   };
   let opened = [];
   addEventListener("beforeprint", () => {

@@ -1,0 +1,132 @@
+"""Lists of risks as CISO Assistant and SimpleRisk import them, and the mapping by which what they export comes back.
+
+Only ratings before controls come back: what is left after controls is earned here, and goes out for information.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.opinion import reaching
+from riskcalc.assessment.scoring import scores
+from riskcalc.errors import UsageError
+from riskcalc.excel.mapping import MappingFile, TableMap
+from riskcalc.excel.proposal import as_toml
+from riskcalc.files import as_line, for_people
+from riskcalc.register.audiences import Audience, redacted
+
+# By platform, the separator of its exports, its names of our columns, of our treatments (one that it doesn't know is
+# left blank), and of those of its own that say nothing here.
+_PLATFORMS: dict[str, tuple[str, dict[str, str], dict[str, str], tuple[str, ...]]] = {
+    "ciso-assistant": (
+        ";",
+        {
+            "risk_id": "ref_id", "title": "name", "description": "description", "treatment": "treatment",
+            "likelihood": "inherent_proba", "impact": "inherent_impact",
+        },
+        {"mitigate": "mitigate", "accept": "accept", "transfer": "transfer", "avoid": "avoid"},
+        ("open", "cancelled"),
+    ),
+    "simplerisk": (
+        ",",
+        {
+            "risk_id": "Risk ID", "title": "Subject", "description": "Risk Assessment", "owner": "Owner",
+            "treatment": "Planning Strategy", "likelihood": "Current Likelihood", "impact": "Current Impact",
+        },
+        {"mitigate": "Mitigate", "accept": "Accept", "transfer": "Transfer"},
+        ("Research", "Watch"),
+    ),
+}  # fmt: skip
+NAMES = tuple(_PLATFORMS)
+
+
+def files(platform: str, context: Context, audience: Audience) -> dict[str, bytes]:
+    """The list of risks, for CISO Assistant its controls as well, and the mapping for the way back, by file name.
+
+    Raises:
+        UsageError: it is for somebody who is told of no risk.
+    """
+    if audience.told:
+        raise UsageError(f"Nothing of an assessment is for the audience {audience.name!r}.")
+    seen = Context.of(redacted(context.register, audience))
+    told = as_toml(mapping(platform, seen)).encode()
+    controls = _controls(seen) if platform == "ciso-assistant" else {}
+    return {f"{platform}-risks.csv": _risks(platform, seen), **controls, f"{platform}.map.toml": told}
+
+
+def mapping(platform: str, context: Context) -> MappingFile:
+    """Which of its columns are which of ours; constants are for the period alone, so that a row keeps what it has."""
+    separator, columns, treatments, silent = _PLATFORMS[platform]
+    methodology = context.register.methodology
+    scales: dict[str, dict[str, str]] = {
+        axis: {**{rating.name: str(number) for number, rating in enumerate(getattr(methodology, axis), 1)}, "--": ""}
+        for axis in ("likelihood", "impact")
+    }
+    words = {**{theirs: ours for ours, theirs in treatments.items()}, **dict.fromkeys(silent, "")}
+    risks = {ours: theirs for ours, theirs in columns.items() if ours not in scales}
+    rated = {ours: columns[ours] for ours in ("risk_id", *scales)}
+    period = {"period": context.period.name}
+    parts = (
+        TableMap(name="risks", columns=risks, values={"treatment": words}),
+        TableMap(name="ratings", columns=rated, constants=period, values=scales, rows_with=(columns["likelihood"],)),
+    )
+    return MappingFile.model_validate({"separator": separator, "table": parts})
+
+
+# --- parts ---
+
+
+def _risks(platform: str, context: Context) -> bytes:
+    _, columns, treatments, _ = _PLATFORMS[platform]
+    register, acting = context.register, reaching(context.register)
+    names = _names(register.controls)
+    rows = register.risks.merge(scores(context), on=["risk_id", "unit_id"])
+    scales = {axis: [each.name for each in getattr(register.methodology, axis)] for axis in ("likelihood", "impact")}
+    lines = []
+    for row in rows.to_dict("records"):
+        told = {theirs: row[ours] for ours, theirs in columns.items()}
+        told[columns["treatment"]] = treatments.get(row["treatment"], "")
+        for axis, scale in scales.items():
+            told[columns[axis]] = _rated(row[axis], scale)
+            if platform == "ciso-assistant":
+                told[columns[axis].replace("inherent", "current")] = _rated(row[f"earned_{axis}"], scale)
+        if platform == "ciso-assistant":
+            told["existing_controls"] = "\n".join(names[name] for name in acting.get(row["risk_id"], ()))
+        lines.append(told)
+    return _csv(lines, list(lines[0]) if lines else list(columns.values()))
+
+
+def _rated(rating: Any, scale: list[str]) -> str:
+    """A rating's name; of a residual one, of the nearest, halves up."""
+    return "" if pd.isna(rating) else scale[int(np.floor(round(float(rating), 9) + 0.5)) - 1]
+
+
+def _names(controls: pd.DataFrame) -> dict[str, str]:
+    """What the controls are called there: a name holds none of the characters that separate names."""
+    pairs = controls[["control_id", "title"]].itertuples(index=False)
+    return {name: " ".join(re.sub(r"[\n|;,]", " ", f"{name} {title}").split()) for name, title in pairs}
+
+
+def _controls(context: Context) -> dict[str, bytes]:
+    names, controls = _names(context.register.controls), context.register.controls.to_dict("records")
+    category = {"automated": "technical"}
+    lines = [
+        {
+            "ref_id": row["control_id"],
+            "name": names[row["control_id"]],
+            "description": row["description"],
+            "category": category.get(row["nature"], "process"),
+        }
+        for row in controls
+    ]
+    return {"ciso-assistant-controls.csv": _csv(lines, ["ref_id", "name", "description", "category"])}
+
+
+def _csv(lines: list[dict[str, Any]], columns: list[str]) -> bytes:
+    rows = ([for_people(str(line[column])) for column in columns] for line in lines)
+    return "".join([as_line(columns), *map(as_line, rows)]).encode()

@@ -1,0 +1,336 @@
+"""A questionnaire from the client's file and back: what isn't true, approved or for the audience is never written."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from click.testing import CliRunner
+from openpyxl.worksheet.datavalidation import DataValidation
+from register_files import SAMPLE, replace_in
+
+from riskcalc.answers.candidates import Desk
+from riskcalc.answers.drafts import Decision, Draft, make, pick
+from riskcalc.answers.lexicon import doubts
+from riskcalc.answers.mapping import propose
+from riskcalc.answers.questionnaire_files import read_questionnaire
+from riskcalc.assessment.context import Context
+from riskcalc.cli.main import main
+from riskcalc.errors import UsageError
+from riskcalc.register.register import Register, load
+
+DAY = date(2026, 6, 30)
+QUESTIONS = {
+    "released": "Are payment files released by two people?",
+    "recertified": "How often are user access rights recertified?",
+    "contradicted": "Are changes of employees' bank details verified?",
+    "insured": "Do you carry professional liability insurance?",
+    "expired": "Are business continuity plans in place and exercised?",
+    "draft": "Do you use artificial intelligence to process our data?",
+    "unknown": "What is your parental leave policy?",
+}
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with open(Path(__file__).with_name(name), encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def questionnaire(path: Path) -> Path:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["No", "Question", "Answer", "Comment"])
+    for number, question in enumerate(QUESTIONS.values(), 1):
+        sheet.append([number, question])
+    rule = DataValidation(type="list", formula1='"Yes,No,Partially"')
+    sheet.add_data_validation(rule)
+    rule.add("C2:C20")
+    book.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def context(sample: Register) -> Context:
+    return Context.of(sample, as_of=DAY)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return shutil.copytree(SAMPLE, tmp_path / "data")
+
+
+def drafted(folder: Path, data: Path, audience: str = "client") -> Draft:
+    path = questionnaire(folder / "q.xlsx")
+    desk = Desk(Context.of(load(data), as_of=DAY), "payroll", audience)
+    return make(folder / "draft", path, propose(read_questionnaire(path)), desk, str(data))
+
+
+def written(draft: Draft, out: Path) -> dict[str, tuple[Any, Any]]:
+    draft.write(out)
+    sheet = openpyxl.load_workbook(out)["Sheet"]
+    return {name: (sheet.cell(row, 3).value, sheet.cell(row, 4).value) for row, name in enumerate(QUESTIONS, 2)}
+
+
+def test_only_what_is_approved_in_force_and_true_is_written(tmp_path: Path, data: Path) -> None:
+    """Accepting all that may be accepted, and even forcing the rest, leaves drafts, expired and false answers out."""
+    draft = drafted(tmp_path, data)
+    assert {each.question for each in draft.accept("similar", "A. Reviewer")} == {"Sheet!C2", "Sheet!C3"}
+    for question in draft.questions[2:6]:
+        draft.decide(draft.taken(question, question.candidates[0], "A. Reviewer"))
+    found = written(draft, tmp_path / "filled.xlsx")
+    assert {name for name, cells in found.items() if any(cells)} == {"released", "recertified"}
+    assert found["released"][0] == "Yes"
+    assert "two persons" in found["released"][1]
+    states = {question.text: outcome for question, _, outcome in draft.outcomes()}
+    assert states[QUESTIONS["contradicted"]][0] == "red"
+    assert "PAY-C03: it is not documented" in states[QUESTIONS["contradicted"]][1]
+    assert "expired on 2026-03-31" in states[QUESTIONS["expired"]][1]
+    assert "nobody has approved" in states[QUESTIONS["draft"]][1]
+    assert "internal" in states[QUESTIONS["insured"]][1]
+
+
+def test_an_audience_gets_nothing_that_is_for_another(tmp_path: Path, data: Path) -> None:
+    """What is for clients isn't told to the public."""
+    draft = drafted(tmp_path, data, "public")
+    assert draft.accept("similar", "A. Reviewer") == []
+    assert not any(any(cells) for cells in written(draft, tmp_path / "filled.xlsx").values())
+
+
+FLIPS: list[tuple[str, str, Callable[[Path], None]]] = [
+    ("ANS-017", "PAY-G03", lambda d: cell(d, "controls", "PAY-G03", "frequency", "annual")),
+    ("ANS-017", "PAY-G03", lambda d: cell(d, "controls", "PAY-G03", "documentation", "")),
+    ("ANS-021", "T-", lambda d: cell(d, "control_tests", "PAY-C11", "deviations", "1", "control_id")),
+    ("ANS-022", "PAY-C12", lambda d: cell(d, "controls", "PAY-C12", "nature", "manual")),
+    ("ANS-015", "PAY-G01", lambda d: cell(d, "controls", "PAY-G01", "design", "ineffective")),
+    ("ANS-032", "PAY-E02", lambda d: cell(d, "controls", "PAY-E02", "frequency", "annual")),
+    ("ANS-010", "payroll", lambda d: cell(d, "business_units", "payroll", "report_type", "type1", report_from="")),
+    ("ANS-013", "SUB-BANK", lambda d: cell(d, "subservice_organisations", "SUB-BANK", "method", "inclusive")),
+    ("ANS-014", "SUB-BANK", lambda d: cell(d, "subservice_organisations", "SUB-BANK", "exception", "matters")),
+    ("ANS-001", "DOC-01", lambda d: cell(d, "documents", "DOC-01", "covers_to", "2026-05-31")),
+    ("ANS-020", "DEF-X", lambda d: add_deficiency(d, "PAY-G06")),
+]  # fmt: skip
+
+
+def cell(data: Path, table: str, key: str, column: str, value: str, by: str = "", **more: str) -> None:
+    """Change cells of the first row of a table with a key."""
+    path = data / f"{table}.csv"
+    with open(path, encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        found, columns = list(reader), list(reader.fieldnames or [])
+    row = next(each for each in found if each[by or columns[0]] == key)
+    row.update({column: value, **more})
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+
+
+def add_deficiency(data: Path, control: str) -> None:
+    with open(data / "deficiencies.csv", "a", encoding="utf-8") as file:
+        file.write(f"DEF-X,{control},Not signed.,2026-06-01,Somebody,2026-12-31,,,\n")
+
+
+@pytest.mark.parametrize(("answer", "row", "flip"), FLIPS)
+def test_a_fact_that_turns_makes_every_answer_red_that_leans_on_it(
+    data: Path, context: Context, answer: str, row: str, flip: Callable[[Path], None]
+) -> None:
+    """The answer held before; now it names the row that speaks against it."""
+    unit = next(each["unit_id"] for each in context.register.answers.to_dict("records") if each["answer_id"] == answer)
+    unit = unit if isinstance(unit, str) else "payroll"
+    before = Desk(context, unit, "client").entry(answer)
+    flip(data)
+    after = Desk(Context.of(load(data), as_of=DAY), unit, "client").entry(answer)
+    assert before
+    assert after
+    assert before.against == ()
+    assert any(key.startswith(row) for key, _ in after.against), after.against
+
+
+def test_what_changes_after_it_was_accepted_is_left_blank(tmp_path: Path, data: Path) -> None:
+    """The register is read again when it is written: an answer that was corrected since is not sent as it was."""
+    draft = drafted(tmp_path, data)
+    draft.accept("same", "A. Reviewer")
+    replace_in(data / "answers.csv", "by two persons of the Payments Desk", "by three persons of the Payments Desk")
+    cell(data, "controls", "PAY-G03", "documentation", "")
+    again = Draft(tmp_path / "draft", DAY)
+    assert not any(any(cells) for cells in written(again, tmp_path / "filled.xlsx").values())
+    told = [outcome for _, _, outcome in again.outcomes()][:2]
+    assert [each[0] for each in told] == ["left", "red"]
+    assert "has changed" in told[0][1]
+
+
+def test_words_of_a_person_are_held_against_the_register_too(tmp_path: Path, data: Path) -> None:
+    """An edit that claims what a row denies is not written, nor is the text of an answer for others."""
+    draft = drafted(tmp_path, data)
+    for place, text in (
+        (1, "Rights are recertified once a year."),
+        (5, "No client data is processed by such systems."),
+    ):
+        question = draft.questions[place]
+        sources = ("PAY-G03",) if place == 1 else ()
+        draft.decide(Decision(question.id, "edit", "A", "", "yes", text, "Yes", sources, question.text))
+    fine = draft.questions[6]
+    draft.decide(Decision(fine.id, "edit", "A", "", "no", "There is none.", "No", (), fine.text))
+    found = written(draft, tmp_path / "filled.xlsx")
+    assert {name for name, cells in found.items() if any(cells)} == {"unknown"}
+    assert found["unknown"] == ("No", "There is none.")
+
+
+def test_two_people_lose_nothing_and_a_changed_log_is_refused(tmp_path: Path, data: Path) -> None:
+    """Who decides on what another has decided since is told; every decision stays, tied to the one before."""
+    draft = drafted(tmp_path, data)
+    other, question = Draft(tmp_path / "draft", DAY), draft.questions[0]
+    draft.decide(Decision(question.id, "none", "First", asked=question.text))
+    with pytest.raises(UsageError, match="First has decided on this question since"):
+        other.decide(Decision(question.id, "ask", "Second", asked=question.text))
+    other.decide(Decision(question.id, "ask", "Second", asked=question.text), other.decided()[question.id])
+    assert [each.by for each in draft.log()] == ["First", "Second"]
+    replace_in(tmp_path / "draft" / "decisions.jsonl", "First", "Worst")
+    with pytest.raises(UsageError, match="line 1 was changed after it was written"):
+        draft.log()
+
+
+def test_drafting_again_keeps_decisions_and_gives_the_same_bytes(tmp_path: Path, data: Path) -> None:
+    """Whoever comes back goes on; and the same inputs give the same draft and the same filled file."""
+    first = drafted(tmp_path, data)
+    told = (tmp_path / "draft" / "draft.json").read_bytes()
+    first.accept("same", "A. Reviewer")
+    again = make(
+        tmp_path / "draft", tmp_path / "q.xlsx", propose(read_questionnaire(tmp_path / "q.xlsx")), first.desk, str(data)
+    )
+    assert (tmp_path / "draft" / "draft.json").read_bytes() == told
+    assert len(again.decided()) == 2
+    again.write(tmp_path / "a.xlsx")
+    again.write(tmp_path / "b.xlsx")
+    assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
+
+
+def test_reworded_questions_find_their_answer(context: Context) -> None:
+    """In other words than the library's: most come first, nearly all among the first five."""
+    desks = {unit: Desk(context, unit, "client") for unit in ("payroll", "claims", "funds", "payments")}
+    asked = rows("reworded.csv")
+    keys = [
+        [each.key for each in desks[row["unit_id"]].candidates(row["question"]) if each.kind == "answer"]
+        for row in asked
+    ]
+    first = sum(found[:1] == [row["answer_id"]] for found, row in zip(keys, asked, strict=True))
+    five = sum(row["answer_id"] in found for found, row in zip(keys, asked, strict=True))
+    assert first >= 0.73 * len(asked)
+    assert five >= 0.9 * len(asked)
+
+
+def test_no_unanswerable_question_is_taken_for_a_known_one(context: Context) -> None:
+    """However many words it shares with one: nothing would be accepted without a look."""
+    desk = Desk(context, "payroll", "client")
+    found = [
+        each for row in rows("unanswerable.csv") for each in desk.candidates(row["question"]) if each.kind == "answer"
+    ]
+    assert {each.grade for each in found} == {"related"}
+
+
+def test_what_a_text_claims_is_held_against_the_rows(context: Context) -> None:
+    """Of sentences written for this, at least four in five that are false are seen, and one in twenty true ones is."""
+    seen = {"yes": [], "no": []}
+    for row in rows("sentences.csv"):
+        seen[row["contradicted"]].append(bool(doubts(context, row["text"], [row["source"]])))
+    assert sum(seen["yes"]) >= 0.8 * len(seen["yes"])
+    assert sum(seen["no"]) <= 0.05 * len(seen["no"])
+
+
+def test_a_choice_is_one_of_the_lists_or_none() -> None:
+    """Where two would do, or none, a person has to choose."""
+    assert pick("yes", ["Yes", "No"]) == "Yes"
+    assert pick("not_applicable", ["Yes", "No", "N/A"]) == "N/A"
+    assert pick("partly", ["Yes", "No"]) == ""
+    assert pick("yes", ["Yes", "Fully implemented", "No"]) == ""
+
+
+def test_the_commands_from_the_clients_file_to_the_filled_one(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Map, confirm, draft (exit 3: a row contradicts an answer), accept, write, learn, stats."""
+    monkeypatch.chdir(tmp_path)
+    questionnaire(tmp_path / "q.xlsx")
+
+    def run(line: str, code: int = 0) -> str:
+        done = CliRunner().invoke(main, line.split())
+        assert done.exit_code == code, done.output
+        return done.output
+
+    assert "7 questions in B, answers in C, comments in D" in run("answer map q.xlsx --out map.toml")
+    draft = "answer draft q.xlsx --unit payroll --audience client --map map.toml --out answers/acme --as-of 2026-06-30"
+    assert "isn't confirmed" in run(draft, 2)
+    replace_in(tmp_path / "map.toml", "confirmed = false", "confirmed = true")
+    assert "contradicted: Sheet!C4: ANS-023: PAY-C03: it is not documented" in run(draft, 3)
+    assert "2 answers accepted; 5 still to be decided" in run(
+        "answer accept answers/acme --grade same --by Me --as-of 2026-06-30"
+    )
+    assert "2 of 7 questions written" in run("answer write answers/acme --out filled.xlsx --as-of 2026-06-30")
+    assert "Payments Desk" in (tmp_path / "answers/acme/filled.html").read_text("utf-8")
+    assert "Graded same: 2 of 2 taken as they were." in run("answer stats --as-of 2026-06-30")
+    book = openpyxl.load_workbook("filled.xlsx")
+    book["Sheet"]["C8"] = "We grant six months."
+    book.save("old.xlsx")
+    assert "1 draft that nobody has approved" in run("answer learn old.xlsx --map map.toml --unit payroll --apply")
+    learnt = load(data).answers.query("answer_id == 'LRN-0001'").iloc[0]
+    assert (learnt["answer"], learnt["audience"], learnt["approved_by"] == learnt["approved_by"]) == (
+        "We grant six months.",
+        "internal",
+        False,
+    )
+
+
+def test_a_program_may_propose_words_that_rest_on_what_it_was_shown(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It isn't shown what is refused or for a person; it gives no verdict; citing anything else ends the draft."""
+    monkeypatch.chdir(tmp_path)
+    questionnaire(tmp_path / "q.xlsx")
+    CliRunner().invoke(main, ["answer", "map", "q.xlsx", "--out", "map.toml"])
+    replace_in(tmp_path / "map.toml", "confirmed = false", "confirmed = true")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import json, sys\nasked = json.load(sys.stdin)['questions']\nassert 'ANS-008' not in str(asked)\n"
+        "assert not any('liability' in each['question'] for each in asked)\n"
+        "cited = SOURCES or asked[0]['candidates'][0]['sources']\n"
+        "print(json.dumps({'answers': [{'id': asked[0]['id'], 'text': 'Two people do.', 'sources': cited}]}))\n"
+    )
+    text = program.read_text("utf-8")
+    line = "answer draft q.xlsx --unit payroll --audience client --map map.toml --out out --as-of 2026-06-30"
+    command = [*line.split(), str(data), "--drafter"]
+    program.write_text(text.replace("SOURCES", "[]"))
+    done = CliRunner().invoke(main, [*command, f"python {program}"])
+    assert done.exit_code == 3, done.output
+    first = Draft(tmp_path / "out", DAY).questions[0].candidates
+    [made] = [each for each in first if each.kind == "draft"]
+    assert (made.text, made.verdict, made.sources, made.key) == (
+        "Two people do.",
+        "",
+        ("PAY-C11",),
+        f"draft:python {program}",
+    )
+    program.write_text(text.replace("SOURCES", "['PAY-C03']"))
+    done = CliRunner().invoke(main, [*command, f"python {program}"])
+    assert (done.exit_code, "cites PAY-C03; it was shown" in done.output) == (2, True)
+
+
+def test_a_reviewer_decides_by_key_and_goes_on_where_it_was_left(tmp_path: Path, data: Path) -> None:
+    """What is contradicted can't be accepted; another's decision is seen before it is passed."""
+    from riskcalc.answers.review import Review
+
+    drafted(tmp_path, data).accept("same", "A. Reviewer")
+    desk, other = (Review(tmp_path / "draft", name, "2026-06-30") for name in ("One", "Two"))
+    assert desk.place == 2
+    desk.act("accept")
+    assert "Not decided: PAY-C03: it is not documented" in desk.told.value
+    desk.act("ask")
+    assert desk.place == 3
+    other.act("none")
+    assert "One has decided on this question since" in other.told.value
+    assert Review(tmp_path / "draft", "Three", "2026-06-30").place == 3

@@ -1,0 +1,123 @@
+"""Answers and documents in the register: what may stand there, who is told, and what else speaks of the same rows."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from register_files import Rows, write_register
+
+from riskcalc.assessment.claims import contradicted, findings
+from riskcalc.assessment.context import Context
+from riskcalc.errors import RegisterError
+from riskcalc.register.audiences import AUDIENCES, redacted
+from riskcalc.register.claims import Claim
+from riskcalc.register.editing import contents
+from riskcalc.register.register import load
+from riskcalc.register.renaming import renaming
+
+ANSWER = {
+    "answer_id": "Q1", "unit_id": "alpha", "question": "Is it tested?", "verdict": "yes", "answer": "Yes, it is.",
+    "sources": "A-C1|D1", "claims": "frequency:A-C1=weekly|held:D1", "audience": "client", "owner": "O", "approved_by": "A",
+    "reviewed_on": "2026-01-01", "expires_on": "2026-12-31",
+}  # fmt: skip
+DOCUMENT = {
+    "document_id": "D1", "title": "Policy", "kind": "policy", "covers_from": "2026-01-01", "issuer": "We",
+    "audience": "public", "reference": "Cupboard",
+}  # fmt: skip
+
+
+def with_answer(folder: Path, document: dict[str, str] | None = None, **cells: str) -> Path:
+    def edit(rows: Rows) -> None:
+        rows["answers"].append({**ANSWER, **cells})
+        rows["documents"].append({**DOCUMENT, **(document or {})})
+
+    return write_register(folder, edit)
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "told"),
+    [
+        ({"sources": "A-C1|NOPE"}, "sources", "is no row's id"),
+        ({"claims": "tested:B-C9"}, "claims", "B-C9 is not in controls.csv"),
+        ({"claims": "tried:A-C1"}, "claims", "is no claim; allowed: KIND:ID, with KIND one of documented"),
+        ({"claims": "frequency:A-C1"}, "claims", "needs a value; allowed: frequency:ID= and one of annual"),
+        ({"expires_on": ""}, "expires_on", "blank, but an answer that is approved needs it"),
+        ({"expires_on": "2025-12-31"}, "expires_on", "must be after reviewed_on, 2026-01-01"),
+        ({"audience": "board"}, "audience", "allowed: internal, client, public"),
+        ({"unit_id": "gamma"}, "unit_id", "is not in business_units.csv"),
+    ],
+)
+def test_a_bad_answer_is_refused_with_its_cell(tmp_path: Path, cells: dict[str, str], column: str, told: str) -> None:
+    """File, line, column, and what is allowed."""
+    with pytest.raises(RegisterError) as caught:
+        load(with_answer(tmp_path, **cells))
+    [problem] = caught.value.problems
+    assert (problem.file, problem.line, problem.column) == ("answers.csv", 2, column)
+    assert told in problem.allowed
+
+
+def test_without_the_tables_the_register_is_as_before(tmp_path: Path) -> None:
+    """Missing, empty, or only abbreviations beside: the hash that pages tell is the same; an answer changes it."""
+    folder = write_register(tmp_path / "a")
+    before = load(folder).fingerprint()
+    for name in ("answers", "documents"):
+        (folder / f"{name}.csv").unlink()
+    text = (folder / "methodology.toml").read_text("utf-8")
+    (folder / "methodology.toml").write_text(
+        text.replace('MFA = "multi factor authentication"', 'MFA = "other"'), "utf-8"
+    )
+    assert load(folder).fingerprint() == before
+    assert load(with_answer(tmp_path / "b")).fingerprint() != before
+
+
+def test_check_tells_answers_that_are_contradicted_or_expired(tmp_path: Path) -> None:
+    """With the row; what nobody has approved is a draft, and isn't told."""
+    found = findings(Context.of(load(with_answer(tmp_path / "a", {"covers_to": "2026-05-31"}))))
+    assert ("Q1", "D1: it ended on 2026-05-31") in [(each.row, each.message) for each in found]
+    expired = findings(Context.of(load(with_answer(tmp_path / "b", expires_on="2026-06-01"))))
+    assert [(each.check, each.message) for each in expired] == [("answer-expired", "the answer expired on 2026-06-01")]
+    nobody = with_answer(tmp_path / "c", approved_by="", reviewed_on="", expires_on="", claims="opinion:alpha=adverse")
+    assert findings(Context.of(load(nobody))) == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        ("operated:A-C1", ""),
+        ("no_deviations:A-G1", "1 of 25 items of A-G1 deviated"),
+        ("tested:B-C1", "its operation is not tested"),
+        ("operated:B-C1", "its operation is not tested"),
+        ("issued:alpha", "its report is not issued"),
+        ("report:beta=type2", "its report type is type1, not type2"),
+        ("reviewed:SUB-1", "no report that was reviewed is on record"),
+        ("nature:A-C1=automated", "its nature is manual, not automated"),
+        ("documented:A-C1", ""),
+    ],
+)
+def test_a_claim_holds_or_names_the_row(tmp_path: Path, claim: str, told: str) -> None:
+    """A walkthrough is no test of operation; a deviation counts however the test concludes."""
+    found = contradicted(Context.of(load(write_register(tmp_path))), Claim.parse(claim))
+    assert "; ".join(why for _, why in found) == told
+
+
+def test_clients_and_the_public_get_what_is_approved_in_force_and_for_them(tmp_path: Path) -> None:
+    """And of a row only what isn't ours alone: neither who owns an answer nor what it rests on."""
+    seen: dict[str, Any] = {}
+    for name, cells in {"fine": {}, "inside": {"audience": "internal"}, "late": {"expires_on": "2026-06-29"}}.items():
+        register = load(with_answer(tmp_path / name, **cells))
+        register = register.at(register.period(), date(2026, 6, 30))
+        seen[name] = {each: redacted(register, AUDIENCES[each]) for each in ("client", "public", "unit")}
+    assert [len(seen[name]["client"].answers) for name in seen] == [1, 0, 0]
+    assert [len(seen[name]["public"].answers) for name in seen] == [0, 0, 0]
+    assert [len(seen[name]["unit"].answers) for name in seen] == [1, 1, 1]
+    assert not {"sources", "claims", "owner", "approved_by", "aliases"} & set(seen["fine"]["client"].answers)
+
+
+def test_a_control_is_renamed_in_answers_too(tmp_path: Path) -> None:
+    """In what they rest on and in what they claim."""
+    folder = with_answer(tmp_path)
+    found = renaming(folder, "control", "A-C1", "A-C9", contents(folder)).files["answers.csv"].decode()
+    assert "A-C9|D1,frequency:A-C9=weekly|held:D1" in found

@@ -1,0 +1,211 @@
+"""The trust centre as files: what it says holds, in the page, the feed and the JSON alike, and it needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from click.testing import CliRunner
+from register_files import Rows, write_register
+
+from riskcalc.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+ATOM = "{http://www.w3.org/2005/Atom}"
+TEXT = b"Be decent.\n"
+HOSTILE = "<script>alert(1)</script> & 'x' \x0b"
+
+
+def answer(number: int, **cells: str) -> dict[str, str]:
+    """An approved answer for the public, of the organisation."""
+    told = {
+        "answer_id": f"ANS-{number}",
+        "question": f"Question {number}?",
+        "verdict": "yes",
+        "answer": f"Answer {number}.",
+    }
+    told |= {
+        "audience": "public",
+        "owner": "O",
+        "approved_by": "P",
+        "reviewed_on": "2026-06-01",
+        "expires_on": "2027-06-01",
+    }
+    return told | cells
+
+
+def document(number: int, **cells: str) -> dict[str, str]:
+    """A document in force, for the public."""
+    told = {
+        "document_id": f"DOC-{number}",
+        "title": f"Document {number}",
+        "kind": "policy",
+        "covers_from": "2026-02-01",
+    }
+    return told | {"issued_on": "2026-02-01", "issuer": "Us", "audience": "public", "reference": "shelf 3"} | cells
+
+
+def edit(rows: Rows) -> None:
+    """Answers and documents of every kind that is told, and that isn't."""
+    rows["answers"] = [
+        answer(1),
+        answer(2, audience="client"),
+        answer(3, audience="internal"),
+        answer(4, approved_by="", reviewed_on="", expires_on=""),
+        answer(5, expires_on="2026-06-15"),
+        answer(6, claims="no_deviations:A-G1"),
+        answer(7, question=HOSTILE, verdict="", unit_id="alpha"),
+    ]
+    rows["documents"] = [
+        document(1, reference="documents/code.txt", sha256=sha256(TEXT).hexdigest()),
+        document(2, audience="client", reference="documents/code.txt"),
+        document(3, covers_from="2026-12-01", issued_on=""),
+        document(4, covers_from="2025-01-01", covers_to="2025-12-31", issued_on="2024-12-01"),
+        document(5, reference="../outside.txt"),
+    ]
+    rows["subservice_organisations"][0]["audience"] = "public"
+    rows["subservice_organisations"].append(
+        rows["subservice_organisations"][0] | {"subservice_id": "SUB-2", "name": "Quiet Ltd", "audience": ""}
+    )
+    rows["business_units"][0].update(issued_on="2026-06-30", opinion="qualified", bridge_letter_until="2026-12-31")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The register."""
+    folder = write_register(tmp_path_factory.mktemp("trust") / "data", edit)
+    (folder / "documents").mkdir()
+    (folder / "documents" / "code.txt").write_bytes(TEXT)
+    (folder.parent / "outside.txt").write_bytes(b"no")
+    return folder
+
+
+def export(data: Path, out: Path, *options: str) -> Any:
+    """Run the command."""
+    return CliRunner().invoke(main, ["export", "trust-centre", str(data), "--out", str(out), *options])
+
+
+@pytest.fixture(scope="module", params=["public", "client"])
+def made(request: pytest.FixtureRequest, data: Path) -> tuple[str, Path]:
+    """The files for each of the two."""
+    out = data.parent / request.param
+    done = export(data, out, "--audience", request.param)
+    assert done.exit_code == 0, done.output
+    return request.param, out
+
+
+def test_only_what_holds_and_is_for_them_is_told(made: tuple[str, Path]) -> None:
+    """Not what is for others, unapproved, expired, contradicted, out of force or still to come."""
+    audience, out = made
+    told = json.loads((out / "trust.json").read_text("utf-8"))
+    client = audience == "client"
+    assert [each["answer_id"] for each in told["answers"]] == ["ANS-1", *(["ANS-2"] if client else []), "ANS-7"]
+    assert [each["document_id"] for each in told["documents"]] == ["DOC-1", *(["DOC-2"] if client else []), "DOC-5"]
+    assert [each["name"] for each in told["subservice_organisations"]] == [
+        "Hosting Ltd",
+        *(["Quiet Ltd"] if client else []),
+    ]
+    page = (out / "index.html").read_text("utf-8")
+    for number, seen in ((1, True), (2, client), (3, False), (4, False), (5, False), (6, False)):
+        assert (f"Question {number}?" in page) == seen, number
+    everything = "".join(file.read_text("utf-8") for file in out.iterdir() if file.is_file())
+    assert "shelf 3" not in everything
+    assert ("qualified" in everything) == client  # what a report says is for those who may have it
+
+
+def test_the_state_of_reports_is_true_for_machines_too(made: tuple[str, Path]) -> None:
+    """In preparation means no days; a bridge letter that reaches beyond the day isn't told."""
+    alpha, beta = json.loads((made[1] / "trust.json").read_text("utf-8"))["reports"]
+    assert (alpha["state"], alpha["report_to"], alpha.get("bridge_letter_until")) == ("issued", "2026-06-30", None)
+    assert beta == {
+        "unit_id": "beta",
+        "name": "Beta",
+        "service": "Claims",
+        "report_type": "type1",
+        "state": "in preparation",
+    }
+
+
+def test_public_documents_lie_beside_the_page(made: tuple[str, Path]) -> None:
+    """Those whose reference is a file of the register; none from elsewhere, none that is for clients only."""
+    out = made[1]
+    [file] = (out / "documents").iterdir()
+    assert file.read_bytes() == TEXT
+    assert f'href="documents/{file.name}"' in (out / "index.html").read_text("utf-8")
+    told = json.loads((out / "trust.json").read_text("utf-8"))["documents"]
+    assert told[0]["file"] == f"documents/{file.name}"
+    assert not any("file" in each for each in told[1:])
+
+
+def test_the_feed_is_atom_whatever_texts_hold(made: tuple[str, Path]) -> None:
+    """Entries, newest first, each with an id of its own and its day; the same ids the next time."""
+    root = ElementTree.fromstring((made[1] / "feed.atom").read_bytes())
+    entries = root.findall(f"{ATOM}entry")
+    days = [each.findtext(f"{ATOM}updated") for each in entries]
+    assert days == sorted(days, reverse=True)
+    assert root.findtext(f"{ATOM}updated") == days[0]
+    assert len({each.findtext(f"{ATOM}id") for each in entries}) == len(entries) > 3
+    assert any("<script>" in (each.findtext(f"{ATOM}title") or "") for each in entries)
+
+
+def test_the_same_register_gives_the_same_files(data: Path, tmp_path: Path) -> None:
+    """Byte by byte."""
+    for name in ("a", "b"):
+        assert export(data, tmp_path / name).exit_code == 0
+    for file in (tmp_path / "a").rglob("*.*"):
+        assert file.read_bytes() == (tmp_path / "b" / file.relative_to(tmp_path / "a")).read_bytes()
+
+
+def test_a_document_that_is_another_one_stops_it(tmp_path: Path) -> None:
+    """With its line; nothing is written."""
+    folder = write_register(tmp_path / "data", edit)
+    (folder / "documents").mkdir()
+    (folder / "documents" / "code.txt").write_bytes(b"Be quick.\n")
+    done = export(folder, tmp_path / "out")
+    assert done.exit_code == 2
+    assert "documents.csv:2: column 'sha256'" in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_notebook_has_the_chapters_of_the_page() -> None:
+    """In their order: riskcalc run --audience public shows what riskcalc export trust-centre does."""
+    from riskcalc.pages.trust_centre import CHAPTERS
+
+    cells = json.loads((ROOT / "notebooks" / "trust_centre.ipynb").read_text("utf-8"))["cells"]
+    titles = ["".join(cell["source"])[3:] for cell in cells if cell["cell_type"] == "markdown"][1:]
+    calls = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"][3:-1]
+    assert titles == list(CHAPTERS)
+    assert calls == [f"trust_centre.{chapter.__name__}(statement)" for chapter in CHAPTERS.values()]
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_page_needs_nothing_and_keeps_nobody_out(made: tuple[str, Path], browser: Any, width: int) -> None:
+    """No request leaves it, axe finds nothing, it doesn't scroll sideways; under 300 kB; the search works from a file."""
+    page, asked = browser.new_page(viewport={"width": width, "height": 900}), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((made[1] / "index.html").as_uri())
+    page.wait_for_function("document.documentElement.dataset.tables === 'ready'")
+    assert len(asked) == 1
+    assert (made[1] / "index.html").stat().st_size < 300_000
+    assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    if width == 1440:
+        page.get_by_label("Search").fill("7 ANSWER")
+        assert page.locator("#all-answers tbody tr:visible").count() == 1
+        page.get_by_label("Search").fill("zebra")
+        assert page.locator("#all-answers output").inner_text().startswith("No answer of ")
+    page.close()
+
+
+def test_without_scripts_every_answer_is_there(made: tuple[str, Path], browser: Any) -> None:
+    """The search box comes with scripts only."""
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto((made[1] / "index.html").as_uri())
+    assert page.locator("#all-answers tbody tr:visible").count() == (3 if made[0] == "client" else 2)
+    assert page.get_by_label("Search").count() == 0
+    page.context.close()
