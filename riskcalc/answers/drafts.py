@@ -75,6 +75,8 @@ class Decision:
     at: str = ""
     previous: str = ""
     sha256: str = ""
+    grade: str = ""  # of all that were accepted at once up to it; blank where a person decided on this one
+    confirmed: str = ""  # what was warned of, and confirmed
 
 
 def make(
@@ -95,7 +97,7 @@ def make(
         "questionnaire": path.name,
         "sha256": sha256(content),
         "data": data,
-        "unit": desk.unit["unit_id"],
+        "units": list(desk.units),
         "audience": desk.audience.name,
         "period": desk.context.period.name,
         "as_of": f"{desk.context.as_of}",
@@ -105,7 +107,7 @@ def make(
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder):
         known = json.loads((folder / DRAFT).read_text("utf-8")) if (folder / DRAFT).exists() else told
-        if known["sha256"] != told["sha256"] or known["audience"] != told["audience"] or known["unit"] != told["unit"]:
+        if any(known.get(each) != told[each] for each in ("sha256", "audience", "units")):
             raise UsageError(
                 f"{folder} holds the draft of another questionnaire, unit or audience; name another folder."
             )
@@ -122,6 +124,7 @@ class Draft:
         self.folder = folder
         try:
             self.told: dict[str, Any] = json.loads((folder / DRAFT).read_text("utf-8"))
+            self.units = tuple(self.told["units"])
             self.questions = tuple(_question(each) for each in self.told["questions"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{folder} holds no draft ({error}); riskcalc answer draft makes one.") from None
@@ -131,7 +134,7 @@ class Draft:
     def desk(self) -> Desk:
         """The register, read again: what was true when it was drafted may not be any more."""
         context = Context.of(load(self.told["data"]), self.told["period"], self.as_of)
-        return Desk(context, self.told["unit"], self.told["audience"])
+        return Desk(context, self.units, self.told["audience"])
 
     @property
     def original(self) -> Path:
@@ -177,7 +180,7 @@ class Draft:
         for question in self.questions:
             now = [found for each in question.candidates if (found := self.now(each))]
             if question.id not in known and not question.person and (best := writable(now, grade)):
-                made.append(self.taken(question, best, by))
+                made.append(replace(self.taken(question, best, by), grade=best.grade))
                 self.decide(made[-1])
         return made
 

@@ -28,12 +28,13 @@ def _parts(draft: Draft, found: list[tuple[Question, Outcome]]) -> Iterator[disp
     told = [f"{counts['written']} of {counted(len(found), 'question')} answered"]
     told += [f"{counts['red']} contradicted by the register"] if counts["red"] else []
     tone = "bad" if counts["red"] else "good" if counts["written"] == len(found) else "open"
-    unit, register = draft.desk.unit, draft.desk.context.register
+    units = ", ".join(unit["name"] for unit in draft.desk.units.values())
+    register = draft.desk.context.register
     seen = f"For {draft.desk.audience.name}; seen from {display.day(draft.as_of)}"
     name = draft.told["questionnaire"]
     yield display.heading(
         name,
-        f"Questionnaire · {unit['name']}",
+        f"Questionnaire · {units}",
         f"{'; '.join(told)}.",
         tone,
         [seen],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from register_files import SAMPLE, replace_in
 
 from riskcalc.answers.candidates import Desk
 from riskcalc.answers.drafts import Decision, Draft, make, pick
+from riskcalc.answers.learning import wordings
 from riskcalc.answers.lexicon import doubts
 from riskcalc.answers.mapping import propose
 from riskcalc.answers.questionnaire_files import read_questionnaire
@@ -67,7 +69,7 @@ def data(tmp_path: Path) -> Path:
 
 def drafted(folder: Path, data: Path, audience: str = "client") -> Draft:
     path = questionnaire(folder / "q.xlsx")
-    desk = Desk(Context.of(load(data), as_of=DAY), "payroll", audience)
+    desk = Desk(Context.of(load(data), as_of=DAY), ("payroll",), audience)
     return make(folder / "draft", path, propose(read_questionnaire(path)), desk, str(data))
 
 
@@ -100,6 +102,65 @@ def test_an_audience_gets_nothing_that_is_for_another(tmp_path: Path, data: Path
     draft = drafted(tmp_path, data, "public")
     assert draft.accept("similar", "A. Reviewer") == []
     assert not any(any(cells) for cells in written(draft, tmp_path / "filled.xlsx").values())
+
+
+def test_of_controls_the_public_is_told_nothing_and_clients_what_was_tested(context: Context) -> None:
+    """Nor of an opinion: the columns and rows are those of the public page."""
+    public, client = (Desk(context, ("funds",), audience) for audience in ("public", "client"))
+    told = {"public": public.control("FND-C01"), "client": client.control("FND-C01")}
+    assert told["public"]
+    assert told["client"]
+    assert "our controls are not for the audience public" in told["public"].refused
+    assert "Tested" not in told["public"].text
+    assert "Tested: " in told["client"].text
+    assert not told["client"].blocked
+    reports = [found.text for desk in (public, client) if (found := desk.fact("report"))]
+    assert ["unmodified" in each for each in reports] == [False, True]
+
+
+def test_several_units_are_each_named_and_none_speaks_for_all(context: Context) -> None:
+    """A unit's own entry is no answer for two; facts say of whom they are."""
+    desk = Desk(context, ("payroll", "funds"), "client")
+    fact = desk.fact("report")
+    assert fact
+    assert [line.split(": ")[0] for line in fact.text.splitlines()] == ["Payroll Services", "Fund Administration"]
+    assert fact.sources == ("payroll", "funds")
+    [first, *_] = desk.candidates(QUESTIONS["released"])
+    assert (first.key, first.grade, first.differs[0]) == ("ANS-021", "related", "payroll")
+
+
+def test_a_no_that_the_register_denies_is_red(data: Path) -> None:
+    """By its words, by the question it denies, or by a claim; where nothing is issued yet it holds."""
+    for key, source, question, text, claims in (
+        ("N1", "funds", "Is a SOC 1 report available?", "Not yet, in preparation.", ""),
+        ("N2", "funds", "Is a SOC 1 report available?", "No.", ""),
+        ("N3", "funds", "Is a report sent?", "No.", "not_issued:funds"),
+        ("N4", "payments", "Is a SOC 1 report available?", "Not yet, in preparation.", "not_issued:payments"),
+        ("N5", "PAY-G03", "Are access reviews documented?", "No.", ""),
+    ):
+        row = f'{key},,{question},,no,"{text}",{source},{claims},client,O,A,2026-06-01,2027-06-01\n'
+        with open(data / "answers.csv", "a", encoding="utf-8") as file:
+            file.write(row)
+    desk = Desk(Context.of(load(data), as_of=DAY), ("payroll",), "client")
+    wrong = {key: bool(found.against) for key in ("N1", "N2", "N3", "N4", "N5") if (found := desk.entry(key))}
+    assert wrong == {"N1": True, "N2": True, "N3": True, "N4": False, "N5": True}
+
+
+def test_only_what_a_person_decided_on_alone_is_learnt_and_no_other_number(tmp_path: Path, data: Path) -> None:
+    """A wording with other numbers is another question, whoever accepted it."""
+    draft = drafted(tmp_path, data)
+    draft.accept("same", "A. Reviewer")
+    register = load(data)
+    assert wordings(draft, register) == ({}, [])
+    for place, asked in ((4, "Is there a SOC 2 report?"), (5, "How are payment files let go?")):
+        question = replace(draft.questions[place], text=asked)
+        key = "ANS-010" if place == 4 else "ANS-021"
+        found = draft.desk.entry(key)
+        assert found
+        draft.decide(draft.taken(question, found, "A. Reviewer"))
+    learnt, refused = wordings(draft, register)
+    assert {key: texts[-1] for key, texts in learnt.items()} == {"ANS-021": "How are payment files let go?"}
+    assert "'Is there a SOC 2 report?' differs from what it is known for by" in refused[0]
 
 
 FLIPS: list[tuple[str, str, Callable[[Path], None]]] = [
@@ -143,9 +204,9 @@ def test_a_fact_that_turns_makes_every_answer_red_that_leans_on_it(
     """The answer held before; now it names the row that speaks against it."""
     unit = next(each["unit_id"] for each in context.register.answers.to_dict("records") if each["answer_id"] == answer)
     unit = unit if isinstance(unit, str) else "payroll"
-    before = Desk(context, unit, "client").entry(answer)
+    before = Desk(context, (unit,), "client").entry(answer)
     flip(data)
-    after = Desk(Context.of(load(data), as_of=DAY), unit, "client").entry(answer)
+    after = Desk(Context.of(load(data), as_of=DAY), (unit,), "client").entry(answer)
     assert before
     assert after
     assert before.against == ()
@@ -222,7 +283,7 @@ def test_drafting_again_keeps_decisions_and_gives_the_same_bytes(tmp_path: Path,
 
 def test_reworded_questions_find_their_answer(context: Context) -> None:
     """In other words than the library's: most come first, nearly all among the first five."""
-    desks = {unit: Desk(context, unit, "client") for unit in ("payroll", "claims", "funds", "payments")}
+    desks = {unit: Desk(context, (unit,), "client") for unit in ("payroll", "claims", "funds", "payments")}
     asked = rows("reworded.csv")
     keys = [
         [each.key for each in desks[row["unit_id"]].candidates(row["question"]) if each.kind == "answer"]
@@ -236,7 +297,7 @@ def test_reworded_questions_find_their_answer(context: Context) -> None:
 
 def test_no_unanswerable_question_is_taken_for_a_known_one(context: Context) -> None:
     """However many words it shares with one: nothing would be accepted without a look."""
-    desk = Desk(context, "payroll", "client")
+    desk = Desk(context, ("payroll",), "client")
     found = [
         each for row in rows("unanswerable.csv") for each in desk.candidates(row["question"]) if each.kind == "answer"
     ]
@@ -276,13 +337,14 @@ def test_the_commands_from_the_clients_file_to_the_filled_one(
     draft = "answer draft q.xlsx --unit payroll --audience client --map map.toml --out answers/acme --as-of 2026-06-30"
     assert "isn't confirmed" in run(draft, 2)
     replace_in(tmp_path / "map.toml", "confirmed = false", "confirmed = true")
-    assert "contradicted: Sheet!C4: ANS-023: PAY-C03: it is not documented" in run(draft, 3)
-    assert "2 answers accepted; 5 still to be decided" in run(
-        "answer accept answers/acme --grade same --by Me --as-of 2026-06-30"
-    )
+    assert "contradicted: Sheet!C4: ANS-023 (same): PAY-C03: it is not documented" in run(draft, 3)
+    accepted = run("answer accept answers/acme --grade same --by Me --as-of 2026-06-30")
+    assert f"{QUESTIONS['released']} -> ANS-021: " in accepted
+    assert "2 answers accepted; 5 still to be decided" in accepted
     assert "2 of 7 questions written" in run("answer write answers/acme --out filled.xlsx --as-of 2026-06-30")
     assert "Payments Desk" in (tmp_path / "answers/acme/filled.html").read_text("utf-8")
-    assert "Graded same: 2 of 2 taken as they were." in run("answer stats --as-of 2026-06-30")
+    assert "Graded same" not in run("answer stats --as-of 2026-06-30"), "nobody looked at what was accepted at once"
+    assert "There is nothing to learn." in run("answer learn answers/acme")
     book = openpyxl.load_workbook("filled.xlsx")
     book["Sheet"]["C8"] = "We grant six months."
     book.save("old.xlsx")
