@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from riskcalc.answers.lexicon import of_entry
+from riskcalc.answers.lexicon import for_person, of_entry
+from riskcalc.answers.own_words import odds
 from riskcalc.answers.search import Index, Words, qualifiers
 from riskcalc.assessment.checks import control_of
 from riskcalc.assessment.claims import Against, against, leaning
@@ -23,12 +24,6 @@ Row = Mapping[Any, Any]
 Fact = tuple[str, tuple[str, ...]]  # what is said, and the rows it rests on
 _SAME, _SIMILAR = 0.8, 0.3  # shares of common words, rare ones weighing more
 _MOST = 5
-_PERSON = re.compile(
-    r"\b(legal|law ?suits?|litigation|liabilit|indemnif|insur|court|fines?|penalt|sanction|breach|ransom|compromised|"
-    r"ever (had|been|experienced|suffered)|incidents? (in|within|during|over) the (last|past)|"
-    r"security incidents? (occurred|reported))",
-    re.IGNORECASE,
-)
 _FACTS = (
     ("subservice", r"sub-?service|sub-?contract|sub-?process|fourth[- ]part|outsourc|critical (vendor|supplier|third)"),
     ("cuec", r"complementary|user[- ]entit|\bcuecs?\b|(client|customer)s?('s)? (responsib|control)"),
@@ -60,15 +55,6 @@ class Candidate:
     def refused(self) -> str:
         """Why it can't be written as it is; blank where it can."""
         return self.blocked or "; ".join(f"{key}: {told}" for key, told in self.against)
-
-
-def for_person(question: str) -> bool:
-    """Whether a question is one that nothing but a person may answer: legal matters, insurance, breaches.
-
-    >>> for_person("Have you had a data breach in the last three years?"), for_person("Are backups tested?")
-    (True, False)
-    """
-    return _PERSON.search(question) is not None
 
 
 class Desk:
@@ -170,7 +156,9 @@ class Desk:
             return "it is a draft that nobody has approved"
         if row["expires_on"] < day:
             return f"it expired on {row['expires_on'].date()}"
-        return f"it was reviewed later, on {row['reviewed_on'].date()}" if row["reviewed_on"] > day else ""
+        if row["reviewed_on"] > day:
+            return f"it was reviewed later, on {row['reviewed_on'].date()}"
+        return odds(row["verdict"] if isinstance(row["verdict"], str) else "", "", row["answer"])
 
     def _facts(self, question: str) -> Iterator[Candidate]:
         for name, words in _FACTS:

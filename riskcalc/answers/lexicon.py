@@ -83,16 +83,30 @@ def findings(context: Context) -> list[Finding]:
     ]
 
 
+def for_person(question: str) -> bool:
+    """Whether a question has a word by which nothing but a person may answer it: legal matters, insurance, breaches.
+
+    >>> for_person("Have you had a data breach in the last three years?"), for_person("Are backups tested?")
+    (True, False)
+    """
+    return re.search(_told()["person"]["words"], question, re.IGNORECASE) is not None
+
+
+@cache
+def _told() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8").replace("EVERY", _EVERY))
+
+
 @cache
 def _lexicon() -> dict[str, dict[str, tuple[tuple[str, re.Pattern[str]], ...]]]:
     """By table and kind of claim, the values with the words that say so; blank where the kind takes none."""
-    told = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8").replace("EVERY", _EVERY))
     return {
         table: {
             kind: tuple(("" if value == "yes" else value, re.compile(words, re.I)) for value, words in values.items())
             for kind, values in kinds.items()
         }
-        for table, kinds in told.items()
+        for table, kinds in _told().items()
+        if table != "person"
     }
 
 

@@ -48,19 +48,21 @@ def _parts(draft: Draft, found: list[tuple[Question, Outcome]]) -> Iterator[disp
             for question, outcome in found
             if (question.sheet, question.section) == (sheet, section)
         ]
-        yield display.table(" · ".join(filter(None, (sheet, section))), ["Question", "Answer", "State"], rows)
+        yield display.table(" · ".join(filter(None, (sheet, section))), ["Question", "Choice", "Words", "State"], rows)
 
 
 def _row(question: Question, outcome: Outcome, decision: Decision | None) -> list[display.Cell]:
     word, tone = _TONES[outcome[0]]
     if outcome[0] != "written":
-        return [{"text": question.text, "note": question.id}, "–", display.state(word, tone, outcome[1])]
+        return [{"text": question.text, "note": question.id}, "–", "–", display.state(word, tone, outcome[1])]
     assert decision
     source = decision.candidate if decision.action == "accept" else f"{decision.by}'s own words"
     rests = f"; rests on {', '.join(decision.sources)}" if decision.sources else ""
-    chosen = f"{outcome[1]}; " if outcome[2] else ""
+    _, said, comment = outcome
+    chosen = question.listed or comment
     return [
         {"text": question.text, "note": question.id},
-        {"text": outcome[2] or outcome[1], "note": f"{chosen}{source}{rests}"},
+        said if chosen else "–",
+        {"text": comment if chosen else said, "note": f"{source}{rests}"},
         display.state(word, tone, f"by {decision.by}"),
     ]

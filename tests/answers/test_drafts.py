@@ -17,10 +17,11 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from register_files import SAMPLE, replace_in
 
 from riskcalc.answers.candidates import Desk
-from riskcalc.answers.drafts import Decision, Draft, make, pick
+from riskcalc.answers.drafts import Decision, Draft, make
 from riskcalc.answers.learning import wordings
-from riskcalc.answers.lexicon import doubts
+from riskcalc.answers.lexicon import doubts, for_person
 from riskcalc.answers.mapping import propose
+from riskcalc.answers.own_words import pick
 from riskcalc.answers.questionnaire_files import read_questionnaire
 from riskcalc.assessment.context import Context
 from riskcalc.cli.main import main
@@ -252,6 +253,37 @@ def test_a_yes_is_capped_whichever_way_it_is_said(tmp_path: Path, data: Path) ->
         assert draft.outcome(question, decision)[0] == state
 
 
+@pytest.mark.parametrize(
+    ("verdict", "choice", "text", "sources", "told"),
+    [
+        ("yes", "No", "Yes. Two persons release it.", (), "the verdict says yes, the choice says no"),
+        ("no", "No", "Yes. Two persons release it.", (), "the verdict says no, the choice says no, the text says yes"),
+        ("", "", "97 files were tested.", ("PAY-C11",), "nobody has confirmed it: it says 97"),
+        ("", "", "The report on funds was issued.", (), "nobody has confirmed it: it names funds"),
+        ("no", "No", "Nobody does.", ("funds",), "funds: it is issued, as the register has it"),
+    ],
+)
+def test_own_words_that_disagree_or_speak_of_something_else_are_not_written(
+    tmp_path: Path, data: Path, verdict: str, choice: str, text: str, sources: tuple[str, ...], told: str
+) -> None:
+    """A choice is what the verdict and the text say; another unit or number of items is written once it is confirmed."""
+    draft = drafted(tmp_path, data)
+    question = replace(draft.questions[0], text="Is a SOC 1 report available?", listed=False)
+    decision = Decision(question.id, "edit", "A", "", verdict, text, choice, sources, question.text)
+    state, why, _ = draft.outcome(question, decision)
+    assert state != "written"
+    assert told in why
+    confirmed = replace(decision, confirmed=draft.warned(decision))
+    assert (draft.outcome(question, confirmed)[0] == "written") == ("confirmed" in why)
+
+
+def test_legal_insurance_and_losses_are_for_a_person() -> None:
+    """By a list of words; what prevents a loss is no such question."""
+    for text in ("Professional indemnity cover?", "Are directors disqualified?", "What were your fraud losses?"):
+        assert for_person(text)
+    assert not for_person("Do you use data loss prevention?")
+
+
 def test_two_people_lose_nothing_and_a_changed_log_is_refused(tmp_path: Path, data: Path) -> None:
     """Who decides on what another has decided since is told; every decision stays, tied to the one before."""
     draft = drafted(tmp_path, data)
@@ -400,6 +432,12 @@ def test_a_reviewer_decides_by_key_and_goes_on_where_it_was_left(tmp_path: Path,
     assert desk.place == 2
     desk.act("accept")
     assert "Not decided: PAY-C03: it is not documented" in desk.told.value
+    desk.verdict.value, desk.choice.value = "", ""
+    desk.answer.value, desk.candidates.index = "12 items of Fund Administration were tested.", None
+    desk.answer.value = "12 items of Fund Administration were tested."
+    desk.act("edit")
+    assert "it names funds" in desk.told.value
+    assert desk.answer.value.startswith("12 items"), "what was typed stays"
     desk.act("ask")
     assert desk.place == 3
     other.act("none")
