@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import riskcalc
+from benchmarks.kept import keep
 from riskcalc import loss
 from riskcalc.assessment.scoring import residual
 
@@ -38,7 +39,11 @@ def python(code: str) -> Callable[[], object]:
     return lambda: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=environment)
 
 
+ratios: dict[str, float] = {}
+
+
 def row(what: str, ours: float, against: str, theirs: float, budget: str) -> None:
+    ratios[f"{what}, against {against}"] = ours / theirs
     print(f"{what:<58} {ours:>9.3f} s   {against:<34} {theirs:>9.3f} s   {ours / theirs:>7.2f} x   {budget}")
 
 
@@ -162,3 +167,5 @@ if __name__ == "__main__":
     register()
     yearly_loss()
     run()
+    for warning in keep("One thing at a time", ratios):
+        print(warning)

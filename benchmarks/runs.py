@@ -1,13 +1,17 @@
 """Many units' notebooks and pages, several ways in one run on one machine: `python -m benchmarks.runs [UNITS...]`.
 
 The stock ways are measured on a few units and told per unit, for they take seconds each; ours on whole registers, with
-the organisation's page and the start of the command. Peak memory is that of all processes of a way together.
+the organisation's page and the start of the command, and besides with a notebook of one empty cell: what a process, a
+notebook and a page cost by themselves. Peak memory is that of all processes of a way together. Seconds are those of
+the clock; seconds of processors (user and system, of all processes) say more on a machine that others use, too.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,8 +19,11 @@ import threading
 import time
 from pathlib import Path
 
+import nbformat
 import psutil
 
+import riskcalc
+from benchmarks.kept import keep
 from benchmarks.registers import write_register
 
 ROOT = Path(__file__).parent.parent
@@ -46,11 +53,14 @@ for unit in units:
 """
 
 
-def measured(*command: str) -> tuple[float, float]:
-    """Seconds that a command takes, and the most memory in MB that all its processes have together."""
+Figures = tuple[float, float, float]
+
+
+def measured(*command: str) -> Figures:
+    """Seconds that a command takes, those of processors, and the most memory in MB that all its processes have."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     environment["PATH"] = f"{SCRIPTS}{os.pathsep}{environment.get('PATH', '')}"
-    began = time.perf_counter()
+    began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
     peak = [0.0]
     watcher = threading.Thread(target=_watch, args=(process.pid, peak), daemon=True)
@@ -60,7 +70,8 @@ def measured(*command: str) -> tuple[float, float]:
     if process.returncode:
         sys.exit(f"{command[0]} failed: {said.decode()[-2000:]}")
     watcher.join()
-    return seconds, peak[0]
+    since = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, since.ru_utime + since.ru_stime - used.ru_utime - used.ru_stime, peak[0]
 
 
 def _watch(pid: int, peak: list[float]) -> None:
@@ -80,8 +91,8 @@ def _watch(pid: int, peak: list[float]) -> None:
         time.sleep(0.5)
 
 
-def stock(folder: Path) -> dict[str, tuple[float, float]]:
-    """Seconds per unit and peak memory of the ways that there were before."""
+def stock(folder: Path) -> dict[str, Figures]:
+    """What the ways that there were before take per unit."""
     out, data = str(folder), str(ROOT / "data")
     one = (
         f"papermill --no-progress-bar {BOOK} {out}/$0.ipynb -p business_unit $0 -p data_dir {data}"
@@ -101,23 +112,57 @@ def stock(folder: Path) -> dict[str, tuple[float, float]]:
             sys.executable, "-W", "ignore", "-c", PLOOMBER.format(book=str(BOOK)), out, data, *FEW,
         ]  # fmt: skip
     found = {name: measured(*command) for name, command in ways.items()}
-    return {name: (seconds / len(FEW), peak) for name, (seconds, peak) in found.items()}
+    return {name: (seconds / len(FEW), used / len(FEW), peak) for name, (seconds, used, peak) in found.items()}
+
+
+def empty(folder: Path) -> Path:
+    """The notebooks, that of a unit with nothing in it but the result that a run insists on."""
+    shutil.copytree(BOOK.parent, folder)
+    parameters = 'business_unit = ""\nperiod = ""\ndata_dir = ""\nas_of = ""\naudience = ""'
+    result = 'from riskcalc.pages.display import Result\nResult({"unit_id": business_unit, "period": period})'
+    cells = [
+        nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(result),
+    ]
+    kernel = nbformat.read(BOOK, as_version=4).metadata
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / BOOK.name)
+    return folder
+
+
+def ours(register: Path, out: Path, *options: str) -> Figures:
+    """What a run takes per unit."""
+    units = len(riskcalc.load(register).business_units)
+    command = ["riskcalc", "run", str(register), "--out", str(out), "--json", *options]
+    seconds, used, peak = measured(str(SCRIPTS / command[0]), *command[1:])
+    return seconds / units, used / units, peak
 
 
 def main(sizes: list[int]) -> None:
-    """Measure, and print the table."""
-    print(f"{'':<60} {'s per unit':>10} {'units/s':>8} {'peak MB':>8} {'times':>7}")
+    """Measure, print the table, and keep it."""
+    print(f"{'':<60} {'s per unit':>10} {'of CPU':>8} {'peak MB':>8} {'times':>7} {'of CPU':>7}")
     with tempfile.TemporaryDirectory() as folder:
         found = stock(Path(folder))
-        base = next(iter(found.values()))[0]
-        for name, (seconds, peak) in found.items():
-            print(f"{name:<60} {seconds:>10.3f} {1 / seconds:>8.2f} {peak:>8.0f} {base / seconds:>6.1f}x", flush=True)
+        base = next(iter(found.values()))
+        for name, figures in found.items():
+            tell(name, figures, base)
+        books = empty(Path(folder, "empty"))
         for units in sizes:
             register = write_register(Path(folder, f"register{units}"), units)
-            out = str(Path(folder, f"out{units}"))
-            seconds, peak = measured(str(SCRIPTS / "riskcalc"), "run", str(register), "--out", out, "--json")
-            name, each = f"riskcalc run, {units:,} units, organisation and start included", seconds / units
-            print(f"{name:<60} {each:>10.3f} {1 / each:>8.2f} {peak:>8.0f} {base / each:>6.1f}x", flush=True)
+            for what, options in (("", ()), (", the notebook empty", ("--notebooks", str(books)))):
+                name = f"riskcalc run, {units:,} units{what}"
+                found[name] = ours(register, Path(folder, f"out{units}{what}"), *options)
+                tell(name, found[name], base)
+    for warning in keep(
+        "Runs, seconds of processors per unit", {name: each[1] / base[1] for name, each in found.items()}
+    ):
+        print(warning)
+
+
+def tell(name: str, figures: Figures, base: Figures) -> None:
+    """Print a row of the table."""
+    seconds, used, peak = figures
+    times = f"{base[0] / seconds:>6.1f}x {base[1] / used:>6.1f}x"
+    print(f"{name:<60} {seconds:>10.3f} {used:>8.3f} {peak:>8.0f} {times}", flush=True)
 
 
 if __name__ == "__main__":

@@ -229,20 +229,16 @@ class Draft:
         """Why a decision can't stand as the register is now; None where it can."""
         if decision.asked != question.text:
             return "left", "the question was another one when it was decided", ""
+        said = decision.choice or pick(decision.verdict, question.choices)
+        verdict = (
+            "yes" if re.fullmatch(_WORDS["yes"], said, re.IGNORECASE) else decision.verdict
+        )  # whichever way it's said
+        if wrong := _against(self.desk.context, verdict, decision.answer, decision.sources):
+            return "red", "; ".join(f"{key}: {told}" for key, told in wrong), ""
         if decision.action == "edit":
-            wrong = _against(self.desk.context, decision.verdict, decision.answer, decision.sources)
-            blocked = [
-                found.blocked
-                for row in self.desk.entries
-                if row["answer"] == decision.answer and (found := self.desk.entry(row["answer_id"]))
-            ]
-            return (
-                ("red", "; ".join(f"{key}: {told}" for key, told in wrong), "")
-                if wrong
-                else ("left", blocked[0], "")
-                if any(blocked)
-                else None
-            )
+            same = [row["answer_id"] for row in self.desk.entries if row["answer"] == decision.answer]
+            blocked = [found.blocked for each in same if (found := self.desk.entry(each)) and found.blocked]
+            return ("left", blocked[0], "") if blocked else None
         drafted = next((each for each in question.candidates if each.key == decision.candidate), None)
         now = self.now(drafted) if drafted else standing(self.desk, decision.candidate)
         if now is None or (now.text, now.verdict) != (decision.answer, decision.verdict):

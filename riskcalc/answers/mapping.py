@@ -15,7 +15,7 @@ from riskcalc.register.xlsx_cells import letters
 
 _ROLES = {  # what a column's heading says when it has the role; the first that fits
     "question": r"question|requirement|control description|control specification|inquiry|query|request|statement",
-    "answer": r"answer|response|reply|yes\s*/\s*no|compliant|implement|^status",
+    "answer": r"answer|response|reply|yes\s*/\s*no|compliant|implement|^status|^link",
     "comment": r"comment|additional|explan|detail|remark|note|justif|evidence|describe|link",
     "reference": r"\bid\b|^#|^no\.?$|^nr|number|reference|^ref",
     "section": r"categor|section|domain|area|topic|group",
@@ -25,7 +25,11 @@ _ASKS = re.compile(
     r"which|why|describe|provide|explain|list|please|identify|indicate|state|specify|if|name|for each|confirm)\b",
     re.IGNORECASE,
 )
+_THEIRS = re.compile(
+    r"analyst|reviewer|assessor|auditor|scor|internal|office use", re.IGNORECASE
+)  # not ours to fill in
 _LEAST = 12  # characters of what may be a question without asking
+_TITLE = 40  # characters of what heads others, where questions have numbers and it has none
 _FEW = 3  # rows that ask before a sheet without headings is taken for one of questions
 
 
@@ -130,21 +134,33 @@ def _is_title(sheet: Sheet, columns: Columns, row: int, text: str, named: str, h
     answered = column_of(columns.answer)
     if any(within(block, row, answered) and block[2] < answered for block in sheet.merged):
         return True
-    return not named if columns.reference else len(text) < _LEAST
+    return not named and len(text) < (_TITLE if columns.reference else _LEAST)
 
 
 def _columns(sheet: Sheet) -> Columns | None:
-    """The columns of a sheet by its headings; where it has none, by what asks and where there is room to answer."""
-    for row in sorted(sheet.rows)[:60]:
-        roles = _roles(sheet, row)
-        if "answer" not in roles or row in sheet.hidden:
-            continue
-        roles["question"] = _longest(sheet, row, roles["answer"], roles.get("question"))
-        found = _made(sheet, row, roles)
-        if roles["question"] < roles["answer"] and _is_free(sheet, found, found.answer):
-            fits = column_of(found.comment or "A") > roles["question"] and _is_free(sheet, found, found.comment)
-            return found if fits else found.model_copy(update={"comment": ""})
-    return _by_content(sheet)
+    """The columns of a sheet by its first headings; where it has none, by what asks and where there is room.
+
+    Headings are often repeated, and not each time in full: the comments' may stand further down.
+    """
+    rows = [row for row in sorted(sheet.rows) if row not in sheet.hidden]
+    headed = [found for row in rows[:60] if (found := _headed(sheet, row, _roles(sheet, row)))]
+    if not headed:
+        return _by_content(sheet)
+    first = headed[0]
+    comments = [each.comment for each in headed if (each.question, each.answer) == (first.question, first.answer)]
+    return first.model_copy(update={"comment": next(filter(None, comments), "")})
+
+
+def _headed(sheet: Sheet, row: int, roles: dict[str, int]) -> Columns | None:
+    """The columns that a row heads, if there is one for answers, and something is asked before it."""
+    if "answer" not in roles:
+        return None
+    question = _longest(sheet, row, roles["answer"], roles.get("question"))
+    found = _made(sheet, row, {**roles, "question": question})
+    if question >= roles["answer"] or not _is_free(sheet, found, found.answer):
+        return None
+    fits = column_of(found.comment or "A") > question and _is_free(sheet, found, found.comment)
+    return found if fits else found.model_copy(update={"comment": ""})
 
 
 def _longest(sheet: Sheet, header: int, answer: int, named: int | None) -> int:
@@ -161,7 +177,7 @@ def _roles(sheet: Sheet, row: int) -> dict[str, int]:
     for column, cell in enumerate(sheet.rows[row]):
         text = cell.strip()
         role = next((role for role, words in _ROLES.items() if re.search(words, text, re.IGNORECASE)), "")
-        if text and len(text) <= 60 and role:
+        if text and len(text) <= 60 and role and not _THEIRS.search(text):
             found.setdefault(role, column)
     return found
 

@@ -26,7 +26,7 @@ _FAILS = {
 
 
 def findings(context: Context) -> list[Finding]:
-    """The approved answers that the register contradicts, and those that have expired.
+    """The approved answers that the register contradicts, that have expired, or that nothing shows.
 
     >>> from riskcalc.register.register import load
     >>> sorted({found.check for found in findings(Context.of(load("data")))})
@@ -43,6 +43,9 @@ def findings(context: Context) -> list[Finding]:
         for key, told in against(context, row):
             advice = "Correct the answer, or mend what it rests on. " + _UNWRITTEN
             found.append(Finding("act", "answer-contradicted", *place, f"{key}: {told}", advice))
+        if row["verdict"] == "yes" and not (row["sources"] or row["claims"]):
+            advice = "Name the rows that show it, so that it is told when they don't any more."
+            found.append(Finding("look", "answer-without-source", *place, "says yes, and rests on no row", advice))
     return found
 
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of what a run and ``riskcalc check --json`` leave for machines, so that whoever reads it can rely on it.
+"""JSON Schemas of what a run, a check and a trust centre leave for machines, so that whoever reads it can rely on it.
 
 A change that an older reader could stumble over raises ``VERSION``, and stands in the changelog.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from types import GenericAlias
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -14,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from riskcalc.assessment.consistency import Finding
 from riskcalc.assessment.scoring import AXES, VIEWS
 from riskcalc.errors import Problem
+from riskcalc.register.audiences import CLIENT
+from riskcalc.register.row import SPAN
+from riskcalc.register.tables import TABLES
 
 VERSION = 1
 Count = Annotated[int, Field(ge=0)]
@@ -113,14 +117,39 @@ class Findings(_Told):
     findings: list[Finding]
 
 
-MODELS: dict[str, type[BaseModel]] = {"unit": UnitResult, "manifest": Manifest, "findings": Findings}
+def _rows(table: str, **besides: Any) -> Any:
+    """Rows of trust.json, by the register's columns that those outside may be told of; what is blank is left out."""
+    names = [name for name in TABLES[table].model_fields if name not in {*CLIENT.withheld[table], *SPAN}]
+    fields: dict[str, Any] = dict.fromkeys(names, (str | None, None)) | besides
+    return GenericAlias(list, (create_model(table, __base__=_Told, **fields),)), ...
+
+
+class Change(_Told):
+    """Something that became new to readers."""
+
+    day: date
+    what: str
+    about: str
+
+
+_TRUST: dict[str, Any] = {
+    **dict.fromkeys(("organisation", "audience", "period", "as_of", "use"), (str, ...)),
+    "reports": _rows("business_units", state=(Literal["issued", "in preparation"], ...)),
+    "documents": _rows("documents", file=(str | None, None)),
+    "subservice_organisations": _rows("subservice_organisations"),
+    "answers": _rows("answers"),
+    "changes": (list[Change], ...),
+}
+Trust = create_model("Trust", __base__=_Told, __doc__="trust.json: what a trust centre's page says.", **_TRUST)
+
+MODELS: dict[str, type[BaseModel]] = {"unit": UnitResult, "manifest": Manifest, "findings": Findings, "trust": Trust}
 
 
 def schemas() -> dict[str, bytes]:
     """The schemas by file name.
 
     >>> sorted(schemas())
-    ['findings.schema.json', 'manifest.schema.json', 'unit.schema.json']
+    ['findings.schema.json', 'manifest.schema.json', 'trust.schema.json', 'unit.schema.json']
     """
     return {f"{name}.schema.json": _schema(name, model) for name, model in MODELS.items()}
 

@@ -147,7 +147,15 @@ def clickable(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start:
     with of_an_extra():
         import ipywidgets
 
-        figure = go.FigureWidget(heatmap(scores, matrix, view, start))
+        class Whole(go.FigureWidget):  # type: ignore[misc]
+            """Opened with its data: plotly sends that later, when JupyterLab may have drawn an empty widget."""
+
+            def open(self) -> None:
+                if self._widget_data:
+                    super().open()
+
+    figure = Whole(heatmap(scores, matrix, view, start))
+    figure.open()
     held, below = by_cell(scores, view, matrix), ipywidgets.HTML("Click a cell to list its risks.")
 
     def tell(_: object, points: Points, __: object) -> None:

@@ -90,7 +90,7 @@ def test_only_what_is_approved_in_force_and_true_is_written(tmp_path: Path, data
     states = {question.text: outcome for question, _, outcome in draft.outcomes()}
     assert states[QUESTIONS["contradicted"]][0] == "red"
     assert "PAY-C03: it is not documented" in states[QUESTIONS["contradicted"]][1]
-    assert "expired on 2026-03-31" in states[QUESTIONS["expired"]][1]
+    assert "ended on 2026-03-31" in states[QUESTIONS["expired"]][1]
     assert "nobody has approved" in states[QUESTIONS["draft"]][1]
     assert "internal" in states[QUESTIONS["insured"]][1]
 
@@ -180,6 +180,15 @@ def test_words_of_a_person_are_held_against_the_register_too(tmp_path: Path, dat
     found = written(draft, tmp_path / "filled.xlsx")
     assert {name for name, cells in found.items() if any(cells)} == {"unknown"}
     assert found["unknown"] == ("No", "There is none.")
+
+
+def test_a_yes_is_capped_whichever_way_it_is_said(tmp_path: Path, data: Path) -> None:
+    """Choosing Yes in the drop-down for an answer that says partly is a yes, and rests on what a yes must rest on."""
+    draft = drafted(tmp_path, data)
+    question, text = draft.questions[2], "Clerks call back."
+    for choice, state in (("Yes", "red"), ("Partially", "written")):
+        decision = Decision(question.id, "edit", "A", "", "partly", text, choice, ("PAY-C03",), question.text)
+        assert draft.outcome(question, decision)[0] == state
 
 
 def test_two_people_lose_nothing_and_a_changed_log_is_refused(tmp_path: Path, data: Path) -> None:

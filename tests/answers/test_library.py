@@ -79,6 +79,8 @@ def test_check_tells_answers_that_are_contradicted_or_expired(tmp_path: Path) ->
     assert ("Q1", "D1: it ended on 2026-05-31") in [(each.row, each.message) for each in found]
     expired = findings(Context.of(load(with_answer(tmp_path / "b", expires_on="2026-06-01"))))
     assert [(each.check, each.message) for each in expired] == [("answer-expired", "the answer expired on 2026-06-01")]
+    bare = findings(Context.of(load(with_answer(tmp_path / "d", sources="", claims=""))))
+    assert [each.check for each in bare] == ["answer-without-source"]
     nobody = with_answer(tmp_path / "c", approved_by="", reviewed_on="", expires_on="", claims="opinion:alpha=adverse")
     assert findings(Context.of(load(nobody))) == []
 

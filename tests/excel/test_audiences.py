@@ -135,7 +135,7 @@ def test_a_unit_gets_its_own_rows(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("audience", "unit", "said"),
     [
-        ("public", "", "Nothing of a register's workbook is for the public"),
+        ("public", "", "Nothing of a register's workbook is for the audience 'public'"),
         ("unit", "", "The audience 'unit' sees one unit: name it with --unit"),
         ("", "alpha", "--unit goes with --audience"),
         ("unit", "gamma", "There is no business unit 'gamma'"),

@@ -98,5 +98,5 @@ def test_findings_and_problems_keep_to_their_schema(tmp_path: Path, broken: bool
 def test_the_command_writes_them(tmp_path: Path) -> None:
     """Each a file."""
     done = CliRunner().invoke(main, ["schema", "--out", str(tmp_path / "s")])
-    assert done.output == f"Wrote 3 files in {tmp_path / 's'}.\n"
+    assert done.output == f"Wrote 4 files in {tmp_path / 's'}.\n"
     assert riskcalc.__version__

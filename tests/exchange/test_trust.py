@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import jsonschema_rs
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
 from register_files import Rows, write_register
 
 from riskcalc.cli.main import main
+from riskcalc.exchange.schemas import schemas
 
 ROOT = Path(__file__).parents[2]
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -116,6 +118,15 @@ def test_only_what_holds_and_is_for_them_is_told(made: tuple[str, Path]) -> None
     everything = "".join(file.read_text("utf-8") for file in out.iterdir() if file.is_file())
     assert "shelf 3" not in everything
     assert ("qualified" in everything) == client  # what a report says is for those who may have it
+
+
+def test_the_json_keeps_to_its_schema(made: tuple[str, Path]) -> None:
+    """Answers included; what is in no column for those outside would be found."""
+    validator = jsonschema_rs.validator_for(json.loads(schemas()["trust.schema.json"]))
+    told = json.loads((made[1] / "trust.json").read_text("utf-8"))
+    assert [error.message for error in validator.iter_errors(told)] == []
+    told["answers"][0]["owner"] = "O"
+    assert not validator.is_valid(told)
 
 
 def test_the_state_of_reports_is_true_for_machines_too(made: tuple[str, Path]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from riskcalc import chain
 from riskcalc.cli.main import main
 from riskcalc.errors import UsageError
 from riskcalc.workshop import decision_log, locking, record
@@ -77,7 +78,7 @@ def test_a_crash_on_the_way_is_made_good_and_said(
         if logged:
             crash.setattr(locking, "put_row", None)
         else:
-            crash.setattr(decision_log, "_as_line", None)
+            crash.setattr(chain, "as_line", None)
         with pytest.raises(TypeError):
             lock(workshop)
     assert path.read_bytes() == before

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from riskcalc.workshop import ballot_server
-from riskcalc.workshop.facilitator import Panel, shared_ballot
+from riskcalc.workshop.facilitator import Panel, clickable_map, shared_ballot
 from riskcalc.workshop.store import Vote
 
 
@@ -183,3 +183,11 @@ def test_the_shared_ballot_forgets_each_voter(panel: Panel) -> None:
     assert "Hand on" in ballot.message
     ballot._received(None, {"action": "nonsense"}, None)
     assert "Something went wrong" in ballot.message
+
+
+def test_the_map_to_click_waits_for_a_workshop_and_knows_no_votes(panel: Panel, small: Path) -> None:
+    """Before there is one it says what to do; then a risk stands where its rating on file puts it."""
+    assert "run this cell again" in clickable_map(Panel("beta", data_dir=str(small))).value
+    figure, below = clickable_map(panel).children
+    assert "A-R1" in str(figure.data[0].hovertext)
+    assert "Person" not in str(figure.data) + below.value
