@@ -34,7 +34,7 @@ def findings(context: Context) -> list[Finding]:
     """
     answers, day = context.register.answers, pd.Timestamp(context.as_of)
     found = []
-    for row in answers[answers["approved_by"].notna()].to_dict("records"):
+    for row in answers[answers["approved_by"].notna() & (answers["reviewed_on"] <= day)].to_dict("records"):
         place = (_text(row["unit_id"]), row["answer_id"])
         if row["expires_on"] < day:
             told = f"the answer expired on {row['expires_on'].date()}"
@@ -75,7 +75,11 @@ def contradicted(context: Context, claim: Claim) -> list[Against]:
         seen = _text(row[column])
         is_ = f"its {column.replace('_', ' ')} is {seen.replace('_', ' ') or 'blank'}"
         return [] if seen == claim.value else [(claim.key, f"{is_}, not {claim.value.replace('_', ' ')}")]
-    return list(_HELD[claim.kind](context, claim.key, row))
+    kind = claim.kind.removeprefix("not_")
+    found = list(_HELD[kind](context, claim.key, row))
+    if kind == claim.kind:
+        return found
+    return [] if found else [(claim.key, f"it is {kind}, as the register has it")]
 
 
 def leaning(context: Context, source: str, whole: bool = True) -> list[Against]:
