@@ -44,9 +44,9 @@ def library(entries: int = 5_000, questions: int = 320) -> str:
         for at in range(entries)
     ]
     context = Context.of(replace(register, answers=pd.DataFrame(made)))
-    Desk(context, "payroll", "client").candidates("warm up")
+    Desk(context, ("payroll",), "client").candidates("warm up")
     start = time.process_time()
-    desk = Desk(context, "payroll", "client")
+    desk = Desk(context, ("payroll",), "client")
     opened = time.process_time()
     for _ in range(questions):
         desk.candidates(" ".join(draw.sample(words, 11)))

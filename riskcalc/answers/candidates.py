@@ -10,23 +10,20 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from riskcalc.answers.lexicon import doubts
+from riskcalc.answers.lexicon import for_person, of_entry
+from riskcalc.answers.own_words import odds
 from riskcalc.answers.search import Index, Words, qualifiers
 from riskcalc.assessment.checks import control_of
 from riskcalc.assessment.claims import Against, against, leaning
 from riskcalc.assessment.context import Context
 from riskcalc.errors import counted
-from riskcalc.register.audiences import AUDIENCES, Audience
+from riskcalc.register.audiences import AUDIENCES, Audience, for_them
 
 Grade = Literal["same", "similar", "related"]
+Row = Mapping[Any, Any]
+Fact = tuple[str, tuple[str, ...]]  # what is said, and the rows it rests on
 _SAME, _SIMILAR = 0.8, 0.3  # shares of common words, rare ones weighing more
 _MOST = 5
-_PERSON = re.compile(
-    r"\b(legal|law ?suits?|litigation|liabilit|indemnif|insur|court|fines?|penalt|sanction|breach|ransom|compromised|"
-    r"ever (had|been|experienced|suffered)|incidents? (in|within|during|over) the (last|past)|"
-    r"security incidents? (occurred|reported))",
-    re.IGNORECASE,
-)
 _FACTS = (
     ("subservice", r"sub-?service|sub-?contract|sub-?process|fourth[- ]part|outsourc|critical (vendor|supplier|third)"),
     ("cuec", r"complementary|user[- ]entit|\bcuecs?\b|(client|customer)s?('s)? (responsib|control)"),
@@ -60,23 +57,19 @@ class Candidate:
         return self.blocked or "; ".join(f"{key}: {told}" for key, told in self.against)
 
 
-def for_person(question: str) -> bool:
-    """Whether a question is one that nothing but a person may answer: legal matters, insurance, breaches.
-
-    >>> for_person("Have you had a data breach in the last three years?"), for_person("Are backups tested?")
-    (True, False)
-    """
-    return _PERSON.search(question) is not None
-
-
 class Desk:
-    """Where a unit's questions are answered, for an audience, as the register stands on the context's day."""
+    """Where questions to units are answered, for an audience, as the register stands on the context's day."""
 
-    def __init__(self, context: Context, unit_id: str, audience: str) -> None:
-        self.context, self.unit = context, context.register.unit(unit_id)
+    def __init__(self, context: Context, unit_ids: Sequence[str], audience: str) -> None:
+        self.context = context
+        self.units = {each: context.register.unit(each) for each in unit_ids}
         self.audience: Audience = AUDIENCES[audience]
+        self._told = {
+            name: set(for_them(context.register, name, self.audience)[key])
+            for name, key in (("controls", "control_id"), ("subservice_organisations", "subservice_id"))
+        }
         answers = context.register.answers
-        mine = answers[(answers["unit_id"] == unit_id) | answers["unit_id"].isna()]
+        mine = answers[answers["unit_id"].isin(self.units) | answers["unit_id"].isna()]
         self.entries: list[dict[Any, Any]] = mine.to_dict("records")
         self.words = Words(context.register.methodology.abbreviations)
         self.wordings = [
@@ -101,17 +94,20 @@ class Desk:
         return self._entry(row, "same", ()) if row else None
 
     def fact(self, name: str) -> Candidate | None:
-        """A fact by its name, as it stands."""
-        made = getattr(self, f"_{name}")()
-        return made and Candidate(f"fact:{name}", "fact", "similar", "", *made)
+        """A fact by its name, as it stands; where several units are asked, each is named before its own."""
+        made = [(unit["name"], *fact) for unit in self.units.values() if (fact := getattr(self, f"_{name}")(unit))]
+        told = "\n".join(text if len(self.units) == 1 else f"{named}: {text}" for named, text, _ in made)
+        sources = dict.fromkeys(source for *_, rests in made for source in rests)
+        return Candidate(f"fact:{name}", "fact", "similar", "", told, tuple(sources)) if made else None
 
     def control(self, control_id: str) -> Candidate | None:
         """A control as an answer: what it is, and what its tests say."""
         row = control_of(self.context).get(control_id)
-        if row is None or row["unit_id"] != self.unit["unit_id"] or row["performed_by"] != "own":
+        if row is None or row["unit_id"] not in self.units or row["performed_by"] != "own":
             return None
         wrong = tuple(leaning(self.context, control_id))
-        tested = row["sample_size"] > 0 and not wrong
+        tested = row["sample_size"] > 0 and not wrong and "deviations" not in self.audience.withheld["control_tests"]
+        shown = control_id in self._told["controls"]
         told = (
             f" Tested: {counted(int(row['sample_size']), 'item')}, {counted(int(row['deviations']), 'deviation')}."
             if tested
@@ -125,6 +121,7 @@ class Desk:
             f"{row['description']}{told}",
             (control_id,),
             wrong,
+            "" if shown else f"our controls are not for the audience {self.audience.name}",
         )
 
     # --- parts ---
@@ -135,21 +132,23 @@ class Desk:
             likeness, text = max((self._index.alike(asked, words), text) for text, words in self.wordings[place])
             held = {word for _, words in self.wordings[place] for word in words}.union(self._answers[place])
             differs = (*qualifiers(question, text), *(word for word in dict.fromkeys(asked) if word not in held))
+            if len(self.units) > 1 and isinstance(of := self.entries[place]["unit_id"], str):
+                differs = (of, *differs)  # what is true of one unit is no answer for several
             near: Grade = "similar" if likeness >= _SIMILAR and not differs else "related"
             grade: Grade = "same" if likeness >= _SAME and not differs else near
             yield self._entry(self.entries[place], grade, tuple(dict.fromkeys(differs)))
 
-    def _entry(self, row: Mapping[Any, Any], grade: Grade, differs: tuple[str, ...]) -> Candidate:
+    def _entry(self, row: Row, grade: Grade, differs: tuple[str, ...]) -> Candidate:
         key = row["answer_id"]
         if key not in self._known:
             wrong = [*against(self.context, row)]
-            wrong += [told for _, told in doubts(self.context, row["answer"], row["sources"])]
+            wrong += [told for _, told in of_entry(self.context, row)]
             verdict = row["verdict"] if isinstance(row["verdict"], str) else ""
             words = (verdict, row["answer"], row["sources"], tuple(dict.fromkeys(wrong)), self._blocked(row))
             self._known[key] = Candidate(key, "answer", "same", *words)
         return replace(self._known[key], grade=grade, differs=differs)
 
-    def _blocked(self, row: Mapping[Any, Any]) -> str:
+    def _blocked(self, row: Row) -> str:
         day = pd.Timestamp(self.context.as_of)
         if row["audience"] not in self.audience.told:
             return f"it is {row['audience']}, not for the audience {self.audience.name}"
@@ -157,28 +156,30 @@ class Desk:
             return "it is a draft that nobody has approved"
         if row["expires_on"] < day:
             return f"it expired on {row['expires_on'].date()}"
-        return f"it was reviewed later, on {row['reviewed_on'].date()}" if row["reviewed_on"] > day else ""
+        if row["reviewed_on"] > day:
+            return f"it was reviewed later, on {row['reviewed_on'].date()}"
+        return odds(row["verdict"] if isinstance(row["verdict"], str) else "", "", row["answer"])
 
     def _facts(self, question: str) -> Iterator[Candidate]:
         for name, words in _FACTS:
             if re.search(words, question, re.IGNORECASE) and (made := self.fact(name)):
                 yield made
 
-    def _report(self) -> tuple[str, tuple[str, ...]] | None:
-        unit = self.unit
+    def _report(self, unit: Row) -> Fact | None:
         kind = {"type1": "Type 1", "type2": "Type 2"}.get(str(unit["report_type"]), "")
-        days = (
+        days: str = (
             f"at {unit['report_to'].date()}"
             if pd.isna(unit["report_from"])
             else f"over {unit['report_from'].date()} to {unit['report_to'].date()}"
         )
         if pd.isna(unit["issued_on"]):
             return f"A SOC 1 {kind} report {days} is planned; it has not been issued yet.", (str(unit["unit_id"]),)
-        issued = f"issued on {unit['issued_on'].date()}, with the opinion {unit['opinion']}"
+        hidden = "opinion" in self.audience.withheld["business_units"]
+        opinion = "" if hidden else f", with the opinion {unit['opinion']}"
+        issued = f"issued on {unit['issued_on'].date()}{opinion}"
         return f"A SOC 1 {kind} report {days} was {issued}.", (str(unit["unit_id"]),)
 
-    def _bridge(self) -> tuple[str, tuple[str, ...]] | None:
-        unit = self.unit
+    def _bridge(self, unit: Row) -> Fact | None:
         if (
             pd.isna(unit["issued_on"])
             or pd.isna(unit["bridge_letter_until"])
@@ -191,8 +192,8 @@ class Desk:
             (str(unit["unit_id"]),),
         )
 
-    def _cuec(self) -> tuple[str, tuple[str, ...]] | None:
-        theirs = [row for row in self._controls if row["performed_by"] == "user_entity"]
+    def _cuec(self, unit: Row) -> Fact | None:
+        theirs = [row for row in self._of(unit) if row["performed_by"] == "user_entity"]
         told = "; ".join(f"{row['title']} ({row['control_id']})" for row in theirs)
         return (
             (f"Controls that we expect of our clients: {told}.", tuple(row["control_id"] for row in theirs))
@@ -200,10 +201,9 @@ class Desk:
             else None
         )
 
-    def _subservice(self) -> tuple[str, tuple[str, ...]] | None:
-        ids = list(
-            dict.fromkeys(row["subservice_id"] for row in self._controls if isinstance(row["subservice_id"], str))
-        )
+    def _subservice(self, unit: Row) -> Fact | None:
+        used = dict.fromkeys(row["subservice_id"] for row in self._of(unit))
+        ids = [each for each in used if each in self._told["subservice_organisations"]]
         known = self.context.register.subservice_organisations.to_dict("records")
         ways = {"carve_out": "carved out", "inclusive": "inclusive"}
         mine = [row for row in known if row["subservice_id"] in ids]
@@ -212,7 +212,10 @@ class Desk:
 
     @cached_property
     def _controls(self) -> list[dict[Any, Any]]:
-        return [row for row in control_of(self.context).values() if row["unit_id"] == self.unit["unit_id"]]
+        return [row for row in control_of(self.context).values() if row["unit_id"] in self.units]
+
+    def _of(self, unit: Row) -> list[dict[Any, Any]]:
+        return [row for row in self._controls if row["unit_id"] == unit["unit_id"]]
 
     @cached_property
     def _control_index(self) -> Index:

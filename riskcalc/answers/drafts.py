@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from riskcalc import chain
-from riskcalc.answers.candidates import Candidate, Desk, for_person, standing, writable
-from riskcalc.answers.lexicon import doubts
+from riskcalc.answers.candidates import Candidate, Desk, standing, writable
+from riskcalc.answers.lexicon import doubts, for_person
 from riskcalc.answers.mapping import Map, asked, fitting
+from riskcalc.answers.own_words import look_again, meaning, odds, pick
 from riskcalc.answers.questionnaire_files import Sheet, cell_name, column_of, read_questionnaire
 from riskcalc.answers.write_back import LONGEST, filled
 from riskcalc.assessment.claims import Against, leaning
@@ -30,12 +31,6 @@ from riskcalc.register.register import load
 
 DRAFT, LOG = "draft.json", "decisions.jsonl"
 ACTIONS = ("accept", "edit", "none", "ask")
-_WORDS = {  # what a drop-down's choice must say, in part or whole, to mean a verdict
-    "yes": r"y|yes|true|compliant|in place|implemented|fully (implemented|compliant)|full",
-    "no": r"n|no|false|non[- ]?compliant|not (implemented|compliant|in place)|none",
-    "partly": r"partly|partial(ly)?( (implemented|compliant))?|in part",
-    "not_applicable": r"n/?a|n\.a\.|not applicable",
-}
 _SAID = {"yes": "Yes", "no": "No", "partly": "Partly", "not_applicable": "Not applicable"}
 _OPEN = re.compile(r"\s*([<\[(]?\s*(select|choose|please|click|enter|pick|tbd)\b.*|[-–_.…]*)", re.IGNORECASE)
 Outcome = tuple[str, str, str]  # written, left or red; what was written, or why not; for the comment
@@ -75,6 +70,8 @@ class Decision:
     at: str = ""
     previous: str = ""
     sha256: str = ""
+    grade: str = ""  # of all that were accepted at once up to it; blank where a person decided on this one
+    confirmed: str = ""  # what was warned of, and confirmed
 
 
 def make(
@@ -95,7 +92,7 @@ def make(
         "questionnaire": path.name,
         "sha256": sha256(content),
         "data": data,
-        "unit": desk.unit["unit_id"],
+        "units": list(desk.units),
         "audience": desk.audience.name,
         "period": desk.context.period.name,
         "as_of": f"{desk.context.as_of}",
@@ -105,7 +102,7 @@ def make(
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder):
         known = json.loads((folder / DRAFT).read_text("utf-8")) if (folder / DRAFT).exists() else told
-        if known["sha256"] != told["sha256"] or known["audience"] != told["audience"] or known["unit"] != told["unit"]:
+        if any(known.get(each) != told[each] for each in ("sha256", "audience", "units")):
             raise UsageError(
                 f"{folder} holds the draft of another questionnaire, unit or audience; name another folder."
             )
@@ -122,6 +119,7 @@ class Draft:
         self.folder = folder
         try:
             self.told: dict[str, Any] = json.loads((folder / DRAFT).read_text("utf-8"))
+            self.units = tuple(self.told["units"])
             self.questions = tuple(_question(each) for each in self.told["questions"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{folder} holds no draft ({error}); riskcalc answer draft makes one.") from None
@@ -131,7 +129,7 @@ class Draft:
     def desk(self) -> Desk:
         """The register, read again: what was true when it was drafted may not be any more."""
         context = Context.of(load(self.told["data"]), self.told["period"], self.as_of)
-        return Desk(context, self.told["unit"], self.told["audience"])
+        return Desk(context, self.units, self.told["audience"])
 
     @property
     def original(self) -> Path:
@@ -177,7 +175,7 @@ class Draft:
         for question in self.questions:
             now = [found for each in question.candidates if (found := self.now(each))]
             if question.id not in known and not question.person and (best := writable(now, grade)):
-                made.append(self.taken(question, best, by))
+                made.append(replace(self.taken(question, best, by), grade=best.grade))
                 self.decide(made[-1])
         return made
 
@@ -230,14 +228,19 @@ class Draft:
         if decision.asked != question.text:
             return "left", "the question was another one when it was decided", ""
         said = decision.choice or pick(decision.verdict, question.choices)
-        verdict = (
-            "yes" if re.fullmatch(_WORDS["yes"], said, re.IGNORECASE) else decision.verdict
-        )  # whichever way it's said
-        if wrong := _against(self.desk.context, verdict, decision.answer, decision.sources):
+        verdict = "yes" if meaning(said) == "yes" else decision.verdict or meaning(said)  # whichever way it's said
+        asked = question.text if decision.action == "edit" else ""
+        if wrong := _against(self.desk.context, verdict, decision.answer, decision.sources, asked):
             return "red", "; ".join(f"{key}: {told}" for key, told in wrong), ""
+        if differ := odds(decision.verdict, decision.choice, decision.answer):
+            return "left", differ, ""
         if decision.action == "edit":
             same = [row["answer_id"] for row in self.desk.entries if row["answer"] == decision.answer]
-            blocked = [found.blocked for each in same if (found := self.desk.entry(each)) and found.blocked]
+            same += [each.key for each in question.candidates if each.text == decision.answer]
+            blocked = [found.blocked for each in same if (found := standing(self.desk, each)) and found.blocked]
+            warned = self.warned(decision)
+            if not blocked and warned != decision.confirmed:
+                blocked = [f"nobody has confirmed it: {warned}"] if warned else []
             return ("left", blocked[0], "") if blocked else None
         drafted = next((each for each in question.candidates if each.key == decision.candidate), None)
         now = self.now(drafted) if drafted else standing(self.desk, decision.candidate)
@@ -246,6 +249,10 @@ class Draft:
         if now.blocked:
             return "left", now.blocked, ""
         return ("red", now.refused, "") if now.refused else None
+
+    def warned(self, decision: Decision) -> str:
+        """What of a person's own words wants a second look; blank where nothing does."""
+        return look_again(self.desk.context, self.units, decision.answer, decision.sources)
 
     def outcomes(self) -> Iterator[tuple[Question, Decision | None, Outcome]]:
         """Every question with its decision and what that comes to now."""
@@ -278,16 +285,6 @@ class Draft:
             (question, ("left", why, "") if (why := told.get((question.sheet, question.row))) else outcome)
             for question, outcome in found
         ]
-
-
-def pick(verdict: str, choices: Sequence[str]) -> str:
-    """The one choice of a drop-down that means a verdict; blank where none does, or several do.
-
-    >>> pick("partly", ["Yes", "No", "Partially"]), pick("yes", ["1", "2", "3"])
-    ('Partially', '')
-    """
-    fits = [each for each in choices if verdict and re.fullmatch(_WORDS[verdict], each.strip(), re.IGNORECASE)]
-    return fits[0] if len(fits) == 1 else ""
 
 
 # --- parts ---
@@ -333,10 +330,11 @@ def _question(told: dict[str, Any]) -> Question:
     return Question(**{**told, "choices": tuple(told["choices"]), "candidates": candidates})
 
 
-def _against(context: Context, verdict: str, text: str, sources: Sequence[str]) -> list[Against]:
+def _against(context: Context, verdict: str, text: str, sources: Sequence[str], asked: str = "") -> list[Against]:
     """What the register says against words of a person or a model that rest on some rows."""
+    denied = asked if verdict == "no" else ""
     wrong = [each for source in sources for each in leaning(context, source, verdict in ("", "yes"))]
-    return list(dict.fromkeys([*wrong, *(told for _, told in doubts(context, text, sources))]))
+    return list(dict.fromkeys([*wrong, *(told for _, told in doubts(context, text, sources, denied))]))
 
 
 def _room(sheet: Sheet, question: Question, outcome: Outcome) -> Outcome:

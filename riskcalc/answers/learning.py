@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from riskcalc.answers.drafts import Draft
+from riskcalc.answers.drafts import Decision, Draft, Question
 from riskcalc.answers.mapping import Map, asked, fitting
 from riskcalc.answers.questionnaire_files import column_of, read_questionnaire
+from riskcalc.answers.search import qualifiers
 from riskcalc.assessment.claims import against
 from riskcalc.assessment.context import Context
 from riskcalc.register.checked_rows import read_table
@@ -45,19 +46,29 @@ def drafts_from(path: Path, confirmed: Map, register: Register, unit_id: str, ow
     ]
 
 
-def wordings(draft: Draft, register: Register) -> dict[str, tuple[str, ...]]:
-    """By library entry, its aliases with the questions for which people accepted it as it is."""
+def wordings(draft: Draft, register: Register) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """By library entry, its aliases with the questions for which a person accepted it as it is; and those refused.
+
+    What was accepted with others at once teaches nothing. A question that differs from all known ones by a number, an
+    interval or a *not* is another one.
+    """
     rows = {row["answer_id"]: row for row in register.answers.to_dict("records")}
     found: dict[str, tuple[str, ...]] = {}
+    others = []
     for decision in draft.decided().values():
         row = rows.get(decision.candidate)
-        if row is None or decision.action != "accept":
+        if row is None or decision.action != "accept" or decision.grade:
             continue
         aliases = found.get(decision.candidate, row["aliases"])
         text = " ".join(decision.asked.replace("|", "/").split())
-        if _plain(text) not in {_plain(each) for each in (row["question"], *aliases)}:
+        known = (row["question"], *aliases)
+        if _plain(text) in map(_plain, known):
+            continue
+        if differs := min((qualifiers(text, each) for each in known), key=len):
+            others.append(f"{decision.candidate}: {text!r} differs from what it is known for by {', '.join(differs)}")
+        else:
             found[decision.candidate] = (*aliases, text)
-    return found
+    return found, others
 
 
 def with_answers(
@@ -80,28 +91,37 @@ def with_answers(
 
 @dataclass(frozen=True)
 class Use:
-    """How questionnaires were answered: counts of decisions, and by grade how often the first candidate was taken."""
+    """How questionnaires were answered: counts of decisions, and by grade how often the first candidate was taken.
+
+    Of drafts of one file for the same units and audience the one with the most decisions counts; ``again`` are the
+    others. What was accepted with others at once says nothing of a grade: nobody looked.
+    """
 
     questions: int
     counts: Counter[str]
     taken: Counter[str]
     offered: Counter[str]
+    again: tuple[Path, ...]
 
 
 def use_of(folder: Path) -> Use:
     """What the drafts in a folder, and those in it, tell."""
     counts, taken, offered, questions = Counter[str](), Counter[str](), Counter[str](), 0
-    for file in sorted([*folder.glob("draft.json"), *folder.glob("*/draft.json")]):
-        draft = Draft(file.parent)
+    drafts = [Draft(file.parent) for file in sorted([*folder.glob("draft.json"), *folder.glob("*/draft.json")])]
+    once: dict[object, Draft] = {}
+    for draft in sorted(drafts, key=lambda each: len(each.log())):
+        once[draft.told["sha256"], draft.units, draft.told["audience"]] = draft
+    for draft in once.values():
         known, questions = draft.decided(), questions + len(draft.questions)
         for question in draft.questions:
             decision = known.get(question.id)
-            counts[_kind(decision.action, decision.candidate) if decision else "undecided"] += 1
-            if decision and decision.action != "ask" and question.candidates:
+            counts[_kind(question, decision) if decision else "undecided"] += 1
+            if decision and decision.action != "ask" and not decision.grade and question.candidates:
                 first = question.candidates[0]
                 offered[first.grade] += 1
                 taken[first.grade] += decision.action == "accept" and decision.candidate == first.key
-    return Use(questions, counts, taken, offered)
+    again = tuple(draft.folder for draft in drafts if draft not in once.values())
+    return Use(questions, counts, taken, offered, again)
 
 
 def stale(context: Context) -> dict[str, list[str]]:
@@ -117,10 +137,12 @@ def stale(context: Context) -> dict[str, list[str]]:
     return found
 
 
-def _kind(action: str, candidate: str) -> str:
-    if action != "accept":
-        return {"edit": "edited", "none": "refused", "ask": "asked"}[action]
-    return "from facts" if ":" in candidate else "from the library"
+def _kind(question: Question, decision: Decision) -> str:
+    if decision.action != "accept":
+        return {"edit": "edited", "none": "refused", "ask": "asked"}[decision.action]
+    if question.listed and decision.choice not in question.choices:
+        return "without a choice that fits"
+    return "from facts" if ":" in decision.candidate else "from the library"
 
 
 def _plain(text: str) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from riskcalc.assessment.claims import Against, contradicted, rows
 from riskcalc.assessment.consistency import Finding
 from riskcalc.assessment.context import Context
-from riskcalc.register.claims import Claim
+from riskcalc.register.claims import KINDS, Claim
 
 _EVERY = "(every|each|per|once an?|once every|once per)"
 _NOT = re.compile(
@@ -40,13 +42,25 @@ def proposed(context: Context, text: str, sources: Iterable[str]) -> list[Claim]
     ]
 
 
-def doubts(context: Context, text: str, sources: Iterable[str]) -> list[tuple[Claim, Against]]:
-    """What a text seems to claim of its sources, and a row contradicts; of several values, one that holds is enough."""
+def doubts(context: Context, text: str, sources: Sequence[str], denied: str = "") -> list[tuple[Claim, Against]]:
+    """What a text seems to claim of its sources, and a row contradicts; of several values, one that holds is enough.
+
+    ``denied`` is a question that is answered with no: the contrary of what it asks is claimed, too.
+    """
     found: dict[tuple[str, str], list[tuple[Claim, list[Against]]]] = {}
-    for claim in proposed(context, text, sources):
+    contrary = [
+        replace(claim, kind=no) for claim in proposed(context, denied, sources) if (no := f"not_{claim.kind}") in KINDS
+    ]
+    for claim in dict.fromkeys([*proposed(context, text, sources), *contrary]):
         found.setdefault((claim.kind, claim.key), []).append((claim, contradicted(context, claim)))
     wrong = (each for each in found.values() if all(told for _, told in each))
     return [(claim, told[0]) for each in wrong for claim, told in each]
+
+
+def of_entry(context: Context, row: Mapping[Any, Any]) -> list[tuple[Claim, Against]]:
+    """What is to be doubted of a library's answer; what its typed claims deny isn't read from its question as well."""
+    denied = row["question"] if row["verdict"] == "no" and not row["claims"] else ""
+    return doubts(context, row["answer"], row["sources"], denied)
 
 
 def findings(context: Context) -> list[Finding]:
@@ -64,21 +78,35 @@ def findings(context: Context) -> list[Finding]:
             advice,
         )
         for row in live.to_dict("records")
-        for claim, (key, told) in doubts(context, row["answer"], row["sources"])
+        for claim, (key, told) in of_entry(context, row)
         if str(claim) not in row["claims"]
     ]
+
+
+def for_person(question: str) -> bool:
+    """Whether a question has a word by which nothing but a person may answer it: legal matters, insurance, breaches.
+
+    >>> for_person("Have you had a data breach in the last three years?"), for_person("Are backups tested?")
+    (True, False)
+    """
+    return re.search(_told()["person"]["words"], question, re.IGNORECASE) is not None
+
+
+@cache
+def _told() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8").replace("EVERY", _EVERY))
 
 
 @cache
 def _lexicon() -> dict[str, dict[str, tuple[tuple[str, re.Pattern[str]], ...]]]:
     """By table and kind of claim, the values with the words that say so; blank where the kind takes none."""
-    told = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8").replace("EVERY", _EVERY))
     return {
         table: {
             kind: tuple(("" if value == "yes" else value, re.compile(words, re.I)) for value, words in values.items())
             for kind, values in kinds.items()
         }
-        for table, kinds in told.items()
+        for table, kinds in _told().items()
+        if table != "person"
     }
 
 
@@ -88,6 +116,6 @@ def _said(kind: str, words: tuple[tuple[str, re.Pattern[str]], ...], text: str) 
         for part in re.split(r"(?<=[.;:!?])\s+|,? (?:but|although|whereas) ", text):
             hit = pattern.search(part)
             until = hit and (hit.start() if kind.startswith("no_") else hit.end())  # these deny by their own words
-            if hit and not (_NOT.search(part[:until][-80:]) or _LATER.search(part)):
+            if hit and (kind.startswith("not_") or not (_NOT.search(part[:until][-80:]) or _LATER.search(part))):
                 yield value
                 break

@@ -28,12 +28,13 @@ def _parts(draft: Draft, found: list[tuple[Question, Outcome]]) -> Iterator[disp
     told = [f"{counts['written']} of {counted(len(found), 'question')} answered"]
     told += [f"{counts['red']} contradicted by the register"] if counts["red"] else []
     tone = "bad" if counts["red"] else "good" if counts["written"] == len(found) else "open"
-    unit, register = draft.desk.unit, draft.desk.context.register
+    units = ", ".join(unit["name"] for unit in draft.desk.units.values())
+    register = draft.desk.context.register
     seen = f"For {draft.desk.audience.name}; seen from {display.day(draft.as_of)}"
     name = draft.told["questionnaire"]
     yield display.heading(
         name,
-        f"Questionnaire · {unit['name']}",
+        f"Questionnaire · {units}",
         f"{'; '.join(told)}.",
         tone,
         [seen],
@@ -47,19 +48,21 @@ def _parts(draft: Draft, found: list[tuple[Question, Outcome]]) -> Iterator[disp
             for question, outcome in found
             if (question.sheet, question.section) == (sheet, section)
         ]
-        yield display.table(" · ".join(filter(None, (sheet, section))), ["Question", "Answer", "State"], rows)
+        yield display.table(" · ".join(filter(None, (sheet, section))), ["Question", "Choice", "Words", "State"], rows)
 
 
 def _row(question: Question, outcome: Outcome, decision: Decision | None) -> list[display.Cell]:
     word, tone = _TONES[outcome[0]]
     if outcome[0] != "written":
-        return [{"text": question.text, "note": question.id}, "–", display.state(word, tone, outcome[1])]
+        return [{"text": question.text, "note": question.id}, "–", "–", display.state(word, tone, outcome[1])]
     assert decision
     source = decision.candidate if decision.action == "accept" else f"{decision.by}'s own words"
     rests = f"; rests on {', '.join(decision.sources)}" if decision.sources else ""
-    chosen = f"{outcome[1]}; " if outcome[2] else ""
+    _, said, comment = outcome
+    chosen = question.listed or comment
     return [
         {"text": question.text, "note": question.id},
-        {"text": outcome[2] or outcome[1], "note": f"{chosen}{source}{rests}"},
+        said if chosen else "–",
+        {"text": comment if chosen else said, "note": f"{source}{rests}"},
         display.state(word, tone, f"by {decision.by}"),
     ]

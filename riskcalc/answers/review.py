@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import getpass
 import logging
+from dataclasses import replace
 from datetime import date
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from riskcalc.answers.candidates import Candidate
-from riskcalc.answers.drafts import Decision, Draft, pick
+from riskcalc.answers.drafts import Decision, Draft
+from riskcalc.answers.own_words import odds, pick
 from riskcalc.answers.search import marked
 from riskcalc.assessment.opening import as_day
 from riskcalc.errors import RiskcalcError, UsageError, of_an_extra
@@ -51,6 +53,7 @@ class Review(widgets.VBox):  # type: ignore[misc]
         self.draft = Draft(find_folder(folder), as_day(as_of) or date.today())
         self._decided = self.draft.decided()
         self._seen: Decision | None = None
+        self._warned: Decision | None = None
         self._found: list[Candidate] = []
         self.place = next((at for at, each in enumerate(self.draft.questions) if each.id not in self._decided), 0)
         self.by = widgets.Text(by or getpass.getuser(), description="Reviewer")
@@ -99,8 +102,9 @@ class Review(widgets.VBox):  # type: ignore[misc]
             self.show()
         except RiskcalcError as error:
             self.told.value = f"<b>{escape(str(error))}</b>"
-            self._decided = self.draft.decided() if "since" in str(error) else self._decided
-            self.show()
+            self._decided = self.draft.decided()
+            if self._decided.get(self.draft.questions[self.place].id) != self._seen:
+                self.show()  # what somebody else has decided; otherwise what was typed stays
         except Exception as error:  # noqa: BLE001 - a widget would swallow it
             _log.exception("review")
             self.told.value = f"<b>Nothing was decided: {escape(repr(error))}</b>"
@@ -171,6 +175,17 @@ class Review(widgets.VBox):  # type: ignore[misc]
                 raise RiskcalcError("The answer is blank; type it, or press None.")
         decision = Decision(question.id, action, by, **words)
         state, why, _ = self.draft.outcome(question, decision)
-        if state == "red" or (state == "left" and action == "accept" and found and found.refused):
+        unfit = odds(decision.verdict, decision.choice, decision.answer)
+        if state == "red" or (state == "left" and (unfit or (action == "accept" and found and found.refused))):
             raise RiskcalcError(f"Not decided: {why}")
+        if action == "edit":
+            return self._confirmed(decision)
         return decision
+
+    def _confirmed(self, decision: Decision) -> Decision:
+        """Words with what they want a second look for, once they were taken twice; raises RiskcalcError before."""
+        warned = self.draft.warned(decision)
+        again, self._warned = self._warned, replace(decision, confirmed=warned)
+        if warned and again != self._warned:
+            raise RiskcalcError(f"Not decided: {warned}. If that is meant, take the same words again.")
+        return self._warned

@@ -75,7 +75,11 @@ def contradicted(context: Context, claim: Claim) -> list[Against]:
         seen = _text(row[column])
         is_ = f"its {column.replace('_', ' ')} is {seen.replace('_', ' ') or 'blank'}"
         return [] if seen == claim.value else [(claim.key, f"{is_}, not {claim.value.replace('_', ' ')}")]
-    return list(_HELD[claim.kind](context, claim.key, row))
+    kind = claim.kind.removeprefix("not_")
+    found = list(_HELD[kind](context, claim.key, row))
+    if kind == claim.kind:
+        return found
+    return [] if found else [(claim.key, f"it is {kind}, as the register has it")]
 
 
 def leaning(context: Context, source: str, whole: bool = True) -> list[Against]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import getpass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.asked import as_of_option, period_option
+from riskcalc.cli.asked import period_option, today_option
 from riskcalc.cli.endings import BREACH
 from riskcalc.cli.help import UNITS, Examples
 from riskcalc.errors import UsageError, counted, printable
@@ -24,9 +23,6 @@ _MAP = click.option(
     "--map", "map_", required=True, metavar="MAP.toml", type=click.Path(path_type=Path), help="The columns, confirmed."
 )
 _BY = click.option("--by", default="", metavar="NAME", help="Who decides; default: who is logged in.")
-_UNIT = click.option(
-    "--unit", required=True, metavar="ID", shell_complete=UNITS, help="The business unit that is asked."
-)
 
 
 @click.group()
@@ -68,7 +64,14 @@ def propose_map(file: Path, out: Path) -> None:
 )
 @_FILE
 @_DATA
-@_UNIT
+@click.option(
+    "--unit",
+    "units",
+    multiple=True,
+    metavar="ID",
+    shell_complete=UNITS,
+    help="A business unit that is asked; may be given again. Default: all of them.",
+)
 @click.option("--audience", required=True, type=click.Choice(["client", "public"]), help="Who will read the answers.")
 @_MAP
 @click.option(
@@ -78,11 +81,19 @@ def propose_map(file: Path, out: Path) -> None:
     "--drafter", default="", metavar="COMMAND", help="A program that proposes words: JSON in and out over a pipe."
 )
 @period_option("answer from")
-@as_of_option
+@today_option
 def draft(
-    file: Path, data: str, unit: str, audience: str, map_: Path, out: Path, drafter: str, period: str, as_of: str
+    file: Path,
+    data: str,
+    units: tuple[str, ...],
+    audience: str,
+    map_: Path,
+    out: Path,
+    drafter: str,
+    period: str,
+    as_of: str,
 ) -> None:
-    """Find for every question of FILE what the register in DATA can answer; today, unless --as-of says otherwise.
+    """Find for every question of FILE what the register in DATA can answer.
 
     Exit code 3 where a row contradicts the nearest answer of the library.
     """
@@ -94,24 +105,25 @@ def draft(
     from riskcalc.assessment.opening import as_day
     from riskcalc.register.register import load
 
-    desk = Desk(Context.of(load(data, period), period, as_day(as_of, "--as-of") or date.today()), unit, audience)
+    context = Context.of(load(data, period), period, as_day(as_of, "--as-of"))
+    desk = Desk(context, tuple(dict.fromkeys(units)) or tuple(context.register.business_units["unit_id"]), audience)
     confirmed = read_map(map_)
     made = make(out, file, confirmed, desk, data)
     if drafter:
         made = make(out, file, confirmed, desk, data, drafted(drafter, made.questions))
+    named = ", ".join(f"{unit['name']} ({key})" for key, unit in desk.units.items())
+    click.echo(printable(f"For {named}, told to the audience {audience}, seen from {made.as_of}:"))
     firsts = [(question, question.candidates[0]) for question in made.questions if question.candidates]
-    red = [
-        (question, each)
-        for question, each in firsts
-        if each.kind == "answer" and each.grade != "related" and each.against
-    ]
+    red = [(question, each) for question, each in firsts if each.kind == "answer" and each.against]
     for question, each in red:
-        click.echo(printable(f"contradicted: {question.id}: {each.key}: {each.refused}"))
+        why = "; ".join(f"{key}: {told}" for key, told in each.against)
+        click.echo(printable(f"contradicted: {question.id}: {each.key} ({each.grade}): {why}"))
     grades = [sum(each.grade == grade for _, each in firsts) for grade in ("same", "similar", "related")]
-    people = sum(question.person for question in made.questions)
-    told = f"{grades[0]} the same as one that is known, {grades[1]} similar, {grades[2]} related; {people} for a person"
-    rest = f"{counted(len(red), 'contradiction')}; seen from {made.as_of}"
-    click.echo(f"{counted(len(made.questions), 'question')}: {told}, {rest}.")
+    told = f"{grades[0]} the same as one that is known, {grades[1]} similar, {grades[2]} related"
+    click.echo(f"{counted(len(made.questions), 'question')}: {told}, {len(made.questions) - len(firsts)} with nothing.")
+    people, unfit = sum(each.person for each in made.questions), sum(bool(each.refused) for _, each in firsts)
+    rest = f"{unfit} with a nearest candidate that must not be used; {counted(len(red), 'contradiction')}"
+    click.echo(f"Among them {people} for a person; {rest}.")
     click.echo(f"Review {out} in notebooks/questionnaire.ipynb, or: riskcalc answer accept {out} --grade same")
     raise SystemExit(BREACH if red else 0)
 
@@ -123,11 +135,13 @@ def draft(
 @_FOLDER
 @click.option("--grade", required=True, type=click.Choice(["same", "similar"]), help="How near a question must be.")
 @_BY
-@as_of_option
+@today_option
 def accept(folder: Path, grade: str, by: str, as_of: str) -> None:
     """Accept, for questions of DIR that nobody decided on, the nearest answer: approved, in force, uncontradicted."""
     found = _opened(folder, as_of)
     made = found.accept(grade, _named(by))
+    for each in made:
+        click.echo(printable(f"{each.question} ({each.grade}): {each.asked} -> {each.candidate}: {each.answer}", 300))
     click.echo(
         f"{counted(len(made), 'answer')} accepted; {len(found.questions) - len(found.decided())} still to be decided."
     )
@@ -138,7 +152,7 @@ def accept(folder: Path, grade: str, by: str, as_of: str) -> None:
 )
 @_FOLDER
 @click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The filled copy.")
-@as_of_option
+@today_option
 def write(folder: Path, out: Path, as_of: str) -> None:
     """Write what was accepted into a copy of the client's file, as far as it is still true, and a page beside it.
 
@@ -193,7 +207,9 @@ def learn(source: Path, data: str, map_: Path | None, unit: str, by: str, apply_
     new: list[editing.Cells] = []
     aliases: dict[str, tuple[str, ...]] = {}
     if source.is_dir():
-        aliases = learning.wordings(_opened(source, ""), register)
+        aliases, others = learning.wordings(_opened(source, ""), register)
+        for line in others:
+            click.echo(printable(f"not learnt: {line}"))
     elif map_ is None:
         raise UsageError("A filled questionnaire needs --map MAP.toml: riskcalc answer map proposes one.")
     else:
@@ -233,7 +249,7 @@ def learn(source: Path, data: str, map_: Path | None, unit: str, by: str, apply_
     type=click.FloatRange(min=0),
     help="What an answer by hand is taken to cost.",
 )
-@as_of_option
+@today_option
 def stats(data: str, drafts: Path, minutes: float, as_of: str) -> None:
     """Say how questionnaires were answered, how often each grade was right, and what of DATA's library is stale."""
     from riskcalc.answers.learning import stale, use_of
@@ -242,18 +258,19 @@ def stats(data: str, drafts: Path, minutes: float, as_of: str) -> None:
     from riskcalc.register.register import load
 
     use = use_of(drafts)
-    told = ", ".join(
-        f"{use.counts[each]} {each}"
-        for each in ("from the library", "from facts", "edited", "refused", "asked", "undecided")
-    )
+    kinds = ("from the library", "from facts", "without a choice that fits", "edited", "refused", "asked", "undecided")
+    told = ", ".join(f"{use.counts[each]} {each}" for each in kinds)
     click.echo(f"{counted(use.questions, 'question')}: {told}.")
+    for each in use.again:
+        click.echo(printable(f"Not counted: {each}, a draft of the same file for the same units and audience."))
     for grade in ("same", "similar", "related"):
         if use.offered[grade]:
-            click.echo(f"Graded {grade}: {use.taken[grade]} of {use.offered[grade]} taken as they were.")
+            taken = f"{use.taken[grade]} of {use.offered[grade]} taken as they were, by a person who looked"
+            click.echo(f"Graded {grade}: {taken}.")
     saved = use.counts["from the library"] + use.counts["from facts"]
     told = f"if each of {counted(saved, 'answer')} taken as it was had cost {minutes:g} by hand"
     click.echo(f"Saved: {saved * minutes:g} minutes, {told}.")
-    for why, names in stale(Context.of(load(data), as_of=as_day(as_of, "--as-of") or date.today())).items():
+    for why, names in stale(Context.of(load(data), as_of=as_day(as_of, "--as-of"))).items():
         click.echo(f"Library, {why}: {', '.join(names) or 'none'}")
 
 
@@ -261,7 +278,7 @@ def _opened(folder: Path, as_of: str) -> Draft:
     from riskcalc.answers.drafts import Draft
     from riskcalc.assessment.opening import as_day
 
-    return Draft(folder, as_day(as_of, "--as-of") or date.today())
+    return Draft(folder, as_day(as_of, "--as-of"))
 
 
 def _named(by: str) -> str:

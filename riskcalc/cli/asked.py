@@ -38,6 +38,14 @@ as_of_option = click.option(
     "rating if that is later. While the period runs, give today.",
 )
 
+today_option = click.option(
+    "--as-of",
+    default="today",
+    show_default=True,
+    metavar="DATE|today",
+    callback=_day,
+    help="The day that the register is seen from.",
+)
 
 apply_option = click.option("--apply", "apply_", is_flag=True, help="Write it; without, it is shown only.")
 expect_option = click.option(

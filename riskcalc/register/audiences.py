@@ -131,18 +131,23 @@ def redacted(register: Register, audience: Audience) -> Register:
     }
     if audience.told:
         _refuse_assumed(register)
-        tables = {name: _only(_for_them(register, name, audience), audience.withheld[name]) for name in TABLES}
-    if audience is PUBLIC:
-        tables["controls"] = tables["controls"].query("performed_by == 'user_entity'")
+        tables = {name: _only(for_them(register, name, audience), audience.withheld[name]) for name in TABLES}
     before = register.before and redacted(register.before, audience)
     found = replace(register, notes=(), before=before, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
 
 
-def _for_them(register: Register, name: str, audience: Audience) -> pd.DataFrame:
-    """A table's rows that somebody outside may be told."""
+def for_them(register: Register, name: str, audience: Audience) -> pd.DataFrame:
+    """A table's rows that somebody outside may be told; of controls, the public only what is expected of clients.
+
+    >>> from riskcalc.register.register import load
+    >>> set(for_them(load("data"), "controls", PUBLIC)["performed_by"])
+    {'user_entity'}
+    """
     rows: pd.DataFrame = getattr(register, name)
+    if name == "controls" and audience is PUBLIC:
+        return rows[rows["performed_by"] == "user_entity"]
     if name not in ("answers", "documents", "subservice_organisations"):
         return rows
     clients_may = "client" in audience.told and name == "subservice_organisations"  # unless it is said otherwise

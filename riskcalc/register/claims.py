@@ -27,6 +27,10 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reviewed": ("subservice_organisations", ()),
     "held": ("documents", ()),
 }
+# Each of those without value can be denied: ``not_issued:payments``.
+KINDS |= {
+    f"not_{kind}": (table, ()) for kind, (table, values) in KINDS.items() if not (values or kind.startswith("no_"))
+}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from register_files import SAMPLE, replace_in
 
 from riskcalc.answers.candidates import Desk
-from riskcalc.answers.drafts import Decision, Draft, make, pick
-from riskcalc.answers.lexicon import doubts
+from riskcalc.answers.drafts import Decision, Draft, make
+from riskcalc.answers.learning import wordings
+from riskcalc.answers.lexicon import doubts, for_person
 from riskcalc.answers.mapping import propose
+from riskcalc.answers.own_words import pick
 from riskcalc.answers.questionnaire_files import read_questionnaire
 from riskcalc.assessment.context import Context
 from riskcalc.cli.main import main
@@ -67,7 +70,7 @@ def data(tmp_path: Path) -> Path:
 
 def drafted(folder: Path, data: Path, audience: str = "client") -> Draft:
     path = questionnaire(folder / "q.xlsx")
-    desk = Desk(Context.of(load(data), as_of=DAY), "payroll", audience)
+    desk = Desk(Context.of(load(data), as_of=DAY), ("payroll",), audience)
     return make(folder / "draft", path, propose(read_questionnaire(path)), desk, str(data))
 
 
@@ -100,6 +103,65 @@ def test_an_audience_gets_nothing_that_is_for_another(tmp_path: Path, data: Path
     draft = drafted(tmp_path, data, "public")
     assert draft.accept("similar", "A. Reviewer") == []
     assert not any(any(cells) for cells in written(draft, tmp_path / "filled.xlsx").values())
+
+
+def test_of_controls_the_public_is_told_nothing_and_clients_what_was_tested(context: Context) -> None:
+    """Nor of an opinion: the columns and rows are those of the public page."""
+    public, client = (Desk(context, ("funds",), audience) for audience in ("public", "client"))
+    told = {"public": public.control("FND-C01"), "client": client.control("FND-C01")}
+    assert told["public"]
+    assert told["client"]
+    assert "our controls are not for the audience public" in told["public"].refused
+    assert "Tested" not in told["public"].text
+    assert "Tested: " in told["client"].text
+    assert not told["client"].blocked
+    reports = [found.text for desk in (public, client) if (found := desk.fact("report"))]
+    assert ["unmodified" in each for each in reports] == [False, True]
+
+
+def test_several_units_are_each_named_and_none_speaks_for_all(context: Context) -> None:
+    """A unit's own entry is no answer for two; facts say of whom they are."""
+    desk = Desk(context, ("payroll", "funds"), "client")
+    fact = desk.fact("report")
+    assert fact
+    assert [line.split(": ")[0] for line in fact.text.splitlines()] == ["Payroll Services", "Fund Administration"]
+    assert fact.sources == ("payroll", "funds")
+    [first, *_] = desk.candidates(QUESTIONS["released"])
+    assert (first.key, first.grade, first.differs[0]) == ("ANS-021", "related", "payroll")
+
+
+def test_a_no_that_the_register_denies_is_red(data: Path) -> None:
+    """By its words, by the question it denies, or by a claim; where nothing is issued yet it holds."""
+    for key, source, question, text, claims in (
+        ("N1", "funds", "Is a SOC 1 report available?", "Not yet, in preparation.", ""),
+        ("N2", "funds", "Is a SOC 1 report available?", "No.", ""),
+        ("N3", "funds", "Is a report sent?", "No.", "not_issued:funds"),
+        ("N4", "payments", "Is a SOC 1 report available?", "Not yet, in preparation.", "not_issued:payments"),
+        ("N5", "PAY-G03", "Are access reviews documented?", "No.", ""),
+    ):
+        row = f'{key},,{question},,no,"{text}",{source},{claims},client,O,A,2026-06-01,2027-06-01\n'
+        with open(data / "answers.csv", "a", encoding="utf-8") as file:
+            file.write(row)
+    desk = Desk(Context.of(load(data), as_of=DAY), ("payroll",), "client")
+    wrong = {key: bool(found.against) for key in ("N1", "N2", "N3", "N4", "N5") if (found := desk.entry(key))}
+    assert wrong == {"N1": True, "N2": True, "N3": True, "N4": False, "N5": True}
+
+
+def test_only_what_a_person_decided_on_alone_is_learnt_and_no_other_number(tmp_path: Path, data: Path) -> None:
+    """A wording with other numbers is another question, whoever accepted it."""
+    draft = drafted(tmp_path, data)
+    draft.accept("same", "A. Reviewer")
+    register = load(data)
+    assert wordings(draft, register) == ({}, [])
+    for place, asked in ((4, "Is there a SOC 2 report?"), (5, "How are payment files let go?")):
+        question = replace(draft.questions[place], text=asked)
+        key = "ANS-010" if place == 4 else "ANS-021"
+        found = draft.desk.entry(key)
+        assert found
+        draft.decide(draft.taken(question, found, "A. Reviewer"))
+    learnt, refused = wordings(draft, register)
+    assert {key: texts[-1] for key, texts in learnt.items()} == {"ANS-021": "How are payment files let go?"}
+    assert "'Is there a SOC 2 report?' differs from what it is known for by" in refused[0]
 
 
 FLIPS: list[tuple[str, str, Callable[[Path], None]]] = [
@@ -143,9 +205,9 @@ def test_a_fact_that_turns_makes_every_answer_red_that_leans_on_it(
     """The answer held before; now it names the row that speaks against it."""
     unit = next(each["unit_id"] for each in context.register.answers.to_dict("records") if each["answer_id"] == answer)
     unit = unit if isinstance(unit, str) else "payroll"
-    before = Desk(context, unit, "client").entry(answer)
+    before = Desk(context, (unit,), "client").entry(answer)
     flip(data)
-    after = Desk(Context.of(load(data), as_of=DAY), unit, "client").entry(answer)
+    after = Desk(Context.of(load(data), as_of=DAY), (unit,), "client").entry(answer)
     assert before
     assert after
     assert before.against == ()
@@ -191,6 +253,37 @@ def test_a_yes_is_capped_whichever_way_it_is_said(tmp_path: Path, data: Path) ->
         assert draft.outcome(question, decision)[0] == state
 
 
+@pytest.mark.parametrize(
+    ("verdict", "choice", "text", "sources", "told"),
+    [
+        ("yes", "No", "Yes. Two persons release it.", (), "the verdict says yes, the choice says no"),
+        ("no", "No", "Yes. Two persons release it.", (), "the verdict says no, the choice says no, the text says yes"),
+        ("", "", "97 files were tested.", ("PAY-C11",), "nobody has confirmed it: it says 97"),
+        ("", "", "The report on funds was issued.", (), "nobody has confirmed it: it names funds"),
+        ("no", "No", "Nobody does.", ("funds",), "funds: it is issued, as the register has it"),
+    ],
+)
+def test_own_words_that_disagree_or_speak_of_something_else_are_not_written(
+    tmp_path: Path, data: Path, verdict: str, choice: str, text: str, sources: tuple[str, ...], told: str
+) -> None:
+    """A choice is what the verdict and the text say; another unit or number of items is written once it is confirmed."""
+    draft = drafted(tmp_path, data)
+    question = replace(draft.questions[0], text="Is a SOC 1 report available?", listed=False)
+    decision = Decision(question.id, "edit", "A", "", verdict, text, choice, sources, question.text)
+    state, why, _ = draft.outcome(question, decision)
+    assert state != "written"
+    assert told in why
+    confirmed = replace(decision, confirmed=draft.warned(decision))
+    assert (draft.outcome(question, confirmed)[0] == "written") == ("confirmed" in why)
+
+
+def test_legal_insurance_and_losses_are_for_a_person() -> None:
+    """By a list of words; what prevents a loss is no such question."""
+    for text in ("Professional indemnity cover?", "Are directors disqualified?", "What were your fraud losses?"):
+        assert for_person(text)
+    assert not for_person("Do you use data loss prevention?")
+
+
 def test_two_people_lose_nothing_and_a_changed_log_is_refused(tmp_path: Path, data: Path) -> None:
     """Who decides on what another has decided since is told; every decision stays, tied to the one before."""
     draft = drafted(tmp_path, data)
@@ -222,7 +315,7 @@ def test_drafting_again_keeps_decisions_and_gives_the_same_bytes(tmp_path: Path,
 
 def test_reworded_questions_find_their_answer(context: Context) -> None:
     """In other words than the library's: most come first, nearly all among the first five."""
-    desks = {unit: Desk(context, unit, "client") for unit in ("payroll", "claims", "funds", "payments")}
+    desks = {unit: Desk(context, (unit,), "client") for unit in ("payroll", "claims", "funds", "payments")}
     asked = rows("reworded.csv")
     keys = [
         [each.key for each in desks[row["unit_id"]].candidates(row["question"]) if each.kind == "answer"]
@@ -236,7 +329,7 @@ def test_reworded_questions_find_their_answer(context: Context) -> None:
 
 def test_no_unanswerable_question_is_taken_for_a_known_one(context: Context) -> None:
     """However many words it shares with one: nothing would be accepted without a look."""
-    desk = Desk(context, "payroll", "client")
+    desk = Desk(context, ("payroll",), "client")
     found = [
         each for row in rows("unanswerable.csv") for each in desk.candidates(row["question"]) if each.kind == "answer"
     ]
@@ -276,13 +369,14 @@ def test_the_commands_from_the_clients_file_to_the_filled_one(
     draft = "answer draft q.xlsx --unit payroll --audience client --map map.toml --out answers/acme --as-of 2026-06-30"
     assert "isn't confirmed" in run(draft, 2)
     replace_in(tmp_path / "map.toml", "confirmed = false", "confirmed = true")
-    assert "contradicted: Sheet!C4: ANS-023: PAY-C03: it is not documented" in run(draft, 3)
-    assert "2 answers accepted; 5 still to be decided" in run(
-        "answer accept answers/acme --grade same --by Me --as-of 2026-06-30"
-    )
+    assert "contradicted: Sheet!C4: ANS-023 (same): PAY-C03: it is not documented" in run(draft, 3)
+    accepted = run("answer accept answers/acme --grade same --by Me --as-of 2026-06-30")
+    assert f"{QUESTIONS['released']} -> ANS-021: " in accepted
+    assert "2 answers accepted; 5 still to be decided" in accepted
     assert "2 of 7 questions written" in run("answer write answers/acme --out filled.xlsx --as-of 2026-06-30")
     assert "Payments Desk" in (tmp_path / "answers/acme/filled.html").read_text("utf-8")
-    assert "Graded same: 2 of 2 taken as they were." in run("answer stats --as-of 2026-06-30")
+    assert "Graded same" not in run("answer stats --as-of 2026-06-30"), "nobody looked at what was accepted at once"
+    assert "There is nothing to learn." in run("answer learn answers/acme")
     book = openpyxl.load_workbook("filled.xlsx")
     book["Sheet"]["C8"] = "We grant six months."
     book.save("old.xlsx")
@@ -338,6 +432,12 @@ def test_a_reviewer_decides_by_key_and_goes_on_where_it_was_left(tmp_path: Path,
     assert desk.place == 2
     desk.act("accept")
     assert "Not decided: PAY-C03: it is not documented" in desk.told.value
+    desk.verdict.value, desk.choice.value = "", ""
+    desk.answer.value, desk.candidates.index = "12 items of Fund Administration were tested.", None
+    desk.answer.value = "12 items of Fund Administration were tested."
+    desk.act("edit")
+    assert "it names funds" in desk.told.value
+    assert desk.answer.value.startswith("12 items"), "what was typed stays"
     desk.act("ask")
     assert desk.place == 3
     other.act("none")

@@ -97,6 +97,8 @@ def test_check_tells_answers_that_are_contradicted_or_expired(tmp_path: Path) ->
         ("reviewed:SUB-1", "no report that was reviewed is on record"),
         ("nature:A-C1=automated", "its nature is manual, not automated"),
         ("documented:A-C1", ""),
+        ("not_issued:alpha", ""),
+        ("not_documented:A-C1", "it is documented, as the register has it"),
     ],
 )
 def test_a_claim_holds_or_names_the_row(tmp_path: Path, claim: str, told: str) -> None:
