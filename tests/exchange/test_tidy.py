@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,14 @@ def test_both_formats_say_the_same(folders: dict[str, Path]) -> None:
         assert [row[names.index("period")] for row in rows] == [row[names.index("period")] for row in text]
     again = tidy.files(riskcalc.load(SAMPLE), FULL, parquet=True)
     assert again["scores.parquet"] == (folders["parquet"] / "scores.parquet").read_bytes()
+
+
+def test_the_findings_are_those_of_the_check(folders: dict[str, Path]) -> None:
+    """All of them, of the period that it looks at: those about approved answers as well."""
+    done = CliRunner().invoke(main, ["check", "--json", str(SAMPLE)])
+    told = sorted((each["check"], each["row"], each["message"]) for each in json.loads(done.output)["findings"])
+    rows = [row for row in csv.DictReader(text_of(folders["csv"] / "findings.csv")) if row["period"] == "2026-H1"]
+    assert sorted((row["check"], row["row"], row["message"]) for row in rows) == told
 
 
 def test_awkward_text_survives_both(tmp_path: Path) -> None:
