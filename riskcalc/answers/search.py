@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from html import escape
 from math import log
@@ -31,8 +31,18 @@ _QUALIFIERS = re.findall(
     r"\w+",
     "annually annual yearly year quarterly quarter monthly month weekly week daily day half semi nightly all every "
     "each some any no not never only without except at least within before after more less than one two three four "
-    "five type production test internal external automated manual automatically manually privileged "
+    "five production test internal external automated manual automatically manually privileged "
     "encrypted rest transit",
+)
+# Words that questionnaires take for one another.
+_ALIKE = (
+    (r"sign(ed|s)?[- ]off|endorse[ds]?|authori[sz]e[ds]?", "approved"),
+    (r"leadership|executives?|senior management", "management"),
+    (r"staff|personnel|workforce", "employees"),
+    (r"infosec|cyber ?security", "information security"),
+    (r"revoked|deactivated|deprovisioned", "withdrawn"),
+    (r"third[- ]part(y|ies)|sub-?contractors?|suppliers?", "subservice organisations"),
+    (r"(soc|type|isae|ssae|iso|tier|level) (\d+)", r"\1 \1\2"),  # of which a 1 isn't just any 1
 )
 QUALIFIERS = frozenset(_STEMMER.stemWords(_QUALIFIERS))
 
@@ -93,6 +103,14 @@ class Index:
         a, b = set(first), set(second)
         return self._weight(a & b) / self._weight(a | b) if a | b else 0.0
 
+    def known(self, words: Sequence[str], held: Collection[str]) -> float:
+        """How much of some words is held by a text, 0 to 1, rare ones weighing more.
+
+        >>> Index([["backup"], ["test"]]).known(["backup", "yearly"], ["backup"]) < 0.5
+        True
+        """
+        return self._weight(set(words).intersection(held)) / self._weight(set(words)) if words else 0.0
+
     def _weight(self, words: set[str]) -> float:
         return sum(self._idf.get(word, self._rare) for word in sorted(words))
 
@@ -104,7 +122,7 @@ def qualifiers(first: str, second: str) -> tuple[str, ...]:
     ('all', 'annual', 'quarter')
     """
     a, b = ({_stem(word) for word in _plain(text)} for text in (first, second))
-    return tuple(sorted(word for word in a ^ b if word in QUALIFIERS or word.isdecimal()))
+    return tuple(sorted(word for word in a ^ b if word in QUALIFIERS or re.search(r"\d$", word)))
 
 
 def marked(text: str, other: str) -> str:
@@ -120,6 +138,9 @@ def marked(text: str, other: str) -> str:
 
 def _plain(text: str) -> list[str]:
     text = re.sub(r"\bback(ed|ing|s)?[- ]?ups?\b", "backup", text.lower().replace("'s", "").replace("n't", " not"))
+    text = re.sub(r"\btype ii?\b", lambda found: f"type {len(found[0]) - 5}", text)
+    for words, other in _ALIKE:
+        text = re.sub(rf"\b({words})\b" if "\\" not in other else rf"\b{words}\b", other, text)
     return re.findall(r"[^\W_]+", re.sub(r"\b(re|sub|pre|multi|co|non)-", r"\1", text))
 
 
