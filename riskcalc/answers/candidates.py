@@ -131,13 +131,14 @@ class Desk:
         for place, _ in self._index.best(asked, _MOST):
             likeness, text = max((self._index.alike(asked, words), text) for text, words in self.wordings[place])
             held = {word for _, words in self.wordings[place] for word in words}.union(self._answers[place])
-            differs = (*qualifiers(question, text), *(word for word in dict.fromkeys(asked) if word not in held))
+            other = qualifiers(question, text)
+            differs = (*other, *(word for word in dict.fromkeys(asked) if word not in held))
             # What is true of one unit is no answer for several.
             several = len(self.units) > 1 and isinstance(self.entries[place]["unit_id"], str)
             differs = (self.entries[place]["unit_id"], *differs) if several else differs
-            other = [word for word in qualifiers(question, text) if word not in held or word not in asked]
+            unlike = any(word not in held or word not in asked for word in other)
             known = self._index.known(asked, held) >= _KNOWN and likeness >= _SIMILAR
-            near: Grade = "similar" if known and not other and not several else "related"
+            near: Grade = "similar" if known and not unlike and not several else "related"
             grade: Grade = "same" if likeness >= _SAME and not differs else near
             yield self._entry(self.entries[place], grade, tuple(dict.fromkeys(differs)))
 

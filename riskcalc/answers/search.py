@@ -34,16 +34,18 @@ _QUALIFIERS = re.findall(
     "five production test internal external automated manual automatically manually privileged "
     "encrypted rest transit",
 )
+_ROMAN = {"i": "1", "ii": "2"}
 # Words that questionnaires take for one another.
 _ALIKE = (
-    (r"sign(ed|s)?[- ]off|endorse[ds]?|authori[sz]e[ds]?", "approved"),
+    (r"sign(?:ed|s)?[- ]off|endorse[ds]?|authori[sz]e[ds]?", "approved"),
     (r"leadership|executives?|senior management", "management"),
     (r"staff|personnel|workforce", "employees"),
     (r"infosec|cyber ?security", "information security"),
     (r"revoked|deactivated|deprovisioned", "withdrawn"),
-    (r"third[- ]part(y|ies)|sub-?contractors?|suppliers?", "subservice organisations"),
-    (r"(soc|type|isae|ssae|iso|tier|level) (\d+)", r"\1 \1\2"),  # of which a 1 isn't just any 1
+    (r"third[- ]part(?:y|ies)|sub-?contractors?|suppliers?", "subservice organisations"),
 )
+_SAME_WORDS = re.compile("|".join(rf"\b(?P<w{at}>{words})\b" for at, (words, _) in enumerate(_ALIKE)))
+_NUMBERED = re.compile(r"\b(soc|type|isae|ssae|iso|tier|level) (\d+|ii?\b)")  # of which a 1 isn't just any 1
 QUALIFIERS = frozenset(_STEMMER.stemWords(_QUALIFIERS))
 
 
@@ -51,11 +53,11 @@ class Words:
     """How texts are taken apart: stems, with what abbreviations stand for beside them."""
 
     def __init__(self, abbreviations: Mapping[str, str]) -> None:
-        self._long = {short.lower(): tuple(_plain(long)) for short, long in abbreviations.items()}
+        self._long = {short.lower(): _plain(long) for short, long in abbreviations.items()}
 
     def of(self, text: str) -> list[str]:
         """The stems of a text, but for words that any question has."""
-        words = _plain(text)
+        words = list(_plain(text))
         words += [each for word in words for each in self._long.get(word, ())]
         return [_stem(word) for word in words if word not in _STOP]
 
@@ -136,12 +138,12 @@ def marked(text: str, other: str) -> str:
     return "".join(f"<mark>{each}</mark>" if _stem(each.lower()) in differs else escape(each) for each in parts)
 
 
-def _plain(text: str) -> list[str]:
+@lru_cache(maxsize=100_000)
+def _plain(text: str) -> tuple[str, ...]:
     text = re.sub(r"\bback(ed|ing|s)?[- ]?ups?\b", "backup", text.lower().replace("'s", "").replace("n't", " not"))
-    text = re.sub(r"\btype ii?\b", lambda found: f"type {len(found[0]) - 5}", text)
-    for words, other in _ALIKE:
-        text = re.sub(rf"\b({words})\b" if "\\" not in other else rf"\b{words}\b", other, text)
-    return re.findall(r"[^\W_]+", re.sub(r"\b(re|sub|pre|multi|co|non)-", r"\1", text))
+    text = _SAME_WORDS.sub(lambda found: _ALIKE[int(str(found.lastgroup)[1:])][1], text)
+    text = _NUMBERED.sub(lambda found: f"{found[1]} {found[1]}{_ROMAN.get(found[2], found[2])}", text)
+    return tuple(re.findall(r"[^\W_]+", re.sub(r"\b(re|sub|pre|multi|co|non)-", r"\1", text)))
 
 
 _stem: Callable[[str], str] = lru_cache(maxsize=100_000)(_STEMMER.stemWord)
