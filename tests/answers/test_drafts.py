@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -387,8 +388,17 @@ def test_the_commands_from_the_clients_file_to_the_filled_one(
     assert "7 questions in B, answers in C, comments in D" in run("answer map q.xlsx --out map.toml")
     draft = "answer draft q.xlsx --unit payroll --audience client --map map.toml --out answers/acme --as-of 2026-06-30"
     assert "isn't confirmed" in run(draft, 2)
+    assert "Missing: '--audience', '--map', '--out'." in run("answer draft q.xlsx", 2)
+    assert "default: today" in " ".join(run("answer draft --help").split())
     replace_in(tmp_path / "map.toml", "confirmed = false", "confirmed = true")
-    assert "contradicted: Sheet!C4: ANS-023 (same): PAY-C03: it is not documented" in run(draft, 3)
+    told = run(draft, 3)
+    assert told.startswith("For Payroll Services (payroll), told to the audience client, seen from 2026-06-30:")
+    assert "contradicted: Sheet!C4: ANS-023 (same): PAY-C03: it is not documented" in told
+    counts = re.search(
+        r"7 questions: (\d) the same as one that is known, (\d) similar, (\d) related, (\d) with nothing", told
+    )
+    assert counts
+    assert sum(map(int, counts.groups())) == 7
     accepted = run("answer accept answers/acme --grade same --by Me --as-of 2026-06-30")
     assert f"{QUESTIONS['released']} -> ANS-021: " in accepted
     assert "2 answers accepted; 5 still to be decided" in accepted
