@@ -34,7 +34,7 @@ def findings(context: Context) -> list[Finding]:
     """
     answers, day = context.register.answers, pd.Timestamp(context.as_of)
     found = []
-    for row in answers[answers["approved_by"].notna()].to_dict("records"):
+    for row in answers[answers["approved_by"].notna() & (answers["reviewed_on"] <= day)].to_dict("records"):
         place = (_text(row["unit_id"]), row["answer_id"])
         if row["expires_on"] < day:
             told = f"the answer expired on {row['expires_on'].date()}"

@@ -188,11 +188,12 @@ def missing(control: Any, step: str, report_type: str) -> str:
     if step == "operated":
         return f"{control['conclusion'].replace('_', ' ')} ({control['why']})"
     if step == "evidenced":
-        relied = f"relies on {control['rests_on']}, which has no evidence, or none over the report's period"
-        return f"has no evidence on record of {control['unevidenced']}" if control["unevidenced"] else relied
+        lacking = control["unevidenced"]
+        return f"has no evidence on record of {lacking}" if lacking else f"relies on {control['rests_on']}"
     if control["to_come"]:
         return f"can't be shown yet: its report's period still runs for {counted(int(control['to_come']), 'day')}"
-    return f"was not tested on {counted(int(control['untested_days']), 'day')} of the report's period"
+    days = counted(int(control["untested_days"]), "day")
+    return f"was not tested on {days} of the report's period, over the {control['allowed']} allowed"
 
 
 # --- parts ---
@@ -232,6 +233,7 @@ def _steps(context: Context, report_type: str) -> pd.DataFrame:
         operated=(controls["conclusion"] == "operated_effectively") & (controls["limited_by"] == ""),
         unevidenced=lacking,
         evidenced=tested & (pd.Series(lacking, index=controls.index, dtype=str) == ""),
+        allowed=most,
         in_period=tested & (controls["untested_days"] <= most) & (pd.Series(to_come, controls.index) == 0),
     )
     found = found.assign(rests_on=_resting_on(found))
@@ -241,7 +243,7 @@ def _steps(context: Context, report_type: str) -> pd.DataFrame:
 
 
 def _resting_on(controls: pd.DataFrame) -> list[str]:
-    """By control, one that it relies on, through any chain, without evidence or untested for too long, else blank."""
+    """By control, one that it relies on, through any chain, without evidence or untested for too long, and which."""
     rows = {str(name): row for name, row in by_index(controls).items()}
 
     def lacking(name: str) -> str:
@@ -249,7 +251,9 @@ def _resting_on(controls: pd.DataFrame) -> list[str]:
         for each in known:  # grows as it is read
             known += [relied for relied in rows[each]["relies_on"] if relied not in known]
         doubtful = (one for one in known[1:] if not (rows[one]["evidenced"] and rows[one]["in_period"]))
-        return next((one for one in doubtful if rows[one]["operated"]), "")
+        one = next((one for one in doubtful if rows[one]["operated"]), "")
+        step = one and ("in_period" if rows[one]["evidenced"] else "evidenced")
+        return f"{one}, which {missing(rows[one], step, 'type2')}" if one else ""
 
     return [lacking(name) for name in rows]
 

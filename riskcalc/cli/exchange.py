@@ -204,12 +204,19 @@ def tidy(data: str, out: Path, kind: str, as_of: str, audience: str) -> None:
 def trust_centre(data: str, out: Path, period: str, as_of: str, audience: str) -> None:
     """Write the trust centre: a page, the public documents beside it, a feed of what changed (Atom), and trust.json.
 
-    Nothing is served: put the folder where readers are. riskcalc run --audience public makes a page per unit as well.
+    Nothing is served: put the folder where readers are. It tells how things stood on the day of --as-of, by default the
+    period's. riskcalc run --audience public makes a page per unit as well.
     """
-    from riskcalc.exchange.trust import files
+    from riskcalc.exchange.trust import files, later
     from riskcalc.pages.trust_centre import open_statement
+    from riskcalc.register.register import load
 
-    _write(out, files(open_statement("", period, data, as_of, audience=audience)))
+    statement = open_statement("", period, data, as_of, audience=audience)
+    _write(out, files(statement))
+    click.echo(f"It tells how things stood on {statement.context.as_of}.")
+    if found := later(load(data, period), statement):
+        told = ", ".join(counted(number, noun) for noun, number in found.items())
+        click.echo(f"Dated later, and not told: {told}; --as-of today tells of all that is past.", err=True)
 
 
 @export.command(

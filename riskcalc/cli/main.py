@@ -27,6 +27,10 @@ from riskcalc.version import __version__
 
 if TYPE_CHECKING:
     from riskcalc.assessment.context import Context
+    from riskcalc.run.batch import Programme, Report
+
+
+_READERS = ("internal", "board", "auditor", "unit", "client", "public")  # whom a run makes pages for
 
 
 class Commands(click.Group):
@@ -52,6 +56,15 @@ def _shard(context: click.Context, option: click.Parameter, text: str | None) ->
     if number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
         return int(number), int(of)
     raise click.BadParameter(f"{text!r}; allowed: I/N with I from 1 to N, such as 2/4.", context, option)
+
+
+def _audiences(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """``board,public`` as ("board", "public"); whoever may see all is ""."""
+    names = tuple(dict.fromkeys(name.strip() for text in given for name in text.split(",")))
+    for name in names:
+        if name not in _READERS:
+            raise click.BadParameter(f"{name!r}; allowed: {', '.join(_READERS)}.", context, option)
+    return tuple("" if name == "internal" else name for name in names) or ("",)
 
 
 @click.group(
@@ -230,6 +243,7 @@ def _draw(
     riskcalc run --summary mail.txt  # for a schedule: how it ended, whatever happens, to put into a mail
     riskcalc run --shard 2/4 --out /share/risk  # every fourth unit; a run without --shard closes
     riskcalc run --audience board --pdf --pptx  # what the board gets, to print and to present
+    riskcalc run --audience internal,board,public  # several readers in one run, which reads the register once
     riskcalc run --executor dask://scheduler:8786 --out s3://bucket/risk  # on a cluster
     """,
 )
@@ -255,8 +269,13 @@ def _draw(
 )
 @click.option(
     "--audience",
-    type=click.Choice(["board", "auditor", "unit", "public"]),
-    help="Pages for these readers only, in OUT/PERIOD/AUDIENCE; what isn't for them is redacted.",
+    "audiences",
+    multiple=True,
+    metavar="NAMES",
+    callback=_audiences,
+    help="Pages for these readers, in OUT/PERIOD/AUDIENCE; what isn't for them is redacted. Of "
+    + ", ".join(_READERS)
+    + "; several with commas, or given again. Internal, which is the default, sees all, in OUT/PERIOD itself.",
 )
 @click.option("--static", is_flag=True, help="For mail: also UNIT.static.html, without scripts.")
 @click.option("--pdf", is_flag=True, help="Also UNIT.pdf; needs riskcalc-workbook[pdf] and Chromium.")
@@ -300,36 +319,34 @@ def run(
     from riskcalc.run.engines import engines
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop ends a run as Ctrl-C does
-    options["audience"] = options["audience"] or ""
-    formats = _formats(static, pdf, png, pptx, options["audience"])
+    formats = _formats(static, pdf, png, pptx, options["audiences"])
     with engines(engine_name, executor, jobs) as ways, ExitStack() as stack:  # ready while this one imports and reads
         from riskcalc.run import batch
         from riskcalc.run import progress as told
 
-        programme = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
-        if notes := programme.shares.register.notes:
+        programmes = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
+        register = programmes[0].shares.register
+        if notes := register.notes:
             noted = f"Read right, but not as it is spelt here: {counted(len(notes), 'cell')}."
             click.echo(f"{noted} See them: riskcalc check {data}", err=True)
         ways.ready(must_fork=engine_name == "fork")
         prints = stack.enter_context(printer()) if pdf or png else None
         if ways.note:
             click.echo(ways.note, err=True)
-        with told.Progress(programme.jobs, ways.label, as_json) as progress:
+        with told.Progress(sum(each.jobs for each in programmes), ways.label, as_json) as progress:
             try:
-                report = batch.run(programme, ways.executor, ways.engine, progress.seen, ways.own, prints)
+                reports = batch.run(programmes, ways.executor, ways.engine, progress.seen, ways.own, prints)
             except KeyboardInterrupt:
                 write_summary(summary, INTERRUPTED, f"Interrupted; {progress.said()}")
                 click.echo(f"Interrupted; {progress.said()}", err=True)
                 sys.exit(INTERRUPTED)
-    if report.organisation is None:
-        rest = "; a run without --shard makes the organisation's page of all shards." if options["shard"] else "."
-        place = f"The pages are in {programme.pages}{rest}"
-    else:
-        made = "index.html" in report.organisation.outputs
-        place = f"Open {programme.pages}/index.html" if made else f"See {programme.folder}/{programme.manifest}"
-    of = seen(programme.shares.register, programme.context.period, programme.as_of, options["period"])
-    text, code = told.summary(report, f"{of}.\n{place}"), WRONG if report.wrong or report.left else 0
-    code = code or (BREACH if fail_on_breach and report.breaches else 0)
+    of = seen(register, programmes[0].context.period, programmes[0].as_of, options["period"])
+    parts = [told.summary(each, f"{of}.\n{_place(each, made)}") for each, made in zip(reports, programmes, strict=True)]
+    if len(parts) > 1:
+        heads = [f"Audience {each.audience.name or _READERS[0]}:" for each in programmes]
+        parts = [f"{head}\n{part}" for head, part in zip(heads, parts, strict=True)]
+    text, code = "\n\n".join(parts), WRONG if any(each.wrong or each.left for each in reports) else 0
+    code = code or (BREACH if fail_on_breach and any(each.breaches for each in reports) else 0)
     write_summary(summary, code, text)
     click.echo(text, err=as_json)
     sys.exit(code)
@@ -348,10 +365,21 @@ main.add_command(rename)
 main.add_command(answer)
 
 
-def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audience: str) -> tuple[str, ...]:
+def _place(report: Report, programme: Programme) -> str:
+    """Where to look for what a run made."""
+    if report.organisation is None:
+        rest = (
+            "; a run without --shard makes the organisation's page of all shards." if programme.request.shard else "."
+        )
+        return f"The pages are in {programme.pages}{rest}"
+    made = "index.html" in report.organisation.outputs
+    return f"Open {programme.pages}/index.html" if made else f"See {programme.folder}/{programme.manifest}"
+
+
+def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audiences: tuple[str, ...]) -> tuple[str, ...]:
     """The endings of the files that are wanted besides pages; raises UsageError for what can't be had."""
-    if png and audience == "public":
-        raise click.UsageError("--png is a picture of the heatmaps; the public's pages have none.")
+    if png and {"client", "public"}.intersection(audiences):
+        raise click.UsageError("--png is a picture of the heatmaps; the pages for clients and the public have none.")
     if pptx and not find_spec("pptx"):
         raise click.UsageError("--pptx needs an extra: pip install 'riskcalc-workbook[pptx]'.")
     wanted = {".static.html": static, ".pdf": pdf, ".png": png, ".pptx": pptx}

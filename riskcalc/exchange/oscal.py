@@ -130,6 +130,7 @@ def _said(value: object) -> str:
         return "yes" if value else "no"
     if value is None or value is pd.NA or value != value:  # NaN and NaT aren't themselves
         return ""
+    value = round(value, 9) if isinstance(value, float) else value  # else 2.4999999999999996
     return f"{value:%Y-%m-%d}" if isinstance(value, date) else str(value)
 
 
@@ -249,6 +250,7 @@ class _Case:
             REMARKS,
             start=_day(first),
             end=_day(max(first, self.context.as_of)),
+            local_definitions={"components": list(map(self._tested, _rows(self.register.controls)))},
             reviewed_controls={"control-selections": [reviewed]},
             observations=[*map(self._test, _rows(tests)), *self._conclusions()],
             risks=list(self._risks()),
@@ -258,6 +260,12 @@ class _Case:
         plan = self.thing("plan", [], "No assessment plan", "None is kept in OSCAL.")
         by = part(href=f"#{plan['uuid']}", remarks="Management's tests follow the register, not a plan in OSCAL.")
         return part(import_ap=by, results=[result], back_matter={"resources": [plan]})
+
+    def _tested(self, control: Row) -> Part:
+        """A control as what is observed of it refers to: under the id that it has as a component."""
+        status = {"state": "other", "remarks": "How it operates: see the conclusions."}
+        about = {"type": "process-procedure", "status": status, "props": [_prop("control_id", control["control_id"])]}
+        return self.thing("control", [control["control_id"]], control["title"], control["description"], **about)
 
     def _about(self, control: str) -> list[Part]:
         return [part(subject_uuid=self.uuid("control", control), type="component", title=line(control))]
@@ -295,7 +303,7 @@ class _Case:
         for risk in _rows(self.register.risks):
             name, text, found = risk["risk_id"], risk["description"], rated.get(risk["risk_id"])
             facets = [
-                {"name": each.replace("_", "-"), "system": NS, "value": str(found[each])} for each in names if found
+                {"name": each.replace("_", "-"), "system": NS, "value": _said(found[each])} for each in names if found
             ]
             props = _props("risks", risk, _NAMED) + ([] if found else [_prop("rated", "no")])
             levels = [{"origin": origin, "facets": facets}] if facets else []
@@ -327,7 +335,7 @@ class _Case:
         found = [*self._deficiencies(), *self._gaps()]
         items = [
             {"uuid": self.uuid("item", each["uuid"]), "title": each["title"], "description": each["description"]}
-            | {"related-risks": [{"risk-uuid": each["uuid"]}]}
+            | {"props": [_prop("state", each["status"])], "related-risks": [{"risk-uuid": each["uuid"]}]}
             for each in found
         ]
         system = {"identifier-type": "urn:riskcalc:organisation", "id": self.uuid("system")}
@@ -357,4 +365,5 @@ class _Case:
             why = "An objective's outlook depends on it." if gap.blocks else "Wanted before the report."
             props = [_prop(name, getattr(gap, name)) for name in named if getattr(gap, name)]
             about = {"statement": why, "props": props, "status": "open", "deadline": gap.due_on and _day(gap.due_on)}
-            yield self.thing("gap", [gap.unit_id, gap.row, gap.step, gap.what], told, text, **about)
+            title = f"{gap.unit_id}: {told}"  # a control that two units rely on may be a gap of both
+            yield self.thing("gap", [gap.unit_id, gap.row, gap.step, gap.what], title, text, **about)

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from riskcalc.assessment import claims
 from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.evidence import assess
@@ -94,7 +95,8 @@ def _frames(contexts: list[Context]) -> Iterator[pd.DataFrame]:
     )
     tests = contexts[-1].register.control_tests
     yield tests[tests["tested_on"] <= pd.Timestamp(contexts[-1].as_of)].astype(object)
-    yield of_all(pd.DataFrame([each.as_dict() for each in findings(context)]) for context in contexts)
+    found = ([*findings(context), *claims.findings(context)] for context in contexts)
+    yield of_all(pd.DataFrame([each.as_dict() for each in of_one]) for of_one in found)
 
 
 def _csv(names: list[str], frame: pd.DataFrame) -> bytes:
@@ -107,6 +109,7 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
+    value = round(value, 9) if isinstance(value, float) else value  # else 2.4999999999999996
     return f"{value:%Y-%m-%d}" if isinstance(value, date) else str(value)
 
 

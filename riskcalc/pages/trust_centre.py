@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -29,7 +28,7 @@ from riskcalc.register.records import records
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
 
-FEED = "feed.atom"
+FEED, REVIEWED = "feed.atom", "Answer reviewed"
 _TYPES = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 # AT-C 320 and ISAE 3402 on restricting the use of the report: by whom it may be relied on.
 RESTRICTED = (
@@ -38,7 +37,7 @@ RESTRICTED = (
 )
 
 
-_METHODS = {"carve_out": "not part of our report; it has its own", "inclusive": "part of our report"}
+_METHODS = {"carve_out": "not part of our report", "inclusive": "part of our report"}
 _VERDICTS = {"yes": "Yes", "no": "No", "partly": "Partly", "not_applicable": "Not applicable"}
 
 
@@ -55,8 +54,8 @@ class Event:
 class Statement:
     """What may be said to the public, or to clients, of one unit, or of the whole organisation where ``unit`` is None.
 
-    ``changes`` are the newest first; ``places`` are the documents' references and digests, which nobody is told;
-    ``files`` are those beside the page: of documents, by id, and ``feed``.
+    ``changes`` are those since the last period, the newest first; ``places`` are the documents' references and digests,
+    which nobody is told; ``files`` are those beside the page: of documents, by id, and ``feed``.
     """
 
     context: Context
@@ -71,12 +70,6 @@ class Statement:
     def register(self) -> Register:
         """What is for them."""
         return self.context.register
-
-    @property
-    def since(self) -> date:
-        """The last day of the period before; where there is none, the day before this one began."""
-        before = self.context.previous()
-        return before.period.last_day if before else self.context.period.first_day - timedelta(days=1)
 
 
 def open_statement(
@@ -101,11 +94,9 @@ def open_statement(
         raise UsageError(f"A trust centre is for those outside, not for {audience!r}; allowed: client, public.")
     register = read_standing(data_dir, period, as_day(as_of), business_unit or None)
     shown = audiences.redacted(register, readers)
-    if business_unit:  # what is said of the organisation stands on its page, and rests on rows of all units
-        answers, documents = (each[each["unit_id"] == business_unit] for each in (shown.answers, shown.documents))
-        shown = replace(shown, answers=answers, documents=documents)
     context = Context.of(_without_contradicted(shown, Context.of(register)))
-    changes = sorted(_changes(context, register), key=lambda each: (each.day, each.what, each.about), reverse=True)
+    new = (each for each in _changes(context, register) if each.day > _since(context))
+    changes = sorted(new, key=lambda each: (each.day, each.what, each.about), reverse=True)
     unit = shown.unit(business_unit) if business_unit else None
     kept = register.documents.set_index("document_id")[["reference", "sha256"]].fillna("")
     places = {str(name): (reference, digest) for name, reference, digest in kept.itertuples()}
@@ -120,8 +111,8 @@ def heading(statement: Statement) -> Display:
     if statement.unit is None:
         units = records(statement.register.business_units)
         issued = sum(is_issued(unit, statement) for unit in units)
-        told = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}"
-        rest = "; the others are in preparation." if issued < len(units) else "."
+        told, left = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}", len(units) - issued
+        rest = f"; {left} {'is' if left == 1 else 'are'} in preparation." if left else "."
         return display.heading(organisation, seen, told + rest, "open", [RESTRICTED], named)
     told = f"{_TYPES[statement.unit['report_type']]} report: {_status(statement.unit, statement)}."
     lines = [f"{statement.unit['service']}.", *bridge(statement.unit, statement), RESTRICTED]
@@ -206,9 +197,7 @@ def documents(statement: Statement) -> Display:
         for row in statement.register.documents.to_dict("records")
     ]
     columns = ["Document", "Kind", "In force, or covers", "Issued on", "Issued by", "Access"]
-    return display.table(
-        "Documents that stand", columns, rows, note="What else there is, clients' contacts here can say."
-    )
+    return _listed("Documents that stand", columns, rows)
 
 
 def subprocessors(statement: Statement) -> Display:
@@ -218,7 +207,7 @@ def subprocessors(statement: Statement) -> Display:
         for row in statement.register.subservice_organisations.to_dict("records")
     ]
     columns = ["Who", "What they do for us", "Their controls are"]
-    return display.table("Who they are", columns, rows)
+    return _listed("Who they are", columns, rows)
 
 
 def answers(statement: Statement) -> Display:
@@ -229,28 +218,28 @@ def answers(statement: Statement) -> Display:
         for row in found
     ]
     columns = ["Question", "Short answer", "Answer", "Reviewed on"]
-    return display.table("Approved answers", columns, rows, filters=[{}] * len(rows), noun="answer")
+    return _listed("Approved answers", columns, rows, filters=[{}] * len(rows), noun="answer")
 
 
 def changes(statement: Statement) -> Display:
-    """What is new since the last period."""
-    new = (each for each in statement.changes if each.day > statement.since)
-    rows: list[list[Cell]] = []
-    for (on, what), found in groupby(new, key=lambda each: (each.day, each.what)):
-        about = [each.about for each in found]
-        rest = f", and {len(about) - 3} more" if len(about) > 3 else ""
-        rows.append([day(on), what, "; ".join(about[:3]) + rest])
-    feed = {"text": "all of it, as a feed", "href": statement.files["feed"]} if "feed" in statement.files else ""
-    rows += [["", feed, ""]] if feed else []
-    return display.table(f"Since {day(statement.since)}", ["When", "What", "About"], rows, grouped=True)
+    """What is new since the last period, which the feed has, too; answers that were reviewed are only counted."""
+    since, reviewed = day(_since(statement.context)), [each for each in statement.changes if each.what == REVIEWED]
+    found = [each for each in statement.changes if each.what != REVIEWED]
+    if not statement.changes:
+        return display.remark(f"Nothing is new here since {since}.")
+    rows: list[list[Cell]] = [[day(each.day), each.what, each.about] for each in found]
+    if reviewed:
+        rows.append([f"up to {day(reviewed[0].day)}", REVIEWED, counted(len(reviewed), "answer")])
+    rows += [["", {"text": "as a feed", "href": statement.files["feed"]}, ""]] if "feed" in statement.files else []
+    return display.table(f"Since {since}", ["When", "What", "About"], rows, grouped=True)
 
 
 # The chapters of the page, in their order.
 CHAPTERS = {
     "Reports": reports,
-    "What changed": changes,
     "Documents": documents,
     "Answers": answers,
+    "What changed": changes,
     "Subservice organisations": subprocessors,
     "Control objectives": objectives,
     "What clients do themselves": user_entities,
@@ -264,6 +253,19 @@ def result(statement: Statement) -> Result:
 
 
 # --- parts ---
+
+
+def _since(context: Context) -> date:
+    """The last day of the period before; where there is none, the day before this one began."""
+    before = context.previous()
+    return before.period.last_day if before else context.period.first_day - timedelta(days=1)
+
+
+def _listed(title: str, columns: list[str], rows: list[list[Cell]], **rest: Any) -> Display:
+    """A table of what may be told; whether there is more isn't said, nor that there is nothing."""
+    if not rows:
+        return display.remark("None is listed here; what there is, clients' contacts here can say.")
+    return display.table(title, columns, rows, note="What else there is, clients' contacts here can say.", **rest)
 
 
 def _status(unit: Any, statement: Statement) -> str:
@@ -287,7 +289,7 @@ def _changes(context: Context, whole: Register) -> Iterator[Event]:
     told = {
         "Report issued": shown.business_units[["name", "issued_on"]],
         "Document issued": shown.documents[["title", "issued_on"]],
-        "Answer reviewed": shown.answers[["question", "reviewed_on"]],
+        REVIEWED: shown.answers[["question", "reviewed_on"]],
     }
     # who came and who left is told by days that aren't for readers themselves
     at_all = whole.subservice_organisations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -10,6 +11,8 @@ from riskcalc.register.columns import Day, Digest, Maybe, Names, Text
 from riskcalc.register.row import Contradiction, Ref, Row, require
 
 Reader = Literal["internal", "client", "public"]
+# AT-C 205 and 320, ISAE 3402: such a report says itself who may use it, and the public may not.
+_RESTRICTED = re.compile(r"\bSOC ?[12]\b|\bISAE ?3402\b|\bSSAE ?\d\d\b|\bAT-C ?320\b", re.IGNORECASE)
 
 
 class LibraryAnswer(Row):
@@ -61,3 +64,6 @@ class Document(Row):
         """Cells that don't go together."""
         fits = self.covers_to is None or self.covers_from <= self.covers_to
         yield from require(fits, "covers_to", f"must not be before covers_from, {self.covers_from}")
+        said = f"{self.kind} {self.title}" if "report" in self.kind.lower() else self.kind
+        told = "client or internal: a SOC report is restricted in use, and isn't for the public"
+        yield from require(self.audience != "public" or not _RESTRICTED.search(said), "audience", told)

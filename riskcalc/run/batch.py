@@ -8,9 +8,10 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 
 from riskcalc import notebook_files
 from riskcalc.assessment.context import Context
@@ -33,8 +34,8 @@ _PRINTED = (".pdf", ".png")  # what a browser makes of a page
 _OUTDATED = "its page is of an earlier register, day or notebook; run this unit again"
 _EVERY = (*ENDINGS, *FORMATS, *_PRINTED)
 _MOST_TOLD = 2000  # characters of a reason that the manifest keeps
-_BOOKS = {"public": ("trust_centre.ipynb", "trust_centre.ipynb")}
-Seen = Callable[[Entry], None]
+_BOOKS = dict.fromkeys(("client", "public"), ("trust_centre.ipynb", "trust_centre.ipynb"))
+Seen = Callable[[Entry, str], None]
 Print = Callable[[bytes, Sequence[str]], dict[str, bytes]]
 
 
@@ -56,7 +57,7 @@ class Request:
     notebooks: str | None = None
     parameters: tuple[str, ...] = ()
     shard: tuple[int, int] | None = None
-    audience: str = ""
+    audiences: tuple[str, ...] = ("",)
     formats: tuple[str, ...] = ()
 
 
@@ -147,9 +148,9 @@ class Programme:
 
 @dataclass(frozen=True)
 class Report:
-    """How a run ended: the entries of the units it was asked for, the organisation's (None for a shard, or an audience
-    that doesn't get its page), where the pages are, its length in seconds, and the files of earlier runs that should
-    have been removed and can't be.
+    """How a run ended for an audience: the entries of the units it was asked for, the organisation's (None for a shard,
+    or readers who don't get its page), where the pages are, the seconds that the run took, for all audiences, and the
+    files of earlier runs that should have been removed and can't be.
     """
 
     units: tuple[Entry, ...]
@@ -170,14 +171,19 @@ class Report:
         return sum(entry.figures.get("breaches", 0) for entry in self.units)
 
 
-def plan(request: Request) -> Programme:
-    """Check a request against the register and the notebooks before anything runs.
+def plan(request: Request) -> list[Programme]:
+    """Check a request against the register, read once, and the notebooks before anything runs: a programme an audience.
 
     Raises RegisterError or UsageError for whatever can't be run as asked.
     """
     _check_limits(request)
     whole = load(request.data_dir, request.period)
     context = Context.of(whole, request.period, as_day(request.as_of, "--as-of"))
+    shares = Subsets(context.register)
+    return [_plan(request, audiences.find(name), context, shares) for name in request.audiences]
+
+
+def _plan(request: Request, readers: Audience, context: Context, shares: Subsets) -> Programme:
     register, period, as_of = context.register, context.period.name, context.as_of.isoformat()
     for unit_id in request.units:
         register.unit(unit_id)
@@ -192,12 +198,10 @@ def plan(request: Request) -> Programme:
         )
     _check_names(every)
     common: dict[str, Value] = {"period": period, "data_dir": request.data_dir, "as_of": as_of}
-    readers = audiences.find(request.audience)
-    common |= {"audience": readers.name} if readers.name and readers.name not in _BOOKS else {}
+    common |= {"audience": readers.name} if readers.name else {}
     unit_book, whole_book = _BOOKS.get(readers.name, ("assessment.ipynb", "portfolio.ipynb"))
-    assessment = _book(unit_book, request, common, {"business_unit"})
-    portfolio = _book(whole_book, replace(request, parameters=()), common, {"manifest"})
-    shares = Subsets(register)
+    assessment = _book(unit_book, request, readers.name, common, {"business_unit"})
+    portfolio = _book(whole_book, replace(request, parameters=()), readers.name, common, {"manifest"})
     constant = [sha256(assessment.text.encode()), json.dumps(assessment.parameters, sort_keys=True), __version__]
     inputs = {unit_id: _hash([shares.fingerprint(unit_id), unit_id, *constant]) for unit_id in {*every, *units}}
     folder = open_folder(request.out, period)
@@ -216,55 +220,99 @@ def plan(request: Request) -> Programme:
 
 
 def run(
-    programme: Programme,
+    programmes: Sequence[Programme],
     executor: Executor,
     engine: Engine,
     seen: Seen,
     own: Engine | None = None,
     printer: Print | None = None,
-) -> Report:
-    """Run a programme's jobs on ``executor`` by ``engine``; ``seen`` is told of each unit, and last of the
-    organisation, as it ends. ``own`` runs the organisation's notebook, where that should be another engine;
+) -> list[Report]:
+    """Run the jobs of a plan on ``executor`` by ``engine``; ``seen`` is told of each unit and organisation, and of
+    which audience, as they end. ``own`` runs the organisation's notebook, where that should be another engine;
     ``printer`` makes PDF and PNG of pages, where those are asked for.
 
     A unit that goes wrong doesn't stop the others. When interrupted, what is done is kept and said in the
-    manifest, which is then not ``finished``.
+    manifest, which is then not ``finished``. Nothing runs unless the folders of all audiences can be written to.
     """
-    began, shard = time.monotonic(), programme.request.shard
-    with programme.pages.alone(".lock-{}-of-{}".format(*shard) if shard else ".lock"):
-        source = str(programme.shares.register.source.resolve())
-        manifest = Manifest(
-            programme.folder,
-            programme.period,
-            source,
-            programme.listed,
-            shard,
-            programme.audience.name,
-            programme.as_of.isoformat(),
-        )
-        manifest.begin(replaced=programme.request.force)
-        _tell_outdated(programme, manifest)
-        waiting = list(_still_to_run(programme, manifest, seen))
-        manifest.write()
-        futures: set[Future[Entry]] = set()
+    began = time.monotonic()
+    with ExitStack() as stack:
+        parts = [_Part(each, stack.enter_context(_alone(each)), executor) for each in programmes]
+        for part in parts:
+            part.manifest.take_in(replaced=part.programme.request.force)
+        unit = partial(_run_unit, engine, printer)
+        whole = partial(_close, own or engine, printer)
         try:
-            futures.update(executor.submit(_run_unit, programme, engine, printer, unit_id) for unit_id in waiting)
-            for future in as_completed(futures):
-                entry = future.result()
-                manifest.record(entry)
-                seen(entry)
-            organisation = _run_whole(programme, own or engine, printer) if programme.closes else None
+            units = {future: part for part in parts for future in part.begin(seen, unit, whole)}
+            for future in as_completed(units):
+                units[future].record(future.result(), seen, whole)
+            for part in parts:
+                part.end(seen)
         except BaseException:
             engine.stop()
-            for future in futures:
-                future.cancel()
+            executor.shutdown(wait=False, cancel_futures=True)
             raise
-        manifest.finish(organisation)
-        if organisation:
-            seen(organisation)
-    units = tuple(manifest.units[unit_id] for unit_id in programme.units)
-    seconds, left = time.monotonic() - began, tuple(manifest.left)
-    return Report(units, organisation, str(programme.pages), seconds, left)
+    return [part.report(time.monotonic() - began) for part in parts]
+
+
+_RunUnit = Callable[[Programme, str], Entry]
+_Close = Callable[["_Part"], Entry | None]
+
+
+@dataclass
+class _Part:
+    """A programme as it runs: its manifest, how many units it waits for, and the organisation's page to come."""
+
+    programme: Programme
+    manifest: Manifest
+    executor: Executor
+    waiting: int = 0
+    whole: Future[Entry | None] = field(default_factory=Future)
+
+    def begin(self, seen: Seen, unit: _RunUnit, whole: _Close) -> list[Future[Entry]]:
+        """Have all units run that aren't unchanged; without any, the organisation's page is next."""
+        self.manifest.begin()
+        _tell_outdated(self.programme, self.manifest)
+        found = list(_still_to_run(self.programme, self.manifest, seen))
+        self.manifest.write()
+        self.waiting = len(found)
+        if not found:
+            self.whole = self.executor.submit(whole, self)
+        return [self.executor.submit(unit, self.programme, unit_id) for unit_id in found]
+
+    def record(self, entry: Entry, seen: Seen, whole: _Close) -> None:
+        """A unit has ended; after the last of them, the organisation's page is next."""
+        self.waiting -= 1
+        self.manifest.record(entry)
+        seen(entry, self.programme.audience.name)
+        if not self.waiting:
+            self.whole = self.executor.submit(whole, self)
+
+    def end(self, seen: Seen) -> None:
+        """Wait for the organisation's page."""
+        if organisation := self.whole.result():
+            seen(organisation, self.programme.audience.name)
+
+    def report(self, seconds: float) -> Report:
+        """How it ended."""
+        units = tuple(self.manifest.units[unit_id] for unit_id in self.programme.units)
+        return Report(units, self.whole.result(), str(self.programme.pages), seconds, tuple(self.manifest.left))
+
+
+@contextmanager
+def _alone(programme: Programme) -> Iterator[Manifest]:
+    """The manifest of a programme that no other run writes to."""
+    shard = programme.request.shard
+    with programme.pages.alone(".lock-{}-of-{}".format(*shard) if shard else ".lock"):
+        source = str(programme.shares.register.source.resolve())
+        readers, as_of = programme.audience.name, programme.as_of.isoformat()
+        yield Manifest(programme.folder, programme.period, source, programme.listed, shard, readers, as_of)
+
+
+def _close(engine: Engine, printer: Print | None, part: _Part) -> Entry | None:
+    """Make the organisation's page, which reads the manifest of all units, and end that."""
+    organisation = _run_whole(part.programme, engine, printer) if part.programme.closes else None
+    part.manifest.finish(organisation)
+    return organisation
 
 
 def _check_limits(request: Request) -> None:
@@ -282,7 +330,7 @@ def _check_names(unit_ids: Sequence[str]) -> None:
             )
 
 
-def _book(name: str, request: Request, common: dict[str, Value], set_later: set[str]) -> Book:
+def _book(name: str, request: Request, audience: str, common: dict[str, Value], set_later: set[str]) -> Book:
     path = notebook_files.find(name, request.notebooks)
     further = notebook_files.from_text(path, request.parameters)
     for taken in {*set_later, *common, "audience"} & set(further):
@@ -290,7 +338,7 @@ def _book(name: str, request: Request, common: dict[str, Value], set_later: set[
     parameters = {**common, **further}
     notebook_files.check(path, {**parameters, **dict.fromkeys(set_later, "")})
     text = path.read_text("utf-8")
-    return Book(text if request.audience in _BOOKS else notebook_files.for_audience(text, request.audience), parameters)
+    return Book(text if audience in _BOOKS else notebook_files.for_audience(text, audience), parameters)
 
 
 def _hash(parts: list[str]) -> str:
@@ -310,13 +358,13 @@ def _still_to_run(programme: Programme, manifest: Manifest, seen: Seen) -> Itera
         kept = None if programme.request.force else manifest.unchanged(unit_id, programme.inputs[unit_id], names)
         if kept:
             manifest.keep(kept)
-            seen(kept)
+            seen(kept, programme.audience.name)
         else:
             manifest.pending(unit_id)
             yield unit_id
 
 
-def _run_unit(programme: Programme, engine: Engine, printer: Print | None, unit_id: str) -> Entry:
+def _run_unit(engine: Engine, printer: Print | None, programme: Programme, unit_id: str) -> Entry:
     entry = Entry(unit_id, inputs_sha256=programme.inputs[unit_id])
     return _run_job(programme, engine, printer, lambda: programme.job(unit_id), entry, stem(unit_id))
 

@@ -46,6 +46,7 @@ def take_away(found: Iterable[Leftover], source: str, unit_ids: Sequence[str]) -
         pages = each.folder.within(each.audience) if each.audience else each.folder
         with pages.alone(".lock"):
             manifest = Manifest(each.folder, each.period, source, unit_ids, None, each.audience)
+            manifest.take_in()
             manifest.begin()
             kept = [name for name in pages.names("index.*") if not pages.remove(name)]
             left += [f"{each.place}/{name}" for name in [*manifest.left, *kept]]

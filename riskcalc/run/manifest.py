@@ -68,20 +68,19 @@ class Manifest:
         self._file, self._whole = manifest_file(audience, shard), manifest_file(audience)
         self._shards = self._whole.replace(".json", ".shard-*.json")
         self._earlier: dict[str, list[Entry]] = {}
+        self._stale: set[str] = set()
         self.units = {unit_id: Entry(unit_id) for unit_id in unit_ids}
         self._texts = {unit_id: _text(entry) for unit_id, entry in self.units.items()}
         self.organisation = Entry("organisation")
         self.finished = False
         self.left: list[str] = []  # files of earlier runs that nothing claims any more and that can't be removed
 
-    def begin(self, replaced: bool = False) -> None:
-        """Take in what earlier runs of the same register left; all else is pending.
+    def take_in(self, replaced: bool = False) -> None:
+        """Take in what earlier runs of the same register left; all else is pending. Nothing is written yet.
 
-        What they claim and this one never will, the pages of a unit that has left the register, is removed.
         Raises UsageError if the folder holds the pages of another register, unless they are to be replaced.
         """
         stems = {stem(unit_id) for unit_id in self.units} | {"index"}
-        stale: set[str] = set()
         for file in [self._whole, *self._folder.names(self._shards)]:
             found = _read(self._folder.read(file))
             mine = found.register in ("", self._source)
@@ -90,14 +89,19 @@ class Manifest:
                     f"{self._folder} holds the pages of another register, {found.register}; "
                     "choose another --out; or --force to replace them, once, as where it was only moved or renamed."
                 )
-            stale |= {name for name in found.claimed if not mine or _stem(name) not in stems}
+            self._stale |= {name for name in found.claimed if not mine or _stem(name) not in stems}
             for entry in found.units if mine else ():
-                self._take_in(entry, file)
+                self._keep(entry, file)
+
+    def begin(self) -> None:
+        """Write that a run has begun, and remove what earlier ones claim and this one never will: the pages of a unit
+        that has left the register.
+        """
         if self._file == self._whole:
-            self.left = [name for name in sorted(stale) if _of_a_run(name) and not self._pages.remove(name)]
+            self.left = [name for name in sorted(self._stale) if _of_a_run(name) and not self._pages.remove(name)]
         self.write()
 
-    def _take_in(self, entry: Entry, file: str) -> None:
+    def _keep(self, entry: Entry, file: str) -> None:
         if entry.unit_id in self.units and {*map(_stem, entry.outputs)} <= {stem(entry.unit_id)}:
             self._earlier.setdefault(entry.unit_id, []).append(entry)
             if file == self._whole:

@@ -47,19 +47,20 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def seen(self, entry: Entry) -> None:
-        """A unit has ended, as ``entry`` says."""
+    def seen(self, entry: Entry, audience: str = "") -> None:
+        """A unit has ended, as ``entry`` says, for an audience."""
         self._done += 1
         self._ran += entry.status != "unchanged"
         self._wrong += entry.status not in GOOD
         if self._json:
-            print(json.dumps(asdict(entry), ensure_ascii=False), flush=True)
+            told = asdict(entry) | ({"audience": audience} if audience else {})
+            print(json.dumps(told, ensure_ascii=False), flush=True)
         if self._bar is not None:
             if self._wrong:
                 self._bar.set_postfix_str(f"{self._wrong} went wrong")
             self._bar.update()
         elif not self._json:
-            unit = printable(entry.unit_id)
+            unit = printable(entry.unit_id) + (f" for {audience}" if audience else "")
             line = f"[{self._done}/{self._total}] {unit} {entry.status}, {entry.seconds:.1f} s{self._left()}"
             print(line, file=sys.stderr, flush=True)
 

@@ -99,7 +99,7 @@ BREAKS: list[tuple[str, Edit, str, str]] = [
     ("operated", a_test(0, sample_size="2"), "A-R2: A-C1 insufficient evidence (0 of 2 deviated; too little to conclude)", NOT_YET),
     ("operated", lambda rows: rows["control_tests"].pop(0), "A-R2: A-C1 was not tested in the report's period", NOT_YET),
     ("evidenced", a_test(0, evidence=""), "A-R2: A-C1 has no evidence on record of T1", NOT_YET),
-    ("in_period", a_test(0, covers_from="2026-06-15", covers_to="2026-06-15"), "A-R2: A-C1 was not tested on 180 days of the report's period", NOT_YET),
+    ("in_period", a_test(0, covers_from="2026-06-15", covers_to="2026-06-15"), "A-R2: A-C1 was not tested on 180 days of the report's period, over the 92 allowed", NOT_YET),
     ("operated", lambda rows: [control(0, relies_on="A-G1")(rows), a_test(2, deviations="9")(rows)],
      "A-R2: A-C1 relies on A-G1, which hasn't earned as much", NOT_ACHIEVED),
 ]  # fmt: skip

@@ -203,13 +203,13 @@ def run(small: Path, out: Path, **asked: str) -> batch.Report:
     _page.stop = lambda: None  # type: ignore[attr-defined]
     request = batch.Request(data_dir=str(small), out=str(out), notebooks=str(NOTEBOOKS), **asked)
     with ThreadPoolExecutor(1) as executor:
-        return batch.run(batch.plan(request), executor, _page, lambda _: None)  # type: ignore[arg-type]
+        return batch.run(batch.plan(request), executor, _page, lambda *_: None)[0]  # type: ignore[arg-type]
 
 
 def test_a_renamed_unit_leaves_no_page_and_the_next_run_makes_the_new_one(small: Path, tmp_path: Path) -> None:
     """In every period and for every audience: what is under the old name goes, nobody is refused, nothing else is lost."""
     out = tmp_path / "out"
-    for asked in ({}, {"period": "2025-H2"}, {"audience": "board"}):
+    for asked in ({}, {"period": "2025-H2"}, {"audiences": ("board",)}):
         run(small, out, **asked)
     (out / "2026-H1" / "alpha.notes.html").write_text("somebody's own", "utf-8")
     code, said = rename("unit", "alpha", "first", str(small), "--out", str(out))

@@ -75,7 +75,10 @@ def test_the_sample_is_valid_by_the_official_schemas(files: dict[str, bytes]) ->
         counts = Counter(each["uuid"] for each in parts if "uuid" in each)
         assert [uuid for uuid, number in counts.items() if number > 1] == [], name
         pointing = [
-            each[key] for each in parts for key in ("risk-uuid", "observation-uuid", "actor-uuid") if key in each
+            each[key]
+            for each in parts
+            for key in ("risk-uuid", "observation-uuid", "actor-uuid", "subject-uuid")
+            if key in each
         ]
         pointing += [
             each[key][1:] for each in parts for key in ("source", "href") if str(each.get(key)).startswith("#")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -66,14 +67,16 @@ def test_duckdb_reads_every_table_as_the_dictionary_has_it(folders: dict[str, Pa
 def test_the_scores_of_every_period_are_those_of_the_program(
     folders: dict[str, Path], sample: riskcalc.Register
 ) -> None:
-    """Digit by digit."""
+    """To nine digits, so that 8 isn't 7.999999999999999."""
     found = asked(f"SELECT period, risk_id, earned_score, breach FROM '{folders['parquet'] / 'scores.parquet'}'")
     for period in sample.periods:
         expected = scores(Context.of(sample, period.name)).set_index("risk_id")
         mine = {risk: (score, breach) for name, risk, score, breach in found if name == period.name}
         assert set(mine) == set(expected.index)
         assert all(
-            score == expected.loc[risk, "earned_score"] for risk, (score, _) in mine.items() if score is not None
+            score == round(expected.loc[risk, "earned_score"], 9)
+            for risk, (score, _) in mine.items()
+            if score is not None
         )
         assert {risk for risk, (_, breach) in mine.items() if breach} == set(
             expected.index[expected["breach"].fillna(False)]
@@ -90,6 +93,14 @@ def test_both_formats_say_the_same(folders: dict[str, Path]) -> None:
         assert [row[names.index("period")] for row in rows] == [row[names.index("period")] for row in text]
     again = tidy.files(riskcalc.load(SAMPLE), FULL, parquet=True)
     assert again["scores.parquet"] == (folders["parquet"] / "scores.parquet").read_bytes()
+
+
+def test_the_findings_are_those_of_the_check(folders: dict[str, Path]) -> None:
+    """All of them, of the period that it looks at: those about approved answers as well."""
+    done = CliRunner().invoke(main, ["check", "--json", str(SAMPLE)])
+    told = sorted((each["check"], each["row"], each["message"]) for each in json.loads(done.output)["findings"])
+    rows = [row for row in csv.DictReader(text_of(folders["csv"] / "findings.csv")) if row["period"] == "2026-H1"]
+    assert sorted((row["check"], row["row"], row["message"]) for row in rows) == told
 
 
 def test_awkward_text_survives_both(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from register_files import replace_in, write_register
 
 import riskcalc
 from riskcalc.assessment.opening import open_unit
+from riskcalc.cli.main import main
 from riskcalc.errors import UsageError
 from riskcalc.pages import unit as unit_page
 from riskcalc.register.subsets import Subsets
@@ -62,7 +64,7 @@ def request(small: Path, tmp_path: Path, **changes: Any) -> batch.Request:
 def run(asked: batch.Request, engine: FakeEngine) -> batch.Report:
     seen: list[Entry] = []
     with ThreadPoolExecutor(2) as executor:
-        report = batch.run(batch.plan(asked), executor, engine, seen.append)
+        [report] = batch.run(batch.plan(asked), executor, engine, lambda entry, _: seen.append(entry))
     whole = [report.organisation] if report.organisation else []
     assert sorted(entry.unit_id for entry in seen) == sorted(entry.unit_id for entry in (*report.units, *whole))
     return report
@@ -140,7 +142,7 @@ def test_an_interrupted_run_says_what_was_not_done(small: Path, tmp_path: Path) 
     """Everything is pending until it is done, and the run isn't finished."""
     engine = FakeEngine({"beta": "interrupt"})
     with pytest.raises(KeyboardInterrupt), ThreadPoolExecutor(1) as executor:
-        batch.run(batch.plan(request(small, tmp_path)), executor, engine, lambda _: None)
+        batch.run(batch.plan(request(small, tmp_path)), executor, engine, lambda *_: None)
     assert engine.stopped
     assert statuses(tmp_path)["beta"] == "pending"
     assert manifest(tmp_path)["finished"] is False
@@ -238,7 +240,7 @@ def test_the_manifest_is_on_disk_after_every_unit(small: Path, tmp_path: Path) -
     looks: list[dict[str, str]] = []
     with ThreadPoolExecutor(1) as executor:
         batch.run(
-            batch.plan(request(small, tmp_path)), executor, FakeEngine(), lambda _: looks.append(statuses(tmp_path))
+            batch.plan(request(small, tmp_path)), executor, FakeEngine(), lambda *_: looks.append(statuses(tmp_path))
         )
     assert looks == [{"alpha": "ok", "beta": "pending"}, {"alpha": "ok", "beta": "ok"}, {"alpha": "ok", "beta": "ok"}]
 
@@ -344,7 +346,7 @@ def test_the_pages_of_a_unit_that_has_left_the_register_leave_the_folder(
     small: Path, tmp_path: Path, audience: str
 ) -> None:
     """A folder that is given away holds no page of last year's unit; what the run didn't write stays."""
-    run(request(small, tmp_path, audience=audience), FakeEngine())
+    run(request(small, tmp_path, audiences=(audience,)), FakeEngine())
     folder = tmp_path / "out/2026-H1" / audience
     assert (folder / "beta.html").exists()
     (folder / "beta.docx").write_text("somebody's own")
@@ -355,7 +357,7 @@ def test_the_pages_of_a_unit_that_has_left_the_register_leave_the_folder(
     for table in TABLES:
         lines = (small / f"{table}.csv").read_text("utf-8").splitlines(keepends=True)
         (small / f"{table}.csv").write_text("".join(line for line in lines if "B-" not in line), "utf-8")
-    run(request(small, tmp_path, audience=audience), FakeEngine())
+    run(request(small, tmp_path, audiences=(audience,)), FakeEngine())
     assert [path.name for path in sorted(folder.glob("beta*"))] == ["beta.docx"]
     assert (folder / "notes.html").exists()
     assert (folder / "alpha.html").exists()
@@ -395,7 +397,7 @@ def test_two_units_that_share_a_file_name_are_refused(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One page is never passed off as two units'; it takes a digest that somebody has searched for."""
-    monkeypatch.setattr(batch, "stem", lambda _: "same-0123456789abcdef")
+    monkeypatch.setattr(batch, "stem", lambda *_: "same-0123456789abcdef")
     with pytest.raises(UsageError, match=r"'alpha' and 'beta' share the file name same-0123456789abcdef\.html"):
         batch.plan(request(small, tmp_path))
 
@@ -440,7 +442,7 @@ def test_a_breach_is_counted_also_where_the_pages_do_not_tell_it(small: Path, tm
     scores = riskcalc.score(riskcalc.load(small))
     assert scores["breach"].sum() > 0
     for status in ("ok", "unchanged"):
-        report = run(request(small, tmp_path, audience="public"), Silent())
+        report = run(request(small, tmp_path, audiences=("public",)), Silent())
         assert {entry.status for entry in report.units} == {status}
         assert report.breaches == scores["breach"].sum()
 
@@ -449,7 +451,7 @@ def test_the_publics_breaches_are_those_of_the_runs_own_day(small: Path, tmp_pat
     """Seen from before a rating, its risk is outside nothing: the count is that day's, not the period's last."""
     replace_in(small / "business_units.csv", ",Medium,", ",Low,")
     days = ("2026-06-14", "")
-    found = [batch.plan(request(small, tmp_path, audience="public", as_of=day)).figures for day in days]
+    found = [batch.plan(request(small, tmp_path, audiences=("public",), as_of=day))[0].figures for day in days]
     assert [[each[unit]["breaches"] for unit in ("alpha", "beta")] for each in found] == [[0, 0], [1, 0]]
 
 
@@ -465,3 +467,46 @@ def test_an_id_can_not_forge_a_line_of_progress_or_mail(capsys: pytest.CaptureFi
     for shown in (line, text):
         assert "alpha\\n[2/2] beta ok\\x1b[2K\\u202e" in shown
         assert not {"\x1b", "\u202e"} & set(shown)
+
+
+def test_one_run_for_several_audiences_reads_the_register_once(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each gets its pages, its manifest and its report; readers are named as units end."""
+    reads: list[Any] = []
+    monkeypatch.setattr(batch, "load", lambda *asked: reads.append(asked) or riskcalc.load(*asked))
+    seen: list[tuple[str, str]] = []
+    programmes = batch.plan(request(small, tmp_path, audiences=("", "board", "unit")))
+    with ThreadPoolExecutor(2) as executor:
+        reports = batch.run(programmes, executor, FakeEngine(), lambda entry, name: seen.append((entry.unit_id, name)))
+    assert len(reads) == 1
+    assert [report.organisation is None for report in reports] == [False, False, True]
+    units, whole = (
+        [("alpha", name) for name in ("", "board", "unit")],
+        [("organisation", ""), ("organisation", "board")],
+    )
+    assert set(seen) >= {*units, *whole}
+    for name in ("", "board", "unit"):
+        assert (tmp_path / "out/2026-H1" / name / "alpha.html").exists()
+        file = f"manifest.{name}.json".replace("..", ".")
+        assert json.loads((tmp_path / "out/2026-H1" / file).read_text("utf-8"))["finished"]
+
+
+def test_nothing_runs_if_the_folder_of_one_audience_is_in_use(small: Path, tmp_path: Path) -> None:
+    """So that exit code 2 stays true for all of them."""
+    engine, asked = FakeEngine(), request(small, tmp_path, audiences=("board", "unit"))
+    with (
+        LocalFolder(tmp_path / "out/2026-H1/unit").alone(".lock"),
+        ThreadPoolExecutor(2) as executor,
+        pytest.raises(UsageError, match="Another run is writing"),
+    ):
+        batch.run(batch.plan(asked), executor, engine, lambda *_: None)
+    assert engine.ran == []
+    assert not (tmp_path / "out/2026-H1/manifest.board.json").exists()
+
+
+def test_an_unknown_audience_is_refused_with_those_there_are() -> None:
+    """Also as one of several."""
+    done = CliRunner().invoke(main, ["run", "--audience", "board,press"])
+    assert done.exit_code == 2
+    assert "'press'; allowed: internal, board, auditor, unit, public." in done.output

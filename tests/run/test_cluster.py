@@ -215,7 +215,7 @@ def test_pages_go_into_an_object_store_and_unchanged_ones_stay(bucket: str, smal
     request = batch.Request(data_dir=str(small), out=bucket, notebooks=str(ROOT / "notebooks"))
     for status in ("ok", "unchanged"):
         with ThreadPoolExecutor(2) as executor:
-            done = batch.run(batch.plan(request), executor, Instant(), lambda _: None)
+            [done] = batch.run(batch.plan(request), executor, Instant(), lambda *_: None)
         assert [entry.status for entry in done.units] == [status, status]
         assert done.organisation is not None
         assert done.organisation.status == "ok"
@@ -225,7 +225,7 @@ def test_pages_go_into_an_object_store_and_unchanged_ones_stay(bucket: str, smal
     assert json.loads(folder.read("manifest.json") or b"")["finished"] is True
     folder.write("alpha.html", b"tampered with")
     with ThreadPoolExecutor(2) as executor:
-        done = batch.run(batch.plan(request), executor, Instant(), lambda _: None)
+        [done] = batch.run(batch.plan(request), executor, Instant(), lambda *_: None)
     assert [entry.status for entry in done.units] == ["ok", "unchanged"]
 
 
@@ -236,7 +236,7 @@ def test_the_secrets_of_an_address_are_not_told(small: Path) -> None:
     for out in ("nonsense://KEY:SECRET@x/y?token=SECRET", "s3://KEY:SECRET@nobucket\x00/y"):
         request = batch.Request(data_dir=str(small), out=out, notebooks=str(ROOT / "notebooks"))
         with pytest.raises(UsageError, match=r"://\*\*\*@") as raised, ThreadPoolExecutor(1) as executor:
-            batch.run(batch.plan(request), executor, Instant(), lambda _: None)
+            batch.run(batch.plan(request), executor, Instant(), lambda *_: None)
         assert "SECRET" not in str(raised.value)
         assert "KEY" not in str(raised.value)
 
