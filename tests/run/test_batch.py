@@ -11,10 +11,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from register_files import replace_in, write_register
 
 import riskcalc
 from riskcalc.assessment.opening import open_unit
+from riskcalc.cli.main import main
 from riskcalc.errors import UsageError
 from riskcalc.pages import unit as unit_page
 from riskcalc.register.subsets import Subsets
@@ -465,3 +467,46 @@ def test_an_id_can_not_forge_a_line_of_progress_or_mail(capsys: pytest.CaptureFi
     for shown in (line, text):
         assert "alpha\\n[2/2] beta ok\\x1b[2K\\u202e" in shown
         assert not {"\x1b", "\u202e"} & set(shown)
+
+
+def test_one_run_for_several_audiences_reads_the_register_once(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each gets its pages, its manifest and its report; readers are named as units end."""
+    reads: list[Any] = []
+    monkeypatch.setattr(batch, "load", lambda *asked: reads.append(asked) or riskcalc.load(*asked))
+    seen: list[tuple[str, str]] = []
+    programmes = batch.plan(request(small, tmp_path, audiences=("", "board", "unit")))
+    with ThreadPoolExecutor(2) as executor:
+        reports = batch.run(programmes, executor, FakeEngine(), lambda entry, name: seen.append((entry.unit_id, name)))
+    assert len(reads) == 1
+    assert [report.organisation is None for report in reports] == [False, False, True]
+    units, whole = (
+        [("alpha", name) for name in ("", "board", "unit")],
+        [("organisation", ""), ("organisation", "board")],
+    )
+    assert set(seen) >= {*units, *whole}
+    for name in ("", "board", "unit"):
+        assert (tmp_path / "out/2026-H1" / name / "alpha.html").exists()
+        file = f"manifest.{name}.json".replace("..", ".")
+        assert json.loads((tmp_path / "out/2026-H1" / file).read_text("utf-8"))["finished"]
+
+
+def test_nothing_runs_if_the_folder_of_one_audience_is_in_use(small: Path, tmp_path: Path) -> None:
+    """So that exit code 2 stays true for all of them."""
+    engine, asked = FakeEngine(), request(small, tmp_path, audiences=("board", "unit"))
+    with (
+        LocalFolder(tmp_path / "out/2026-H1/unit").alone(".lock"),
+        ThreadPoolExecutor(2) as executor,
+        pytest.raises(UsageError, match="Another run is writing"),
+    ):
+        batch.run(batch.plan(asked), executor, engine, lambda *_: None)
+    assert engine.ran == []
+    assert not (tmp_path / "out/2026-H1/manifest.board.json").exists()
+
+
+def test_an_unknown_audience_is_refused_with_those_there_are() -> None:
+    """Also as one of several."""
+    done = CliRunner().invoke(main, ["run", "--audience", "board,press"])
+    assert done.exit_code == 2
+    assert "'press'; allowed: internal, board, auditor, unit, public." in done.output
