@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import openpyxl
 import pytest
 from click.testing import CliRunner
@@ -18,7 +20,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from register_files import SAMPLE, replace_in
 
 from riskcalc.answers.candidates import Desk, writable
-from riskcalc.answers.drafts import Decision, Draft, make
+from riskcalc.answers.drafts import Decision, Draft, Drafted, make
 from riskcalc.answers.learning import wordings
 from riskcalc.answers.lexicon import doubts, for_person
 from riskcalc.answers.mapping import propose
@@ -27,6 +29,7 @@ from riskcalc.answers.questionnaire_files import read_questionnaire
 from riskcalc.assessment.context import Context
 from riskcalc.cli.main import main
 from riskcalc.errors import UsageError
+from riskcalc.exchange.schemas import schemas
 from riskcalc.register.register import Register, load
 
 DAY = date(2026, 6, 30)
@@ -304,6 +307,12 @@ def test_drafting_again_keeps_decisions_and_gives_the_same_bytes(tmp_path: Path,
     first = drafted(tmp_path, data)
     told = (tmp_path / "draft" / "draft.json").read_bytes()
     first.accept("same", "A. Reviewer")
+    for name, file in (("draft", "draft.json"), ("decision", "decisions.jsonl")):
+        schema = json.loads(schemas(draft=Drafted, decision=Decision)[f"{name}.schema.json"])
+        text = (tmp_path / "draft" / file).read_text("utf-8")
+        kept = [json.loads(text)] if name == "draft" else [json.loads(line) for line in text.splitlines()]
+        assert kept
+        assert [error.message for each in kept for error in jsonschema_rs.validator_for(schema).iter_errors(each)] == []
     again = make(
         tmp_path / "draft", tmp_path / "q.xlsx", propose(read_questionnaire(tmp_path / "q.xlsx")), first.desk, str(data)
     )
