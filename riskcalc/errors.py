@@ -98,6 +98,7 @@ _EXTRAS = {
     "pdf": ("playwright",),
     "pptx": ("pptx",),
     "parquet": ("duckdb",),
+    "watch": ("watchfiles",),
 }
 
 
