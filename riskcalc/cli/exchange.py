@@ -154,15 +154,16 @@ def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
 @click.command(
     cls=Examples,
     epilog="""
-    riskcalc schema --out schemas  # what UNIT.json, manifest.json and riskcalc check --json hold
+    riskcalc schema --out schemas  # what UNIT.json, manifest.json, draft.json and riskcalc check --json hold
     """,
 )
 @_OUT
 def schema(out: Path) -> None:
-    """Write the JSON Schemas of what riskcalc run and riskcalc check --json leave for machines."""
+    """Write the JSON Schemas of what riskcalc run, check --json, answer draft and export trust-centre leave."""
+    from riskcalc.answers.drafts import Decision, Drafted
     from riskcalc.exchange.schemas import schemas
 
-    _write(out, schemas())
+    _write(out, schemas(draft=Drafted, decision=Decision))
 
 
 @export.command(
@@ -207,15 +208,16 @@ def trust_centre(data: str, out: Path, period: str, as_of: str, audience: str) -
     Nothing is served: put the folder where readers are. It tells how things stood on the day of --as-of, by default the
     period's. riskcalc run --audience public makes a page per unit as well.
     """
-    from riskcalc.exchange.trust import files
+    from riskcalc.exchange.trust import files, later
     from riskcalc.pages.trust_centre import open_statement
+    from riskcalc.register.register import load
 
     statement = open_statement("", period, data, as_of, audience=audience)
     _write(out, files(statement))
     click.echo(f"It tells how things stood on {statement.context.as_of}.")
-    if statement.later:
-        later = ", ".join(counted(number, noun) for noun, number in statement.later.items())
-        click.echo(f"Dated later, and not told: {later}; --as-of today tells of all that is past.", err=True)
+    if found := later(load(data, period), statement):
+        told = ", ".join(counted(number, noun) for noun, number in found.items())
+        click.echo(f"Dated later, and not told: {told}; --as-of today tells of all that is past.", err=True)
 
 
 @export.command(

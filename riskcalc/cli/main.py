@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from riskcalc.run.engines import Ways
 
 
-_READERS = ("internal", "board", "auditor", "unit", "public")  # whom a run makes pages for
+_READERS = ("internal", "board", "auditor", "unit", "client", "public")  # whom a run makes pages for
 
 
 class Commands(click.Group):
@@ -422,8 +422,8 @@ def _place(report: Report, programme: Programme) -> str:
 
 def _formats(static: bool, pdf: bool, png: bool, pptx: bool, audiences: tuple[str, ...]) -> tuple[str, ...]:
     """The endings of the files that are wanted besides pages; raises UsageError for what can't be had."""
-    if png and "public" in audiences:
-        raise click.UsageError("--png is a picture of the heatmaps; the public's pages have none.")
+    if png and {"client", "public"}.intersection(audiences):
+        raise click.UsageError("--png is a picture of the heatmaps; the pages for clients and the public have none.")
     if pptx and not find_spec("pptx"):
         raise click.UsageError("--pptx needs an extra: pip install 'riskcalc-workbook[pptx]'.")
     wanted = {".static.html": static, ".pdf": pdf, ".png": png, ".pptx": pptx}

@@ -13,11 +13,13 @@ from markupsafe import Markup
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from riskcalc.assessment import evidence
 from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import read, sha256, stem
 from riskcalc.pages.display import Display
 from riskcalc.pages.html import render_page
 from riskcalc.pages.trust_centre import CHAPTERS, FEED, RESTRICTED, Statement, bridge, heading, is_issued
+from riskcalc.register.register import Register
 
 PAGE, DATA = "index.html", "trust.json"
 TOLD = ("documents", "subservice_organisations", "answers")
@@ -40,6 +42,27 @@ def files(statement: Statement) -> dict[str, bytes]:
     statement = replace(statement, files={**names, "feed": FEED})
     made = {PAGE: _page(statement).encode(), FEED: _feed(statement).encode(), DATA: _data(statement)}
     return {**made, **{names[name]: content for name, (_, content) in found.items()}}
+
+
+def later(register: Register, statement: Statement) -> dict[str, int]:
+    """How much of what these readers would be told, or it rests on, is dated after the day, in the whole register.
+
+    >>> from riskcalc.pages.trust_centre import open_statement
+    >>> from riskcalc.register.register import load
+    >>> later(load("data"), open_statement(as_of="2026-06-20"))["evidence row"] > 0
+    True
+    """
+    case, now = replace(statement.context, register=register), pd.Timestamp(statement.context.as_of)
+    answers, documents = (
+        rows[rows["audience"].isin(statement.audience.told)] for rows in (register.answers, register.documents)
+    )
+    days = {
+        "report": register.business_units["issued_on"],
+        "document": documents["issued_on"],
+        "answer": answers["reviewed_on"][answers["approved_by"].notna()],
+    }
+    found = {name: int((each > now).sum()) for name, each in days.items()} | {"evidence row": len(evidence.later(case))}
+    return {name: number for name, number in found.items() if number}
 
 
 # --- parts ---

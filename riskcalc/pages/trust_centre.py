@@ -16,7 +16,6 @@ import pandas as pd
 
 from riskcalc.assessment.claims import against, contradicted
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.evidence import later
 from riskcalc.assessment.opening import as_day, read_runs
 from riskcalc.errors import UsageError, counted
 from riskcalc.pages import display
@@ -38,7 +37,7 @@ RESTRICTED = (
 )
 
 
-_METHODS = {"carve_out": "not part of our report; it has its own", "inclusive": "part of our report"}
+_METHODS = {"carve_out": "not part of our report", "inclusive": "part of our report"}
 _VERDICTS = {"yes": "Yes", "no": "No", "partly": "Partly", "not_applicable": "Not applicable"}
 
 
@@ -55,9 +54,8 @@ class Event:
 class Statement:
     """What may be said to the public, or to clients, of one unit, or of the whole organisation where ``unit`` is None.
 
-    ``changes`` are those since the last period, the newest first; ``later`` counts what is dated after the day, and
-    therefore not told; ``places`` are the documents' references and digests, which nobody is told;
-    ``files`` are those beside the page: of documents, by id, and ``feed``.
+    ``changes`` are those since the last period, the newest first; ``places`` are the documents' references and digests,
+    which nobody is told; ``files`` are those beside the page: of documents, by id, and ``feed``.
     """
 
     context: Context
@@ -65,7 +63,6 @@ class Statement:
     runs: Mapping[str, Mapping[str, Any]]
     audience: Audience = audiences.PUBLIC
     changes: tuple[Event, ...] = ()
-    later: Mapping[str, int] = field(default_factory=dict)
     places: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,8 +100,7 @@ def open_statement(
     unit = shown.unit(business_unit) if business_unit else None
     kept = register.documents.set_index("document_id")[["reference", "sha256"]].fillna("")
     places = {str(name): (reference, digest) for name, reference, digest in kept.itertuples()}
-    later = _later(Context.of(register), readers)
-    return Statement(context, unit, read_runs(manifest), readers, tuple(changes), later, places)
+    return Statement(context, unit, read_runs(manifest), readers, tuple(changes), places)
 
 
 def heading(statement: Statement) -> Display:
@@ -270,19 +266,6 @@ def _listed(title: str, columns: list[str], rows: list[list[Cell]], **rest: Any)
     if not rows:
         return display.remark("None is listed here; what there is, clients' contacts here can say.")
     return display.table(title, columns, rows, note="What else there is, clients' contacts here can say.", **rest)
-
-
-def _later(whole: Context, readers: Audience) -> dict[str, int]:
-    """How much of what these readers would be told, or of what it rests on, is dated after the day."""
-    register, now = whole.register, pd.Timestamp(whole.as_of)
-    answers, documents = (rows[rows["audience"].isin(readers.told)] for rows in (register.answers, register.documents))
-    days = {
-        "report": register.business_units["issued_on"],
-        "document": documents["issued_on"],
-        "answer": answers["reviewed_on"][answers["approved_by"].notna()],
-    }
-    found = {name: int((each > now).sum()) for name, each in days.items()}
-    return {name: number for name, number in {**found, "evidence row": len(later(whole))}.items() if number}
 
 
 def _status(unit: Any, statement: Statement) -> str:

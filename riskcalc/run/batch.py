@@ -34,7 +34,7 @@ _PRINTED = (".pdf", ".png")  # what a browser makes of a page
 _OUTDATED = "its page is of an earlier register, day or notebook; run this unit again"
 _EVERY = (*ENDINGS, *FORMATS, *_PRINTED)
 _MOST_TOLD = 2000  # characters of a reason that the manifest keeps
-_BOOKS = {"public": ("trust_centre.ipynb", "trust_centre.ipynb")}
+_BOOKS = dict.fromkeys(("client", "public"), ("trust_centre.ipynb", "trust_centre.ipynb"))
 Seen = Callable[[Entry, str], None]
 Print = Callable[[bytes, Sequence[str]], dict[str, bytes]]
 
@@ -198,7 +198,7 @@ def _plan(request: Request, readers: Audience, context: Context, shares: Subsets
         )
     _check_names(every)
     common: dict[str, Value] = {"period": period, "data_dir": request.data_dir, "as_of": as_of}
-    common |= {"audience": readers.name} if readers.name and readers.name not in _BOOKS else {}
+    common |= {"audience": readers.name} if readers.name else {}
     unit_book, whole_book = _BOOKS.get(readers.name, ("assessment.ipynb", "portfolio.ipynb"))
     assessment = _book(unit_book, request, readers.name, common, {"business_unit"})
     portfolio = _book(whole_book, replace(request, parameters=()), readers.name, common, {"manifest"})

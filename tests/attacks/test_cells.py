@@ -35,6 +35,14 @@ def full(rows: Rows) -> None:
     rows["report_items"] = [
         {"item_id": "I1", "unit_id": "alpha", "item": "system_description", "status": "open", "owner": "O."}
     ]
+    rows["documents"] = [
+        {"document_id": "D1", "title": "Policy", "kind": "policy", "covers_from": "2026-01-01", "issuer": "We"}
+        | {"audience": "client", "reference": "D/1"}
+    ]
+    rows["answers"] = [
+        {"answer_id": "Q1", "question": "Is there a policy?", "aliases": "Any policy?", "verdict": "yes"}
+        | {"answer": "Yes.", "sources": "D1", "claims": "held:D1", "audience": "client", "owner": "O."}
+    ]
 
 
 def mutated(value: str, chance: random.Random) -> str:

@@ -16,6 +16,7 @@ from register_files import Rows, write_register
 
 from riskcalc.cli.main import main
 from riskcalc.exchange.schemas import schemas
+from riskcalc.pages import trust_centre
 
 ROOT = Path(__file__).parents[2]
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -70,6 +71,7 @@ def edit(rows: Rows) -> None:
         document(4, covers_from="2025-01-01", covers_to="2025-12-31", issued_on="2024-12-01"),
         document(5, reference="../outside.txt"),
     ]
+    rows["control_objectives"][0]["statement"] = "Controls provide reasonable assurance that rates are right."
     rows["subservice_organisations"][0]["audience"] = "public"
     rows["subservice_organisations"].append(
         rows["subservice_organisations"][0] | {"subservice_id": "SUB-2", "name": "Quiet Ltd", "audience": ""}
@@ -164,12 +166,51 @@ def test_the_feed_is_atom_whatever_texts_hold(made: tuple[str, Path]) -> None:
     assert any("<script>" in (each.findtext(f"{ATOM}title") or "") for each in entries)
 
 
-def test_the_same_register_gives_the_same_files(data: Path, tmp_path: Path) -> None:
+def test_page_feed_and_json_tell_of_the_same_changes(made: tuple[str, Path]) -> None:
+    """Those since the last period; the page only counts the answers that were reviewed."""
+    told = json.loads((made[1] / "trust.json").read_text("utf-8"))["changes"]
+    root = ElementTree.fromstring((made[1] / "feed.atom").read_bytes())
+    assert len(told) == len(root.findall(f"{ATOM}entry"))
+    assert min(each["day"] for each in told) > "2025-12-31"
+    reviewed = sum(each["what"] == "Answer reviewed" for each in told)
+    assert f">{reviewed} answers<" in (made[1] / "index.html").read_text("utf-8")
+
+
+def test_a_units_page_tells_what_holds_for_all_and_never_that_there_is_nothing(data: Path) -> None:
+    """What is only for others exists all the same."""
+    beta = trust_centre.open_statement("beta", data_dir=str(data))
+    assert [row[0]["text"] for row in trust_centre.documents(beta).content["rows"]] == ["Document 1", "Document 5"]
+    assert [row[0] for row in trust_centre.answers(beta).content["rows"]] == ["Question 1?"]
+    empty = trust_centre.open_statement("beta", data_dir=str(data), as_of="2026-01-15")
+    for chapter in (trust_centre.documents, trust_centre.answers):
+        assert "clients' contacts here can say" in chapter(empty).content["text"]
+
+
+def test_a_soc_1_report_is_not_for_the_public(tmp_path: Path) -> None:
+    """It is restricted in use: whatever is done with such a register, it is said where and why."""
+
+    def public(rows: Rows) -> None:
+        rows["documents"] = [document(1, kind="SOC 1 report"), document(2, title="How to ask for our SOC 1 report")]
+
+    done = CliRunner().invoke(main, ["check", str(write_register(tmp_path / "data", public))])
+    assert done.exit_code == 2
+    assert "documents.csv:2: column 'audience'" in done.output
+    assert "restricted in use" in done.output
+    assert "documents.csv:3" not in done.output
+
+
+def test_what_is_dated_after_the_day_is_said_not_to_be_told(data: Path, tmp_path: Path) -> None:
+    """The command says which day it tells of."""
+    done = export(data, tmp_path / "out", "--as-of", "2026-05-31")
+    assert "how things stood on 2026-05-31." in done.output
+    assert "Dated later, and not told: 1 report, 4 answers, " in done.output
+
+
+def test_the_same_register_gives_the_same_files(made: tuple[str, Path], data: Path, tmp_path: Path) -> None:
     """Byte by byte."""
-    for name in ("a", "b"):
-        assert export(data, tmp_path / name).exit_code == 0
-    for file in (tmp_path / "a").rglob("*.*"):
-        assert file.read_bytes() == (tmp_path / "b" / file.relative_to(tmp_path / "a")).read_bytes()
+    assert export(data, tmp_path / "again", "--audience", made[0]).exit_code == 0
+    for file in made[1].rglob("*.*"):
+        assert file.read_bytes() == (tmp_path / "again" / file.relative_to(made[1])).read_bytes()
 
 
 def test_a_document_that_is_another_one_stops_it(tmp_path: Path) -> None:
@@ -185,31 +226,31 @@ def test_a_document_that_is_another_one_stops_it(tmp_path: Path) -> None:
 
 def test_the_notebook_has_the_chapters_of_the_page() -> None:
     """In their order: riskcalc run --audience public shows what riskcalc export trust-centre does."""
-    from riskcalc.pages.trust_centre import CHAPTERS
-
     cells = json.loads((ROOT / "notebooks" / "trust_centre.ipynb").read_text("utf-8"))["cells"]
     titles = ["".join(cell["source"])[3:] for cell in cells if cell["cell_type"] == "markdown"][1:]
     calls = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"][3:-1]
-    assert titles == list(CHAPTERS)
-    assert calls == [f"trust_centre.{chapter.__name__}(statement)" for chapter in CHAPTERS.values()]
+    assert titles == list(trust_centre.CHAPTERS)
+    assert calls == [f"trust_centre.{chapter.__name__}(statement)" for chapter in trust_centre.CHAPTERS.values()]
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-def test_the_page_needs_nothing_and_keeps_nobody_out(made: tuple[str, Path], browser: Any, width: int) -> None:
+def test_the_page_needs_nothing_and_keeps_nobody_out(made: tuple[str, Path], browser: Any) -> None:
     """No request leaves it, axe finds nothing, it doesn't scroll sideways; under 300 kB; the search works from a file."""
-    page, asked = browser.new_page(viewport={"width": width, "height": 900}), list[str]()
+    page, asked = browser.new_page(viewport={"width": 1440, "height": 900}), list[str]()
     page.on("request", lambda request: asked.append(request.url))
     page.goto((made[1] / "index.html").as_uri())
     page.wait_for_function("document.documentElement.dataset.tables === 'ready'")
     assert len(asked) == 1
     assert (made[1] / "index.html").stat().st_size < 300_000
-    assert [each["id"] for each in Axe().run(page).response["violations"]] == []
-    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    if width == 1440:
-        page.get_by_label("Search").fill("7 ANSWER")
-        assert page.locator("#all-answers tbody tr:visible").count() == 1
-        page.get_by_label("Search").fill("zebra")
-        assert page.locator("#all-answers output").inner_text().startswith("No answer of ")
+    page.get_by_label("Search").fill("7 ANSWER")
+    assert page.locator("#all-answers tbody tr:visible").count() == 1
+    page.get_by_label("Search").fill("zebra")
+    assert page.locator("#all-answers output").inner_text().startswith("No answer of ")
+    page.get_by_label("Search").fill("")
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    assert page.locator("table:has(caption:text('Objectives')) thead").is_hidden()  # on a phone, cards
     page.close()
 
 

@@ -181,5 +181,5 @@ def test_a_picture_of_what_the_public_does_not_get_is_refused(tmp_path: Path) ->
     """With a reason, before anything runs."""
     done = run(tmp_path, "--audience", "public", "--png")
     assert done.returncode == 2
-    assert "the public's pages have none" in done.stderr
+    assert "the pages for clients and the public have none" in done.stderr
     assert not (tmp_path / "2026-H1").exists()
