@@ -159,10 +159,10 @@ def rescored(unit: Assessment) -> Display:
         for one in rescored_risks(unit.previous, then, unit.matrix)
     ]
     note = (
-        f"These risks of {before.name} didn't move: their cell bears another level on today's matrix. "
+        f"By the matrix alone: the cell of {before.name} bears another level on today's matrix. "
         "What moved is told above, on today's matrix for both periods."
     )
-    columns = ["Risk", "Title", "Display", "Cell", f"Level by the matrix of {before.name}", "Level by today's"]
+    columns = ["Risk", "Title", "View", "Cell", f"Level by the matrix of {before.name}", "Level by today's"]
     return display.table(title, columns, rows, note=note, folded=True)
 
 

@@ -32,6 +32,7 @@ _NOTE = (
     "low score stands before a Low of a higher one. Bar: the earned score; line: claimed; ring: inherent."
 )
 _LINES = " Line under the level before: the earned score in each period, on today's matrix."
+_HALF_UP = 1e-9  # as people round: 11.1645 to 11.165, though as a binary fraction it is a little less
 _Lines = Mapping[tuple[Any, ...], Sequence[tuple[str, float]]]
 
 
@@ -72,7 +73,7 @@ def _bow_tie(unit: Assessment, risk: Row, lines: Sequence[tuple[Row, Row]]) -> d
         scores = [f"Unrated{unit.context.proposed.get(risk['risk_id'], '')}"]
     else:
         numbers = {view: [risk[f"{view}_{what}"] for what in (*AXES, "score")] for view in _LEAVES}
-        scores = [f"{_LEAVES[view]}: {a:.2f} x {b:.2f} = {c:.2f}" for view, (a, b, c) in numbers.items()]
+        scores = [f"{_LEAVES[view]}: {_product(*each)}" for view, each in numbers.items()]
     none = "none is on record" if lines else not_assessed.no_control(unit)
     titles = {True: "Keeps it from happening", False: "Finds it, or limits what it does"}
     told = [{"title": titles[first], "controls": found, "none": none} for first, found in sides.items()]
@@ -179,9 +180,30 @@ def _about(risk: Row, rating: Row, as_of: date) -> list[str]:
     return [*said, f"Treatment: {risk['treatment']}{', ' * bool(accepted)}{accepted}."]
 
 
+def _product(likelihood: float, impact: float, score: float) -> str:
+    """A score and its factors, with digits enough that the factors shown give the score shown.
+
+    >>> _product(2.004, 1.016, 2.036064), _product(5.0, 4.0, 20.0)
+    ('2.004 x 1.016 = 2.036', '5 x 4 = 20')
+    """
+    says = round(score + _HALF_UP, 3)
+    near = [(round(likelihood, digits), round(impact, digits)) for digits in range(3, 10)]
+    a, b = next((pair for pair in near if round(pair[0] * pair[1] + _HALF_UP, 3) == says), near[-1])
+    return f"{a:.10g} x {b:.10g} = {says:g}"
+
+
+def _exactly(share: float) -> str:
+    """A share in percent with all its digits, for people who compute with it.
+
+    >>> _exactly(0.004), _exactly(0.995), _exactly(0.8)
+    ('0.4%', '99.5%', '80%')
+    """
+    return f"{f'{share:.10%}'.rstrip('%').rstrip('0').rstrip('.')}%"
+
+
 def _barrier(line: Row, control: Row) -> dict[str, Any]:
     """A control of a bow-tie: its name, how it acts, and what it takes away by its word and as shown."""
-    claimed, earned = (wording.percent(line[f"{view}_effect"], 0) for view in CONTROLLED)
+    claimed, earned = (_exactly(line[f"{view}_effect"]) for view in CONTROLLED)
     acts_on = {"both": "likelihood and impact"}.get(line["acts_on"], line["acts_on"])
     how_much = f"claimed {claimed}, earned {earned}"
     why = day(line["reason"]) if line["coverage"] else "it reaches nothing of this risk"
@@ -189,6 +211,6 @@ def _barrier(line: Row, control: Row) -> dict[str, Any]:
     return {
         "cell": display.jump(line["control_id"]),
         "text": control["title"],
-        "note": f"{control['kind']}, on {acts_on}, coverage {line['coverage']:.0%}",
+        "note": f"{control['kind']}, on {acts_on}, coverage {_exactly(line['coverage'])}",
         "state": display.state(how_much, "bad" if nothing else "good" if whole else "open", why),
     }

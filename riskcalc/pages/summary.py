@@ -111,7 +111,7 @@ def _standing(opened: Assessment | Portfolio) -> dict[str, Any]:
 
 def _trend(opened: Assessment | Portfolio) -> list[dict[str, Any]]:
     """The levels of every period as columns to scale, and how many risks were outside appetite."""
-    most = max(map(len, opened.history.values()))
+    most = max(map(len, opened.history.values())) or 1  # a unit may have no risk yet
     return [
         {
             **_levels(name, scores, opened),
