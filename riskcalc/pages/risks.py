@@ -16,7 +16,7 @@ from riskcalc.assessment.decisions import Decision, decisions
 from riskcalc.assessment.movement import moves
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import AXES, CONTROLLED, ranked
-from riskcalc.pages import display, not_assessed, wording
+from riskcalc.pages import display, matrix, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, day, due_cell, level_cell
 from riskcalc.register.audiences import WITHHELD
 from riskcalc.register.matrix import INK
@@ -24,7 +24,6 @@ from riskcalc.register.records import by_index, records
 from riskcalc.register.stand_ins import NOT_YET
 
 Row = Mapping[Any, Any]
-_NAMES = ["unit_id", "risk_id"]  # a risk that moved is a new one where it goes
 _MOST = 300  # risks of an organisation that its page lists
 _LEAVES = {"inherent": "Before controls", "claimed": "Claimed", "earned": "Earned"}
 _NOTE = (
@@ -33,7 +32,7 @@ _NOTE = (
 )
 _LINES = " Line under the level before: the earned score in each period, on today's matrix."
 _HALF_UP = 1e-9  # as people round: 11.1645 to 11.165, though as a binary fraction it is a little less
-_Lines = Mapping[tuple[Any, ...], Sequence[tuple[str, float]]]
+_Lines = Mapping[str, Sequence[tuple[str, float]]]
 
 
 def of_unit(unit: Assessment) -> Display:
@@ -84,9 +83,9 @@ def _table(
     opened: Assessment | Portfolio, title: str, owned: list[str], told: Mapping[str, list[Any]], most: int
 ) -> Display:
     due = {each.row: each for each in decisions(opened.context)}
-    before = {} if opened.previous is None else opened.previous.set_index(_NAMES)["earned_level"].to_dict()
+    before = {} if opened.previous is None else opened.previous.set_index("risk_id")["earned_level"].to_dict()
     moves_ = [] if opened.previous is None else moves(opened.scores, opened.previous, opened.matrix)
-    moved = {move.risk_id: move.what for move in moves_}
+    moved = {move.risk_id: matrix.told(move, opened) for move in moves_}
     lines = _over_time(opened)
     names = opened.register.business_units.set_index("unit_id")["name"].to_dict()
     shown = list(_worst_first(opened.scores, most))
@@ -96,7 +95,7 @@ def _table(
             {"text": risk["title"], "more": told.get(risk["risk_id"], [])},
             *wording.level_cells(risk, opened),
             _to_scale(risk, opened),
-            *([] if opened.previous is None else [_before((risk["unit_id"], risk["risk_id"]), before, lines, opened)]),
+            *([] if opened.previous is None else [_before(risk["risk_id"], before, lines, opened)]),
             *([names[risk["unit_id"]]] if "Unit" in owned else []),
             str(risk["owner"]),
             due_cell(due[risk["risk_id"]].due_on, due[risk["risk_id"]].late) if risk["risk_id"] in due else "–",
@@ -110,8 +109,8 @@ def _table(
     )
 
 
-def _before(name: tuple[Any, ...], before: Mapping[Any, Any], lines: _Lines, opened: Assessment | Portfolio) -> Cell:
-    """A risk's level of the period before, of one that wasn't its unit's risk then nothing; and its score over time."""
+def _before(name: str, before: Mapping[Any, Any], lines: _Lines, opened: Assessment | Portfolio) -> Cell:
+    """A risk's level of the period before, of one that wasn't among the page's then nothing; and its score over time."""
     cell = level_cell(before[name], opened.matrix) if name in before else "–"
     if name not in lines:
         return cell
@@ -121,8 +120,8 @@ def _before(name: tuple[Any, ...], before: Mapping[Any, Any], lines: _Lines, ope
 
 def _over_time(opened: Assessment | Portfolio) -> _Lines:
     """Each risk's earned score in every period; nothing where there are only two, which are told in words."""
-    held = {name: each.set_index(_NAMES)["earned_score"] for name, each in opened.history.items()}
-    names = list(opened.scores[_NAMES].itertuples(index=False, name=None)) if len(held) > 2 else []
+    held = {name: each.set_index("risk_id")["earned_score"] for name, each in opened.history.items()}
+    names = opened.scores["risk_id"].tolist() if len(held) > 2 else []
     return {name: [(when, float(each.get(name, nan))) for when, each in held.items()] for name in names}
 
 
