@@ -110,7 +110,7 @@ def _table(
 
 
 def _before(name: str, before: Mapping[Any, Any], lines: _Lines, opened: Assessment | Portfolio) -> Cell:
-    """A risk's level of the period before, of one that wasn't among the page's then nothing; and its score over time."""
+    """A risk's level of the period before, of one that wasn't on record then nothing; and its score over time."""
     cell = level_cell(before[name], opened.matrix) if name in before else "–"
     if name not in lines:
         return cell
