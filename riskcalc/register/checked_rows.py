@@ -131,9 +131,13 @@ def check_lines(
     while header and not header[-1].strip():
         header = header[:-1]  # as spreadsheets leave them where something once stood
     columns = stand_ins.columns(table, header, methodology)
-    wrong = list(_wrong_columns(columns, model))
+    known = [*model.model_fields, *stand_ins.carried_columns(table)]
+    meant = _meant_columns(header, known)
+    wrong = list(_wrong_columns(columns, model, known, meant))
     table.problems.extend(table.problem(first, column, "", allowed) for column, allowed in wrong)
-    unsure = {column for column, _ in wrong}  # nobody knows what stands there; the other columns are checked
+    unsure = {*meant.values(), *(column for column, _ in wrong)}  # nobody knows what stands there; others are checked
+    if unsure.intersection(stand_ins.carried_columns(table)):
+        table.carried = None
     if "" in unsure or unsure.intersection(model.primary_key):
         return
     table.whole, table.columns = True, [] if wrong else columns
@@ -278,7 +282,16 @@ def _lines(table: Table, content: bytes) -> Iterator[tuple[int, list[str]]]:
 _WIDEST = 256  # columns that are looked at one by one
 
 
-def _wrong_columns(header: list[str], model: type[Row]) -> Iterator[tuple[str, str]]:
+def _meant_columns(header: list[str], known: list[str]) -> dict[str, str]:
+    """Unknown columns, by their names, with the column that each was probably meant to be, which isn't there."""
+    names, missing = header[:_WIDEST], [name for name in known if name not in header]
+    near = {name: get_close_matches(name.strip().lower(), missing, 1, 0.75) for name in names if name not in known}
+    return {name: found[0] for name, found in near.items() if found}
+
+
+def _wrong_columns(
+    header: list[str], model: type[Row], allowed: list[str], meant: dict[str, str]
+) -> Iterator[tuple[str, str]]:
     """Columns with what is wrong about them."""
     if len(header) > _WIDEST:
         yield "", f"{len(header):,} columns; allowed: {', '.join(model.model_fields)}"
@@ -287,9 +300,8 @@ def _wrong_columns(header: list[str], model: type[Row]) -> Iterator[tuple[str, s
         yield column, "the column stands there twice"
     for column in dict.fromkeys(header):
         if column not in model.model_fields:
-            near = get_close_matches(column.strip().lower(), model.model_fields, 1, 0.75)
-            meant = f"did you mean {near[0]!r}? " if near else ""
-            known = f"unknown column; {meant}allowed: {', '.join(model.model_fields)}"
+            asked = f"did you mean {meant[column]!r}? " if column in meant else ""
+            known = f"unknown column; {asked}allowed: {', '.join(allowed)}"
             yield column, stand_ins.belongs_elsewhere(column, model) or known
     for column, info in model.model_fields.items():
         if column not in header and info.is_required():

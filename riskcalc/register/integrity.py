@@ -26,6 +26,7 @@ _MEANT = 50  # wrong names of a column for which what was meant is looked for
 def check_references(tables: Mapping[str, Table]) -> Iterator[Problem]:
     """Problems that only show between rows: unknown references, cycles, periods of mixed kinds."""
     yield from _pointing_nowhere(tables)
+    yield from _ids_of_several_tables(tables)
     yield from _unknown_sources(tables)
     yield from _objective_of_another_unit(tables)
     yield from _retest_of_another_control(tables["control_tests"])
@@ -67,6 +68,18 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
                 if name not in told:  # whose ids are all wrong is helped by the first few, and waits for no more
                     told[name] = f"; {some_names(known, name)}" if len(told) < _MEANT else ""
                 yield table.problem(line, column, name, f"is not in {target.place}{told[name]}")
+
+
+def _ids_of_several_tables(tables: Mapping[str, Table]) -> Iterator[Problem]:
+    """Ids that neither a page nor a decision could tell apart: what has to be decided is known by its id alone."""
+    taken: dict[str, tuple[Table, int]] = {}
+    for table in (tables[name] for name in ("business_units", "control_objectives", "risks", "controls")):
+        column = TABLES[table.name].primary_key[0]
+        for line, cells in table.cells.items():
+            first, at = taken.setdefault(cells[column], (table, line))
+            if first is not table and cells[column]:
+                allowed = f"is an id in {first.place}, {first.row_at(at)}, already; allowed: one that no other unit, "
+                yield table.problem(line, column, cells[column], f"{allowed}objective, risk or control has")
 
 
 def _unknown_sources(tables: Mapping[str, Table]) -> Iterator[Problem]:

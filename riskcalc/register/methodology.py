@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
@@ -217,7 +217,10 @@ class Methodology(_Part):
         try:
             methodology = cls.model_validate(content)
         except ValidationError as error:
-            raise RegisterError([_as_problem(each) for each in error.errors()]) from None
+            wrong = error.errors()
+            refused = {each["loc"][0] for each in wrong}
+            fit = not refused.intersection(("likelihood", "impact", "matrix"))
+            raise RegisterError([*map(_as_problem, wrong), *(_unfit_matrix(content) if fit else ())]) from None
         if problems := list(_contradictions(methodology)):
             raise RegisterError(problems)
         return methodology
@@ -269,11 +272,15 @@ def _contradictions(methodology: Methodology) -> Iterator[Problem]:
     yield from _anchors_out_of_order(methodology, problem)
 
 
-def _unfit_matrices(methodology: Methodology, problem: Any) -> Iterator[Problem]:
+def _unfit_matrix(content: Mapping[str, Any]) -> Iterator[Problem]:
     try:
-        _ = methodology.matrix
+        Matrix.from_toml(content)
     except MatrixError as error:
-        yield problem("matrix", str(error))
+        yield Problem(FILE, 0, "matrix", "", str(error))
+
+
+def _unfit_matrices(methodology: Methodology, problem: Any) -> Iterator[Problem]:
+    yield from _unfit_matrix(methodology.model_dump(by_alias=True))
     for name in methodology.earlier:
         try:
             Period.parse(name)

@@ -72,6 +72,11 @@ def carrying(table: str, methodology: Methodology, rated: bool) -> dict[int, dic
     return {} if table == "risks" and methodology.first_period is not None and not rated else None
 
 
+def carried_columns(table: Table) -> tuple[str, ...]:
+    """The columns of the ratings that a table may carry."""
+    return () if table.carried is None else _CARRIED
+
+
 def belongs_elsewhere(column: str, model: type[Row]) -> str:
     """What to say of a column of ratings among the risks where it can't stand; blank for any other."""
     if model is not Risk or column not in _CARRIED:

@@ -135,6 +135,31 @@ def test_a_bad_cell_is_one_problem_at_its_place(
 
 
 @pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("A-R2", "risks.csv, line 3", ("controls", "control_id", 4)),
+        ("A-CO1", "control_objectives.csv, line 2", ("risks", "risk_id", 4)),
+        ("alpha", "business_units.csv, line 2", ("control_objectives", "objective_id", 3)),
+    ],
+)
+def test_an_id_is_of_one_unit_objective_risk_or_control_only(
+    tmp_path: Path, name: str, first: str, second: tuple[str, str, int]
+) -> None:
+    """What has to be decided, and where a page tells of it, is found by an id alone: no two things share one."""
+    table, column, line = second
+
+    def edit(rows: Rows) -> None:
+        old = rows[table][line - 2][column]
+        for cells in (cells for found in rows.values() for cells in found):
+            cells.update({key: name for key, text in cells.items() if text == old})
+
+    [problem] = problems(write_register(tmp_path, edit))
+    assert (problem.file, problem.line, problem.column, problem.value) == (f"{table}.csv", line, column, name)
+    told = f"is an id in {first}, already; allowed: one that no other unit, objective, risk or control has"
+    assert problem.allowed == told
+
+
+@pytest.mark.parametrize(
     ("table", "cells", "column", "allowed"),
     [
         ("subservice_organisations", {"reviewed_by": "A. Reviewer"}, "reviewed_on", "must both be given"),

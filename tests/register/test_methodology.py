@@ -113,6 +113,15 @@ def test_what_nobody_can_mean_is_refused(small: Path, old: str, new: str, place:
     assert [problem.column[: len(place)] for problem in problems(small)] == [place]
 
 
+def test_the_grid_is_told_beside_a_setting_out_of_range(small: Path) -> None:
+    """The matrix is checked whatever is wrong with the settings that have nothing to do with it."""
+    replace_in(small / "methodology.toml", "[sampling]", "[samplng]")
+    replace_in(small / "methodology.toml", '"High", "High", "Critical"', '"High", "Hihg", "Critical"')
+    found = {problem.column: problem.allowed for problem in problems(small)}
+    assert {"samplng", "matrix"} < found.keys()
+    assert found["matrix"].startswith("the grid names 'Hihg'")
+
+
 def test_every_contradiction_is_told_at_once(small: Path) -> None:
     """Three independent mistakes are three problems, so that one round of mending is enough."""
     replace_in(small / FILE, "#e37f45", "orange")

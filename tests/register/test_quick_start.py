@@ -51,6 +51,17 @@ def test_a_list_of_risks_is_enough(begun: Path) -> None:
     assert len(register.controls) == len(register.deficiencies) == 0
 
 
+def test_a_misspelt_column_is_blamed_alone(begun: Path) -> None:
+    """Of a beginning, too: ratings that may stand here are offered, and nothing is said of cells nobody could read."""
+    replace_in(begun / "risks.csv", "likelihood", "likelyhood")
+    (begun / "controls.csv").write_text("control_id,title\nC1,Reconciled\n", "utf-8")
+    (begun / "risk_controls.csv").write_text("risk_id,control_id,acts_on,covrage\nR1,C1,both,0.5\n", "utf-8")
+    risks, links = sorted(_problems(begun), reverse=True)
+    assert "unknown column; did you mean 'likelihood'? allowed: risk_id, " in risks
+    assert risks.endswith(", likelihood, impact")
+    assert "'covrage': unknown column; did you mean 'coverage'?" in links
+
+
 def test_nothing_is_earned_or_said_in_money_before_it_is_assessed(begun: Path) -> None:
     """What is left equals what was there before; no materiality, amount or assertion is made up."""
     register = riskcalc.load(begun)
