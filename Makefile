@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt --build-constraint constraints.txt
 SOURCES := pyproject.toml constraints.txt
-EXTRAS := dask,dev,lab,parquet,pdf,pptx,workshop
+EXTRAS := dask,dev,lab,parquet,pdf,pptx,watch,workshop
 
 # Tests without a browser, a kernel or a whole run, with few examples of each property: for other versions than ours.
 QUICK := --numprocesses logical --maxprocesses 4 --hypothesis-profile quick \

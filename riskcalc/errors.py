@@ -98,6 +98,7 @@ _EXTRAS = {
     "pdf": ("playwright",),
     "pptx": ("pptx",),
     "parquet": ("duckdb",),
+    "watch": ("watchfiles",),
 }
 
 
@@ -135,9 +136,9 @@ class UsageError(RiskcalcError):
 class RegisterError(RiskcalcError):
     """The register or its methodology can't be used; ``problems`` holds every reason, by file and line."""
 
-    def __init__(self, problems: Sequence[Problem], folder: Path | None = None) -> None:
+    def __init__(self, problems: Sequence[Problem], folder: Path | None = None, what: str = "the register") -> None:
         self.problems = sorted(problems, key=lambda each: (each.file, each.sheet, each))
-        where = f"the register {folder}" if folder else "the register"
+        where = f"{what} {folder}" if folder else what
         super().__init__("\n".join([f"{counted(len(self.problems), 'problem')} in {where}:", *map(str, self.problems)]))
 
 

@@ -146,14 +146,14 @@ def csv_rows(
         raise refused(start, "", told or f"can't be read as CSV: {error}") from None
 
 
-def as_line(cells: Iterable[object], ending: str = "\n") -> str:
+def as_line(cells: Iterable[object], ending: str = "\n", separator: str = ",") -> str:
     """A row, with quotes only where they are needed; a lone carriage return needs them on every Python.
 
     >>> as_line(["a", "b,c", "d"], "")
     'a,"b,c",d'
     """
     out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    csv.writer(out, lineterminator="\r\n", delimiter=separator).writerow(cells)
     return out.getvalue().removesuffix("\r\n") + ending
 
 

@@ -36,6 +36,7 @@ def test_conda_and_pip_install_the_same_direct_dependencies() -> None:
         *extras["dask"],
         *extras["pdf"],
         *extras["pptx"],
+        *extras["watch"],
         *extras["parquet"],
         f"python{project['requires-python']}",
     }

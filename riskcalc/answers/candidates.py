@@ -22,7 +22,7 @@ from riskcalc.register.audiences import AUDIENCES, Audience, for_them
 Grade = Literal["same", "similar", "related"]
 Row = Mapping[Any, Any]
 Fact = tuple[str, tuple[str, ...]]  # what is said, and the rows it rests on
-_SAME, _SIMILAR = 0.8, 0.3  # shares of common words, rare ones weighing more
+_SAME, _SIMILAR, _KNOWN = 0.8, 0.25, 0.5  # shares of common words, and of known ones; rare ones weigh more
 _MOST = 5
 _FACTS = (
     ("subservice", r"sub-?service|sub-?contract|sub-?process|fourth[- ]part|outsourc|critical (vendor|supplier|third)"),
@@ -131,10 +131,14 @@ class Desk:
         for place, _ in self._index.best(asked, _MOST):
             likeness, text = max((self._index.alike(asked, words), text) for text, words in self.wordings[place])
             held = {word for _, words in self.wordings[place] for word in words}.union(self._answers[place])
-            differs = (*qualifiers(question, text), *(word for word in dict.fromkeys(asked) if word not in held))
-            if len(self.units) > 1 and isinstance(of := self.entries[place]["unit_id"], str):
-                differs = (of, *differs)  # what is true of one unit is no answer for several
-            near: Grade = "similar" if likeness >= _SIMILAR and not differs else "related"
+            other = qualifiers(question, text)
+            differs = (*other, *(word for word in dict.fromkeys(asked) if word not in held))
+            # What is true of one unit is no answer for several.
+            several = len(self.units) > 1 and isinstance(self.entries[place]["unit_id"], str)
+            differs = (self.entries[place]["unit_id"], *differs) if several else differs
+            unlike = any(word not in held or word not in asked for word in other)
+            known = self._index.known(asked, held) >= _KNOWN and likeness >= _SIMILAR
+            near: Grade = "similar" if known and not unlike and not several else "related"
             grade: Grade = "same" if likeness >= _SAME and not differs else near
             yield self._entry(self.entries[place], grade, tuple(dict.fromkeys(differs)))
 

@@ -55,6 +55,21 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Drafted:
+    """draft.json: a questionnaire's questions, from which register, as of which day, and for whom."""
+
+    questionnaire: str
+    sha256: str
+    data: str
+    units: list[str]
+    audience: str
+    period: str
+    as_of: str
+    register: str
+    questions: list[Question]
+
+
+@dataclass(frozen=True)
 class Decision:
     """What somebody decided on a question: an action of ``ACTIONS``, the words, and what they came from."""
 
@@ -88,17 +103,9 @@ def make(
     """
     content = read(path)
     questions = list(_questions(confirmed, read_questionnaire(path), desk, more or {}))
-    told = {
-        "questionnaire": path.name,
-        "sha256": sha256(content),
-        "data": data,
-        "units": list(desk.units),
-        "audience": desk.audience.name,
-        "period": desk.context.period.name,
-        "as_of": f"{desk.context.as_of}",
-        "register": desk.context.register.fingerprint(),
-        "questions": [asdict(each) for each in questions],
-    }
+    case, about = desk.context, (path.name, sha256(content), data, list(desk.units), desk.audience.name)
+    seen = (case.period.name, f"{case.as_of}", case.register.fingerprint())
+    told = asdict(Drafted(*about, *seen, questions))
     folder.mkdir(parents=True, exist_ok=True)
     with held(folder):
         known = json.loads((folder / DRAFT).read_text("utf-8")) if (folder / DRAFT).exists() else told

@@ -17,11 +17,9 @@ from riskcalc.assessment.consistency import Finding
 from riskcalc.assessment.context import Context
 from riskcalc.register.claims import KINDS, Claim
 
-_EVERY = "(every|each|per|once an?|once every|once per)"
-_NOT = re.compile(
-    r"\b(not|isn't|aren't|hasn't|haven't|wasn't|cannot|never|nobody|neither|nor|undocumented|untested)\b", re.IGNORECASE
-)
-_LATER = re.compile(r"\b(will|planned|plan to|in preparation|not yet|yet to)\b", re.IGNORECASE)
+# Kinds whose words hold their own no: what stands before them alone takes them back.
+_OWN_NO = ("no_", "nature", "performed_by", "method", "frequency", "opinion", "vendor_opinion", "held")
+_DENIES = ("not_", "some_", "open_")
 
 
 def proposed(context: Context, text: str, sources: Iterable[str]) -> list[Claim]:
@@ -93,8 +91,15 @@ def for_person(question: str) -> bool:
 
 
 @cache
-def _told() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8").replace("EVERY", _EVERY))
+def _told() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+
+
+@cache
+def _pattern(words: str) -> re.Pattern[str]:
+    for name, means in _told()["means"].items():
+        words = words.replace(name, f"(?:{means})")
+    return re.compile(words, re.IGNORECASE)
 
 
 @cache
@@ -102,20 +107,24 @@ def _lexicon() -> dict[str, dict[str, tuple[tuple[str, re.Pattern[str]], ...]]]:
     """By table and kind of claim, the values with the words that say so; blank where the kind takes none."""
     return {
         table: {
-            kind: tuple(("" if value == "yes" else value, re.compile(words, re.I)) for value, words in values.items())
+            kind: tuple(("" if value == "yes" else value, _pattern(words)) for value, words in values.items())
             for kind, values in kinds.items()
         }
         for table, kinds in _told().items()
-        if table != "person"
+        if table not in ("person", "means")
     }
 
 
 def _said(kind: str, words: tuple[tuple[str, re.Pattern[str]], ...], text: str) -> Iterator[str]:
     """The values that a text names, sentence by sentence, where it doesn't take them back."""
     for value, pattern in words:
-        for part in re.split(r"(?<=[.;:!?])\s+|,? (?:but|although|whereas) ", text):
+        for part in re.split(r"(?<=[.;:!?])\s+|,? (?:but|although|whereas) ", text.replace("\u2019", "'")):
             hit = pattern.search(part)
-            until = hit and (hit.start() if kind.startswith("no_") else hit.end())  # these deny by their own words
-            if hit and (kind.startswith("not_") or not (_NOT.search(part[:until][-80:]) or _LATER.search(part))):
+            if hit and (kind.startswith(_DENIES) or not _taken_back(kind, part, hit)):
                 yield value
                 break
+
+
+def _taken_back(kind: str, part: str, hit: re.Match[str]) -> bool:
+    until = hit.start() if kind.startswith(_OWN_NO) else hit.end()
+    return bool(_pattern("NOT").search(part[:until][-80:]) or _pattern("LATER").search(part))

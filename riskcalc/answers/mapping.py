@@ -28,6 +28,7 @@ _ASKS = re.compile(
 _THEIRS = re.compile(
     r"analyst|reviewer|assessor|auditor|scor|internal|office use", re.IGNORECASE
 )  # not ours to fill in
+_TOTAL = re.compile(r"(sub)?totals?\b|sum of\b|(overall|average) (weight|score)", re.IGNORECASE)
 _LEAST = 12  # characters of what may be a question without asking
 _TITLE = 40  # characters of what heads others, where questions have numbers and it has none
 _FEW = 3  # rows that ask before a sheet without headings is taken for one of questions
@@ -67,7 +68,7 @@ def propose(sheets: list[Sheet]) -> Map:
     >>> propose([sheet]).sheet[0].answer
     'C'
     """
-    found = [columns for sheet in sheets if (columns := _columns(sheet))]
+    found = [columns for sheet in sheets if not sheet.unread and (columns := _columns(sheet))]
     if not found:
         raise UsageError(
             "No sheet looks like questions with a column for answers; write MAP.toml by hand: docs/questionnaires.md."
@@ -93,7 +94,7 @@ def read_map(path: Path) -> Map:
 
 def fitting(found: Map, sheets: list[Sheet]) -> list[tuple[Columns, Sheet]]:
     """A map's sheets in a questionnaire; raises UsageError where it is a map of another template."""
-    by_name = {sheet.name: sheet for sheet in sheets}
+    by_name = {sheet.name: sheet for sheet in sheets if not sheet.unread}
     for columns in found.sheet:
         sheet = by_name.get(columns.name)
         if sheet is None:
@@ -107,12 +108,24 @@ def fitting(found: Map, sheets: list[Sheet]) -> list[tuple[Columns, Sheet]]:
     return [(columns, by_name[columns.name]) for columns in found.sheet]
 
 
+def left_out(found: Map, sheets: list[Sheet]) -> list[str]:
+    """What of a questionnaire a map passes over: its other sheets, and questions outside of a document's tables."""
+    mapped = {columns.name for columns in found.sheet}
+    told = [
+        f"{sheet.name}: {sheet.unread or 'not in the map'}"
+        for sheet in sheets
+        if sheet.name not in mapped and sheet.unread != "no table" and any(places(sheet))
+    ]
+    texts = (text for sheet in sheets if sheet.unread == "no table" for *_, text in places(sheet))
+    return told + [f"outside of the tables: {text}" for text in texts if _ASKS.search(text)]
+
+
 def asked(columns: Columns, sheet: Sheet) -> Iterator[tuple[int, str, str, str]]:
     """The questions of a sheet: row, section, reference, text. Hidden rows, headings and titles ask nothing."""
     at, section = column_of(columns.question), ""
     for row in sorted(sheet.rows):
-        text = sheet.text(row, at)
-        if row <= columns.header or row in sheet.hidden or not text:
+        text = sheet.text(row, at) or _band(sheet, row, at)
+        if row <= columns.header or row in sheet.hidden or not text or _TOTAL.match(text):
             continue
         named = sheet.text(row, column_of(columns.reference)) if columns.reference else ""
         has_list = sheet.offered(row, column_of(columns.answer))[0]
@@ -125,6 +138,12 @@ def asked(columns: Columns, sheet: Sheet) -> Iterator[tuple[int, str, str, str]]
 
 
 # --- parts ---
+
+
+def _band(sheet: Sheet, row: int, column: int) -> str:
+    """What merged cells say that begin before a column, in one row, and reach over it."""
+    over = (block for block in sheet.merged if block[0] == block[1] and within(block, row, column))
+    return next((sheet.text(row, block[2]) for block in over), "")
 
 
 def _is_title(sheet: Sheet, columns: Columns, row: int, text: str, named: str, has_list: bool) -> bool:
@@ -194,8 +213,14 @@ def _by_content(sheet: Sheet) -> Columns | None:
     rows, beside = asks[question], range(question + 1, question + 8)
     offered = [column for column in beside if sum(sheet.offered(row, column)[0] for row in rows) * 2 >= len(rows)]
     free = [column for column in beside if sum(bool(sheet.text(row, column)) for row in rows) * 5 <= len(rows)]
-    above = [row for row in sheet.rows if row < rows[0] and 0 < len(sheet.text(row, question)) < 60]
-    return _made(sheet, max(above, default=0), {"question": question, "answer": [*offered, *free][0]})
+    above = max((row for row in sheet.rows if row < rows[0] and 0 < len(sheet.text(row, question)) < 60), default=0)
+    answer = [*offered, *free][0]
+    more = {
+        role: column
+        for role, column in (_roles(sheet, above) if above else {}).items()
+        if column not in (question, answer) and (column > answer if role == "comment" else role != "answer")
+    }
+    return _made(sheet, above, {**more, "question": question, "answer": answer})
 
 
 def _made(sheet: Sheet, row: int, roles: dict[str, int]) -> Columns:

@@ -58,11 +58,12 @@ def _row(question: Question, outcome: Outcome, decision: Decision | None) -> lis
     assert decision
     source = decision.candidate if decision.action == "accept" else f"{decision.by}'s own words"
     rests = f"; rests on {', '.join(decision.sources)}" if decision.sources else ""
+    at_once = f", with all that are {decision.grade}" if decision.grade else ""
     _, said, comment = outcome
     chosen = question.listed or comment
     return [
         {"text": question.text, "note": question.id},
         said if chosen else "–",
         {"text": comment if chosen else said, "note": f"{source}{rests}"},
-        display.state(word, tone, f"by {decision.by}"),
+        display.state(word, tone, f"by {decision.by}{at_once}"),
     ]

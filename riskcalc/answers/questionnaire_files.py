@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ class Sheet:
     """A table: by row number the cells' texts; what the drop-downs over it offer.
 
     ``lists`` are blocks with their choices, None where those can't be told. ``hidden`` are rows that nobody sees.
+    ``unread`` says why nothing is asked or answered in it, blank where that may be.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Sheet:
     hidden: set[int] = field(default_factory=set)
     lists: list[tuple[Block, tuple[str, ...] | None]] = field(default_factory=list)
     merged: list[Block] = field(default_factory=list)
+    unread: str = ""
 
     def text(self, row: int, column: int) -> str:
         """What a cell says; blank beyond the last."""
@@ -50,12 +53,13 @@ def within(block: Block, row: int, column: int) -> bool:
 def read_questionnaire(path: Path) -> list[Sheet]:
     """The sheets of a questionnaire; raises UsageError for a kind of file that isn't read, RegisterError for a bad one.
 
-    Hidden sheets are no questions, and left out.
+    Those that are hidden, and what stands outside of a document's tables, are ``unread``.
     """
     if not path.is_file():
         raise UsageError(f"There is no questionnaire {str(path)!r}.")
     if path.suffix.lower() == ".csv":
-        return [Sheet("csv", dict(csv_rows(read(path), path.name)))]
+        content = read(path)
+        return [Sheet("csv", dict(csv_rows(content, path.name, separator=separator_of(content))))]
     if path.suffix.lower() == ".docx":
         return _tables(path)
     with guarded(path, _WIDE) as package:
@@ -65,7 +69,19 @@ def read_questionnaire(path: Path) -> list[Sheet]:
         for name, sheet in shown.items():
             for block, formula in _drop_downs(package, book.sheets[name].part):
                 sheet.lists.append((block, _choices(formula, name, shown, names)))
-        return [sheet for name, sheet in shown.items() if not book.sheets[name].hidden]
+        return [replace(sheet, unread="hidden" * book.sheets[name].hidden) for name, sheet in shown.items()]
+
+
+def separator_of(content: bytes) -> str:
+    """What stands between the cells of a CSV file: that of which most lines have the same number.
+
+    >>> separator_of(b"Ref;Question;Answer\\n1;Is it named, dated, signed?;\\n")
+    ';'
+    """
+    lines = re.sub('"[^"]*"', "", content.decode("utf-8", "replace")).splitlines()
+    return max(
+        ",;\t", key=lambda each: max(Counter(line.count(each) for line in lines if each in line).values(), default=0)
+    )
 
 
 def as_block(reference: str) -> Block | None:
@@ -175,7 +191,8 @@ def _tables(path: Path) -> list[Sheet]:
         if "word/document.xml" not in package.names:
             raise RefusedError("is no Word document; save it as .docx")
         package.parse("word/document.xml", reader.start, end=reader.end, text=reader.text)
-    return reader.found
+    outside = dict(enumerate(([text] for text in reader.outside if text.strip()), 1))
+    return [*reader.found, Sheet("outside of the tables", outside, unread="no table")]
 
 
 class _TableReader:
@@ -183,12 +200,15 @@ class _TableReader:
 
     def __init__(self) -> None:
         self.found: list[Sheet] = []
+        self.outside: list[str] = []  # paragraphs
         self._depth, self._reading = 0, False
 
     def start(self, tag: str, _: dict[str, str]) -> None:
         """As the parser calls it."""
         self._depth += tag == "tbl"
-        self._reading = tag == "t" and self._depth > 0
+        self._reading = tag == "t"
+        if self._depth == 0 and tag == "p":
+            self.outside.append("")
         if self._depth == 1 and tag == "tbl":
             self.found.append(Sheet(f"Table {len(self.found) + 1}", {}))
         elif self._depth == 1 and tag == "tr":
@@ -205,8 +225,10 @@ class _TableReader:
 
     def text(self, characters: str) -> None:
         """As the parser calls it."""
-        if self._reading:
+        if self._reading and self._depth:
             self._row[-1] += characters
+        elif self._reading:
+            self.outside[-1] += characters
 
     @property
     def _row(self) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from html import escape
 from math import log
@@ -31,9 +31,21 @@ _QUALIFIERS = re.findall(
     r"\w+",
     "annually annual yearly year quarterly quarter monthly month weekly week daily day half semi nightly all every "
     "each some any no not never only without except at least within before after more less than one two three four "
-    "five type production test internal external automated manual automatically manually privileged "
+    "five production test internal external automated manual automatically manually privileged "
     "encrypted rest transit",
 )
+_ROMAN = {"i": "1", "ii": "2"}
+# Words that questionnaires take for one another.
+_ALIKE = (
+    (r"sign(?:ed|s)?[- ]off|endorse[ds]?|authori[sz]e[ds]?", "approved"),
+    (r"leadership|executives?|senior management", "management"),
+    (r"staff|personnel|workforce", "employees"),
+    (r"infosec|cyber ?security", "information security"),
+    (r"revoked|deactivated|deprovisioned", "withdrawn"),
+    (r"third[- ]part(?:y|ies)|sub-?contractors?|suppliers?", "subservice organisations"),
+)
+_SAME_WORDS = re.compile("|".join(rf"\b(?P<w{at}>{words})\b" for at, (words, _) in enumerate(_ALIKE)))
+_NUMBERED = re.compile(r"\b(soc|type|isae|ssae|iso|tier|level) (\d+|ii?\b)")  # of which a 1 isn't just any 1
 QUALIFIERS = frozenset(_STEMMER.stemWords(_QUALIFIERS))
 
 
@@ -41,11 +53,11 @@ class Words:
     """How texts are taken apart: stems, with what abbreviations stand for beside them."""
 
     def __init__(self, abbreviations: Mapping[str, str]) -> None:
-        self._long = {short.lower(): tuple(_plain(long)) for short, long in abbreviations.items()}
+        self._long = {short.lower(): _plain(long) for short, long in abbreviations.items()}
 
     def of(self, text: str) -> list[str]:
         """The stems of a text, but for words that any question has."""
-        words = _plain(text)
+        words = list(_plain(text))
         words += [each for word in words for each in self._long.get(word, ())]
         return [_stem(word) for word in words if word not in _STOP]
 
@@ -93,6 +105,14 @@ class Index:
         a, b = set(first), set(second)
         return self._weight(a & b) / self._weight(a | b) if a | b else 0.0
 
+    def known(self, words: Sequence[str], held: Collection[str]) -> float:
+        """How much of some words is held by a text, 0 to 1, rare ones weighing more.
+
+        >>> Index([["backup"], ["test"]]).known(["backup", "yearly"], ["backup"]) < 0.5
+        True
+        """
+        return self._weight(set(words).intersection(held)) / self._weight(set(words)) if words else 0.0
+
     def _weight(self, words: set[str]) -> float:
         return sum(self._idf.get(word, self._rare) for word in sorted(words))
 
@@ -104,7 +124,7 @@ def qualifiers(first: str, second: str) -> tuple[str, ...]:
     ('all', 'annual', 'quarter')
     """
     a, b = ({_stem(word) for word in _plain(text)} for text in (first, second))
-    return tuple(sorted(word for word in a ^ b if word in QUALIFIERS or word.isdecimal()))
+    return tuple(sorted(word for word in a ^ b if word in QUALIFIERS or re.search(r"\d$", word)))
 
 
 def marked(text: str, other: str) -> str:
@@ -118,9 +138,12 @@ def marked(text: str, other: str) -> str:
     return "".join(f"<mark>{each}</mark>" if _stem(each.lower()) in differs else escape(each) for each in parts)
 
 
-def _plain(text: str) -> list[str]:
+@lru_cache(maxsize=100_000)
+def _plain(text: str) -> tuple[str, ...]:
     text = re.sub(r"\bback(ed|ing|s)?[- ]?ups?\b", "backup", text.lower().replace("'s", "").replace("n't", " not"))
-    return re.findall(r"[^\W_]+", re.sub(r"\b(re|sub|pre|multi|co|non)-", r"\1", text))
+    text = _SAME_WORDS.sub(lambda found: _ALIKE[int(str(found.lastgroup)[1:])][1], text)
+    text = _NUMBERED.sub(lambda found: f"{found[1]} {found[1]}{_ROMAN.get(found[2], found[2])}", text)
+    return tuple(re.findall(r"[^\W_]+", re.sub(r"\b(re|sub|pre|multi|co|non)-", r"\1", text)))
 
 
 _stem: Callable[[str], str] = lru_cache(maxsize=100_000)(_STEMMER.stemWord)

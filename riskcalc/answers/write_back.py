@@ -16,7 +16,7 @@ from pathlib import Path
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-from riskcalc.answers.questionnaire_files import cell_name, column_of
+from riskcalc.answers.questionnaire_files import cell_name, column_of, separator_of
 from riskcalc.files import as_line, for_people, read
 from riskcalc.register.xlsx_cells import Workbook
 from riskcalc.register.xlsx_guard import Package, RefusedError, guarded
@@ -282,8 +282,8 @@ def _plain(text: str) -> str:
 def _csv(path: Path, cells: Mapping[Place, str]) -> bytes:
     """A CSV file whose answered records alone are written anew."""
     content = read(path)
-    lines = list(io.StringIO(content.decode("utf-8-sig"), newline=""))
-    new, at, reader = list[str](), 0, csv.reader(lines)
+    lines, separator = list(io.StringIO(content.decode("utf-8-sig"), newline="")), separator_of(content)
+    new, at, reader = list[str](), 0, csv.reader(lines, delimiter=separator)
     for record in reader:
         first, at = at + 1, reader.line_num
         mine = {column: text for (row, column), text in cells.items() if row == first}
@@ -293,7 +293,7 @@ def _csv(path: Path, cells: Mapping[Place, str]) -> bytes:
                 for_people(mine[column]) if column in mine else (*record, *[""] * width)[column]
                 for column in range(width)
             ]
-            new.append(as_line(record, "\r\n" if lines[at - 1].endswith("\r\n") else "\n"))
+            new.append(as_line(record, "\r\n" if lines[at - 1].endswith("\r\n") else "\n", separator))
         else:
             new.extend(lines[first - 1 : at])
     return (b"\xef\xbb\xbf" if content.startswith(b"\xef\xbb\xbf") else b"") + "".join(new).encode()

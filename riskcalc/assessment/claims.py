@@ -24,6 +24,9 @@ _FAILS = {
     "insufficient_evidence": "too little was tested",
 }
 
+_CONTRARY = {"some_deviations": "no_deviations", "open_deficiency": "no_deficiency"}
+_NONE = {"no_deviations": "no item tested deviated", "no_deficiency": "no deficiency is open"}
+
 
 def findings(context: Context) -> list[Finding]:
     """The approved answers that the register contradicts, that have expired, or that nothing shows.
@@ -71,15 +74,15 @@ def contradicted(context: Context, claim: Claim) -> list[Against]:
     if row is None:
         return [(claim.key, "it isn't there any more")]
     if claim.value:
-        column = {"report": "report_type"}.get(claim.kind, claim.kind)
+        column = {"report": "report_type", "vendor_opinion": "opinion"}.get(claim.kind, claim.kind)
         seen = _text(row[column])
         is_ = f"its {column.replace('_', ' ')} is {seen.replace('_', ' ') or 'blank'}"
         return [] if seen == claim.value else [(claim.key, f"{is_}, not {claim.value.replace('_', ' ')}")]
-    kind = claim.kind.removeprefix("not_")
+    kind = _CONTRARY.get(claim.kind, claim.kind.removeprefix("not_"))
     found = list(_HELD[kind](context, claim.key, row))
     if kind == claim.kind:
         return found
-    return [] if found else [(claim.key, f"it is {kind}, as the register has it")]
+    return [] if found else [(claim.key, _NONE.get(kind, f"it is {kind}, as the register has it"))]
 
 
 def leaning(context: Context, source: str, whole: bool = True) -> list[Against]:

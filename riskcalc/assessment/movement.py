@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,18 +15,28 @@ from riskcalc.register.records import records
 _Scores = Mapping[Any, Any]
 Place = tuple[int, int]
 
-NEWLY_OUTSIDE, NEW_OUTSIDE, BACK_INSIDE = "newly outside appetite", "new, outside appetite", "back inside appetite"
+NEWLY_OUTSIDE, BACK_INSIDE = "newly outside appetite", "back inside appetite"
+# By the appetite of before they would be on the side where they were.
+LOWERED, RAISED = f"{NEWLY_OUTSIDE}, which was lowered", f"{BACK_INSIDE}, which was raised"
 NEW, GONE, WORSE, BETTER, ELSEWHERE = "newly rated", "no longer rated", "worse", "better", "rated otherwise"
 JOINED = "newly among the risks"  # begun since, or another unit's before
 LEFT = "no longer among the risks"  # retired, or another unit's now
-KINDS = (NEWLY_OUTSIDE, NEW_OUTSIDE, BACK_INSIDE, NEW, JOINED, GONE, LEFT, WORSE, BETTER, ELSEWHERE)
+MOVED = "moved from another unit"
+NEW_OUTSIDE, JOINED_OUTSIDE, MOVED_OUTSIDE = (
+    f"{NEW}, outside appetite",
+    "new, outside appetite",
+    f"{MOVED}, outside appetite",
+)
+OUT, BACK = (NEWLY_OUTSIDE, LOWERED, NEW_OUTSIDE, JOINED_OUTSIDE, MOVED_OUTSIDE), (BACK_INSIDE, RAISED)
+KINDS = (*OUT, *BACK, NEW, JOINED, MOVED, GONE, LEFT, WORSE, BETTER, ELSEWHERE)
 
 
 @dataclass(frozen=True)
 class Move:
     """A risk that moved: what happened, and its cells (likelihood, impact) and earned levels, before and now.
 
-    A cell or level is None where the risk wasn't rated.
+    A cell or level is None where the risk wasn't rated. ``direction`` is WORSE or BETTER by level, then score, whatever
+    the appetite did; blank where neither, or it can't be told. ``unit_before``: the unit that it moved from, or blank.
     """
 
     risk_id: str
@@ -35,6 +45,8 @@ class Move:
     inherent: tuple[Place | None, Place | None]
     earned: tuple[Place | None, Place | None]
     levels: tuple[str | None, str | None]
+    direction: str = ""
+    unit_before: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,7 @@ class Rescored:
 def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix) -> list[Move]:
     """The risks that moved, in the register's order, then those that left it since, if they were rated.
 
+    Those whose ``what`` is in OUT are what ``decisions.standings`` counts as newly outside.
     Both frames, as of ``riskcalc.score``, are on the same matrix.
 
     >>> from riskcalc.assessment.opening import open_unit
@@ -59,9 +72,8 @@ def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix) -> list[Move]
     ['PAY-R03', 'PAY-R11']
     """
     old, new = (_placed(each, matrix) for each in (before, now))
-    found = [_move(name, old.get(name, _ABSENT), risk, matrix) for name, risk in new.items()]
-    gone = {name: {**_UNRATED, "title": risk["title"]} for name, risk in old.items() if name not in new}
-    left = [_move(name, old[name], risk, matrix) for name, risk in gone.items()]
+    found = [_move(old.get(name, _ABSENT), risk, matrix) for name, risk in new.items()]
+    left = [_move(risk, {**risk, **_UNRATED}, matrix) for name, risk in old.items() if name not in new]
     return [*filter(None, found), *(replace(move, what=LEFT) for move in left if move)]
 
 
@@ -80,41 +92,57 @@ def rescored_risks(before: pd.DataFrame, then: Matrix, now: Matrix) -> Iterator[
 # --- parts ---
 
 _SHOWN = ("inherent", "earned")
-_UNRATED: _Scores = {"likelihood": pd.NA, "breach": pd.NA, "earned_level": pd.NA}
+_PLACES = [f"{view}_place" for view in _SHOWN]
+_UNRATED: _Scores = {"likelihood": pd.NA, "breach": pd.NA, "earned_level": pd.NA, **dict.fromkeys(_PLACES)}
 _ABSENT = dict(_UNRATED)
 
 
-def _move(name: tuple[Any, Any], old: _Scores, new: _Scores, matrix: Matrix) -> Move | None:
-    inherent, earned = ((old.get(f"{view}_place"), new.get(f"{view}_place")) for view in _SHOWN)
-    if inherent == (None, None) or (inherent[0] == inherent[1] and earned[0] == earned[1]):
+def _move(old: _Scores, new: _Scores, matrix: Matrix) -> Move | None:
+    inherent, earned = ((old[place], new[place]) for place in _PLACES)
+    before = "" if old is _ABSENT or old["unit_id"] == new["unit_id"] else str(old["unit_id"])
+    stands = inherent[0] == inherent[1] and earned[0] == earned[1] and old["breach"] is new["breach"] and not before
+    if inherent == (None, None) or stands:
         return None
-    return Move(str(name[1]), str(new["title"]), _what(old, new, matrix), inherent, earned, (_level(old), _level(new)))
+    direction = _direction(old, new, matrix) if all(earned) else ""
+    what = _what(old, new, direction or ELSEWHERE, before, matrix.level_names.index)
+    levels = (_level(old), _level(new))
+    return Move(str(new["risk_id"]), str(new["title"]), what, inherent, earned, levels, direction, before)
 
 
-def _what(old: _Scores, new: _Scores, matrix: Matrix) -> str:
-    """In a word, what happened to a risk: its level counts first, for a lower score may be at a worse level."""
+def _what(old: _Scores, new: _Scores, otherwise: str, unit_before: str, rank: Callable[[str], int]) -> str:
+    """In a word, what happened to a risk."""
+    outside = new["breach"] is True
     if pd.isna(old["likelihood"]):
-        return NEW_OUTSIDE if new["breach"] is True else JOINED if old is _ABSENT else NEW
+        joined = old is _ABSENT
+        return (JOINED_OUTSIDE if joined else NEW_OUTSIDE) if outside else JOINED if joined else NEW
     if pd.isna(new["likelihood"]):
         return GONE
-    if bool(new["breach"]) != bool(old["breach"]):
-        return NEWLY_OUTSIDE if new["breach"] else BACK_INSIDE
+    if unit_before:
+        return MOVED_OUTSIDE if outside else MOVED
+    if outside == bool(old["breach"]):
+        return otherwise
+    if outside:
+        return LOWERED if rank(new["earned_level"]) <= rank(old["appetite"]) else NEWLY_OUTSIDE
+    return RAISED if rank(new["earned_level"]) > rank(old["appetite"]) else BACK_INSIDE
+
+
+def _direction(old: _Scores, new: _Scores, matrix: Matrix) -> str:
+    """The level counts first, for a lower score may be at a worse level."""
     then, now = ((matrix.level_names.index(each["earned_level"]), each["earned_score"]) for each in (old, new))
-    return WORSE if now > then else BETTER if now < then else ELSEWHERE
+    return WORSE if now > then else BETTER if now < then else ""
 
 
 def _level(risk: _Scores) -> str | None:
     return None if pd.isna(risk["earned_level"]) else str(risk["earned_level"])
 
 
-def _placed(scores: pd.DataFrame, matrix: Matrix) -> dict[tuple[Any, Any], _Scores]:
-    """The scores by unit and risk, with the cell of each rated risk in two views."""
-    cells = {
-        f"{view}_place": zip(*(matrix.whole(axis, scores[f"{view}_{axis}"]).tolist() for axis in AXES), strict=True)
-        for view in _SHOWN
-    }
-    found: dict[tuple[Any, Any], _Scores] = {}
-    for risk, *places in zip(records(scores), *cells.values(), strict=True):
-        shown = {name: place if all(place) else None for name, place in zip(cells, places, strict=True)}
-        found[risk["unit_id"], risk["risk_id"]] = {**risk, **shown}
+def _placed(scores: pd.DataFrame, matrix: Matrix) -> dict[str, _Scores]:
+    """The scores by risk, with the cell of each rated risk in two views."""
+    cells = (
+        zip(*(matrix.whole(axis, scores[f"{view}_{axis}"]).tolist() for axis in AXES), strict=True) for view in _SHOWN
+    )
+    found: dict[str, _Scores] = {}
+    for risk, *places in zip(records(scores), *cells, strict=True):
+        shown = {name: place if all(place) else None for name, place in zip(_PLACES, places, strict=True)}
+        found[risk["risk_id"]] = {**risk, **shown}
     return found

@@ -157,7 +157,7 @@ def open_unit(
     >>> open_unit("payroll").unit["name"]
     'Payroll Services'
     """
-    readers = _readers(audience)
+    readers = audiences.inside(audiences.find(audience))
     share = read_standing(data_dir, period, as_day(as_of), business_unit)
     register = audiences.redacted(share, readers)
     context = Context.of(register)
@@ -183,7 +183,7 @@ def open_portfolio(
         RegisterError: the register can't be used.
         UsageError: no such folder, period, date, manifest or audience.
     """
-    readers = _readers(audience)
+    readers = audiences.inside(audiences.find(audience))
     context = Context.of(audiences.redacted(read_standing(data_dir, period, as_day(as_of)), readers))
     opinions = {report_type: outlooks(context, report_type) for report_type in NEEDED}
     return Portfolio(context, described_scores(context), opinions, read_runs(manifest), audience=readers)
@@ -203,15 +203,6 @@ def read_runs(manifest: str) -> dict[str, Mapping[str, Any]]:
         return {str(unit["unit_id"]): {**_RUN, **unit, "outputs": dict(unit.get("outputs", {}))} for unit in units}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{manifest} can't be read as the manifest of a run: {error}") from None
-
-
-def _readers(name: str) -> Audience:
-    found = audiences.find(name)
-    if found.told:
-        raise UsageError(
-            f"Nothing of an assessment is for the audience {name!r}; trust_centre.ipynb is for the public."
-        )
-    return found
 
 
 def as_day(text: str, name: str = "as_of") -> date | None:

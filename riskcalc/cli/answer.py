@@ -39,7 +39,7 @@ def answer() -> None:
 )
 def propose_map(file: Path, out: Path) -> None:
     """Propose which sheets and columns of FILE hold questions, answers and comments."""
-    from riskcalc.answers.mapping import as_toml, asked, propose
+    from riskcalc.answers.mapping import as_toml, asked, left_out, propose
     from riskcalc.answers.questionnaire_files import read_questionnaire
     from riskcalc.files import write_whole
 
@@ -53,6 +53,8 @@ def propose_map(file: Path, out: Path) -> None:
         comment = f", comments in {each.comment}" if each.comment else ""
         number = counted(sum(1 for _ in asked(each, by_name[each.name])), "question")
         click.echo(printable(f"{each.name}: {number} in {each.question}, answers in {each.answer}{comment}"))
+    for line in left_out(found, sheets):
+        click.echo(printable(f"Not read: {line}", 200))
     click.echo(f"Look at {out}: delete what is no questions, correct columns, then set confirmed = true.")
 
 
@@ -100,7 +102,8 @@ def draft(
     from riskcalc.answers.candidates import Desk
     from riskcalc.answers.drafter import drafted
     from riskcalc.answers.drafts import make
-    from riskcalc.answers.mapping import read_map
+    from riskcalc.answers.mapping import left_out, read_map
+    from riskcalc.answers.questionnaire_files import read_questionnaire
     from riskcalc.assessment.context import Context
     from riskcalc.assessment.opening import as_day
     from riskcalc.register.register import load
@@ -113,6 +116,8 @@ def draft(
         made = make(out, file, confirmed, desk, data, drafted(drafter, made.questions))
     named = ", ".join(f"{unit['name']} ({key})" for key, unit in desk.units.items())
     click.echo(printable(f"For {named}, told to the audience {audience}, seen from {made.as_of}:"))
+    for line in left_out(confirmed, read_questionnaire(file)):
+        click.echo(printable(f"not read: {line}", 200))
     firsts = [(question, question.candidates[0]) for question in made.questions if question.candidates]
     red = [(question, each) for question, each in firsts if each.kind == "answer" and each.against]
     for question, each in red:

@@ -154,15 +154,16 @@ def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
 @click.command(
     cls=Examples,
     epilog="""
-    riskcalc schema --out schemas  # what UNIT.json, manifest.json and riskcalc check --json hold
+    riskcalc schema --out schemas  # what UNIT.json, manifest.json, draft.json and riskcalc check --json hold
     """,
 )
 @_OUT
 def schema(out: Path) -> None:
-    """Write the JSON Schemas of what riskcalc run and riskcalc check --json leave for machines."""
+    """Write the JSON Schemas of what riskcalc run, check --json, answer draft and export trust-centre leave."""
+    from riskcalc.answers.drafts import Decision, Drafted
     from riskcalc.exchange.schemas import schemas
 
-    _write(out, schemas())
+    _write(out, schemas(draft=Drafted, decision=Decision))
 
 
 @export.command(

@@ -14,6 +14,17 @@ from riskcalc.files import csv_rows, read
 class Examples(click.Command):
     """A command whose help ends with examples, as they are typed."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the command line apart; all that is required and missing is told at once."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            missing = [each for each in self.params if each.required and ctx.params.get(str(each.name)) in (None, ())]
+            if len(missing) < 2:
+                raise
+            hints = ", ".join(each.get_error_hint(ctx) for each in missing)
+            raise click.UsageError(f"Missing: {hints}.", error.ctx) from None
+
     def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples line by line, unwrapped."""
         with formatter.section("Examples"):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -22,12 +24,14 @@ from riskcalc.cli.new import demo, guides, lab, new
 from riskcalc.cli.period import period, planned_line
 from riskcalc.cli.rename import rename
 from riskcalc.cli.workshop import workshop
-from riskcalc.errors import RegisterError, counted, printable
+from riskcalc.errors import RegisterError, RiskcalcError, counted, printable
 from riskcalc.version import __version__
 
 if TYPE_CHECKING:
     from riskcalc.assessment.context import Context
-    from riskcalc.run.batch import Programme, Report
+    from riskcalc.pages.pdf import Printer
+    from riskcalc.run.batch import Programme, Report, Request
+    from riskcalc.run.engines import Ways
 
 
 _READERS = ("internal", "board", "auditor", "unit", "client", "public")  # whom a run makes pages for
@@ -244,6 +248,7 @@ def _draw(
     riskcalc run --shard 2/4 --out /share/risk  # every fourth unit; a run without --shard closes
     riskcalc run --audience board --pdf --pptx  # what the board gets, to print and to present
     riskcalc run --audience internal,board,public  # several readers in one run, which reads the register once
+    riskcalc run --watch --unit payroll  # while you write a register: the page follows each save; Ctrl-C ends
     riskcalc run --executor dask://scheduler:8786 --out s3://bucket/risk  # on a cluster
     """,
 )
@@ -283,6 +288,7 @@ def _draw(
 @click.option("--pptx", is_flag=True, help="Also UNIT.pptx, slides to edit; needs riskcalc-workbook[pptx].")
 @click.option("--force", is_flag=True, help="Run units whose inputs haven't changed, too.")
 @click.option("--fail-on-breach", is_flag=True, help="Exit with 3 if a residual risk is worse than appetite.")
+@click.option("--watch", is_flag=True, help="Run again what a saved file touches; needs riskcalc-workbook[watch].")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON per unit; the summary goes to stderr.")
 @click.option("--summary", metavar="FILE", help="Write how the run ended, and why, to FILE, in every case.")
 @click.option("--notebooks", metavar="DIR", help="Other notebooks; default: ./notebooks, else the package's.")
@@ -307,6 +313,7 @@ def run(
     pdf: bool,
     png: bool,
     pptx: bool,
+    watch: bool,
     summary: str | None = None,
     **options: Any,
 ) -> None:
@@ -319,37 +326,74 @@ def run(
     from riskcalc.run.engines import engines
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop ends a run as Ctrl-C does
+    if watch and (summary or as_json or fail_on_breach):
+        raise click.UsageError("--watch is for people; --summary, --json and --fail-on-breach tell how a run ended.")
     formats = _formats(static, pdf, png, pptx, options["audiences"])
     with engines(engine_name, executor, jobs) as ways, ExitStack() as stack:  # ready while this one imports and reads
         from riskcalc.run import batch
-        from riskcalc.run import progress as told
 
-        programmes = batch.plan(batch.Request(data_dir=data, formats=formats, **options))
-        register = programmes[0].shares.register
-        if notes := register.notes:
-            noted = f"Read right, but not as it is spelt here: {counted(len(notes), 'cell')}."
-            click.echo(f"{noted} See them: riskcalc check {data}", err=True)
-        ways.ready(must_fork=engine_name == "fork")
         prints = stack.enter_context(printer()) if pdf or png else None
-        if ways.note:
-            click.echo(ways.note, err=True)
-        with told.Progress(sum(each.jobs for each in programmes), ways.label, as_json) as progress:
-            try:
-                reports = batch.run(programmes, ways.executor, ways.engine, progress.seen, ways.own, prints)
-            except KeyboardInterrupt:
-                write_summary(summary, INTERRUPTED, f"Interrupted; {progress.said()}")
-                click.echo(f"Interrupted; {progress.said()}", err=True)
-                sys.exit(INTERRUPTED)
-    of = seen(register, programmes[0].context.period, programmes[0].as_of, options["period"])
+        request = batch.Request(data_dir=data, formats=formats, **options)
+        once = partial(_run, request, ways, prints, engine_name == "fork", as_json, summary)
+        if watch and Path(data).exists():
+            _watch(once, request)
+        text, breaches, code = once()
+    if breaches and fail_on_breach and not code:
+        code = BREACH
+    write_summary(summary, code, text)
+    click.echo(text, err=as_json)
+    sys.exit(code)
+
+
+def _run(
+    request: Request, ways: Ways, prints: Printer | None, must_fork: bool, as_json: bool, summary: str | None
+) -> tuple[str, int, int]:
+    """Run it: how it went in words, the risks outside appetite, and the exit code without these."""
+    from riskcalc.run import batch
+    from riskcalc.run import progress as told
+
+    programmes = batch.plan(request)
+    register, first = programmes[0].shares.register, programmes[0]
+    if notes := register.notes:
+        noted = f"Read right, but not as it is spelt here: {counted(len(notes), 'cell')}."
+        click.echo(f"{noted} See them: riskcalc check {request.data_dir}", err=True)
+    ways.ready(must_fork)
+    if ways.note:
+        click.echo(ways.note, err=True)
+    with told.Progress(sum(each.jobs for each in programmes), ways.label, as_json) as progress:
+        try:
+            reports = batch.run(programmes, ways.executor, ways.engine, progress.seen, ways.own, prints)
+        except KeyboardInterrupt:
+            write_summary(summary, INTERRUPTED, f"Interrupted; {progress.said()}")
+            click.echo(f"Interrupted; {progress.said()}", err=True)
+            sys.exit(INTERRUPTED)
+    of = seen(register, first.context.period, first.as_of, request.period)
     parts = [told.summary(each, f"{of}.\n{_place(each, made)}") for each, made in zip(reports, programmes, strict=True)]
     if len(parts) > 1:
         heads = [f"Audience {each.audience.name or _READERS[0]}:" for each in programmes]
         parts = [f"{head}\n{part}" for head, part in zip(heads, parts, strict=True)]
-    text, code = "\n\n".join(parts), WRONG if any(each.wrong or each.left for each in reports) else 0
-    code = code or (BREACH if fail_on_breach and any(each.breaches for each in reports) else 0)
-    write_summary(summary, code, text)
-    click.echo(text, err=as_json)
-    sys.exit(code)
+    wrong = any(each.wrong or each.left for each in reports)
+    return "\n\n".join(parts), sum(each.breaches for each in reports), WRONG if wrong else 0
+
+
+def _watch(once: Callable[[], tuple[str, int, int]], request: Request) -> NoReturn:
+    """Run again whenever the register is saved, until Ctrl-C; of a bad save its problems are told."""
+    from riskcalc.run.watching import saves
+
+    try:
+        for changed in saves(request.data_dir, request.notebooks):
+            if changed:
+                click.echo(f"\nSaved: {printable(', '.join(sorted(changed)))}", err=True)
+            try:
+                click.echo(once()[0])
+            except RiskcalcError as error:
+                if not (changed or isinstance(error, RegisterError)):
+                    raise  # no save of the register will mend it
+                click.echo(printable(error, most=1_000_000, but="\n"), err=True)
+            click.echo(f"Waiting for {request.data_dir} to be saved again; Ctrl-C ends.", err=True)
+    except KeyboardInterrupt:
+        pass  # that is how it ends
+    sys.exit(0)
 
 
 main.add_command(new)

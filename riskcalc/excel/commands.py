@@ -15,7 +15,7 @@ from riskcalc.excel.results import write_results
 from riskcalc.excel.summary import write_summary
 from riskcalc.excel.template import write_lines, write_register, write_table
 from riskcalc.excel.writer import Sheets, too_long, unfit
-from riskcalc.register.audiences import FULL, WITHHELD, Audience, find, redacted
+from riskcalc.register.audiences import FULL, WITHHELD, Audience, find, inside, redacted
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.register import find_register, load, read_tables
@@ -89,11 +89,7 @@ def _summarised(sheets: Sheets, context: Context | None, label: str = "") -> pd.
 
 
 def _readers(name: str, unit_id: str) -> Audience:
-    found = find(name)
-    if found.told:
-        raise UsageError(
-            f"Nothing of a register's workbook is for the audience {name!r}; trust_centre.ipynb is for the public."
-        )
+    found = inside(find(name), "a register's workbook")
     if found is FULL and unit_id:
         raise UsageError("A unit's part is no register; --unit goes with --audience.")
     if not (found.whole or unit_id):

@@ -24,8 +24,7 @@ from riskcalc.assessment.evidence import conclude_all
 from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVED, outlooks, reaching
 from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.scoring import AXES, VIEWS, scores
-from riskcalc.errors import UsageError
-from riskcalc.register.audiences import Audience, redacted
+from riskcalc.register.audiences import Audience, inside, redacted
 from riskcalc.register.register import Register
 from riskcalc.register.row import SPAN
 from riskcalc.register.tables import TABLES
@@ -57,15 +56,11 @@ def documents(context: Context, audience: Audience) -> dict[str, bytes]:
 
     >>> from riskcalc.register.audiences import CLIENT
     >>> from riskcalc.register.register import load
-    >>> documents(Context.of(load("data")), CLIENT)
+    >>> documents(Context.of(load("data")), CLIENT)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    riskcalc.errors.UsageError: Nothing of an assessment is for the audience 'client': riskcalc export trust-centre.
+    riskcalc.errors.UsageError: Nothing of an assessment is for the audience 'client'; for them: ...
     """
-    if audience.told:
-        raise UsageError(
-            f"Nothing of an assessment is for the audience {audience.name!r}: riskcalc export trust-centre."
-        )
-    case = _Case(Context.of(redacted(context.register, audience)), audience)
+    case = _Case(Context.of(redacted(context.register, inside(audience))), audience)
     parts = {CATALOG: case.catalog(), COMPONENTS: case.components(), RESULTS: case.results()}
     parts[POAM] = case.plan_of_action()
     return {f"{name}.json": case.document(name, body) for name, body in parts.items() if body}

@@ -14,11 +14,10 @@ import pandas as pd
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.opinion import reaching
 from riskcalc.assessment.scoring import scores
-from riskcalc.errors import UsageError
 from riskcalc.excel.mapping import MappingFile, TableMap
 from riskcalc.excel.proposal import as_toml
 from riskcalc.files import as_line, for_people
-from riskcalc.register.audiences import Audience, redacted
+from riskcalc.register.audiences import Audience, inside, redacted
 
 # By platform, the separator of its exports, its names of our columns, of our treatments (one that it doesn't know is
 # left blank), and of those of its own that say nothing here.
@@ -51,9 +50,7 @@ def files(platform: str, context: Context, audience: Audience) -> dict[str, byte
     Raises:
         UsageError: it is for somebody who is told of no risk.
     """
-    if audience.told:
-        raise UsageError(f"Nothing of an assessment is for the audience {audience.name!r}.")
-    seen = Context.of(redacted(context.register, audience))
+    seen = Context.of(redacted(context.register, inside(audience)))
     told = as_toml(mapping(platform, seen)).encode()
     controls = _controls(seen) if platform == "ciso-assistant" else {}
     return {f"{platform}-risks.csv": _risks(platform, seen), **controls, f"{platform}.map.toml": told}

@@ -10,7 +10,7 @@ from datetime import date
 from types import GenericAlias
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from riskcalc.assessment.consistency import Finding
 from riskcalc.assessment.scoring import AXES, VIEWS
@@ -145,15 +145,15 @@ Trust = create_model("Trust", __base__=_Told, __doc__="trust.json: what a trust 
 MODELS: dict[str, type[BaseModel]] = {"unit": UnitResult, "manifest": Manifest, "findings": Findings, "trust": Trust}
 
 
-def schemas() -> dict[str, bytes]:
-    """The schemas by file name.
+def schemas(**more: type) -> dict[str, bytes]:
+    """The schemas by file name; with those of ``more`` models, which other rooms have.
 
     >>> sorted(schemas())
     ['findings.schema.json', 'manifest.schema.json', 'trust.schema.json', 'unit.schema.json']
     """
-    return {f"{name}.schema.json": _schema(name, model) for name, model in MODELS.items()}
+    return {f"{name}.schema.json": _schema(name, model) for name, model in {**MODELS, **more}.items()}
 
 
-def _schema(name: str, model: type[BaseModel]) -> bytes:
+def _schema(name: str, model: type) -> bytes:
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:riskcalc:schema:{name}:{VERSION}"}
-    return (json.dumps({**head, **model.model_json_schema()}, indent=1) + "\n").encode()
+    return (json.dumps({**head, **TypeAdapter(model).json_schema()}, indent=1) + "\n").encode()

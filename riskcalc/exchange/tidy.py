@@ -21,7 +21,7 @@ from riskcalc.assessment.opening import described_scores
 from riskcalc.assessment.scoring import score_lines
 from riskcalc.errors import UsageError, of_an_extra
 from riskcalc.files import as_line, csv_rows
-from riskcalc.register.audiences import Audience, redacted
+from riskcalc.register.audiences import Audience, inside, redacted
 from riskcalc.register.register import Register
 
 DICTIONARY = "dictionary.csv"
@@ -49,11 +49,7 @@ def files(register: Register, audience: Audience, as_of: date | None = None, par
         ModuleNotFoundError: Parquet needs an extra.
         UsageError: it is for somebody who is told of no assessment, or nothing is rated by ``as_of``.
     """
-    if audience.told:
-        raise UsageError(
-            f"Nothing of an assessment is for the audience {audience.name!r}: riskcalc export trust-centre."
-        )
-    contexts = list(_contexts(register, audience, as_of))
+    contexts = list(_contexts(register, inside(audience), as_of))
     if not contexts:
         raise UsageError(f"No period has begun by {as_of}." if as_of else "The register has no ratings yet.")
     texts = {

@@ -8,9 +8,8 @@ against aliasing (R. Gruebel and R. Hermesmeier, ASTIN Bulletin 29, 1999), on a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
@@ -18,16 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from riskcalc.loss.distributions import (
-    Constant,
-    Floats,
-    Lognormal,
-    LossDistribution,
-    Pert,
-    constant,
-    lognormal_90,
-    pert,
-)
+from riskcalc.loss.distributions import Floats, LossDistribution, constant, lognormal_90, pert
+from riskcalc.loss.mixture import Block, Mixture, blocks_of, one_of
 
 __all__ = ["AnnualLoss", "aggregate", "aggregate_each", "constant", "lognormal_90", "pert"]
 
@@ -142,11 +133,11 @@ def aggregate(
     (0.082085, 0.034)
     """
     rates = np.atleast_1d(np.asarray(frequency, float))
-    blocks = _blocks(severity, len(rates))
+    blocks = blocks_of(severity, len(rates))
     if not (rates.ndim == 1 and np.all(rates >= 0) and np.all(np.isfinite(rates))):
         raise ValueError("frequency must be events a year, 0 or more, one per risk")
     if method == "exact":
-        return _exact(_Mixture(rates[None], blocks), points)[0]
+        return _exact(Mixture(rates[None], blocks), points)[0]
     if method == "simulate":
         return _simulated(rates, blocks, seed, years)
     raise ValueError(f"method is {method!r}; allowed: exact, simulate")
@@ -165,87 +156,16 @@ def aggregate_each(
     """
     lost = scale > 0
     blocks = [
-        (one.scaled(np.where(lost, scale, 1.0)[:, places]), places) for one, places in _blocks(severity, scale.shape[1])
+        (one.scaled(np.where(lost, scale, 1.0)[:, places]), places)
+        for one, places in blocks_of(severity, scale.shape[1])
     ]
-    return _exact(_Mixture(frequency, blocks, lost), points)
-
-
-# --- risks, in blocks of one kind ---
-
-Block = tuple[Any, npt.NDArray[np.intp]]  # a severity with a row per risk, and the risks' places
-_KINDS = (Lognormal, Pert, Constant)
-
-
-def _blocks(severity: LossDistribution | Sequence[LossDistribution], number: int) -> list[Block]:
-    """The severities of all risks, those of one kind with array parameters, so that each is computed at once."""
-    if not isinstance(severity, Sequence):
-        rows = np.atleast_1d(severity.mean)
-        if len(rows) not in (1, number):
-            raise ValueError(f"{number} frequencies, but {len(rows)} severities")
-        return [(severity, np.arange(number))]
-    if len(severity) != number:
-        raise ValueError(f"{number} frequencies, but {len(severity)} severities")
-    blocks: list[Block] = []
-    for kind in _KINDS:
-        places = np.array(
-            [n for n, one in enumerate(severity) if type(one) is kind and np.ndim(one.mean) == 0], np.intp
-        )
-        names = [field.name for field in fields(kind) if field.name != "gamma"]
-        for gamma in sorted({getattr(severity[n], "gamma", 0.0) for n in places}):
-            chosen = np.array([n for n in places if getattr(severity[n], "gamma", 0.0) == gamma], np.intp)
-            stacked: dict[str, Any] = {name: np.array([getattr(severity[n], name) for n in chosen]) for name in names}
-            blocks.append((kind(**stacked, **({"gamma": gamma} if kind is Pert else {})), chosen))
-    others = [n for n, one in enumerate(severity) if type(one) not in _KINDS]
-    return blocks + [(severity[n], np.array([n])) for n in others]
-
-
-class _Mixture:
-    """The rate-weighted mixture of all losses per event, in each of many years: a row per year, a column per risk."""
-
-    def __init__(self, rates: Floats, blocks: list[Block], lost: npt.NDArray[np.bool_] | bool = True) -> None:
-        self.blocks = blocks
-        self.means, self.sds = np.zeros(rates.shape), np.zeros(rates.shape)
-        for one, places in blocks:
-            self.means[:, places], self.sds[:, places] = one.mean, one.sd
-        if not np.all(np.isfinite(self.means)):
-            raise ValueError("every severity needs a finite mean")
-        self.rates = np.where(lost & (self.means > 0), rates, 0.0)  # a loss of nothing changes nothing but p0
-        self.p0, self.rate = np.exp(-rates.sum(axis=1)), self.rates.sum(axis=1)
-        self.mean = _each(self.rates, self.means)
-        self.sd = np.sqrt(_each(self.rates, self.means**2 + self.sds**2))
-
-    def only(self, years: npt.NDArray[np.intp]) -> _Mixture:
-        """The mixture in some of the years."""
-        if len(years) == len(self.rates):
-            return self
-        chosen = copy(self)
-        for name in ("means", "sds", "rates", "p0", "rate", "mean", "sd"):
-            setattr(chosen, name, getattr(self, name)[years])
-        pick = lambda value: value[years] if np.ndim(value) == 2 else value  # noqa: E731
-        chosen.blocks = [(_picked(one, pick), places) for one, places in self.blocks]
-        return chosen
-
-    def weighted(self, name: str, x: Floats, chosen: npt.NDArray[np.bool_] | None = None) -> Floats:
-        """Sum over the chosen risks of rate x lev(x), or x sf(x): for each year of its own row of ``x``."""
-        total = np.zeros_like(x)
-        rates = self.rates if chosen is None else self.rates * chosen
-        for one, places in self.blocks:
-            if rates[:, places].any():
-                found = np.broadcast_to(getattr(one, name)(x[:, None, :]), (len(x), len(places), x.shape[1]))
-                for year, happening in enumerate(self.rates[:, places] > 0):
-                    total[year] += rates[year, places[happening]] @ found[year, happening]
-        return total
-
-
-def _each(rates: Floats, values: Floats) -> Floats:
-    """The product for each year by itself, so that it is the same to the last bit however many years there are."""
-    return np.array([rate @ value for rate, value in zip(rates, values, strict=True)])
+    return _exact(Mixture(frequency, blocks, lost), points)
 
 
 # --- exact ---
 
 
-def _exact(mixture: _Mixture, points: int) -> list[AnnualLoss]:
+def _exact(mixture: Mixture, points: int) -> list[AnnualLoss]:
     happens = np.flatnonzero(mixture.rate > 0)
     found = [AnnualLoss(0.0, 0.0, float(p0), {"warnings": ()}, _STILL) for p0 in mixture.p0]
     if len(happens):
@@ -254,7 +174,7 @@ def _exact(mixture: _Mixture, points: int) -> list[AnnualLoss]:
     return found
 
 
-def _happening(mixture: _Mixture, points: int) -> Iterator[AnnualLoss]:
+def _happening(mixture: Mixture, points: int) -> Iterator[AnnualLoss]:
     """The years in which something may happen: their grids, from the coarsest on, those of one level at once."""
     spans = _spans(mixture, points)
     made: list[list[tuple[_Grid, tuple[float, float, float, float]]]] = [[] for _ in spans]
@@ -268,7 +188,7 @@ def _happening(mixture: _Mixture, points: int) -> Iterator[AnnualLoss]:
         yield _checked(mixture, year, spans[year][0], points, grids)
 
 
-def _checked(mixture: _Mixture, year: int, span: float, points: int, grids: list[Any]) -> AnnualLoss:
+def _checked(mixture: Mixture, year: int, span: float, points: int, grids: list[Any]) -> AnnualLoss:
     coarsest, (mean, sd, put_in, capped) = grids[0]
     beyond = max(0.0, float(1 - coarsest.cdf[-1]))
     known_mean, known_sd, p0 = float(mixture.mean[year]), float(mixture.sd[year]), float(mixture.p0[year])
@@ -302,7 +222,7 @@ def _joined(grids: list[_Grid], capped: float) -> _Grid:
     return found
 
 
-def _spans(mixture: _Mixture, points: int) -> list[list[float]]:
+def _spans(mixture: Mixture, points: int) -> list[list[float]]:
     """How far each year's grids reach, the coarsest first; the last one resolves the smallest losses."""
     happening = mixture.rates > 0
     least = np.where(happening, mixture.means, np.inf).min(axis=1)
@@ -324,7 +244,7 @@ def _spans(mixture: _Mixture, points: int) -> list[list[float]]:
     return found
 
 
-def _typical(mixture: _Mixture) -> Floats:
+def _typical(mixture: Mixture) -> Floats:
     """By year, a typical size of its smallest risk's losses: the mean, or much less where the deviation is many times
     that.
     """
@@ -333,9 +253,7 @@ def _typical(mixture: _Mixture) -> Floats:
     return np.asarray((mean / (1 + np.square(ratio)) ** 0.5).min(axis=1))
 
 
-def _compound(
-    mixture: _Mixture, span: Floats, points: int
-) -> Iterator[tuple[_Grid, tuple[float, float, float, float]]]:
+def _compound(mixture: Mixture, span: Floats, points: int) -> Iterator[tuple[_Grid, tuple[float, float, float, float]]]:
     """The loss of each year on one grid, and how it checks.
 
     That is its mean against the analytic mean of losses capped at its end, its deviation against that of the losses put
@@ -358,7 +276,7 @@ def _compound(
         yield _Grid(loss, cdf, limited), (float(limited[-1] / most - 1), deviation / put_in - 1, put_in, float(most))
 
 
-def _discretised(mixture: _Mixture, step: Floats, points: int) -> tuple[Floats, Floats]:
+def _discretised(mixture: Mixture, step: Floats, points: int) -> tuple[Floats, Floats]:
     """Events a year at each multiple of ``step``, larger losses on the last: second differences of rate x E[min(X, x)].
 
     Losses are taken at ever larger nodes and interpolated, but for narrow ones, whose own grid points are taken.
@@ -372,7 +290,7 @@ def _discretised(mixture: _Mixture, step: Floats, points: int) -> tuple[Floats, 
     for one, places in mixture.blocks:
         for column, place in enumerate(places):
             for year in np.flatnonzero(narrow[:, place] & (mixture.rates[:, place] > 0)):
-                rate, own = mixture.rates[year, place], _one(one, int(year), column)
+                rate, own = mixture.rates[year, place], one_of(one, int(year), column)
                 capped[year] += _add_narrow(masses[year], own, rate, step[year])
     masses[:, 0] += mixture.rate - masses.sum(axis=1)
     return masses, capped
@@ -385,7 +303,7 @@ def _counted(points: int) -> tuple[Floats, Floats, Floats]:
     return number, np.exp(-_TILT / (2 * points) * number), np.log(number[1:])
 
 
-def _interpolated(mixture: _Mixture, step: Floats, points: int, chosen: npt.NDArray[np.bool_]) -> Floats:
+def _interpolated(mixture: Mixture, step: Floats, points: int, chosen: npt.NDArray[np.bool_]) -> Floats:
     from scipy.interpolate import CubicSpline  # only here: importing it takes longer than most yearly losses
 
     nodes = _nodes(points)
@@ -414,18 +332,6 @@ def _spline(points: int) -> Floats:
     return made
 
 
-def _one(severity: Any, *index: int) -> Any:
-    """The severity of one risk, in one year, out of a block; ``index`` ends with the risk's row."""
-    return _picked(severity, lambda value: value[index[-np.ndim(value) :]] if np.ndim(value) else value)
-
-
-def _picked(severity: Any, pick: Callable[[Any], Any]) -> Any:
-    """A severity with other parameters, picked out of its own."""
-    if not isinstance(severity, _KINDS):
-        return severity
-    return type(severity)(**{field.name: pick(getattr(severity, field.name)) for field in fields(severity)})
-
-
 def _add_narrow(masses: Floats, severity: Any, rate: float, step: float) -> float:
     """Add a loss that spans few grid points; returns its rate x E[min(X, end of the grid)]."""
     last = len(masses) - 1
@@ -447,7 +353,7 @@ def _add_narrow(masses: Floats, severity: Any, rate: float, step: float) -> floa
     return rate * float(limited[-2])
 
 
-def _warnings(mixture: _Mixture, year: int, beyond: float, mean_beyond: float) -> list[str]:
+def _warnings(mixture: Mixture, year: int, beyond: float, mean_beyond: float) -> list[str]:
     found = []
     cv = np.sqrt(np.expm1(_WIDE_SIGMA**2))
     wide = int(np.sum((mixture.sds[year] > cv * mixture.means[year]) & (mixture.rates[year] > 0)))
@@ -475,7 +381,7 @@ def _simulated(rates: Floats, blocks: list[Block], seed: int | None, years: int)
             rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(root.entropy, spawn_key=(int(place),))))
             number = int(rng.poisson(rates[place] * years))
             year = rng.integers(0, years, number)
-            totals += np.bincount(year, _one(severity, row).sample(rng, number), years)
+            totals += np.bincount(year, one_of(severity, row).sample(rng, number), years)
             events += np.bincount(year, minlength=years)
     order = np.sort(totals)
     steps = np.diff(order, prepend=0.0)

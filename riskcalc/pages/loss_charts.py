@@ -129,8 +129,8 @@ def contributions(parts: pd.DataFrame, titles: Mapping[str, str], currency: str,
     if len(order):
         first = order.iloc[0]
         told = (
-            f"{order.index[0]} makes {first['tail_share']:.0%} of the loss in the worst years "
-            f"and {first['expected_share']:.0%} of the expected loss."
+            f"{order.index[0]} makes {percent(first['tail_share'], 0)} of the loss in the worst years "
+            f"and {percent(first['expected_share'], 0)} of the expected loss."
         )
     return display.table("Where the loss comes from", columns, rows, numeric=columns[2:3], summary=told)
 

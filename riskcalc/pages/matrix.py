@@ -8,14 +8,13 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from riskcalc.assessment.movement import (
-    BACK_INSIDE,
+    BACK,
     BETTER,
-    JOINED,
-    KINDS,
     LEFT,
-    NEW,
-    NEW_OUTSIDE,
-    NEWLY_OUTSIDE,
+    LOWERED,
+    MOVED,
+    OUT,
+    RAISED,
     WORSE,
     Move,
     Place,
@@ -31,14 +30,6 @@ from riskcalc.pages.display import Cell, Display, level_cell, state
 from riskcalc.register.matrix import Matrix, ink_on
 
 _WORDS = {"inherent": "before controls", "claimed": "controls at their word", "earned": "documented and tested"}
-TONES = dict.fromkeys(KINDS, "open") | {NEWLY_OUTSIDE: "bad", NEW_OUTSIDE: "bad", BACK_INSIDE: "good"}
-
-
-_ARROWS = {
-    **dict.fromkeys((NEWLY_OUTSIDE, WORSE), "worse"),
-    **dict.fromkeys((BACK_INSIDE, BETTER), "better"),
-    **dict.fromkeys((NEW, NEW_OUTSIDE, JOINED), "new"),
-}
 
 
 def picture(opened: Assessment | Portfolio) -> Display:
@@ -118,7 +109,7 @@ def movement(unit: Assessment) -> Display:
         [
             move.risk_id if move.what == LEFT else display.jump(move.risk_id),
             move.title,
-            state(move.what, TONES[move.what]),
+            state(move.what, tone(move)),
             _way(move.inherent),
             _way(move.earned),
             level_cell(move.levels[0], unit.matrix) if move.inherent[0] else "–",
@@ -133,6 +124,21 @@ def movement(unit: Assessment) -> Display:
     )
     columns = ["Risk", "Title", "What", "Inherent cell", "Earned cell", "Earned before", "Earned now"]
     return display.table(f"What moved since {before.name}", columns, rows, note=note, folded=True)
+
+
+def tone(move: Move) -> str:
+    """Bad for what is newly outside, good for what is back inside; neither where only the appetite made it so."""
+    if (move.what == LOWERED and move.direction != WORSE) or (move.what == RAISED and move.direction != BETTER):
+        return "open"
+    return "bad" if move.what in OUT else "good" if move.what in BACK else "open"
+
+
+def told(move: Move, opened: Assessment | Portfolio) -> str:
+    """What happened to a risk; of one that moved, from which unit."""
+    if not move.unit_before:
+        return move.what
+    names = opened.register.business_units.set_index("unit_id")["name"]
+    return move.what.replace(MOVED, f"moved from {names.get(move.unit_before, move.unit_before)}")
 
 
 def unmoved(scores: pd.DataFrame, moved: Sequence[Move]) -> int:
@@ -159,10 +165,10 @@ def rescored(unit: Assessment) -> Display:
         for one in rescored_risks(unit.previous, then, unit.matrix)
     ]
     note = (
-        f"These risks of {before.name} didn't move: their cell bears another level on today's matrix. "
+        f"By the matrix alone: the cell of {before.name} bears another level on today's matrix. "
         "What moved is told above, on today's matrix for both periods."
     )
-    columns = ["Risk", "Title", "Display", "Cell", f"Level by the matrix of {before.name}", "Level by today's"]
+    columns = ["Risk", "Title", "View", "Cell", f"Level by the matrix of {before.name}", "Level by today's"]
     return display.table(title, columns, rows, note=note, folded=True)
 
 
@@ -173,7 +179,7 @@ def _arrived(opened: Assessment | Portfolio) -> dict[Place, Counter[str]]:
     """For each cell of the earned view, how many risks came into it since the period before, and what that means."""
     found: dict[Place, Counter[str]] = {}
     for move in moves(opened.scores, opened.previous, opened.matrix) if opened.previous is not None else []:
-        place, kind = move.earned[1], _ARROWS.get(move.what)
+        place, kind = move.earned[1], move.direction if move.earned[0] else "new"
         if place and kind and place != move.earned[0]:
             found.setdefault(place, Counter())[kind] += 1
     return found

@@ -11,8 +11,8 @@ from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.register.stand_ins import NOT_YET
 
 _CONTROLS = (
-    "Controls are not assessed yet, so what they leave, claimed or earned, is the inherent risk; no outlook on a "
-    "report can be given."
+    "Controls are not assessed yet, so what they leave, claimed or earned, is the inherent risk; nothing is evidenced "
+    "for a report yet."
 )
 
 

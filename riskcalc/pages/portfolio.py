@@ -68,6 +68,7 @@ def provenance(portfolio: Portfolio) -> Display:
 def result(portfolio: Portfolio) -> Result:
     """The organisation's results for machines."""
     counts, found = level_counts(portfolio.scores, portfolio.matrix), standings(portfolio.context)
+    counts = counts.reindex(list(dict.fromkeys([*counts.index, *found])), fill_value=0)  # a unit may be without risks
     return Result(
         {
             "period": portfolio.period.name,

@@ -16,7 +16,7 @@ from riskcalc.assessment.decisions import Decision, decisions
 from riskcalc.assessment.movement import moves
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import AXES, CONTROLLED, ranked
-from riskcalc.pages import display, not_assessed, wording
+from riskcalc.pages import display, matrix, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, day, due_cell, level_cell
 from riskcalc.register.audiences import WITHHELD
 from riskcalc.register.matrix import INK
@@ -24,7 +24,6 @@ from riskcalc.register.records import by_index, records
 from riskcalc.register.stand_ins import NOT_YET
 
 Row = Mapping[Any, Any]
-_NAMES = ["unit_id", "risk_id"]  # a risk that moved is a new one where it goes
 _MOST = 300  # risks of an organisation that its page lists
 _LEAVES = {"inherent": "Before controls", "claimed": "Claimed", "earned": "Earned"}
 _NOTE = (
@@ -32,7 +31,8 @@ _NOTE = (
     "low score stands before a Low of a higher one. Bar: the earned score; line: claimed; ring: inherent."
 )
 _LINES = " Line under the level before: the earned score in each period, on today's matrix."
-_Lines = Mapping[tuple[Any, ...], Sequence[tuple[str, float]]]
+_HALF_UP = 1e-9  # as people round: 11.1645 to 11.165, though as a binary fraction it is a little less
+_Lines = Mapping[str, Sequence[tuple[str, float]]]
 
 
 def of_unit(unit: Assessment) -> Display:
@@ -72,7 +72,7 @@ def _bow_tie(unit: Assessment, risk: Row, lines: Sequence[tuple[Row, Row]]) -> d
         scores = [f"Unrated{unit.context.proposed.get(risk['risk_id'], '')}"]
     else:
         numbers = {view: [risk[f"{view}_{what}"] for what in (*AXES, "score")] for view in _LEAVES}
-        scores = [f"{_LEAVES[view]}: {a:.2f} x {b:.2f} = {c:.2f}" for view, (a, b, c) in numbers.items()]
+        scores = [f"{_LEAVES[view]}: {_product(*each)}" for view, each in numbers.items()]
     none = "none is on record" if lines else not_assessed.no_control(unit)
     titles = {True: "Keeps it from happening", False: "Finds it, or limits what it does"}
     told = [{"title": titles[first], "controls": found, "none": none} for first, found in sides.items()]
@@ -83,9 +83,9 @@ def _table(
     opened: Assessment | Portfolio, title: str, owned: list[str], told: Mapping[str, list[Any]], most: int
 ) -> Display:
     due = {each.row: each for each in decisions(opened.context)}
-    before = {} if opened.previous is None else opened.previous.set_index(_NAMES)["earned_level"].to_dict()
+    before = {} if opened.previous is None else opened.previous.set_index("risk_id")["earned_level"].to_dict()
     moves_ = [] if opened.previous is None else moves(opened.scores, opened.previous, opened.matrix)
-    moved = {move.risk_id: move.what for move in moves_}
+    moved = {move.risk_id: matrix.told(move, opened) for move in moves_}
     lines = _over_time(opened)
     names = opened.register.business_units.set_index("unit_id")["name"].to_dict()
     shown = list(_worst_first(opened.scores, most))
@@ -95,7 +95,7 @@ def _table(
             {"text": risk["title"], "more": told.get(risk["risk_id"], [])},
             *wording.level_cells(risk, opened),
             _to_scale(risk, opened),
-            *([] if opened.previous is None else [_before((risk["unit_id"], risk["risk_id"]), before, lines, opened)]),
+            *([] if opened.previous is None else [_before(risk["risk_id"], before, lines, opened)]),
             *([names[risk["unit_id"]]] if "Unit" in owned else []),
             str(risk["owner"]),
             due_cell(due[risk["risk_id"]].due_on, due[risk["risk_id"]].late) if risk["risk_id"] in due else "–",
@@ -109,8 +109,8 @@ def _table(
     )
 
 
-def _before(name: tuple[Any, ...], before: Mapping[Any, Any], lines: _Lines, opened: Assessment | Portfolio) -> Cell:
-    """A risk's level of the period before, of one that wasn't its unit's risk then nothing; and its score over time."""
+def _before(name: str, before: Mapping[Any, Any], lines: _Lines, opened: Assessment | Portfolio) -> Cell:
+    """A risk's level of the period before, of one that wasn't on record then nothing; and its score over time."""
     cell = level_cell(before[name], opened.matrix) if name in before else "–"
     if name not in lines:
         return cell
@@ -120,8 +120,8 @@ def _before(name: tuple[Any, ...], before: Mapping[Any, Any], lines: _Lines, ope
 
 def _over_time(opened: Assessment | Portfolio) -> _Lines:
     """Each risk's earned score in every period; nothing where there are only two, which are told in words."""
-    held = {name: each.set_index(_NAMES)["earned_score"] for name, each in opened.history.items()}
-    names = list(opened.scores[_NAMES].itertuples(index=False, name=None)) if len(held) > 2 else []
+    held = {name: each.set_index("risk_id")["earned_score"] for name, each in opened.history.items()}
+    names = opened.scores["risk_id"].tolist() if len(held) > 2 else []
     return {name: [(when, float(each.get(name, nan))) for when, each in held.items()] for name in names}
 
 
@@ -179,9 +179,30 @@ def _about(risk: Row, rating: Row, as_of: date) -> list[str]:
     return [*said, f"Treatment: {risk['treatment']}{', ' * bool(accepted)}{accepted}."]
 
 
+def _product(likelihood: float, impact: float, score: float) -> str:
+    """A score and its factors, with digits enough that the factors shown give the score shown.
+
+    >>> _product(2.004, 1.016, 2.036064), _product(5.0, 4.0, 20.0)
+    ('2.004 x 1.016 = 2.036', '5 x 4 = 20')
+    """
+    says = round(score + _HALF_UP, 3)
+    near = [(round(likelihood, digits), round(impact, digits)) for digits in range(3, 10)]
+    a, b = next((pair for pair in near if round(pair[0] * pair[1] + _HALF_UP, 3) == says), near[-1])
+    return f"{a:.10g} x {b:.10g} = {says:g}"
+
+
+def _exactly(share: float) -> str:
+    """A share in percent with all its digits, for people who compute with it.
+
+    >>> _exactly(0.004), _exactly(0.995), _exactly(0.8)
+    ('0.4%', '99.5%', '80%')
+    """
+    return f"{f'{share:.10%}'.rstrip('%').rstrip('0').rstrip('.')}%"
+
+
 def _barrier(line: Row, control: Row) -> dict[str, Any]:
     """A control of a bow-tie: its name, how it acts, and what it takes away by its word and as shown."""
-    claimed, earned = (wording.percent(line[f"{view}_effect"], 0) for view in CONTROLLED)
+    claimed, earned = (_exactly(line[f"{view}_effect"]) for view in CONTROLLED)
     acts_on = {"both": "likelihood and impact"}.get(line["acts_on"], line["acts_on"])
     how_much = f"claimed {claimed}, earned {earned}"
     why = day(line["reason"]) if line["coverage"] else "it reaches nothing of this risk"
@@ -189,6 +210,6 @@ def _barrier(line: Row, control: Row) -> dict[str, Any]:
     return {
         "cell": display.jump(line["control_id"]),
         "text": control["title"],
-        "note": f"{control['kind']}, on {acts_on}, coverage {line['coverage']:.0%}",
+        "note": f"{control['kind']}, on {acts_on}, coverage {_exactly(line['coverage'])}",
         "state": display.state(how_much, "bad" if nothing else "good" if whole else "open", why),
     }

@@ -13,13 +13,12 @@ import pandas as pd
 
 from riskcalc.assessment.decisions import Decision, decisions
 from riskcalc.assessment.movement import (
-    BACK_INSIDE,
+    BACK,
     BETTER,
     GONE,
     KINDS,
     LEFT,
-    NEW_OUTSIDE,
-    NEWLY_OUTSIDE,
+    OUT,
     WORSE,
     Move,
     moves,
@@ -29,10 +28,10 @@ from riskcalc.assessment.scoring import level_counts, outside, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, day, due_cell, level_cell, state
-from riskcalc.pages.matrix import TONES, picture, unmoved
+from riskcalc.pages.matrix import picture, told, tone, unmoved
 
 _MOST = 4  # decisions, and risks that moved, that fit on a screen
-_TOLD = (NEWLY_OUTSIDE, NEW_OUTSIDE, WORSE, BACK_INSIDE)  # one by one, in this order
+_TOLD = (*OUT, WORSE, *BACK)  # one by one, in this order
 
 
 def unit(opened: Assessment) -> Display:
@@ -111,7 +110,7 @@ def _standing(opened: Assessment | Portfolio) -> dict[str, Any]:
 
 def _trend(opened: Assessment | Portfolio) -> list[dict[str, Any]]:
     """The levels of every period as columns to scale, and how many risks were outside appetite."""
-    most = max(map(len, opened.history.values()))
+    most = max(map(len, opened.history.values())) or 1  # a unit may have no risk yet
     return [
         {
             **_levels(name, scores, opened),
@@ -148,9 +147,9 @@ def _changes(opened: Assessment | Portfolio) -> dict[str, Any]:
     if opened.previous is None or before is None:
         return display.panel("What changed", "–", "No earlier period is on record.")
     found = moves(opened.scores, opened.previous, opened.matrix)
-    told = [move for kind in _TOLD for move in found if move.what == kind]
+    listed = [move for kind in _TOLD for move in found if move.what == kind]
     counts = Counter(move.what for move in found)
-    out, worse, back = counts[NEWLY_OUTSIDE] + counts[NEW_OUTSIDE], counts[WORSE], counts[BACK_INSIDE]
+    out, worse, back = (sum(counts[kind] for kind in kinds) for kinds in (OUT, [WORSE], BACK))
     says = (
         f"{'risk is' if out + worse == 1 else 'risks are'} newly outside appetite ({out}) or otherwise worse ({worse})"
     )
@@ -164,8 +163,8 @@ def _changes(opened: Assessment | Portfolio) -> dict[str, Any]:
         str(out + worse),
         f"{says}; {back} came back inside.",
         "bad" if out + worse else "good" if back or counts[BETTER] else "open",
-        items=[_moved(move, opened) for move in told[:_MOST]],
-        rest=_and_more(len(told), "risk", "?moved=#all-risks"),
+        items=[_moved(move, opened) for move in listed[:_MOST]],
+        rest=_and_more(len(listed), "risk", "?moved=#all-risks"),
         more=f"{wording.sentence_case('; '.join(rest))}, of {counted(len(opened.scores), 'risk')}.{left}",
     )
 
@@ -175,7 +174,7 @@ def _moved(move: Move, opened: Assessment | Portfolio) -> dict[str, Any]:
     unit_of = dict(zip(opened.scores["risk_id"], opened.scores["unit_id"], strict=True))
     then, now = move.levels
     way = f"still {now}" if then == now else " to ".join(filter(None, move.levels))
-    note = state(f"{move.what}: {way}", TONES[move.what])
+    note = state(f"{told(move, opened)}: {way}", tone(move))
     return {"cell": wording.row_link(move.risk_id, unit_of[move.risk_id], opened), "text": move.title, "note": note}
 
 

@@ -113,6 +113,18 @@ def find(name: str) -> Audience:
     return AUDIENCES[name]
 
 
+def inside(audience: Audience, of: str = "an assessment") -> Audience:
+    """The audience, if it is one inside; raises UsageError for clients and the public, who are told ``of`` nothing.
+
+    >>> inside(FULL) is FULL
+    True
+    """
+    if audience.told:
+        there = "riskcalc export trust-centre, or trust_centre.ipynb"
+        raise UsageError(f"Nothing of {of} is for the audience {audience.name!r}; for them: {there}.")
+    return audience
+
+
 def redacted(register: Register, audience: Audience) -> Register:
     """The register without what isn't for an audience: texts read "withheld" where there was one, the rest is blank.
 

@@ -17,6 +17,8 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "operated": ("controls", ()),
     "no_deviations": ("controls", ()),
     "no_deficiency": ("controls", ()),
+    "some_deviations": ("controls", ()),
+    "open_deficiency": ("controls", ()),
     "frequency": ("controls", get_args(Frequency)),
     "nature": ("controls", ("manual", "automated", "it_dependent")),
     "performed_by": ("controls", ("own", "user_entity", "subservice")),
@@ -24,12 +26,13 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "opinion": ("business_units", ("unmodified", "qualified", "adverse", "disclaimer")),
     "report": ("business_units", ("type1", "type2")),
     "method": ("subservice_organisations", ("carve_out", "inclusive")),
+    "vendor_opinion": ("subservice_organisations", ("unmodified", "qualified", "adverse", "disclaimer")),
     "reviewed": ("subservice_organisations", ()),
     "held": ("documents", ()),
 }
 # Each of those without value can be denied: ``not_issued:payments``.
 KINDS |= {
-    f"not_{kind}": (table, ()) for kind, (table, values) in KINDS.items() if not (values or kind.startswith("no_"))
+    f"not_{kind}": (table, ()) for kind, (table, values) in KINDS.items() if not (values or kind.endswith(("_deviations", "_deficiency")))
 }
 
 

@@ -28,7 +28,7 @@ def read_map(model: type[M], path: Path, **known: object) -> M:
     try:
         return model.model_validate({**tomllib.loads(read(path).decode("utf-8-sig")), **known})
     except ValidationError as error:
-        raise RegisterError([_problem(path.name, each) for each in error.errors()]) from None
+        raise RegisterError([_problem(path.name, each) for each in error.errors()], path, "the map") from None
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror or error}.") from None
     except (ValueError, RecursionError) as error:  # an integer of 5,000 digits is a ValueError of its own

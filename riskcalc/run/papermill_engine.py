@@ -87,7 +87,7 @@ def _engine() -> Any:
         def execute_managed_notebook(
             cls, nb_man: Any, kernel_name: str, execution_timeout: float | None = None, **options: Any
         ) -> None:
-            if not _uses_riskcalc(nb_man.nb):
+            if not (_is_python(kernel_name) and _uses_riskcalc(nb_man.nb)):
                 raise PapermillException(_REFUSED)
             try:
                 server = _forkserver(os.getpid())
@@ -109,6 +109,13 @@ def _engine() -> Any:
                     raise DeadKernelError(f"Kernel died: exit code {child.code.result()}")
 
     return Engine
+
+
+def _is_python(kernel: str) -> bool:
+    """Whether a kernel, which may have been chosen by ``-k``, runs Python; raises NoSuchKernel as papermill does."""
+    from jupyter_client.kernelspec import get_kernel_spec
+
+    return str(get_kernel_spec(kernel).language).lower() == "python"
 
 
 def _uses_riskcalc(notebook: Any) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from riskcalc.answers.mapping import Columns, asked, propose
+import pytest
+
+from riskcalc.answers.mapping import Columns, asked, left_out, propose
 from riskcalc.answers.questionnaire_files import Sheet
 
 
@@ -10,6 +12,25 @@ def found(rows: list[list[str]]) -> tuple[Columns, list[str]]:
     sheet = Sheet("S", dict(enumerate(rows, 1)))
     [columns] = propose([sheet]).sheet
     return columns, [text for *_, text in asked(columns, sheet)]
+
+
+@pytest.mark.parametrize("heading", ["Response", "Compliance"])
+def test_totals_ask_nothing_and_merged_bands_are_sections(heading: str) -> None:
+    """Also where no heading says what is to be answered; who comments, and what numbers, is found by its heading."""
+    rows = [
+        ["Ref", "Control", heading, "Supplier commentary"],
+        ["1 Access"],
+        ["A.1", "Are rights reviewed by managers?"],
+    ]
+    rows += [["A.2", "Are there passwords?"], ["A.3", "Is there a policy on them?"], ["", "Total weight", "100"]]
+    sheet = Sheet("S", dict(enumerate(rows, 1)), merged=[(2, 2, 0, 3)])
+    hidden = Sheet("Scoring", {1: ["Points"]}, unread="hidden")
+    intro = Sheet("Read me", {1: ["Fill in all sheets."]})
+    proposed = propose([intro, sheet, hidden])
+    [columns] = proposed.sheet
+    assert (columns.reference, columns.question, columns.answer, columns.comment) == ("A", "B", "C", "D")
+    assert [each[:3] for each in asked(columns, sheet)] == [(row, "1 Access", f"A.{row - 2}") for row in (3, 4, 5)]
+    assert left_out(proposed, [intro, sheet, hidden]) == ["Read me: not in the map", "Scoring: hidden"]
 
 
 def test_headings_may_be_repeated_and_titles_ask_nothing() -> None:

@@ -16,6 +16,7 @@ from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import PatternFill, Protection
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from riskcalc.answers.mapping import left_out, propose
 from riskcalc.answers.questionnaire_files import read_questionnaire
 from riskcalc.answers.write_back import filled
 from riskcalc.errors import RegisterError
@@ -124,15 +125,25 @@ def test_a_csv_keeps_every_record_that_isnt_answered(tmp_path: Path) -> None:
     assert content == b'Question,Answer\r\nIs it so?,\'=Yes\r\n"Other ""one""",keep\r\n'
 
 
+def test_a_csv_with_semicolons_keeps_them(tmp_path: Path) -> None:
+    """It is read by what separates its cells, and answered with the same."""
+    path = tmp_path / "q.csv"
+    path.write_bytes(b"Ref;Question;Answer\n1;Is it named, dated, signed?;\n2;Is it so, or not?;\n")
+    assert read_questionnaire(path)[0].text(2, 1) == "Is it named, dated, signed?"
+    assert b"1;Is it named, dated, signed?;Yes, it is\n" in filled(path, {"csv": {(2, 2): "Yes, it is"}})[0]
+
+
 def test_a_word_table_gets_text_in_the_empty_cell(tmp_path: Path) -> None:
     """The other parts of the document, and its other cells, stay as they are."""
     cell = "<w:tc><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:tc>"
     rows = f"<w:tr>{cell.format('Question')}{cell.format('Answer')}</w:tr><w:tr>{cell.format('Is it so?')}<w:tc><w:p/></w:tc></w:tr>"
-    xml = f'<w:document xmlns:w="w"><w:body><w:tbl>{rows}</w:tbl></w:body></w:document>'
+    xml = f'<w:document xmlns:w="w"><w:body><w:p><w:r><w:t>Who are you?</w:t></w:r></w:p><w:tbl>{rows}</w:tbl></w:body></w:document>'
     path = tmp_path / "q.docx"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
         archive.writestr("word/document.xml", xml)
+    sheets = read_questionnaire(path)
+    assert left_out(propose(sheets), sheets) == ["outside of the tables: Who are you?"]
     content, _ = filled(path, {"Table 1": {(2, 1): "Yes & no"}})
     assert parts(content)["word/document.xml"].decode() == xml.replace(
         "<w:p/>", '<w:p><w:r><w:t xml:space="preserve">Yes &amp; no</w:t></w:r></w:p>'

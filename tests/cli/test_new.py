@@ -167,7 +167,7 @@ def test_a_page_of_a_beginning_claims_nothing(begun: Path) -> None:
         assert "Controls are not assessed yet" in text
         assert "Medium (assumed)" in text
         assert "Not assessed yet: the appetite (Medium is assumed); controls; materiality" in text
-        claims = ("would be qualified", "no key control acts", "no key control holds", "nan ", "NaN")
+        claims = ("would be qualified", "no outlook", "no key control acts", "no key control holds", "nan ", "NaN")
         assert [words for words in claims if words in text.partition("<script")[0]] == []
 
 

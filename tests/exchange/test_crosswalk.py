@@ -34,10 +34,10 @@ def test_a_mapped_control_becomes_a_candidate_both_ways(small: Path, row: str) -
     assert "no control is mapped" in further.output
 
 
-def test_another_version_is_another_framework(small: Path) -> None:
+def test_another_version_is_another_framework(kept: Path) -> None:
     """SOC 2 of no year isn't that of 2017; what is mapped already isn't a candidate."""
-    assert "no control is mapped" in taken(f"{HEADER}SOC 2 (2017),CC6.1,CCM 4,IAM-02\n", small).output
-    assert "no control is mapped" in taken(f"{HEADER}SOC 2,CC6.1,soc2,CC6.1\n", small).output
+    assert "no control is mapped" in taken(f"{HEADER}SOC 2 (2017),CC6.1,CCM 4,IAM-02\n", kept).output
+    assert "no control is mapped" in taken(f"{HEADER}SOC 2,CC6.1,soc2,CC6.1\n", kept).output
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_another_version_is_another_framework(small: Path) -> None:
         (f"{HEADER}SOC 2,,CCM,1\n", "walk.csv:2: a cell is blank"),
     ],
 )
-def test_what_is_no_crosswalk_is_refused(small: Path, content: str, told: str) -> None:
+def test_what_is_no_crosswalk_is_refused(kept: Path, content: str, told: str) -> None:
     """By file, line and column."""
-    done = taken(content, small)
+    done = taken(content, kept)
     assert done.exit_code == 2
     assert told in done.output

@@ -78,10 +78,10 @@ def test_ciso_assistant_gets_names_of_its_matrix_and_controls_it_can_find(tmp_pa
     assert controls[0]["name"] == "A-C1 Compare sign file keep"
 
 
-def test_clients_get_no_list_of_risks(small: Path, tmp_path: Path) -> None:
+def test_clients_get_no_list_of_risks(kept: Path, tmp_path: Path) -> None:
     """Nor does the public."""
     done = CliRunner().invoke(
-        main, ["export", "risks", "simplerisk", str(small), "--out", str(tmp_path / "o"), "--audience", "client"]
+        main, ["export", "risks", "simplerisk", str(kept), "--out", str(tmp_path / "o"), "--audience", "client"]
     )
     assert done.exit_code == 2
     assert not (tmp_path / "o").exists()

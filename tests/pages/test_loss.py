@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from register_files import Rows, write_register
 
@@ -12,7 +13,7 @@ from riskcalc.assessment import annual_loss
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.pages import display, loss
 from riskcalc.pages import unit as unit_page
-from riskcalc.pages.loss_charts import in_years, sentence
+from riskcalc.pages.loss_charts import contributions, in_years, sentence
 
 
 def opened(folder: Path, *edits: Any, unit_id: str = "alpha") -> Assessment:
@@ -149,3 +150,12 @@ def test_an_unquantified_risk_is_told_beside_the_expected_loss(tmp_path: Path) -
     assert items["Expected loss a year, all clients together"]["note"].endswith(
         "; without 1 risk that nobody quantified"
     )
+
+
+def test_a_risk_that_makes_almost_all_of_the_loss_does_not_make_all() -> None:
+    """100 % is said of the only risk, and of no other."""
+    shares = [0.999, 0.001]
+    parts = pd.DataFrame({"expected": shares, "expected_share": shares, "tail_share": shares}, index=["A-R1", "A-R2"])
+    said = [contributions(some, {}, "EUR", {}).content["summary"] for some in (parts, parts.iloc[:1] / 0.999)]
+    assert said[0] == "A-R1 makes over 99% of the loss in the worst years and over 99% of the expected loss."
+    assert said[1] == "A-R1 makes 100% of the loss in the worst years and 100% of the expected loss."

@@ -51,3 +51,15 @@ def test_each_unit_has_its_opinion_with_the_sentence_beside_it(tmp_path: Path) -
     assert opinions["Alpha"]["text"] == "adverse"
     assert opinions["Beta"]["note"] == "Type 1: 1 of 1 control objective achieved"
     assert MANAGEMENTS_TESTS in view["note"]
+
+
+def test_a_unit_without_risks_is_among_the_results(tmp_path: Path) -> None:
+    """Machines count the units that the page shows."""
+
+    def empty(rows: Rows) -> None:
+        rows["business_units"].append(rows["business_units"][0] | {"unit_id": "gamma", "name": "Gamma"})
+
+    made = opened(tmp_path, empty)
+    units = {each["unit_id"]: each for each in portfolio.result(made).values["units"]}
+    assert set(units) == {"alpha", "beta", "gamma"}
+    assert (units["gamma"]["rated"], set(units["gamma"]["levels"].values())) == (0, {0})

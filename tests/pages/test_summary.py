@@ -156,7 +156,8 @@ def test_a_level_that_changed_with_the_matrix_is_told_apart(tmp_path: Path) -> N
     found = matrix.rescored(open_unit("alpha", data_dir=str(data))).content
     rows = [[cell if isinstance(cell, str) else cell["text"] for cell in row] for row in found["rows"]]
     assert rows[0] == ["A-R1", "Wrong rates", "Inherent", "3 x 3", "High", "Medium"]
-    assert "2025-H2" in found["note"]
+    assert (found["columns"][2], "2025-H2" in found["note"]) == ("View", True)
+    assert "didn't move" not in found["note"], "A-R1 went to another cell, besides"
 
 
 @pytest.mark.parametrize(("key", "said"), [("2025-H3", "a period such as"), ("2025-H2", "the grid names")])
@@ -327,3 +328,18 @@ def test_the_organisation_decides_on_what_its_units_do(tmp_path: Path) -> None:
     assert len(listed) == int(whole["figure"])
     assert listed["B-C1"][2] == ""
     assert listed["A-R2"][2]["text"] == "Unrated"
+
+
+def test_a_unit_without_risks_has_a_first_screen_in_every_period(tmp_path: Path) -> None:
+    """With three periods their columns are drawn to scale, and there may be nothing to draw."""
+
+    def edit(rows: Rows) -> None:
+        empty = {**rows["business_units"][1], "unit_id": "gamma", "name": "Gamma"}
+        rows["business_units"].append(empty)
+        rows["ratings"].insert(0, {**rows["ratings"][0], "period": "2025-H1", "rated_on": "2025-06-20"})
+        rows["ratings"][1]["rated_on"] = "2025-12-20"
+        rows["control_tests"] = []
+
+    view = summary.unit(opened(tmp_path, edit, "gamma"))
+    assert [each["height"] for each in panels(view)["Risk now, against appetite"]["trend"]] == ["0", "0", "0"]
+    assert "No risk is rated" in render(view.as_json())

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from register_files import SAMPLE, Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
@@ -95,7 +97,7 @@ def test_the_table_of_risks_has_every_risk_and_its_level_before(tmp_path: Path) 
     assert column(view, "Earned") == ["High", "Unrated"]
     assert column(view, "Before") == ["Medium", "Unrated"]
     told = [row[1]["more"] for row in view["rows"]]
-    assert told[0][-1]["scores"][0] == "Before controls: 5.00 x 4.00 = 20.00"
+    assert told[0][-1]["scores"][0] == "Before controls: 5 x 4 = 20"
     assert told[1][-1]["scores"] == ["Unrated"]
     assert [line.partition(":")[0] for line in told[0][:-1]] == [
         "Wrong rates, in full.", "Rated so because", "Assertions", "Treatment"
@@ -106,7 +108,7 @@ def test_a_reader_can_recompute_a_residual_from_a_bow_tie(tmp_path: Path) -> Non
     """A-R1: C1 prevents, half of likelihood; C2 detects, 80 % of both as claimed, nothing as earned; none is left out."""
     unit = opened(tmp_path, edit=lambda rows: rows["controls"][1].update(kind="detective"))
     tie = risks.of_unit(unit).content["rows"][0][1]["more"][-1]
-    assert tie["scores"][1:] == ["Claimed: 1.40 x 1.60 = 2.24", "Earned: 3.00 x 4.00 = 12.00"]
+    assert tie["scores"][1:] == ["Claimed: 1.4 x 1.6 = 2.24", "Earned: 3 x 4 = 12"]
     [[first], [second]] = [side["controls"] for side in tie["sides"]]
     assert (first["cell"]["text"], first["note"]) == ("A-C1", "preventive, on likelihood, coverage 50%")
     assert (first["state"]["text"], first["state"]["tone"]) == ("claimed 50%, earned 50%", "good")
@@ -304,3 +306,25 @@ def test_what_keeps_a_decision_open_is_what_is_true_of_it(tmp_path: Path) -> Non
     ]
     assert whys[0][0].startswith("no key control acts on it; A-C2: relies on A-G1: ")
     assert whys[1] == ["no key control acts on it; the outlook depends on it"]
+
+
+@given(st.floats(1, 10), st.floats(1, 10))
+def test_the_factors_shown_give_the_score_shown(likelihood: float, impact: float) -> None:
+    """Whoever multiplies what a bow-tie shows, and rounds as people do, gets what it shows."""
+    a, _, b, _, score = risks._product(likelihood, impact, likelihood * impact).split()
+    digits = len(score.partition(".")[2])
+    assert abs(float(a) * float(b) - float(score)) <= 0.5001 * 10**-3
+    assert digits <= 3
+
+
+def test_coverage_is_shown_as_written(tmp_path: Path) -> None:
+    """0.4 % isn't none, and 99.5 % isn't all; what a control takes away is told to the same digit."""
+
+    def edit(rows: Rows) -> None:
+        sound(rows)
+        rows["risk_controls"][0]["coverage"], rows["risk_controls"][1]["coverage"] = "0.004", "0.995"
+
+    tie = risks.of_unit(opened(tmp_path, edit=edit)).content["rows"][0][1]["more"][-1]
+    told = [(each["note"].split()[-1], each["state"]["text"]) for side in tie["sides"] for each in side["controls"]]
+    assert told == [("0.4%", "claimed 0.4%, earned 0.4%"), ("99.5%", "claimed 99.5%, earned 99.5%")]
+    assert tie["scores"][2] == "Earned: 1.02 x 1.015 = 1.035"

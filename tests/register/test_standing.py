@@ -184,7 +184,10 @@ def test_a_risk_that_moves_is_new_where_it_goes_in_every_figure(tmp_path: Path) 
         assert standings(context.only(unit))[unit] == whole[unit]
     told = str(summary.organisation(open_portfolio("2026-H2", str(tmp_path))))
     assert "newly outside appetite (1)" in told
-    assert "new, outside appetite: Critical" in told
+    assert "moved from Alpha, outside appetite: still Critical" in told
+    assert "no longer among" not in told, "of the organisation's risks it is one as before"
+    [row, *_] = risks.of_organisation(open_portfolio("2026-H2", str(tmp_path))).content["rows"]
+    assert (row[0], row[6]["text"]) == ("A-R1", "Critical")
     assert "unrated to" not in told, "it was rated, only elsewhere"
     [row, *_] = risks.of_unit(open_unit("beta", "2026-H2", str(tmp_path))).content["rows"]
     assert (row[0]["text"], row[6]) == ("A-R1", "–")

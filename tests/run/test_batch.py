@@ -509,4 +509,4 @@ def test_an_unknown_audience_is_refused_with_those_there_are() -> None:
     """Also as one of several."""
     done = CliRunner().invoke(main, ["run", "--audience", "board,press"])
     assert done.exit_code == 2
-    assert "'press'; allowed: internal, board, auditor, unit, public." in done.output
+    assert "'press'; allowed: internal, board, auditor, unit, client, public." in done.output

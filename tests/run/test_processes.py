@@ -425,6 +425,20 @@ def test_the_engine_refuses_a_notebook_of_another_language(tmp_path: Path, said:
         )  # fmt: skip
 
 
+def test_the_engine_refuses_a_kernel_of_another_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``papermill -k bash`` asks for: the notebook would be run as Python all the same."""
+    (tmp_path / "kernels/bash").mkdir(parents=True)
+    spec = {"argv": ["bash"], "display_name": "Bash", "language": "bash"}
+    (tmp_path / "kernels/bash/kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import riskcalc")])
+    nbformat.write(book, tmp_path / "in.ipynb")
+    with pytest.raises(papermill.exceptions.PapermillException, match="leave the option away"):
+        papermill.execute_notebook(
+            tmp_path / "in.ipynb", None, engine_name="riskcalc", kernel_name="bash", progress_bar=False
+        )
+
+
 def test_where_nothing_can_be_forked_the_engine_is_papermills_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
