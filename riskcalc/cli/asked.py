@@ -87,7 +87,8 @@ def seen(register: Register, period: Period, as_of: date, asked: str, dues: bool
     from riskcalc.register.periods import reason
 
     told = f"{period.name} seen from {as_of}"
-    told += "" if asked or not register.periods else f" ({reason(register.periods)})"
+    later = "; ratings of later days count for this choice only" if as_of < period.as_of else ""
+    told += "" if asked or not register.periods else f" ({reason(register.periods)}{later})"
     if dues and as_of > date.today():
         told += "; that day is still to come, and what falls due before it reads as past due: give --as-of today"
     return told

@@ -277,8 +277,9 @@ def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -
             made.changes.append(Change(old.name, _named(key), "missing", f"{old.name}.csv:{line}"))
     made.same[old.name] = len(before.keys() & after.keys()) - sum(cells is not None for cells in changed.values())
     content = made.before[f"{old.name}.csv"]
-    # an empty sheet of an optional table makes a file in a new folder only: there, all comes back as it was
-    if content is None and (added or made.seen[FILE] is None or not TABLES[old.name].optional):
+    # an empty sheet of a table that may be missing makes a file in a new folder only: there, all comes back as it was
+    needed = not (TABLES[old.name].optional or made.begins)
+    if content is None and (added or made.seen[FILE] is None or needed):
         made.files[f"{old.name}.csv"] = as_file(_columns_of_new(made, new, added), added).encode()
     elif content is not None and (changed or added):
         given = {name for cells in (*changed.values(), *added) for name, text in (cells or {}).items() if text}

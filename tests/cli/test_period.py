@@ -47,6 +47,7 @@ def test_seen_from_today_nothing_to_come_is_past_due(tmp_path: Path) -> None:
     code, said = invoke("check", data, "--as-of", "today")
     assert (code, "past due" in said) == (0, False)
     assert "; 2026-H1 seen from 2026-04-01 (the latest period that is at least half rated:" in said
+    assert said.splitlines()[-1].endswith("; ratings of later days count for this choice only).")
 
 
 @pytest.mark.parametrize("command", ["check", "plan", "run", "excel export {out}"])

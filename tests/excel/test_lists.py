@@ -17,8 +17,10 @@ import riskcalc
 from riskcalc.cli import excel as command
 from riskcalc.cli.main import main
 from riskcalc.errors import UsageError
+from riskcalc.excel import commands, importing
 from riskcalc.excel.mapping import MappingFile, Numbers, TableMap, read_mapping
 from riskcalc.excel.proposal import as_toml, propose
+from riskcalc.register.starter import Starter
 
 NEW = ("--organisation", "Acme", "--currency", "EUR", "--period", "2026-H1")
 UNIT = ("--unit", "funds")
@@ -186,6 +188,16 @@ def test_ratings_that_stood_among_the_risks_move_with_it(tmp_path: Path) -> None
     )
     scores = riskcalc.score(riskcalc.load(tmp_path / "mine")).set_index("risk_id")
     assert scores[["likelihood", "impact"]].to_numpy().tolist() == [[2, 3], [4, 3]]
+
+
+def test_a_workbook_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:
+    """Back into the register that begins it came from, no sheet without rows makes a file."""
+    for name, text in Starter("Halden", "EUR", "funds", "5x5", "2026-H2").files().items():
+        (tmp_path / name).write_text(text, "utf-8")
+    (tmp_path / "risks.csv").write_text("risk_id,title,owner,likelihood,impact\nR1,Late feed,Ops,2,3\n", "utf-8")
+    book = tmp_path / "register.xlsx"
+    book.write_bytes(commands.export(str(tmp_path)))
+    assert importing.plan(book, tmp_path).files == {}
 
 
 def test_without_a_yes_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
