@@ -32,7 +32,9 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 # Each of those without value can be denied: ``not_issued:payments``.
 KINDS |= {
-    f"not_{kind}": (table, ()) for kind, (table, values) in KINDS.items() if not (values or kind.endswith(("_deviations", "_deficiency")))
+    f"not_{kind}": (table, ())
+    for kind, (table, values) in KINDS.items()
+    if not (values or kind.endswith(("_deviations", "_deficiency")))
 }
 
 

@@ -374,6 +374,23 @@ def test_what_a_text_claims_is_held_against_the_rows(context: Context) -> None:
     assert sum(seen["no"]) <= 0.05 * len(seen["no"])
 
 
+@pytest.mark.parametrize(
+    ("source", "text", "told"),
+    [
+        ("PAY-G03", "When it was tested, two of the reviews were late.", "no item tested deviated"),
+        ("PAY-G03", "A finding on the recertification is still open.", "no deficiency is open"),
+        ("PAY-G03", "Rights are looked at every other month.", "its frequency is quarterly, not two monthly"),
+        ("PAY-G03", "Nobody’s instruction on it was ever written down: it isn’t documented.", "it is documented"),
+        ("SUB-SCANMAIL", "Its auditor gave a clean opinion.", "its opinion is qualified, not unmodified"),
+    ],
+)
+def test_a_text_that_denies_what_the_register_has_is_doubted_too(
+    context: Context, source: str, text: str, told: str
+) -> None:
+    """A control said to be worse than its row is as wrong in an answer as one said to be better."""
+    assert [against[1].split(",")[0] for _, against in doubts(context, text, [source])] == [told.split(",")[0]]
+
+
 def test_a_choice_is_one_of_the_lists_or_none() -> None:
     """Where two would do, or none, a person has to choose."""
     assert pick("yes", ["Yes", "No"]) == "Yes"
