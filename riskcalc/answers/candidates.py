@@ -18,6 +18,7 @@ from riskcalc.assessment.claims import Against, against, leaning
 from riskcalc.assessment.context import Context
 from riskcalc.errors import counted
 from riskcalc.register.audiences import AUDIENCES, Audience, for_them
+from riskcalc.register.records import records
 
 Grade = Literal["same", "similar", "related"]
 Row = Mapping[Any, Any]
@@ -70,7 +71,7 @@ class Desk:
         }
         answers = context.register.answers
         mine = answers[answers["unit_id"].isin(self.units) | answers["unit_id"].isna()]
-        self.entries: list[dict[Any, Any]] = mine.to_dict("records")
+        self.entries: list[dict[Any, Any]] = records(mine)
         self.words = Words(context.register.methodology.abbreviations)
         self.wordings = [
             [(text, self.words.of(text)) for text in (row["question"], *row["aliases"])] for row in self.entries
@@ -208,7 +209,7 @@ class Desk:
     def _subservice(self, unit: Row) -> Fact | None:
         used = dict.fromkeys(row["subservice_id"] for row in self._of(unit))
         ids = [each for each in used if each in self._told["subservice_organisations"]]
-        known = self.context.register.subservice_organisations.to_dict("records")
+        known = records(self.context.register.subservice_organisations)
         ways = {"carve_out": "carved out", "inclusive": "inclusive"}
         mine = [row for row in known if row["subservice_id"] in ids]
         told = [f"{row['name']}: {row['service']} ({ways[row['method']]})" for row in mine]

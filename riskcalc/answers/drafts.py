@@ -145,14 +145,17 @@ class Draft:
 
     def log(self) -> list[Decision]:
         """All decisions, the earliest first; raises UsageError where the log was changed."""
-        path = self.folder / LOG
-        text = path.read_text("utf-8") if path.is_file() else ""
-        if found := chain.broken(chain.lines(text)):
+        path, entries = self.folder / LOG, list(chain.lines(self._text()))
+        if found := chain.broken(entries):
             raise UsageError(f"{path}: {'; '.join(found)}. Restore it from a copy; nothing was written.")
         try:
-            return [Decision(**{**entry, "sources": tuple(entry["sources"])}) for _, entry, _ in chain.lines(text)]
+            return [Decision(**{**entry, "sources": tuple(entry["sources"])}) for _, entry, _ in entries]
         except (TypeError, KeyError) as error:
             raise UsageError(f"{path} holds what is no decision: {error}") from None
+
+    def _text(self) -> str:
+        path = self.folder / LOG
+        return path.read_text("utf-8") if path.is_file() else ""
 
     def decided(self) -> dict[str, Decision]:
         """By question, the last word."""
@@ -171,10 +174,8 @@ class Draft:
             last = self.decided().get(decision.question)
             if (last.sha256 if last else "") != (seen.sha256 if seen else ""):
                 raise UsageError(f"{last.by if last else 'Somebody'} has decided on this question since; look again.")
-            path = self.folder / LOG
-            text = path.read_text("utf-8") if path.is_file() else ""
             entry = {key: value for key, value in asdict(stamped).items() if key not in ("previous", "sha256")}
-            write_whole(path, chain.appended(text, entry)[0].encode())
+            write_whole(self.folder / LOG, chain.appended(self._text(), entry)[0].encode())
 
     def accept(self, grade: str, by: str) -> list[Decision]:
         """Accept what needs no look, up to a grade, where nothing is decided yet; what a person must answer never."""

@@ -18,6 +18,7 @@ from riskcalc.assessment.claims import against
 from riskcalc.assessment.context import Context
 from riskcalc.register.checked_rows import read_table
 from riskcalc.register.editing import Cells, as_file, rewritten
+from riskcalc.register.records import records
 from riskcalc.register.register import Register
 from riskcalc.register.tables import TABLES
 
@@ -29,7 +30,7 @@ def drafts_from(path: Path, confirmed: Map, register: Register, unit_id: str, ow
 
     What the library or an earlier row asks already, in the same words, is left out.
     """
-    known = {_plain(text) for row in register.answers.to_dict("records") for text in (row["question"], *row["aliases"])}
+    known = {_plain(text) for row in records(register.answers) for text in (row["question"], *row["aliases"])}
     found = []
     for columns, sheet in fitting(confirmed, read_questionnaire(path)):
         for row, _, _, question in asked(columns, sheet):
@@ -52,7 +53,7 @@ def wordings(draft: Draft, register: Register) -> tuple[dict[str, tuple[str, ...
     What was accepted with others at once teaches nothing. A question that differs from all known ones by a number, an
     interval or a *not* is another one.
     """
-    rows = {row["answer_id"]: row for row in register.answers.to_dict("records")}
+    rows = {row["answer_id"]: row for row in records(register.answers)}
     found: dict[str, tuple[str, ...]] = {}
     others = []
     for decision in draft.decided().values():
@@ -78,8 +79,7 @@ def with_answers(
     if content is None:
         return as_file(list(TABLES["answers"].model_fields), new).encode()
     lines = {
-        row["answer_id"]: line
-        for line, row in zip(register.answers.index, register.answers.to_dict("records"), strict=True)
+        row["answer_id"]: line for line, row in zip(register.answers.index, records(register.answers), strict=True)
     }
     text = content.decode("utf-8")
     cells = read_table(register.source, "answers", register.methodology).cells
@@ -127,7 +127,7 @@ def use_of(folder: Path) -> Use:
 def stale(context: Context) -> dict[str, list[str]]:
     """The library's entries that can't be given now, by why: not approved, expired, contradicted."""
     found: dict[str, list[str]] = {"not approved": [], "expired": [], "contradicted": []}
-    for row in context.register.answers.to_dict("records"):
+    for row in records(context.register.answers):
         if pd.isna(row["approved_by"]):
             found["not approved"].append(row["answer_id"])
         elif row["expires_on"] < pd.Timestamp(context.as_of):

@@ -16,6 +16,7 @@ from riskcalc.assessment.claims import Against, contradicted, rows
 from riskcalc.assessment.consistency import Finding
 from riskcalc.assessment.context import Context
 from riskcalc.register.claims import KINDS, Claim
+from riskcalc.register.records import records
 
 # Kinds whose words hold their own no: what stands before them alone takes them back.
 _OWN_NO = ("no_", "nature", "performed_by", "method", "frequency", "opinion", "vendor_opinion", "held")
@@ -75,7 +76,7 @@ def findings(context: Context) -> list[Finding]:
             f"seems to claim {claim}, but {key}: {told}",
             advice,
         )
-        for row in live.to_dict("records")
+        for row in records(live)
         for claim, (key, told) in of_entry(context, row)
         if str(claim) not in row["claims"]
     ]

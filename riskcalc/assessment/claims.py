@@ -13,6 +13,7 @@ from riskcalc.assessment.consistency import Finding
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.testing import Round
 from riskcalc.register.claims import Claim
+from riskcalc.register.records import records
 from riskcalc.register.row import SPAN
 from riskcalc.register.tables import TABLES
 
@@ -37,7 +38,7 @@ def findings(context: Context) -> list[Finding]:
     """
     answers, day = context.register.answers, pd.Timestamp(context.as_of)
     found = []
-    for row in answers[answers["approved_by"].notna() & (answers["reviewed_on"] <= day)].to_dict("records"):
+    for row in records(answers[answers["approved_by"].notna() & (answers["reviewed_on"] <= day)]):
         place = (_text(row["unit_id"]), row["answer_id"])
         if row["expires_on"] < day:
             told = f"the answer expired on {row['expires_on'].date()}"
@@ -105,7 +106,7 @@ def rows(context: Context) -> dict[tuple[str, str], dict[Any, Any]]:
         (name, row[model.primary_key[0]]): row
         for name, model in TABLES.items()
         if len(model.primary_key) == 1
-        for row in getattr(context.register, name).drop(columns=list(SPAN), errors="ignore").to_dict("records")
+        for row in records(getattr(context.register, name).drop(columns=list(SPAN), errors="ignore"))
     }
     return found | {("controls", key): row for key, row in control_of(context).items()}
 
@@ -166,7 +167,7 @@ def _no_deficiency(context: Context, key: str, _: Mapping[Any, Any]) -> Iterator
 
 @once
 def _deficiencies(context: Context) -> dict[str, list[dict[Any, Any]]]:
-    return {str(key): rows.to_dict("records") for key, rows in context.open_deficiencies.groupby("control_id")}
+    return {str(key): records(rows) for key, rows in context.open_deficiencies.groupby("control_id")}
 
 
 def _issued(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:

@@ -25,6 +25,7 @@ from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVE
 from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.scoring import AXES, VIEWS, scores
 from riskcalc.register.audiences import Audience, inside, redacted
+from riskcalc.register.records import records
 from riskcalc.register.register import Register
 from riskcalc.register.row import SPAN
 from riskcalc.register.tables import TABLES
@@ -130,7 +131,7 @@ def _said(value: object) -> str:
 
 
 def _rows(table: pd.DataFrame) -> list[Row]:
-    return table.to_dict("records")
+    return records(table)
 
 
 def _by(table: pd.DataFrame, column: str, wanted: str) -> dict[str, list[Any]]:

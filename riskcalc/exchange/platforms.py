@@ -18,6 +18,7 @@ from riskcalc.excel.mapping import MappingFile, TableMap
 from riskcalc.excel.proposal import as_toml
 from riskcalc.files import as_line, for_people
 from riskcalc.register.audiences import Audience, inside, redacted
+from riskcalc.register.records import records
 
 # By platform, the separator of its exports, its names of our columns, of our treatments (one that it doesn't know is
 # left blank), and of those of its own that say nothing here.
@@ -85,7 +86,7 @@ def _risks(platform: str, context: Context) -> bytes:
     rows = register.risks.merge(scores(context), on=["risk_id", "unit_id"])
     scales = {axis: [each.name for each in getattr(register.methodology, axis)] for axis in ("likelihood", "impact")}
     lines = []
-    for row in rows.to_dict("records"):
+    for row in records(rows):
         told = {theirs: row[ours] for ours, theirs in columns.items()}
         told[columns["treatment"]] = treatments.get(row["treatment"], "")
         for axis, scale in scales.items():
@@ -110,7 +111,7 @@ def _names(controls: pd.DataFrame) -> dict[str, str]:
 
 
 def _controls(context: Context) -> dict[str, bytes]:
-    names, controls = _names(context.register.controls), context.register.controls.to_dict("records")
+    names, controls = _names(context.register.controls), records(context.register.controls)
     category = {"automated": "technical"}
     lines = [
         {

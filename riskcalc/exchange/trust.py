@@ -19,6 +19,7 @@ from riskcalc.files import read, sha256, stem
 from riskcalc.pages.display import Display
 from riskcalc.pages.html import render_page
 from riskcalc.pages.trust_centre import CHAPTERS, FEED, RESTRICTED, Statement, bridge, heading, is_issued
+from riskcalc.register.records import records
 from riskcalc.register.register import Register
 
 PAGE, DATA = "index.html", "trust.json"
@@ -116,7 +117,7 @@ def _feed(statement: Statement) -> str:
 def _data(statement: Statement) -> bytes:
     """What the page says, for machines; of a report in preparation only that there will be one."""
     register, reports = statement.register, []
-    for row, unit in zip(_rows(register.business_units), register.business_units.to_dict("records"), strict=True):
+    for row, unit in zip(_rows(register.business_units), records(register.business_units), strict=True):
         known = is_issued(unit, statement)
         hidden = () if known and bridge(unit, statement) else ("bridge_from", "bridge_letter_until")
         hidden = hidden if known else (*hidden, "report_from", "report_to", "issued_on", "opinion")

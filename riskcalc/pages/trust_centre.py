@@ -24,7 +24,7 @@ from riskcalc.pages.wording import page_link
 from riskcalc.register import audiences
 from riskcalc.register.audiences import Audience
 from riskcalc.register.claims import Claim
-from riskcalc.register.records import records
+from riskcalc.register.records import by_index, records
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
 
@@ -194,7 +194,7 @@ def documents(statement: Statement) -> Display:
             row["issuer"],
             _access(row, statement.files),
         ]
-        for row in statement.register.documents.to_dict("records")
+        for row in records(statement.register.documents)
     ]
     columns = ["Document", "Kind", "In force, or covers", "Issued on", "Issued by", "Access"]
     return _listed("Documents that stand", columns, rows)
@@ -204,7 +204,7 @@ def subprocessors(statement: Statement) -> Display:
     """The subservice organisations that they may be told of, with what these do and how our report treats them."""
     rows: list[list[Cell]] = [
         [row["name"], row["service"], _METHODS[row["method"]]]
-        for row in statement.register.subservice_organisations.to_dict("records")
+        for row in records(statement.register.subservice_organisations)
     ]
     columns = ["Who", "What they do for us", "Their controls are"]
     return _listed("Who they are", columns, rows)
@@ -212,7 +212,7 @@ def subprocessors(statement: Statement) -> Display:
 
 def answers(statement: Statement) -> Display:
     """Questions and answers that were approved, haven't expired, and aren't contradicted; with scripts, searchable."""
-    found = statement.register.answers.to_dict("records")
+    found = records(statement.register.answers)
     rows: list[list[Cell]] = [
         [row["question"], _VERDICTS.get(row["verdict"], "–"), row["answer"], day(row["reviewed_on"].date())]
         for row in found
@@ -277,7 +277,7 @@ def _status(unit: Any, statement: Statement) -> str:
 
 def _without_contradicted(shown: Register, whole: Context) -> Register:
     """What is for them, without answers that the whole register speaks against, and documents that aren't in force."""
-    known = whole.register.answers.set_index("answer_id", drop=False).to_dict("index")
+    known = by_index(whole.register.answers.set_index("answer_id", drop=False))
     fine = shown.answers["answer_id"].map(lambda name: not against(whole, known[name])).astype(bool)
     held = shown.documents["document_id"].map(lambda name: not contradicted(whole, Claim("held", name))).astype(bool)
     return replace(shown, answers=shown.answers[fine], documents=shown.documents[held])
