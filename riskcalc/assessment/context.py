@@ -61,8 +61,7 @@ class Context:
     @property
     def ratings(self) -> pd.DataFrame:
         """The period's ratings, but for those of a later day."""
-        found = self.register.ratings
-        return found[(found["period"] == self.period.name) & ~(found["rated_on"] > pd.Timestamp(self.as_of))]
+        return _ratings(self).copy()
 
     @property
     def proposed(self) -> dict[str, str]:
@@ -82,8 +81,7 @@ class Context:
     @property
     def open_deficiencies(self) -> pd.DataFrame:
         """The deficiencies that were open on the day: identified by then, and not closed by then."""
-        known, day = self.register.deficiencies, pd.Timestamp(self.as_of)
-        return known[(known["identified_on"] <= day) & ~(known["closed_on"] <= day)]
+        return _open_deficiencies(self).copy()
 
 
 def once(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
@@ -101,3 +99,15 @@ def once(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Con
         return by_register(context.register, (context.period, context.as_of), *args, **kwargs)
 
     return remembered
+
+
+@once
+def _ratings(context: Context) -> pd.DataFrame:
+    found = context.register.ratings
+    return found[(found["period"] == context.period.name) & ~(found["rated_on"] > pd.Timestamp(context.as_of))]
+
+
+@once
+def _open_deficiencies(context: Context) -> pd.DataFrame:
+    known, day = context.register.deficiencies, pd.Timestamp(context.as_of)
+    return known[(known["identified_on"] <= day) & ~(known["closed_on"] <= day)]

@@ -13,7 +13,6 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.register.records import records
 from riskcalc.register.register import Register
 
 QUESTIONS = {
@@ -60,7 +59,7 @@ def process_scopes(register: Register) -> list[Scope]:
     >>> process_scopes(load("data").only("loans"))[0].answer
     'SOC 1 Type 1'
     """
-    found = [_scope(row) for row in records(register.scoping)]
+    found = [_scope(row) for row in register.rows("scoping")]
     asked = {(scope.unit_id, scope.process) for scope in found}
     named = register.control_objectives[["unit_id", "process"]].drop_duplicates()
     for unit, process in named.itertuples(index=False):

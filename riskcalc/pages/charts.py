@@ -265,7 +265,7 @@ def _held(figure: go.Figure) -> pd.DataFrame:
     for trace in figure.data:
         given = {name: trace[name] for name in ("labels", "values", "x", "y", "z") if name in trace}
         rows = {
-            axes.get(name, name): pd.Series([row.tolist() if np.ndim(row) else row for row in each])
+            axes.get(name, name): pd.Series([np.asarray(row).tolist() if np.ndim(row) else row for row in each])
             for name, each in given.items()
             if each is not None
         }

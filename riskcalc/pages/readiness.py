@@ -62,7 +62,7 @@ def objectives(unit: Assessment) -> Display:
     keys = found[found["key"] & (found["performed_by"] != "user_entity")]
     linked = unit.register.risk_controls.merge(unit.register.risks[["risk_id", "objective_id"]], on="risk_id")
     rows: list[list[Cell]] = []
-    for objective in records(unit.register.control_objectives):
+    for objective in unit.register.rows("control_objectives"):
         name = objective["objective_id"]
         acting = set(linked.loc[(linked["objective_id"] == name) & (linked["coverage"] > 0), "control_id"])
         serving = keys[keys.index.isin(acting)]
@@ -188,7 +188,7 @@ def subservice(unit: Assessment) -> Display:
     first, last = _report_days(unit.unit)
     used = unit.register.controls.groupby("subservice_id")["control_id"].agg(", ".join).to_dict()
     rows: list[list[Cell]] = []
-    for one in records(unit.register.subservice_organisations):
+    for one in unit.register.rows("subservice_organisations"):
         inclusive = one["method"] == "inclusive"
         days = 0 if inclusive else uncovered_days(one, first, last)
         gap = "tested here" if inclusive else state(counted(days, "day"), "bad") if days else state("none", "good")

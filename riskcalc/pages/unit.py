@@ -91,7 +91,7 @@ def to_decide(unit: Assessment) -> Display:
 def objectives(unit: Assessment) -> Display:
     """The control objectives as the SOC 1 report will state them, the risks to each, and the worst earned level."""
     rows = []
-    for objective in records(unit.register.control_objectives):
+    for objective in unit.register.rows("control_objectives"):
         own = unit.scores[unit.scores["objective_id"] == objective["objective_id"]]
         worst = ranked(own)["earned_level"].iloc[:1].tolist()
         level = level_cell(worst[0], unit.matrix) if worst else {"text": "Unrated" if len(own) else "No risk"}
@@ -112,7 +112,7 @@ def controls(unit: Assessment) -> Display:
     """Every control the unit counts on: what it claims, what it has earned, and why."""
     earned = by_index(unit.controls)
     rows = []
-    for control in records(unit.register.controls):
+    for control in unit.register.rows("controls"):
         weight = earned[control["control_id"]]
         title: Cell = {"text": control["title"], "note": control["description"]}
         kind = f"{'key, ' if control['key'] else ''}{control['kind']}, {control['nature']}, {control['frequency']}"
