@@ -99,8 +99,11 @@ def _aggregated(context: Context) -> tuple[Candidate, ...]:
     touched = {one["control_id"]: case.touched({one["control_id"]}) for one in still}
     found = []
     for about, column in (("objective", "objective_id"), ("account", "account")):
-        for (unit, name), risks in context.register.risks.groupby(["unit_id", column]):
-            within = set(risks["risk_id"])
+        groups: dict[tuple[str, str], set[str]] = {}
+        for risk in context.register.rows("risks"):
+            if not pd.isna(risk[column]):
+                groups.setdefault((risk["unit_id"], risk[column]), set()).add(risk["risk_id"])
+        for (unit, name), within in groups.items():
             members = [one for one in still if touched[one["control_id"]] & within]
             controls = {one["control_id"] for one in members}
             if len(controls) > 1:
@@ -108,7 +111,7 @@ def _aggregated(context: Context) -> tuple[Candidate, ...]:
                 possible = [one for one in left if one.possible] or left
                 attention = any(one.get("merits_attention") is True for one in members) or None
                 indicator = next((one["indicator"] for one in members if not pd.isna(one.get("indicator"))), None)
-                found.append(_candidate(case, (str(unit), about, str(name)), controls, possible, attention, indicator))
+                found.append(_candidate(case, (unit, about, name), controls, possible, attention, indicator))
     return tuple(sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.about != "objective", one.name)))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -64,28 +65,25 @@ def _assessed(context: Context, report_type: str | None) -> pd.DataFrame:
     conclusions = conclude_all(context, report_type)
     design = register.methodology.weights.design
     earned = _earned(context, report_type, {})
-    rows = []
+    rows: dict[str, tuple[Any, ...]] = {}
     for control in register.rows("controls"):
-        control_id = control["control_id"]
-        found = conclusions[control_id]
-        credit, limited_by, reason = earned[control_id]
-        rows.append(
-            (
-                control_id,
-                found.name,
-                found.sample_size,
-                found.deviations,
-                found.upper_limit,
-                found.tests,
-                found.untested_days,
-                found.roll_forward,
-                float(design[control["design"]]),
-                float(credit),
-                limited_by,
-                reason,
-            )
+        found, (credit, limited_by, reason) = conclusions[control["control_id"]], earned[control["control_id"]]
+        rows[control["control_id"]] = (
+            control["control_id"],
+            found.name,
+            found.sample_size,
+            found.deviations,
+            found.upper_limit,
+            found.tests,
+            found.untested_days,
+            found.roll_forward,
+            float(design[control["design"]]),
+            float(credit),
+            limited_by,
+            reason,
         )
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).set_index("control_id", drop=False)
+    made = [[row[place] for row in rows.values()] for place in range(len(COLUMNS))]
+    frame = pd.DataFrame(dict(zip(COLUMNS, made, strict=True)), pd.Index(rows, name="control_id"))
     return frame.astype({"upper_limit": float})
 
 
@@ -248,6 +246,7 @@ def _look_back(context: Context, control: Any, type1: bool) -> Days:
     return _months_before(as_of, rules.look_back_months or _YEAR), as_of
 
 
+@cache
 def _months_before(day: date, months: int) -> date:
     """The day after the same day of the month, so many months earlier."""
     back: pd.Timestamp = pd.Timestamp(day) + pd.Timedelta(days=1) - pd.DateOffset(months=months)

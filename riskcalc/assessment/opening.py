@@ -28,7 +28,7 @@ from riskcalc.register.subsets import read_standing
 
 _RUN = {"status": "pending", "error": None}
 _MOST = 8  # periods of a history
-_DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
+_DESCRIBED = ("title", "owner", "treatment", "objective_id")
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def open_portfolio(
 
 def described_scores(context: Context) -> pd.DataFrame:
     """The scores with each risk's title, owner, treatment and objective."""
-    return scores(context).merge(context.register.risks[_DESCRIBED], on="risk_id", validate="one_to_one")
+    return scores(context).assign(**{name: context.register.risks[name].array for name in _DESCRIBED})
 
 
 def read_runs(manifest: str) -> dict[str, Mapping[str, Any]]:

@@ -93,13 +93,13 @@ def _gravity(gap: Gap) -> tuple[int, str]:
 
 
 @registers.once
-def _served(register: Register) -> dict[str, tuple[str, ...]]:
+def served(register: Register) -> dict[str, tuple[str, ...]]:
     """The objectives that each control serves, in the register's order."""
-    objectives = {risk["risk_id"]: risk["objective_id"] for risk in register.rows("risks")}
+    of_risk = {risk["risk_id"]: risk["objective_id"] for risk in register.rows("risks")}
     found: dict[str, set[str]] = {}
     for link in register.rows("risk_controls"):
-        found.setdefault(link["control_id"], set()).add(objectives[link["risk_id"]])
-    return {name: tuple(sorted(served)) for name, served in found.items()}
+        found.setdefault(link["control_id"], set()).add(of_risk[link["risk_id"]])
+    return {name: tuple(sorted(objectives)) for name, objectives in found.items()}
 
 
 @once
@@ -131,13 +131,13 @@ def _at_controls(
     blocked: Set[str],
 ) -> Iterator[Gap]:
     """What key controls lack, with who mends it by when; ``then`` has the day since when that very fault was known."""
-    served, mends = _served(context.register), _mends(context)
+    serves, mends = served(context.register), _mends(context)
     for (name, step), (what, owner) in lacks.items():
         mend = mends.get(name)
         due = mend["due_on"].date() if mend else None
         since = mend["identified_on"].date() if mend else then.get(((name, step), what))
         owner = mend["remediation_owner"] if mend else owner
-        yield Gap(unit["unit_id"], served.get(name, ()), name, step, what, owner, due, since, name in blocked)
+        yield Gap(unit["unit_id"], serves.get(name, ()), name, step, what, owner, due, since, name in blocked)
 
 
 @once
@@ -183,12 +183,12 @@ _Lacking = Iterator[tuple[tuple[str, ...], str, str, str, str, date | None]]
 
 
 def _roll_forward(context: Context, report_type: str) -> _Lacking:
-    served = _served(context.register)
+    serves = served(context.register)
     for name, control in key_controls(context, report_type).items():
         days = control["roll_forward"]
         if report_type == "type2" and days and control["conclusion"] != "not_tested":
             what = f"roll forward: no test covers the last {counted(int(days), 'day')} of the report's period"
-            yield served.get(name, ()), name, "roll_forward", what, control["owner"], None
+            yield serves.get(name, ()), name, "roll_forward", what, control["owner"], None
 
 
 def _uncovered(context: Context, report_type: str) -> _Lacking:

@@ -144,7 +144,7 @@ def ranked(scores: pd.DataFrame) -> pd.DataFrame:
 
 def outside(scores: pd.DataFrame) -> pd.DataFrame:
     """The rated risks that are worse than their unit's appetite on the earned view."""
-    return scores[scores["breach"].fillna(False).astype(bool)]
+    return scores[scores["breach"].to_numpy(bool, na_value=False)]
 
 
 def by_cell(scores: pd.DataFrame, view: str, matrix: Matrix) -> dict[tuple[int, int], list[str]]:

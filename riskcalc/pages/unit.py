@@ -91,12 +91,15 @@ def to_decide(unit: Assessment) -> Display:
 def objectives(unit: Assessment) -> Display:
     """The control objectives as the SOC 1 report will state them, the risks to each, and the worst earned level."""
     rows = []
+    threatened: dict[str, list[str]] = {}
+    for risk in unit.register.rows("risks"):
+        threatened.setdefault(risk["objective_id"], []).append(risk["risk_id"])
+    worst = {risk["objective_id"]: risk["earned_level"] for risk in reversed(records(ranked(unit.scores)))}
     for objective in unit.register.rows("control_objectives"):
-        own = unit.scores[unit.scores["objective_id"] == objective["objective_id"]]
-        worst = ranked(own)["earned_level"].iloc[:1].tolist()
-        level = level_cell(worst[0], unit.matrix) if worst else {"text": "Unrated" if len(own) else "No risk"}
+        name, own = objective["objective_id"], threatened.get(objective["objective_id"], [])
+        level = level_cell(worst[name], unit.matrix) if name in worst else {"text": "Unrated" if own else "No risk"}
         statement: Cell = {"text": objective["statement"], "note": objective["process"]}
-        rows.append([objective["objective_id"], statement, ", ".join(own["risk_id"]), level])
+        rows.append([name, statement, ", ".join(own), level])
     return display.table(
         "Control objectives", ["Objective", "Statement", "Risks", "Worst earned level"], rows, folded=True
     )
