@@ -70,9 +70,14 @@ class Words:
         >>> "~leaver" in Words({}).and_alike("What happens on termination?")
         True
         """
-        words, known = [_stem(word) for word in _plain(text)], _synonyms()
-        runs = (tuple(words[at : at + long]) for long in (1, 2, 3) for at in range(len(words) - long + 1))
-        return self.of(text) + [mark for run in runs for mark in known.get(run, ())]
+        words, known = tuple(_stem(word) for word in _plain(text)), _synonyms()
+        marks = (
+            mark
+            for at, word in enumerate(words)
+            for said, mark in known.get(word, ())
+            if words[at : at + len(said)] == said
+        )
+        return [*self.of(text), *marks]
 
 
 class Index:
@@ -170,14 +175,15 @@ def _plain(text: str) -> tuple[str, ...]:
 
 
 @cache
-def _synonyms() -> dict[tuple[str, ...], list[str]]:
-    """The marks by their words' stems: a mark is named for the first word of its line."""
-    found: dict[tuple[str, ...], list[str]] = {}
+def _synonyms() -> dict[str, list[tuple[tuple[str, ...], str]]]:
+    """By the stem that it begins with, each word or phrase as stems, and its mark: the first word of its line."""
+    found: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for lines in tomllib.loads(Path(__file__).with_name("synonyms.toml").read_text("utf-8")).values():
         for line in lines:
             first, *others = line.split()
-            for word in (first, *others):
-                found.setdefault(tuple(_stem(part) for part in word.split("-")), []).append(f"~{first}")
+            for phrase in (first, *others):
+                said = tuple(_stem(part) for part in phrase.split("-"))
+                found.setdefault(said[0], []).append((said, f"~{first}"))
     return found
 
 
