@@ -268,10 +268,16 @@ def test_the_export_opens_on_what_matters(exported: Path, sample: riskcalc.Regis
     wanted = [matrix.level_names[level] for row in reversed(matrix.grid) for level in row]
     assert [cell[0] for cell in shown] == wanted
     assert sum(int(cell[1].split()[0]) for cell in shown if len(cell) > 1) == rated.sum()
-    levels = {row[0]: row[1:4] for row in rows[top + 6 :]}
+    moved = next(place for place, row in enumerate(rows) if str(row[0]).startswith("What changed since 2025-H2"))
+    levels = {row[0]: row[1:4] for row in rows[top + 6 : moved]}
     for name in matrix.level_names:
         views = ("inherent", "claimed", "earned")
         assert levels[name] == [(scores[f"{view}_level"] == name).sum() for view in views]
+    inside = riskcalc.score(sample, "2025-H2").query("not breach.fillna(True)")["risk_id"]
+    worse = scores[scores["breach"].fillna(False) & scores["risk_id"].isin(inside)]["risk_id"].tolist()
+    found = {row[0]: row[1:3] for row in rows[moved + 1 :] if row[0]}
+    assert found["Newly outside appetite"] == [len(worse), ", ".join(worse)]
+    assert rows[moved][0].endswith(f"{sum(number for number, _ in found.values())} risks")
 
 
 def scores_in(path: Path) -> dict[str, list[Any]]:
