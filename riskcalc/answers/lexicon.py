@@ -15,11 +15,18 @@ import pandas as pd
 from riskcalc.assessment.claims import Against, contradicted, rows
 from riskcalc.assessment.consistency import Finding
 from riskcalc.assessment.context import Context
-from riskcalc.register.claims import KINDS, Claim
+from riskcalc.register.claims import KINDS, MONTH, MONTHLY, Claim
 from riskcalc.register.records import records
 
 # Kinds whose words hold their own no: what stands before them alone takes them back.
-_OWN_NO = ("no_", "nature", "performed_by", "method", "frequency", "opinion", "vendor_opinion", "held")
+_OWN_NO = ("no_", "nature", "performed_by", "method", "frequency", "opinion", "report", "vendor_", "held")
+_CONTRARIES = (
+    ("no_deviations", "some_deviations"),
+    ("no_deviations", "not_operated"),
+    ("no_deficiency", "open_deficiency"),
+    ("operated", "not_operated"),
+    ("tested", "not_tested"),
+)
 _DENIES = ("not_", "some_", "open_")
 
 
@@ -50,10 +57,27 @@ def doubts(context: Context, text: str, sources: Sequence[str], denied: str = ""
     contrary = [
         replace(claim, kind=no) for claim in proposed(context, denied, sources) if (no := f"not_{claim.kind}") in KINDS
     ]
-    for claim in dict.fromkeys([*proposed(context, text, sources), *contrary]):
-        found.setdefault((claim.kind, claim.key), []).append((claim, contradicted(context, claim)))
-    wrong = (each for each in found.values() if all(told for _, told in each))
-    return [(claim, told[0]) for each in wrong for claim, told in each]
+    for claim in dict.fromkeys([*_of_one_time(proposed(context, text, sources)), *contrary]):
+        group = ("month" if claim.kind in MONTHLY else claim.kind, "" if claim.value else claim.key)
+        found.setdefault(group, []).append((claim, contradicted(context, claim)))
+    wrong = [(claim, told[0]) for each in found.values() if all(told for _, told in each) for claim, told in each]
+    return [(claim, told) for claim, told in wrong if claim not in _own_words(context, claim)]
+
+
+def _of_one_time(claims: list[Claim]) -> list[Claim]:
+    """Without those of which the text says the contrary as well: it speaks of two times."""
+    said = {(claim.kind, claim.key) for claim in claims}
+    return [
+        claim
+        for claim in claims
+        if not any({(one, claim.key), (other, claim.key)} <= said for one, other in _CONTRARIES if claim.kind in (one, other))
+    ]
+
+
+def _own_words(context: Context, claim: Claim) -> list[Claim]:
+    """What the row's own title and description seem to claim: an answer may repeat it."""
+    row = rows(context)[claim.table, claim.key]
+    return proposed(context, f"{row.get('title', '')}. {row.get('description', '')}", [claim.key])
 
 
 def of_entry(context: Context, row: Mapping[Any, Any]) -> list[tuple[Claim, Against]]:
@@ -122,10 +146,17 @@ def _said(kind: str, words: tuple[tuple[str, re.Pattern[str]], ...], text: str) 
         for part in re.split(r"(?<=[.;:!?])\s+|,? (?:but|although|whereas) ", text.replace("\u2019", "'")):
             hit = pattern.search(part)
             if hit and (kind.startswith(_DENIES) or not _taken_back(kind, part, hit)):
-                yield value
+                yield _month(hit["date"]) if value == MONTH else value
                 break
 
 
+def _month(said: str) -> str:
+    """The month of a day, or the last one of a year, as it is written."""
+    return f"{pd.to_datetime(f'December {said}' if said.isdigit() else said, dayfirst=True):%Y-%m}"
+
+
 def _taken_back(kind: str, part: str, hit: re.Match[str]) -> bool:
-    until = hit.start() if kind.startswith(_OWN_NO) else hit.end()
-    return bool(_pattern("NOT").search(part[:until][-80:]) or _pattern("LATER").search(part))
+    own_no = kind.startswith(_OWN_NO)
+    before = part[: hit.start() if own_no else hit.end()][-80:]
+    after = own_no and not kind.startswith("no_") and _pattern("DENIED").match(part[hit.end() :])
+    return bool(after or _pattern("NOT|UNTRUE").search(before) or _pattern("LATER").search(part))

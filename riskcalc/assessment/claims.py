@@ -12,7 +12,7 @@ from riskcalc.assessment.checks import control_of
 from riskcalc.assessment.consistency import Finding
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.testing import Round
-from riskcalc.register.claims import Claim
+from riskcalc.register.claims import MONTHLY, Claim
 from riskcalc.register.records import records
 from riskcalc.register.row import SPAN
 from riskcalc.register.tables import TABLES
@@ -26,6 +26,17 @@ _FAILS = {
 }
 
 _CONTRARY = {"some_deviations": "no_deviations", "open_deficiency": "no_deficiency"}
+_COLUMNS = {
+    "report": "report_type",
+    "vendor_report": "report_type",
+    "vendor_opinion": "opinion",
+    "valid_until": "covers_to",
+    "document_issued": "issued_on",
+    "report_until": "report_to",
+    "bridged_until": "bridge_letter_until",
+    "vendor_report_until": "report_to",
+    "vendor_bridged_until": "bridge_to",
+}
 _NONE = {"no_deviations": "no item tested deviated", "no_deficiency": "no deficiency is open"}
 
 
@@ -75,8 +86,8 @@ def contradicted(context: Context, claim: Claim) -> list[Against]:
     if row is None:
         return [(claim.key, "it isn't there any more")]
     if claim.value:
-        column = {"report": "report_type", "vendor_opinion": "opinion"}.get(claim.kind, claim.kind)
-        seen = _text(row[column])
+        column = _COLUMNS.get(claim.kind, claim.kind)
+        seen = _text(row[column])[: 7 if claim.kind in MONTHLY else None]
         is_ = f"its {column.replace('_', ' ')} is {seen.replace('_', ' ') or 'blank'}"
         return [] if seen == claim.value else [(claim.key, f"{is_}, not {claim.value.replace('_', ' ')}")]
     kind = _CONTRARY.get(claim.kind, claim.kind.removeprefix("not_"))
