@@ -20,13 +20,13 @@ from riskcalc.register.records import records
 
 # Kinds whose words hold their own no: what stands before them alone takes them back.
 _OWN_NO = ("no_", "nature", "performed_by", "method", "frequency", "opinion", "report", "vendor_", "held")
-_CONTRARIES = (
-    ("no_deviations", "some_deviations"),
-    ("no_deviations", "not_operated"),
-    ("no_deficiency", "open_deficiency"),
-    ("operated", "not_operated"),
-    ("tested", "not_tested"),
-)
+_CONTRARIES = [
+    {"no_deviations", "some_deviations"},
+    {"no_deviations", "not_operated"},
+    {"no_deficiency", "open_deficiency"},
+    *({kind.removeprefix("not_"), kind} for kind in KINDS if kind.startswith("not_")),
+]
+_CLAUSE = re.compile(r",? (?:so|hence|thus|therefore|because|since|which|while) |, (?:and|then|as) ")
 _DENIES = ("not_", "some_", "open_")
 
 
@@ -37,15 +37,24 @@ def proposed(context: Context, text: str, sources: Iterable[str]) -> list[Claim]
     >>> [str(claim) for claim in proposed(Context.of(load("data")), "Rights are reviewed every quarter.", ["PAY-G03"])]
     ['frequency:PAY-G03=quarterly']
     """
-    known = rows(context)
+    known, said = rows(context), _without_names(context, text)
     return [
         Claim(kind, source, value)
         for source in sources
         for table, kinds in _lexicon().items()
         if (table, source) in known
         for kind, words in kinds.items()
-        for value in _said(kind, words, text)
+        for value in _said(kind, words, said)
     ]
+
+
+def _without_names(context: Context, text: str) -> str:
+    """The text with *we* for the organisation, and *the provider* for its subservice organisations."""
+    vendors = context.register.subservice_organisations["name"]
+    names = {context.register.methodology.organisation: "we", **dict.fromkeys(vendors, "the provider")}
+    for name, said in names.items():
+        text = re.sub(rf"\b{re.escape(name)}\b|\b{re.escape(name.split()[0])}\b", said, text)
+    return re.sub(r"\b[Ww]e['\u2019]s\b", "our", text.replace("\u2019", "'"))
 
 
 def doubts(context: Context, text: str, sources: Sequence[str], denied: str = "") -> list[tuple[Claim, Against]]:
@@ -59,25 +68,32 @@ def doubts(context: Context, text: str, sources: Sequence[str], denied: str = ""
     ]
     for claim in dict.fromkeys([*_of_one_time(proposed(context, text, sources)), *contrary]):
         group = ("month" if claim.kind in MONTHLY else claim.kind, "" if claim.value else claim.key)
-        found.setdefault(group, []).append((claim, contradicted(context, claim)))
+        told = [each for each in contradicted(context, claim) if _of_its_years(context, each[0], text)]
+        found.setdefault(group, []).append((claim, told))
     wrong = [(claim, told[0]) for each in found.values() if all(told for _, told in each) for claim, told in each]
     return [(claim, told) for claim, told in wrong if claim not in _own_words(context, claim)]
 
 
 def _of_one_time(claims: list[Claim]) -> list[Claim]:
     """Without those of which the text says the contrary as well: it speaks of two times."""
-    said = {(claim.kind, claim.key) for claim in claims}
-    return [
-        claim
-        for claim in claims
-        if not any({(one, claim.key), (other, claim.key)} <= said for one, other in _CONTRARIES if claim.kind in (one, other))
-    ]
+    kinds = {claim.kind for claim in claims}
+    both = {kind for pair in _CONTRARIES if pair <= kinds for kind in pair}
+    return [claim for claim in claims if claim.kind not in both]
+
+
+def _of_its_years(context: Context, key: str, text: str) -> bool:
+    """Whether a row may speak against a text: a test doesn't, if the text names years but not that of its period."""
+    test = rows(context).get(("control_tests", key))
+    years = re.findall(r"\b20\d\d\b", text)
+    return test is None or not years or test["period"][:4] in years
 
 
 def _own_words(context: Context, claim: Claim) -> list[Claim]:
-    """What the row's own title and description seem to claim: an answer may repeat it."""
+    """How often and by what a row's own title and description seem to have it done: an answer may repeat them."""
+    if claim.kind not in ("frequency", "nature", "tested"):
+        return []
     row = rows(context)[claim.table, claim.key]
-    return proposed(context, f"{row.get('title', '')}. {row.get('description', '')}", [claim.key])
+    return proposed(context, f"{row['title']}. {row['description']}", [claim.key])
 
 
 def of_entry(context: Context, row: Mapping[Any, Any]) -> list[tuple[Claim, Against]]:
@@ -143,7 +159,7 @@ def _lexicon() -> dict[str, dict[str, tuple[tuple[str, re.Pattern[str]], ...]]]:
 def _said(kind: str, words: tuple[tuple[str, re.Pattern[str]], ...], text: str) -> Iterator[str]:
     """The values that a text names, sentence by sentence, where it doesn't take them back."""
     for value, pattern in words:
-        for part in re.split(r"(?<=[.;:!?])\s+|,? (?:but|although|whereas) ", text.replace("\u2019", "'")):
+        for part in re.split(r"(?<=[.;:!?])\s+|,? (?:but|although|whereas) ", text):
             hit = pattern.search(part)
             if hit and (kind.startswith(_DENIES) or not _taken_back(kind, part, hit)):
                 yield _month(hit["date"]) if value == MONTH else value
@@ -157,6 +173,6 @@ def _month(said: str) -> str:
 
 def _taken_back(kind: str, part: str, hit: re.Match[str]) -> bool:
     own_no = kind.startswith(_OWN_NO)
-    before = part[: hit.start() if own_no else hit.end()][-80:]
+    before = _CLAUSE.split(part[: hit.start() if own_no else hit.end()])[-1][-80:]
     after = own_no and not kind.startswith("no_") and _pattern("DENIED").match(part[hit.end() :])
     return bool(after or _pattern("NOT|UNTRUE").search(before) or _pattern("LATER").search(part))
