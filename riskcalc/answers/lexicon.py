@@ -26,7 +26,6 @@ _CONTRARIES = [
     {"no_deficiency", "open_deficiency"},
     *({kind.removeprefix("not_"), kind} for kind in KINDS if kind.startswith("not_")),
 ]
-_CLAUSE = re.compile(r",? (?:so|hence|thus|therefore|because|since|which|while) |, (?:and|then|as) ")
 _DENIES = ("not_", "some_", "open_")
 
 
@@ -37,24 +36,30 @@ def proposed(context: Context, text: str, sources: Iterable[str]) -> list[Claim]
     >>> [str(claim) for claim in proposed(Context.of(load("data")), "Rights are reviewed every quarter.", ["PAY-G03"])]
     ['frequency:PAY-G03=quarterly']
     """
-    known, said = rows(context), _without_names(context, text)
+    return list(dict.fromkeys(claim for part in _parts(context, text) for claim in _claims(context, part, sources)))
+
+
+def _claims(context: Context, part: str, sources: Iterable[str]) -> list[Claim]:
+    known = rows(context)
     return [
         Claim(kind, source, value)
         for source in sources
         for table, kinds in _lexicon().items()
         if (table, source) in known
         for kind, words in kinds.items()
-        for value in _said(kind, words, said)
+        for value in _said(kind, words, part)
     ]
 
 
-def _without_names(context: Context, text: str) -> str:
-    """The text with *we* for the organisation, and *the provider* for its subservice organisations."""
+def _parts(context: Context, text: str) -> list[str]:
+    """A text clause by clause, with *we* for the organisation, and *the provider* for a subservice organisation."""
     vendors = context.register.subservice_organisations["name"]
     names = {context.register.methodology.organisation: "we", **dict.fromkeys(vendors, "the provider")}
+    text = text.replace("\u2019", "'")
     for name, said in names.items():
-        text = re.sub(rf"\b{re.escape(name)}\b|\b{re.escape(name.split()[0])}\b", said, text)
-    return re.sub(r"\b[Ww]e['\u2019]s\b", "our", text.replace("\u2019", "'"))
+        short = [first for first in name.split()[:1] if len(first) > 5]
+        text = re.sub(rf"\b({'|'.join(map(re.escape, [name, *short]))})\b", said, text)
+    return _pattern("ENDS").split(re.sub(r"\bwe's\b", "our", text))
 
 
 def doubts(context: Context, text: str, sources: Sequence[str], denied: str = "") -> list[tuple[Claim, Against]]:
@@ -66,34 +71,30 @@ def doubts(context: Context, text: str, sources: Sequence[str], denied: str = ""
     contrary = [
         replace(claim, kind=no) for claim in proposed(context, denied, sources) if (no := f"not_{claim.kind}") in KINDS
     ]
-    for claim in dict.fromkeys([*_of_one_time(proposed(context, text, sources)), *contrary]):
+    said = [(claim, part) for part in _parts(context, text) for claim in _claims(context, part, sources)]
+    kinds = {claim.kind for claim, _ in said}
+    both = {kind for pair in _CONTRARIES if pair <= kinds for kind in pair}  # it speaks of two times
+    for claim, part in [*(each for each in said if each[0].kind not in both), *((claim, "") for claim in contrary)]:
         group = ("month" if claim.kind in MONTHLY else claim.kind, "" if claim.value else claim.key)
-        told = [each for each in contradicted(context, claim) if _of_its_years(context, each[0], text)]
+        years = re.findall(r"\b20\d\d\b", part) or re.findall(r"\b20\d\d\b", text)
+        told = [each for each in contradicted(context, claim) if _of_its_years(context, each[0], years)]
         found.setdefault(group, []).append((claim, told))
-    wrong = [(claim, told[0]) for each in found.values() if all(told for _, told in each) for claim, told in each]
-    return [(claim, told) for claim, told in wrong if claim not in _own_words(context, claim)]
+    wrong = {claim: told[0] for each in found.values() if all(told for _, told in each) for claim, told in each}
+    return [(claim, told) for claim, told in wrong.items() if claim not in _own_words(context, claim)]
 
 
-def _of_one_time(claims: list[Claim]) -> list[Claim]:
-    """Without those of which the text says the contrary as well: it speaks of two times."""
-    kinds = {claim.kind for claim in claims}
-    both = {kind for pair in _CONTRARIES if pair <= kinds for kind in pair}
-    return [claim for claim in claims if claim.kind not in both]
-
-
-def _of_its_years(context: Context, key: str, text: str) -> bool:
-    """Whether a row may speak against a text: a test doesn't, if the text names years but not that of its period."""
+def _of_its_years(context: Context, key: str, years: Sequence[str]) -> bool:
+    """Whether a row may speak against a clause: a test doesn't if years are named, but not that of its period."""
     test = rows(context).get(("control_tests", key))
-    years = re.findall(r"\b20\d\d\b", text)
-    return test is None or not years or test["period"][:4] in years
+    days = "" if test is None else f"{test['period']} {test['covers_from']} {test['covers_to']}"
+    return test is None or not years or any(year in days for year in years)
 
 
 def _own_words(context: Context, claim: Claim) -> list[Claim]:
     """How often and by what a row's own title and description seem to have it done: an answer may repeat them."""
-    if claim.kind not in ("frequency", "nature", "tested"):
-        return []
+    retold = claim.kind in ("frequency", "nature", "tested")
     row = rows(context)[claim.table, claim.key]
-    return proposed(context, f"{row['title']}. {row['description']}", [claim.key])
+    return proposed(context, f"{row['title']}. {row['description']}", [claim.key]) if retold else []
 
 
 def of_entry(context: Context, row: Mapping[Any, Any]) -> list[tuple[Claim, Against]]:
@@ -156,23 +157,22 @@ def _lexicon() -> dict[str, dict[str, tuple[tuple[str, re.Pattern[str]], ...]]]:
     }
 
 
-def _said(kind: str, words: tuple[tuple[str, re.Pattern[str]], ...], text: str) -> Iterator[str]:
-    """The values that a text names, sentence by sentence, where it doesn't take them back."""
+def _said(kind: str, words: tuple[tuple[str, re.Pattern[str]], ...], part: str) -> Iterator[str]:
+    """The values that a clause names, where it doesn't take them back."""
     for value, pattern in words:
-        for part in re.split(r"(?<=[.;:!?])\s+|,? (?:but|although|whereas) ", text):
-            hit = pattern.search(part)
-            if hit and (kind.startswith(_DENIES) or not _taken_back(kind, part, hit)):
-                yield _month(hit["date"]) if value == MONTH else value
-                break
+        hit = pattern.search(part)
+        if hit and (kind.startswith(_DENIES) or not _taken_back(kind, part, hit)):
+            yield _month(hit["date"]) if value == MONTH else value
 
 
 def _month(said: str) -> str:
-    """The month of a day, or the last one of a year, as it is written."""
-    return f"{pd.to_datetime(f'December {said}' if said.isdigit() else said, dayfirst=True):%Y-%m}"
+    """The month of a day as it is written, the last one of a year; ``NaT`` of a day that there isn't."""
+    return str(pd.to_datetime(f"December {said}" if said.isdigit() else said, dayfirst=True, errors="coerce"))[:7]
 
 
 def _taken_back(kind: str, part: str, hit: re.Match[str]) -> bool:
     own_no = kind.startswith(_OWN_NO)
-    before = _CLAUSE.split(part[: hit.start() if own_no else hit.end()])[-1][-80:]
+    before = _pattern("CLAUSE").split(part[: hit.start() if own_no else hit.end()])[-1][-80:]
     after = own_no and not kind.startswith("no_") and _pattern("DENIED").match(part[hit.end() :])
-    return bool(after or _pattern("NOT|UNTRUE").search(before) or _pattern("LATER").search(part))
+    words = _pattern("NOT|UNTRUE|OTHERS" if kind == "frequency" else "NOT|UNTRUE")
+    return bool(after or words.search(before) or _pattern("LATER").search(part))

@@ -26,17 +26,6 @@ _FAILS = {
 }
 
 _CONTRARY = {"some_deviations": "no_deviations", "open_deficiency": "no_deficiency"}
-_COLUMNS = {
-    "report": "report_type",
-    "vendor_report": "report_type",
-    "vendor_opinion": "opinion",
-    "valid_until": "covers_to",
-    "document_issued": "issued_on",
-    "report_until": "report_to",
-    "bridged_until": "bridge_letter_until",
-    "vendor_report_until": "report_to",
-    "vendor_bridged_until": "bridge_to",
-}
 _NONE = {"no_deviations": "no item tested deviated", "no_deficiency": "no deficiency is open"}
 
 
@@ -86,7 +75,7 @@ def contradicted(context: Context, claim: Claim) -> list[Against]:
     if row is None:
         return [(claim.key, "it isn't there any more")]
     if claim.value:
-        column = _COLUMNS.get(claim.kind, claim.kind)
+        column = {"report": "report_type"}.get(kind := claim.kind.removeprefix("vendor_"), kind)
         seen = _text(row[column])[: 7 if claim.kind in MONTHLY else None]
         is_ = f"its {column.replace('_', ' ')} is {seen.replace('_', ' ') or 'blank'}"
         return [] if seen == claim.value else [(claim.key, f"{is_}, not {claim.value.replace('_', ' ')}")]

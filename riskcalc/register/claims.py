@@ -32,12 +32,12 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "vendor_report": ("subservice_organisations", ("type1", "type2")),
     "reviewed": ("subservice_organisations", ()),
     "held": ("documents", ()),
-    "valid_until": ("documents", (MONTH,)),
-    "document_issued": ("documents", (MONTH,)),
-    "report_until": ("business_units", (MONTH,)),
-    "bridged_until": ("business_units", (MONTH,)),
-    "vendor_report_until": ("subservice_organisations", (MONTH,)),
-    "vendor_bridged_until": ("subservice_organisations", (MONTH,)),
+    "covers_to": ("documents", (MONTH,)),
+    "issued_on": ("documents", (MONTH,)),
+    "report_to": ("business_units", (MONTH,)),
+    "bridge_letter_until": ("business_units", (MONTH,)),
+    "vendor_report_to": ("subservice_organisations", (MONTH,)),
+    "bridge_to": ("subservice_organisations", (MONTH,)),
 }
 # Each of those without value can be denied: ``not_issued:payments``.
 KINDS |= {
