@@ -68,8 +68,8 @@ class Claim:
             raise ValueError(f"{text[:60]!r} is no claim; allowed: KIND:ID, with KIND one of {', '.join(KINDS)}")
         values = KINDS[kind][1]
         key, _, value = rest.rpartition("=") if values else (rest, "", "")
-        month = kind in MONTHLY and re.fullmatch(r"\d{4}-\d\d", value)
-        if values and not (key and (month or value in values)):
+        known = re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value) if kind in MONTHLY else value in values
+        if values and not (key and known):
             raise ValueError(f"{text[:60]!r} needs a value; allowed: {kind}:ID= and one of {', '.join(values)}")
         return cls(kind, key, value)
 
