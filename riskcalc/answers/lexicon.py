@@ -36,13 +36,14 @@ def proposed(context: Context, text: str, sources: Iterable[str]) -> list[Claim]
     >>> [str(claim) for claim in proposed(Context.of(load("data")), "Rights are reviewed every quarter.", ["PAY-G03"])]
     ['frequency:PAY-G03=quarterly']
     """
-    return list(dict.fromkeys(claim for part in _parts(context, text) for claim in _claims(context, part, sources)))
+    return list(dict.fromkeys(claim for claim, _ in _by_clause(context, text, sources)))
 
 
-def _claims(context: Context, part: str, sources: Iterable[str]) -> list[Claim]:
+def _by_clause(context: Context, text: str, sources: Iterable[str]) -> list[tuple[Claim, str]]:
     known = rows(context)
     return [
-        Claim(kind, source, value)
+        (Claim(kind, source, value), part)
+        for part in _parts(context, text)
         for source in sources
         for table, kinds in _lexicon().items()
         if (table, source) in known
@@ -71,9 +72,8 @@ def doubts(context: Context, text: str, sources: Sequence[str], denied: str = ""
     contrary = [
         replace(claim, kind=no) for claim in proposed(context, denied, sources) if (no := f"not_{claim.kind}") in KINDS
     ]
-    said = [(claim, part) for part in _parts(context, text) for claim in _claims(context, part, sources)]
-    kinds = {claim.kind for claim, _ in said}
-    both = {kind for pair in _CONTRARIES if pair <= kinds for kind in pair}  # it speaks of two times
+    said = _by_clause(context, text, sources)
+    both = {kind for pair in _CONTRARIES if pair <= {claim.kind for claim, _ in said} for kind in pair}  # of two times
     for claim, part in [*(each for each in said if each[0].kind not in both), *((claim, "") for claim in contrary)]:
         group = ("month" if claim.kind in MONTHLY else claim.kind, "" if claim.value else claim.key)
         years = re.findall(r"\b20\d\d\b", part) or re.findall(r"\b20\d\d\b", text)
