@@ -12,7 +12,7 @@ import pandas as pd
 
 from riskcalc.answers.lexicon import for_person, of_entry
 from riskcalc.answers.own_words import odds
-from riskcalc.answers.search import Index, Words, qualifiers
+from riskcalc.answers.search import Index, Words, highest, qualifiers
 from riskcalc.assessment.checks import control_of
 from riskcalc.assessment.claims import Against, against, leaning
 from riskcalc.assessment.context import Context
@@ -24,6 +24,7 @@ Grade = Literal["same", "similar", "related"]
 Row = Mapping[Any, Any]
 Fact = tuple[str, tuple[str, ...]]  # what is said, and the rows it rests on
 _SAME, _SIMILAR, _KNOWN = 0.8, 0.25, 0.5  # shares of common words, and of known ones; rare ones weigh more
+_RESTS = 0.5  # what the words of the rows count that an entry rests on, beside its own
 _MOST = 5
 _FACTS = (
     ("subservice", r"sub-?service|sub-?contract|sub-?process|fourth[- ]part|outsourc|critical (vendor|supplier|third)"),
@@ -78,8 +79,16 @@ class Desk:
         ]
         self._answers = [self.words.of(row["answer"]) for row in self.entries]
         self._known: dict[str, Candidate] = {}
-        asked = [[word for _, words in each for word in words] for each in self.wordings]
-        self._index = Index([2 * words + said for words, said in zip(asked, self._answers, strict=True)])
+        told = _texts(context)
+        self._index = Index(
+            [
+                2 * self.words.and_alike(" ".join((row["question"], *row["aliases"])))
+                + self.words.and_alike(row["answer"])
+                for row in self.entries
+            ]
+        )
+        rests = [" ".join(told.get(each, "") for each in row["sources"]) for row in self.entries]
+        self._rests = Index([self.words.and_alike(text) for text in rests])
 
     def candidates(self, question: str, reference: str = "") -> list[Candidate]:
         """What a question may be answered with, the nearest first."""
@@ -128,8 +137,8 @@ class Desk:
     # --- parts ---
 
     def _from_library(self, question: str) -> Iterator[Candidate]:
-        asked = self.words.of(question)
-        for place, _ in self._index.best(asked, _MOST):
+        asked, alike = self.words.of(question), self.words.and_alike(question)
+        for place in highest(self._index.scores(alike) + _RESTS * self._rests.scores(alike), _MOST):
             likeness, text = max((self._index.alike(asked, words), text) for text, words in self.wordings[place])
             held = {word for _, words in self.wordings[place] for word in words}.union(self._answers[place])
             other = qualifiers(question, text)
@@ -234,7 +243,21 @@ class Desk:
 
     def _by_words(self, question: str) -> list[Candidate]:
         best = self._control_index.best(self.words.of(question), 3)
-        return [found for place, _ in best if (found := self.control(self._controls[place]["control_id"]))]
+        return [found for place in best if (found := self.control(self._controls[place]["control_id"]))]
+
+
+def _texts(context: Context) -> dict[str, str]:
+    """The words of the rows that an entry may rest on, by their ids."""
+    tables = (
+        ("controls", "control_id", ("title", "description")),
+        ("documents", "document_id", ("title",)),
+        ("subservice_organisations", "subservice_id", ("name", "service")),
+    )
+    return {
+        row[key]: " ".join(str(row[column]) for column in columns)
+        for table, key, columns in tables
+        for row in records(getattr(context.register, table))
+    }
 
 
 def standing(desk: Desk, key: str) -> Candidate | None:

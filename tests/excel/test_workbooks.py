@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 from register_files import Rows, write_register
+from running import run_here
 from workbook_files import repack
 
 import riskcalc
@@ -403,7 +403,6 @@ def test_a_run_of_a_workbook_gives_the_results_of_its_folder(tmp_path: Path) -> 
     data = write_register(tmp_path / "data")
     invoke("export", str(tmp_path / "register.xlsx"), str(data))
     source, out = tmp_path / "register.xlsx", tmp_path / "out"
-    command = [sys.executable, "-m", "riskcalc", "run", str(source), "--unit", "alpha", "--out", str(out)]
-    subprocess.run(command, check=True, capture_output=True)
+    run_here(source, "--unit", "alpha", "--out", out)
     found = json.loads((out / "2026-H1" / "alpha.json").read_text("utf-8"))
     assert found == json.loads(json.dumps(unit.result(riskcalc.open_unit("alpha", data_dir=str(data))).values))
