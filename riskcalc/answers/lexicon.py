@@ -20,12 +20,9 @@ from riskcalc.register.records import records
 
 # Kinds whose words hold their own no: what stands before them alone takes them back.
 _OWN_NO = ("no_", "nature", "performed_by", "method", "frequency", "opinion", "report", "vendor_", "held")
-_CONTRARIES = [
-    {"no_deviations", "some_deviations"},
-    {"no_deviations", "not_operated"},
-    {"no_deficiency", "open_deficiency"},
-    *({kind.removeprefix("not_"), kind} for kind in KINDS if kind.startswith("not_")),
-]
+# Of two such kinds in one text neither is doubted: it speaks of two times, and which is which isn't known.
+_PAIRS = [{"no_deviations", "some_deviations"}, {"no_deviations", "not_operated"}, {"no_deficiency", "open_deficiency"}]
+_PAIRS += [{kind.removeprefix("not_"), kind} for kind in KINDS if kind.startswith("not_")]
 _DENIES = ("not_", "some_", "open_")
 
 
@@ -40,13 +37,12 @@ def proposed(context: Context, text: str, sources: Iterable[str]) -> list[Claim]
 
 
 def _by_clause(context: Context, text: str, sources: Iterable[str]) -> list[tuple[Claim, str]]:
-    known = rows(context)
     return [
         (Claim(kind, source, value), part)
         for part in _parts(context, text)
         for source in sources
         for table, kinds in _lexicon().items()
-        if (table, source) in known
+        if (table, source) in rows(context)
         for kind, words in kinds.items()
         for value in _said(kind, words, part)
     ]
@@ -73,7 +69,7 @@ def doubts(context: Context, text: str, sources: Sequence[str], denied: str = ""
         replace(claim, kind=no) for claim in proposed(context, denied, sources) if (no := f"not_{claim.kind}") in KINDS
     ]
     said = _by_clause(context, text, sources)
-    both = {kind for pair in _CONTRARIES if pair <= {claim.kind for claim, _ in said} for kind in pair}  # of two times
+    both = {kind for pair in _PAIRS if pair <= {claim.kind for claim, _ in said} for kind in pair}
     for claim, part in [*(each for each in said if each[0].kind not in both), *((claim, "") for claim in contrary)]:
         group = ("month" if claim.kind in MONTHLY else claim.kind, "" if claim.value else claim.key)
         years = re.findall(r"\b20\d\d\b", part) or re.findall(r"\b20\d\d\b", text)
