@@ -15,11 +15,14 @@ import pandas as pd
 from riskcalc.assessment.claims import Against, contradicted, rows
 from riskcalc.assessment.consistency import Finding
 from riskcalc.assessment.context import Context
-from riskcalc.register.claims import KINDS, Claim
+from riskcalc.register.claims import KINDS, MONTH, MONTHLY, Claim
 from riskcalc.register.records import records
 
 # Kinds whose words hold their own no: what stands before them alone takes them back.
-_OWN_NO = ("no_", "nature", "performed_by", "method", "frequency", "opinion", "vendor_opinion", "held")
+_OWN_NO = ("no_", "nature", "performed_by", "method", "frequency", "opinion", "report", "vendor_", "held")
+# Of two such kinds in one text neither is doubted: it speaks of two times, and which is which isn't known.
+_PAIRS = [{"no_deviations", "some_deviations"}, {"no_deviations", "not_operated"}, {"no_deficiency", "open_deficiency"}]
+_PAIRS += [{kind.removeprefix("not_"), kind} for kind in KINDS if kind.startswith("not_")]
 _DENIES = ("not_", "some_", "open_")
 
 
@@ -30,15 +33,30 @@ def proposed(context: Context, text: str, sources: Iterable[str]) -> list[Claim]
     >>> [str(claim) for claim in proposed(Context.of(load("data")), "Rights are reviewed every quarter.", ["PAY-G03"])]
     ['frequency:PAY-G03=quarterly']
     """
-    known = rows(context)
+    return list(dict.fromkeys(claim for claim, _ in _by_clause(context, text, sources)))
+
+
+def _by_clause(context: Context, text: str, sources: Iterable[str]) -> list[tuple[Claim, str]]:
     return [
-        Claim(kind, source, value)
+        (Claim(kind, source, value), part)
+        for part in _parts(context, text)
         for source in sources
         for table, kinds in _lexicon().items()
-        if (table, source) in known
+        if (table, source) in rows(context)
         for kind, words in kinds.items()
-        for value in _said(kind, words, text)
+        for value in _said(kind, words, part)
     ]
+
+
+def _parts(context: Context, text: str) -> list[str]:
+    """A text clause by clause, with *we* for the organisation, and *the provider* for a subservice organisation."""
+    vendors = context.register.subservice_organisations["name"]
+    names = {context.register.methodology.organisation: "we", **dict.fromkeys(vendors, "the provider")}
+    text = text.replace("\u2019", "'")
+    for name, said in names.items():
+        short = [first for first in name.split()[:1] if len(first) > 5]
+        text = re.sub(rf"\b({'|'.join(map(re.escape, [name, *short]))})\b", said, text)
+    return _pattern("ENDS").split(re.sub(r"\bwe's\b", "our", text))
 
 
 def doubts(context: Context, text: str, sources: Sequence[str], denied: str = "") -> list[tuple[Claim, Against]]:
@@ -50,10 +68,29 @@ def doubts(context: Context, text: str, sources: Sequence[str], denied: str = ""
     contrary = [
         replace(claim, kind=no) for claim in proposed(context, denied, sources) if (no := f"not_{claim.kind}") in KINDS
     ]
-    for claim in dict.fromkeys([*proposed(context, text, sources), *contrary]):
-        found.setdefault((claim.kind, claim.key), []).append((claim, contradicted(context, claim)))
-    wrong = (each for each in found.values() if all(told for _, told in each))
-    return [(claim, told[0]) for each in wrong for claim, told in each]
+    said = _by_clause(context, text, sources)
+    both = {kind for pair in _PAIRS if pair <= {claim.kind for claim, _ in said} for kind in pair}
+    for claim, part in [*(each for each in said if each[0].kind not in both), *((claim, "") for claim in contrary)]:
+        group = ("month" if claim.kind in MONTHLY else claim.kind, "" if claim.value else claim.key)
+        years = re.findall(r"\b20\d\d\b", part) or re.findall(r"\b20\d\d\b", text)
+        told = [each for each in contradicted(context, claim) if _of_its_years(context, each[0], years)]
+        found.setdefault(group, []).append((claim, told))
+    wrong = {claim: told[0] for each in found.values() if all(told for _, told in each) for claim, told in each}
+    return [(claim, told) for claim, told in wrong.items() if claim not in _own_words(context, claim)]
+
+
+def _of_its_years(context: Context, key: str, years: Sequence[str]) -> bool:
+    """Whether a row may speak against a clause: a test doesn't if years are named, but not that of its period."""
+    test = rows(context).get(("control_tests", key))
+    days = "" if test is None else f"{test['period']} {test['covers_from']} {test['covers_to']}"
+    return test is None or not years or any(year in days for year in years)
+
+
+def _own_words(context: Context, claim: Claim) -> list[Claim]:
+    """How often and by what a row's own title and description seem to have it done: an answer may repeat them."""
+    retold = claim.kind in ("frequency", "nature", "tested")
+    row = rows(context)[claim.table, claim.key]
+    return proposed(context, f"{row['title']}. {row['description']}", [claim.key]) if retold else []
 
 
 def of_entry(context: Context, row: Mapping[Any, Any]) -> list[tuple[Claim, Against]]:
@@ -116,16 +153,22 @@ def _lexicon() -> dict[str, dict[str, tuple[tuple[str, re.Pattern[str]], ...]]]:
     }
 
 
-def _said(kind: str, words: tuple[tuple[str, re.Pattern[str]], ...], text: str) -> Iterator[str]:
-    """The values that a text names, sentence by sentence, where it doesn't take them back."""
+def _said(kind: str, words: tuple[tuple[str, re.Pattern[str]], ...], part: str) -> Iterator[str]:
+    """The values that a clause names, where it doesn't take them back."""
     for value, pattern in words:
-        for part in re.split(r"(?<=[.;:!?])\s+|,? (?:but|although|whereas) ", text.replace("\u2019", "'")):
-            hit = pattern.search(part)
-            if hit and (kind.startswith(_DENIES) or not _taken_back(kind, part, hit)):
-                yield value
-                break
+        hit = pattern.search(part)
+        if hit and (kind.startswith(_DENIES) or not _taken_back(kind, part, hit)):
+            yield _month(hit["date"]) if value == MONTH else value
+
+
+def _month(said: str) -> str:
+    """The month of a day as it is written, the last one of a year; ``NaT`` of a day that there isn't."""
+    return str(pd.to_datetime(f"December {said}" if said.isdigit() else said, dayfirst=True, errors="coerce"))[:7]
 
 
 def _taken_back(kind: str, part: str, hit: re.Match[str]) -> bool:
-    until = hit.start() if kind.startswith(_OWN_NO) else hit.end()
-    return bool(_pattern("NOT").search(part[:until][-80:]) or _pattern("LATER").search(part))
+    own_no = kind.startswith(_OWN_NO)
+    before = _pattern("CLAUSE").split(part[: hit.start() if own_no else hit.end()])[-1][-80:]
+    after = own_no and not kind.startswith("no_") and _pattern("DENIED").match(part[hit.end() :])
+    words = _pattern("NOT|UNTRUE|OTHERS" if kind == "frequency" else "NOT|UNTRUE")
+    return bool(after or words.search(before) or _pattern("LATER").search(part))
