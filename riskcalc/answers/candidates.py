@@ -39,8 +39,9 @@ _REFERENCE = re.compile(r"\b(?:CC\d\.\d+|PI\d\.\d+|A\d\.\d+|A\.\d+\.\d+|Principl
 class Candidate:
     """An answer that may be given: where it comes from, how near the question is, and what speaks against it.
 
-    ``blocked`` says why it must not be written at all; ``against`` are rows that contradict it; ``differs`` are stems
-    by which it may be another question: how often, how many, or what it has no word for.
+    ``blocked`` says why it must not be written at all; ``against`` are rows that contradict it (of an entry that is
+    only related and not the nearest: what it rests on and claims; ``standing`` reads its text when somebody looks);
+    ``differs`` are stems by which it may be another question: how often, how many, or what it has no word for.
     """
 
     key: str
@@ -78,7 +79,7 @@ class Desk:
             [(text, self.words.of(text)) for text in (row["question"], *row["aliases"])] for row in self.entries
         ]
         self._answers = [self.words.of(row["answer"]) for row in self.entries]
-        self._known: dict[str, Candidate] = {}
+        self._known: dict[tuple[str, bool], Candidate] = {}
         told = _texts(context)
         self._index = Index(
             [
@@ -138,7 +139,8 @@ class Desk:
 
     def _from_library(self, question: str) -> Iterator[Candidate]:
         asked, alike = self.words.of(question), self.words.and_alike(question)
-        for place in highest(self._index.scores(alike) + _RESTS * self._rests.scores(alike), _MOST):
+        places = highest(self._index.scores(alike) + _RESTS * self._rests.scores(alike), _MOST)
+        for at, place in enumerate(places):
             likeness, text = max((self._index.alike(asked, words), text) for text, words in self.wordings[place])
             held = {word for _, words in self.wordings[place] for word in words}.union(self._answers[place])
             other = qualifiers(question, text)
@@ -150,16 +152,17 @@ class Desk:
             known = self._index.known(asked, held) >= _KNOWN and likeness >= _SIMILAR
             near: Grade = "similar" if known and not unlike and not several else "related"
             grade: Grade = "same" if likeness >= _SAME and not differs else near
-            yield self._entry(self.entries[place], grade, tuple(dict.fromkeys(differs)))
+            read = grade != "related" or at == 0  # what is worth a look is read when somebody looks: it takes its time
+            yield self._entry(self.entries[place], grade, tuple(dict.fromkeys(differs)), read)
 
-    def _entry(self, row: Row, grade: Grade, differs: tuple[str, ...]) -> Candidate:
-        key = row["answer_id"]
+    def _entry(self, row: Row, grade: Grade, differs: tuple[str, ...], read: bool = True) -> Candidate:
+        key = (row["answer_id"], read)
         if key not in self._known:
             wrong = [*against(self.context, row)]
-            wrong += [told for _, told in of_entry(self.context, row)]
+            wrong += [told for _, told in of_entry(self.context, row)] if read else []
             verdict = row["verdict"] if isinstance(row["verdict"], str) else ""
             words = (verdict, row["answer"], row["sources"], tuple(dict.fromkeys(wrong)), self._blocked(row))
-            self._known[key] = Candidate(key, "answer", "same", *words)
+            self._known[key] = Candidate(key[0], "answer", "same", *words)
         return replace(self._known[key], grade=grade, differs=differs)
 
     def _blocked(self, row: Row) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,14 @@ def proposed(context: Context, text: str, sources: Iterable[str]) -> list[Claim]
 
 
 def _by_clause(context: Context, text: str, sources: Iterable[str]) -> list[tuple[Claim, str]]:
+    known = rows(context)
     return [
         (Claim(kind, source, value), part)
         for part in _parts(context, text)
         for source in sources
-        for table, kinds in _lexicon().items()
-        if (table, source) in rows(context)
-        for kind, words in kinds.items()
-        for value in _said(kind, words, part)
+        for table in _lexicon()
+        if (table, source) in known
+        for kind, value in _said(table, part)
     ]
 
 
@@ -153,12 +153,15 @@ def _lexicon() -> dict[str, dict[str, tuple[tuple[str, re.Pattern[str]], ...]]]:
     }
 
 
-def _said(kind: str, words: tuple[tuple[str, re.Pattern[str]], ...], part: str) -> Iterator[str]:
-    """The values that a clause names, where it doesn't take them back."""
-    for value, pattern in words:
-        hit = pattern.search(part)
-        if hit and (kind.startswith(_DENIES) or not _taken_back(kind, part, hit)):
-            yield _month(hit["date"]) if value == MONTH else value
+@lru_cache(maxsize=10_000)
+def _said(table: str, part: str) -> list[tuple[str, str]]:
+    """What a clause says of a row of a table, by kind and value, where it doesn't take it back."""
+    return [
+        (kind, _month(hit["date"]) if value == MONTH else value)
+        for kind, words in _lexicon()[table].items()
+        for value, pattern in words
+        if (hit := pattern.search(part)) and (kind.startswith(_DENIES) or not _taken_back(kind, part, hit))
+    ]
 
 
 def _month(said: str) -> str:
