@@ -72,11 +72,17 @@ def doubts(context: Context, text: str, sources: Sequence[str], denied: str = ""
     both = {kind for pair in _PAIRS if pair <= {claim.kind for claim, _ in said} for kind in pair}
     for claim, part in [*(each for each in said if each[0].kind not in both), *((claim, "") for claim in contrary)]:
         group = ("month" if claim.kind in MONTHLY else claim.kind, "" if claim.value else claim.key)
-        years = re.findall(r"\b20\d\d\b", part) or re.findall(r"\b20\d\d\b", text)
+        years = _years(context, part) or _years(context, text)
         told = [each for each in contradicted(context, claim) if _of_its_years(context, each[0], years)]
         found.setdefault(group, []).append((claim, told))
     wrong = {claim: told[0] for each in found.values() if all(told for _, told in each) for claim, told in each}
     return [(claim, told) for claim, told in wrong.items() if claim not in _own_words(context, claim)]
+
+
+def _years(context: Context, text: str) -> list[str]:
+    """The years that a text names; *this year* is that of the day from which the register is seen."""
+    this = [str(context.as_of.year)] * bool(re.search(r"\bthis (half[- ])?year", text, re.IGNORECASE))
+    return [*re.findall(r"\b20\d\d\b", text), *this]
 
 
 def _of_its_years(context: Context, key: str, years: Sequence[str]) -> bool:
