@@ -73,7 +73,8 @@ def doubts(context: Context, text: str, sources: Sequence[str], denied: str = ""
     for claim, part in [*(each for each in said if each[0].kind not in both), *((claim, "") for claim in contrary)]:
         group = ("month" if claim.kind in MONTHLY else claim.kind, "" if claim.value else claim.key)
         years = _years(context, part) or _years(context, text)
-        told = [each for each in contradicted(context, claim) if _of_its_years(context, each[0], years)]
+        told = [each for each in contradicted(context, claim) if _of_its_years(context, claim, each[0], years)]
+        told += _not_in(context, claim, _years(context, part))
         found.setdefault(group, []).append((claim, told))
     wrong = {claim: told[0] for each in found.values() if all(told for _, told in each) for claim, told in each}
     return [(claim, told) for claim, told in wrong.items() if claim not in _own_words(context, claim)]
@@ -85,11 +86,34 @@ def _years(context: Context, text: str) -> list[str]:
     return [*re.findall(r"\b20\d\d\b", text), *this]
 
 
-def _of_its_years(context: Context, key: str, years: Sequence[str]) -> bool:
-    """Whether a row may speak against a clause: a test doesn't if years are named, but not that of its period."""
+def _of_its_years(context: Context, claim: Claim, key: str, years: Sequence[str]) -> bool:
+    """Whether a row may speak against a clause: if years are named, a test does only if it is of one of them."""
+    if not years:
+        return True
+    if claim.kind == "not_tested":
+        return any(year in test[0] for test in _tests(context, claim.key) for year in years)
     test = rows(context).get(("control_tests", key))
-    days = "" if test is None else f"{test['period']} {test['covers_from']} {test['covers_to']}"
-    return test is None or not years or any(year in days for year in years)
+    return test is None or any(year in _days(test)[0] for year in years)
+
+
+def _not_in(context: Context, claim: Claim, years: Sequence[str]) -> list[Against]:
+    """What speaks against a control's having been tested in a year of which the register has tests: none is of it."""
+    done = " ".join(" ".join(test) for test in _tests(context, claim.key))
+    known = " ".join(context.register.control_tests["period"].dropna().unique())
+    named = [year for year in years if year in known]
+    absent = claim.kind == "tested" and named and not any(year in done for year in named)
+    return [(claim.key, f"no test of {', '.join(named)} is on record")] if absent else []
+
+
+def _tests(context: Context, control_id: str) -> list[tuple[str, str]]:
+    tests = context.register.control_tests
+    mine = tests[(tests["control_id"] == control_id) & (tests["kind"] == "operation")]
+    return [_days(test) for test in records(mine)]
+
+
+def _days(test: Mapping[Any, Any]) -> tuple[str, str]:
+    """The days that a test speaks of, and the day on which it was done."""
+    return f"{test['period']} {test['covers_from']} {test['covers_to']}", str(test["tested_on"])
 
 
 def _own_words(context: Context, claim: Claim) -> list[Claim]:
