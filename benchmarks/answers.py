@@ -37,6 +37,7 @@ def library(entries: int = 5_000, questions: int = 320) -> str:
         {
             **rows[at % len(rows)],
             "answer_id": f"X{at}",
+            "answer": f"{rows[at % len(rows)]['answer']} {draw.choice(words)}",  # no two are the same
             "unit_id": "payroll",
             "question": " ".join(draw.sample(words, 12)),
             "aliases": (),

@@ -82,6 +82,21 @@ def test_a_unit_needs_neither_jupyterlab_nor_widgets() -> None:
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "from IPython.core.interactiveshell import InteractiveShell\nInteractiveShell.instance()\nimport riskcalc.pages",
+        "import riskcalc.run.kernel_worker",
+    ],
+    ids=["a notebook's first cell", "a unit with a kernel"],
+)
+def test_no_notebook_waits_for_a_grammar_of_addresses(code: str) -> None:
+    """Where JupyterLab is installed jsonschema would parse one, for longer than all other imports together."""
+    loaded = loaded_by(code)
+    assert "jsonschema" in loaded
+    assert not loaded & {"rfc3987_syntax", "lark"}
+
+
+@pytest.mark.parametrize(
     "command", ["check", "plan", "excel template OUT.xlsx data", "export oscal --out OUT", "run nowhere"]
 )
 def test_no_command_for_machines_needs_an_extra(command: str, tmp_path: Path) -> None:

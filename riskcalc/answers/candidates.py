@@ -12,7 +12,7 @@ import pandas as pd
 
 from riskcalc.answers.lexicon import for_person, of_entry
 from riskcalc.answers.own_words import odds
-from riskcalc.answers.search import Index, Words, qualifiers
+from riskcalc.answers.search import Index, Words, highest, qualifiers
 from riskcalc.assessment.checks import control_of
 from riskcalc.assessment.claims import Against, against, leaning
 from riskcalc.assessment.context import Context
@@ -24,6 +24,7 @@ Grade = Literal["same", "similar", "related"]
 Row = Mapping[Any, Any]
 Fact = tuple[str, tuple[str, ...]]  # what is said, and the rows it rests on
 _SAME, _SIMILAR, _KNOWN = 0.8, 0.25, 0.5  # shares of common words, and of known ones; rare ones weigh more
+_RESTS = 0.5  # what the words of the rows count that an entry rests on, beside its own
 _MOST = 5
 _FACTS = (
     ("subservice", r"sub-?service|sub-?contract|sub-?process|fourth[- ]part|outsourc|critical (vendor|supplier|third)"),
@@ -38,8 +39,9 @@ _REFERENCE = re.compile(r"\b(?:CC\d\.\d+|PI\d\.\d+|A\d\.\d+|A\.\d+\.\d+|Principl
 class Candidate:
     """An answer that may be given: where it comes from, how near the question is, and what speaks against it.
 
-    ``blocked`` says why it must not be written at all; ``against`` are rows that contradict it; ``differs`` are stems
-    by which it may be another question: how often, how many, or what it has no word for.
+    ``blocked`` says why it must not be written at all; ``against`` are rows that contradict it (of an entry that is
+    only related and not the nearest: what it rests on and claims; ``standing`` reads its text when somebody looks);
+    ``differs`` are stems by which it may be another question: how often, how many, or what it has no word for.
     """
 
     key: str
@@ -77,9 +79,17 @@ class Desk:
             [(text, self.words.of(text)) for text in (row["question"], *row["aliases"])] for row in self.entries
         ]
         self._answers = [self.words.of(row["answer"]) for row in self.entries]
-        self._known: dict[str, Candidate] = {}
-        asked = [[word for _, words in each for word in words] for each in self.wordings]
-        self._index = Index([2 * words + said for words, said in zip(asked, self._answers, strict=True)])
+        self._known: dict[tuple[str, bool], Candidate] = {}
+        told = _texts(context)
+        self._index = Index(
+            [
+                2 * self.words.and_alike(" ".join((row["question"], *row["aliases"])))
+                + self.words.and_alike(row["answer"])
+                for row in self.entries
+            ]
+        )
+        rests = [" ".join(told.get(each, "") for each in row["sources"]) for row in self.entries]
+        self._rests = Index([self.words.and_alike(text) for text in rests])
 
     def candidates(self, question: str, reference: str = "") -> list[Candidate]:
         """What a question may be answered with, the nearest first."""
@@ -128,8 +138,9 @@ class Desk:
     # --- parts ---
 
     def _from_library(self, question: str) -> Iterator[Candidate]:
-        asked = self.words.of(question)
-        for place, _ in self._index.best(asked, _MOST):
+        asked, alike = self.words.of(question), self.words.and_alike(question)
+        places = highest(self._index.scores(alike) + _RESTS * self._rests.scores(alike), _MOST)
+        for at, place in enumerate(places):
             likeness, text = max((self._index.alike(asked, words), text) for text, words in self.wordings[place])
             held = {word for _, words in self.wordings[place] for word in words}.union(self._answers[place])
             other = qualifiers(question, text)
@@ -141,16 +152,17 @@ class Desk:
             known = self._index.known(asked, held) >= _KNOWN and likeness >= _SIMILAR
             near: Grade = "similar" if known and not unlike and not several else "related"
             grade: Grade = "same" if likeness >= _SAME and not differs else near
-            yield self._entry(self.entries[place], grade, tuple(dict.fromkeys(differs)))
+            read = grade != "related" or at == 0  # what is worth a look is read when somebody looks: it takes its time
+            yield self._entry(self.entries[place], grade, tuple(dict.fromkeys(differs)), read)
 
-    def _entry(self, row: Row, grade: Grade, differs: tuple[str, ...]) -> Candidate:
-        key = row["answer_id"]
+    def _entry(self, row: Row, grade: Grade, differs: tuple[str, ...], read: bool = True) -> Candidate:
+        key = (row["answer_id"], read)
         if key not in self._known:
             wrong = [*against(self.context, row)]
-            wrong += [told for _, told in of_entry(self.context, row)]
+            wrong += [told for _, told in of_entry(self.context, row)] if read else []
             verdict = row["verdict"] if isinstance(row["verdict"], str) else ""
             words = (verdict, row["answer"], row["sources"], tuple(dict.fromkeys(wrong)), self._blocked(row))
-            self._known[key] = Candidate(key, "answer", "same", *words)
+            self._known[key] = Candidate(key[0], "answer", "same", *words)
         return replace(self._known[key], grade=grade, differs=differs)
 
     def _blocked(self, row: Row) -> str:
@@ -234,7 +246,21 @@ class Desk:
 
     def _by_words(self, question: str) -> list[Candidate]:
         best = self._control_index.best(self.words.of(question), 3)
-        return [found for place, _ in best if (found := self.control(self._controls[place]["control_id"]))]
+        return [found for place in best if (found := self.control(self._controls[place]["control_id"]))]
+
+
+def _texts(context: Context) -> dict[str, str]:
+    """The words of the rows that an entry may rest on, by their ids."""
+    tables = (
+        ("controls", "control_id", ("title", "description")),
+        ("documents", "document_id", ("title",)),
+        ("subservice_organisations", "subservice_id", ("name", "service")),
+    )
+    return {
+        row[key]: " ".join(str(row[column]) for column in columns)
+        for table, key, columns in tables
+        for row in records(getattr(context.register, table))
+    }
 
 
 def standing(desk: Desk, key: str) -> Candidate | None:

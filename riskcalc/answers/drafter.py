@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from riskcalc.answers.candidates import Candidate
-from riskcalc.answers.drafts import Question
+from riskcalc.answers.drafts import Draft
 from riskcalc.errors import UsageError
 
 _PATIENCE = 600  # seconds
 
 
-def drafted(command: str, questions: Sequence[Question]) -> Mapping[str, list[Candidate]]:
+def drafted(command: str, draft: Draft) -> Mapping[str, list[Candidate]]:
     """What a command makes of the candidates, by question: words that rest on sources that it was shown, no verdict.
 
     It reads ``{"questions": [{"id", "question", "candidates": [{"text", "sources"}]}]}`` and writes ``{"answers":
@@ -24,13 +24,17 @@ def drafted(command: str, questions: Sequence[Question]) -> Mapping[str, list[Ca
     """
     shown = {
         question.id: [
-            {"text": each.text, "sources": list(each.sources)} for each in question.candidates if not each.refused
+            {"text": now.text, "sources": list(now.sources)}
+            for each in question.candidates
+            if (now := draft.now(each)) and not now.refused
         ]
-        for question in questions
+        for question in draft.questions
         if not question.person
     }
     asked = [
-        {"id": each.id, "question": each.text, "candidates": shown[each.id]} for each in questions if shown.get(each.id)
+        {"id": each.id, "question": each.text, "candidates": shown[each.id]}
+        for each in draft.questions
+        if shown.get(each.id)
     ]
     try:
         done = subprocess.run(  # noqa: S603 - the user's own command, without a shell

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import escape
 from math import log
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import Stemmer
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 _K1, _B = 1.2, 0.75
@@ -61,6 +64,21 @@ class Words:
         words += [each for word in words for each in self._long.get(word, ())]
         return [_stem(word) for word in words if word not in _STOP]
 
+    def and_alike(self, text: str) -> list[str]:
+        """The stems of a text, and a mark for each subject that it has a word of: see synonyms.toml.
+
+        >>> "~leaver" in Words({}).and_alike("What happens on termination?")
+        True
+        """
+        words, known = tuple(_stem(word) for word in _plain(text)), _synonyms()
+        marks = (
+            mark
+            for at, word in enumerate(words)
+            for said, mark in known.get(word, ())
+            if words[at : at + len(said)] == said
+        )
+        return [*self.of(text), *marks]
+
 
 class Index:
     """Texts that can be searched: each query costs what its words hold."""
@@ -83,18 +101,18 @@ class Index:
                 weights.append(self._idf[word] * times * (_K1 + 1) / (times + norm))
         self._matrix = csr_matrix((weights, (rows, columns)), shape=(len(self._places), len(texts)))
 
-    def best(self, query: Sequence[str], most: int = 5) -> list[tuple[int, float]]:
-        """The texts that share the rarest words with a query, the best first, each with its score; ties in their order.
+    def best(self, query: Sequence[str], most: int = 5) -> list[int]:
+        """The places of the texts that share the rarest words with a query, the best first.
 
-        >>> Index([["backup", "test"], ["access", "review"], ["test"]]).best(["access"])[0][0]
-        1
+        >>> Index([["backup", "test"], ["access", "review"], ["test"]]).best(["access"])
+        [1]
         """
+        return highest(self.scores(query), most)
+
+    def scores(self, query: Sequence[str]) -> NDArray[np.float64]:
+        """The BM25 score of each text, by its place: 0 for those that share no word with a query."""
         found = sorted({self._places[word] for word in query if word in self._places})
-        if not found:
-            return []
-        scores = np.asarray(self._matrix[found].sum(axis=0)).ravel()
-        order = np.argsort(-scores, kind="stable")[:most]
-        return [(int(place), float(scores[place])) for place in order if scores[place] > 0]
+        return np.asarray(self._matrix[found].sum(axis=0), dtype=float).ravel()
 
     def alike(self, first: Sequence[str], second: Sequence[str]) -> float:
         """How much two texts share, 0 to 1: the weight of common words in that of all, rare ones weighing more.
@@ -115,6 +133,16 @@ class Index:
 
     def _weight(self, words: set[str]) -> float:
         return sum(self._idf.get(word, self._rare) for word in sorted(words))
+
+
+def highest(scores: NDArray[np.float64], most: int = 5) -> list[int]:
+    """The places of the highest scores above 0, the highest first; ties in their order.
+
+    >>> highest(np.array([0.0, 1.0, 2.0, 1.0]))
+    [2, 1, 3]
+    """
+    order = np.argsort(-scores, kind="stable")[:most]
+    return [int(place) for place in order if scores[place] > 0]
 
 
 def qualifiers(first: str, second: str) -> tuple[str, ...]:
@@ -144,6 +172,19 @@ def _plain(text: str) -> tuple[str, ...]:
     text = _SAME_WORDS.sub(lambda found: _ALIKE[int(str(found.lastgroup)[1:])][1], text)
     text = _NUMBERED.sub(lambda found: f"{found[1]} {found[1]}{_ROMAN.get(found[2], found[2])}", text)
     return tuple(re.findall(r"[^\W_]+", re.sub(r"\b(re|sub|pre|multi|co|non)-", r"\1", text)))
+
+
+@cache
+def _synonyms() -> dict[str, list[tuple[tuple[str, ...], str]]]:
+    """By the stem that it begins with, each word or phrase as stems, and its mark: the first word of its line."""
+    found: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    for lines in tomllib.loads(Path(__file__).with_name("synonyms.toml").read_text("utf-8")).values():
+        for line in lines:
+            first, *others = line.split()
+            for phrase in (first, *others):
+                said = tuple(_stem(part) for part in phrase.split("-"))
+                found.setdefault(said[0], []).append((said, f"~{first}"))
+    return found
 
 
 _stem: Callable[[str], str] = lru_cache(maxsize=100_000)(_STEMMER.stemWord)

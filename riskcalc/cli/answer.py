@@ -113,7 +113,7 @@ def draft(
     confirmed = read_map(map_)
     made = make(out, file, confirmed, desk, data)
     if drafter:
-        made = make(out, file, confirmed, desk, data, drafted(drafter, made.questions))
+        made = make(out, file, confirmed, desk, data, drafted(drafter, made))
     named = ", ".join(f"{unit['name']} ({key})" for key, unit in desk.units.items())
     click.echo(printable(f"For {named}, told to the audience {audience}, seen from {made.as_of}:"))
     for line in left_out(confirmed, read_questionnaire(file)):

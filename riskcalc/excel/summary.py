@@ -8,6 +8,8 @@ import pandas as pd
 
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import Decision, decisions
+from riskcalc.assessment.movement import KINDS, moves
+from riskcalc.assessment.opening import described_scores
 from riskcalc.assessment.scoring import VIEWS, by_cell, outside
 from riskcalc.errors import counted
 from riskcalc.excel.results import GRID_ROW, LABEL, METHOD, colours, level_look, level_row
@@ -38,6 +40,8 @@ def write_summary(sheets: Sheets, context: Context, scores: pd.DataFrame, label:
     _map(sheet, scores, matrix)
     sheet.row([])
     _levels(sheet, scores, matrix)
+    sheet.row([])
+    _changes(sheet, context)
     sheet.row([])
     _decisions(sheet, decisions(context), matrix, set(scores["risk_id"]))
 
@@ -92,6 +96,21 @@ def _levels(sheet: Sheet, scores: pd.DataFrame, matrix: Matrix) -> None:
             for view, column in _LEVELS.items()
         ]
         sheet.row([name, *counts], [level_look(matrix, name), COUNT, COUNT, COUNT])
+
+
+def _changes(sheet: Sheet, context: Context) -> None:
+    """The risks that moved since the period before, by what happened to them; these don't follow the other sheets."""
+    before = context.previous()
+    if before is None:
+        sheet.row(["What changed: no earlier period is on record"], LABEL)
+        return
+    found = moves(described_scores(context), described_scores(before), context.register.methodology.matrix)
+    told = {kind: [each.risk_id for each in found if each.what == kind] for kind in KINDS}
+    heading = f"What changed since {before.period.name}, as exported: {counted(len(found), 'risk')}"
+    sheet.row([heading], LABEL)
+    for kind, risks in told.items():
+        if risks:
+            sheet.row([f"{kind[0].upper()}{kind[1:]}", len(risks), ", ".join(risks)], [PLAIN, COUNT, RUNNING])
 
 
 def _decisions(sheet: Sheet, found: Sequence[Decision], matrix: Matrix, risks: set[str]) -> None:

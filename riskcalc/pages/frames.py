@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.errors import counted
+from riskcalc.imports import without_grammar
 from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, Display, table
 
 MOST_ROWS, MOST_COLUMNS = 60, 20  # what a reader of a page still reads; the data is in the register, not on the page
@@ -52,7 +53,8 @@ def teach(shell: Any) -> None:
     for kind in (pd.DataFrame, pd.Series):
         shell.display_formatter.mimebundle_formatter.for_type(kind, bundle)
     shell.display_formatter.ipython_display_formatter.for_type(go.Figure, publish)
-    plotly.io.renderers.default = "plotly_mimetype"  # for figures that a cell shows by itself
+    with without_grammar():
+        plotly.io.renderers.default = "plotly_mimetype"  # for figures that a cell shows by itself
 
 
 # --- parts ---

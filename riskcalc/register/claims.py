@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Annotated, Self, get_args
 
@@ -9,6 +10,7 @@ from pydantic import AfterValidator
 
 from riskcalc.register.columns import Frequency, Names
 
+MONTH = "YYYY-MM"  # stands for any month
 # By kind, the table of the row it speaks of, and the values it takes, if any.
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "documented": ("controls", ()),
@@ -27,8 +29,15 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "report": ("business_units", ("type1", "type2")),
     "method": ("subservice_organisations", ("carve_out", "inclusive")),
     "vendor_opinion": ("subservice_organisations", ("unmodified", "qualified", "adverse", "disclaimer")),
+    "vendor_report": ("subservice_organisations", ("type1", "type2")),
     "reviewed": ("subservice_organisations", ()),
     "held": ("documents", ()),
+    "covers_to": ("documents", (MONTH,)),
+    "issued_on": ("documents", (MONTH,)),
+    "report_to": ("business_units", (MONTH,)),
+    "bridge_letter_until": ("business_units", (MONTH,)),
+    "vendor_report_to": ("subservice_organisations", (MONTH,)),
+    "bridge_to": ("subservice_organisations", (MONTH,)),
 }
 # Each of those without value can be denied: ``not_issued:payments``.
 KINDS |= {
@@ -36,6 +45,7 @@ KINDS |= {
     for kind, (table, values) in KINDS.items()
     if not (values or kind.endswith(("_deviations", "_deficiency")))
 }
+MONTHLY = [kind for kind, (_, values) in KINDS.items() if values == (MONTH,)]
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,8 @@ class Claim:
             raise ValueError(f"{text[:60]!r} is no claim; allowed: KIND:ID, with KIND one of {', '.join(KINDS)}")
         values = KINDS[kind][1]
         key, _, value = rest.rpartition("=") if values else (rest, "", "")
-        if values and (not key or value not in values):
+        known = re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value) if kind in MONTHLY else value in values
+        if values and not (key and known):
             raise ValueError(f"{text[:60]!r} needs a value; allowed: {kind}:ID= and one of {', '.join(values)}")
         return cls(kind, key, value)
 

@@ -32,6 +32,7 @@ with suppress(ImportError):  # not on Windows, where nothing is forked
     import resource
 
 from riskcalc.errors import ForkError
+from riskcalc.imports import without_grammar
 from riskcalc.run.descendants import become_subreaper, end_children, end_family, end_with_parent
 
 # Before anything is imported: a process with threads can't be forked.
@@ -173,11 +174,8 @@ def main(target: str, home: str) -> None:
     requests, answers = os.fdopen(os.dup(0), "r", encoding="utf-8"), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(2, 1)  # whatever an import prints must not be taken for an answer
-    # Where JupyterLab has brought it, jsonschema imports this to check a format that no notebook has; it parses a
-    # grammar, for longer than all other imports take together.
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    module = importlib.import_module(target)
-    del sys.modules["rfc3987_syntax"]
+    with without_grammar():
+        module = importlib.import_module(target)
     module.warm_up()
     if threads := _threads():
         os.write(answers, f"threads run after the imports, so it can't fork: {', '.join(threads)}\n".encode())

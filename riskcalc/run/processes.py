@@ -160,13 +160,13 @@ class _Processes:
 
 
 class StockEngine(_Processes):
-    """A fresh Python process per job (``riskcalc.run.worker``), in which papermill's own engine runs the notebook."""
+    """A fresh Python process per job (``kernel_worker``), in which papermill's own engine runs the notebook."""
 
     def _start(self, work: Path) -> Running:
         with open(work / "stdout", "wb") as stdout, open(work / "stderr", "wb") as stderr:
             return _Started(
                 subprocess.Popen(  # noqa: S603 - our own worker, no shell
-                    [sys.executable, "-m", "riskcalc.run.worker", str(work), str(os.getpid())],
+                    [sys.executable, "-m", "riskcalc.run.kernel_worker", str(work), str(os.getpid())],
                     stdin=subprocess.DEVNULL,
                     stdout=stdout,
                     stderr=stderr,

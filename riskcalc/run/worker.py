@@ -1,15 +1,13 @@
 """What runs inside a job's own process: papermill over the notebook, then the page and the results.
 
 ``main`` is called with a folder that holds the job; it leaves output.* and, last of all, outcome.json there: a process
-that dies before leaves none, and that is how its death is known. ``python -m riskcalc.run.worker FOLDER RUNNER`` is the
-same in a process of its own, with a kernel in another.
+that dies before leaves none, and that is how its death is known.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -31,7 +29,7 @@ from riskcalc.pages.display import RESULT_MIME
 from riskcalc.pages.html import render_page, warm_pages
 from riskcalc.register.subsets import HANDED
 from riskcalc.run.cells import InPlace, new_shell
-from riskcalc.run.descendants import become_subreaper, end_children
+from riskcalc.run.descendants import end_children
 
 papermill_engines.register("riskcalc in place", InPlace)
 
@@ -69,7 +67,7 @@ def warm_up() -> None:
 
 def forked(folder: Path) -> None:
     """Run the job in ``folder`` inside this very process, a child of the forkserver."""
-    main(folder, os.getppid(), lambda *job: _papermill(*job, engine_name="riskcalc in place"))
+    main(folder, os.getppid(), lambda *job: run_papermill(*job, engine_name="riskcalc in place"))
 
 
 def main(folder: Path, runner: int, execute: Execute) -> None:
@@ -86,20 +84,8 @@ def main(folder: Path, runner: int, execute: Execute) -> None:
     (folder / "outcome.json").write_text(json.dumps(told), "utf-8")
 
 
-def with_kernel(source: Path, target: Path, options: dict[str, Any]) -> None:
-    """Run a notebook in a kernel; they talk over a socket file in its folder, for TCP ports race in parallel starts."""
-    from jupyter_client.manager import AsyncKernelManager
-
-    kernel = AsyncKernelManager(
-        kernel_name="python3",
-        transport="ipc",
-        ip=str(source.parent / "k"),
-        connection_file=str(source.parent / "c.json"),
-    )
-    _papermill(source, target, options, km=kernel)
-
-
-def _papermill(source: Path, target: Path, options: dict[str, Any], **engine: Any) -> None:
+def run_papermill(source: Path, target: Path, options: dict[str, Any], **engine: Any) -> None:
+    """Papermill as every job has it; ``engine`` are what the engine takes besides."""
     papermill.execute_notebook(
         source,
         target,
@@ -189,11 +175,3 @@ def _wrong_result(results: list[Any], expects: dict[str, str]) -> str | None:
         if results[0].get(name) != value:
             return f"the notebook's result is for {name} {results[0].get(name)!r}, not {value!r}"
     return None
-
-
-if __name__ == "__main__":
-    become_subreaper()
-    try:
-        main(Path(sys.argv[1]), int(sys.argv[2]), with_kernel)
-    finally:
-        end_children()  # what the kernel has left running

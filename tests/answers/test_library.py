@@ -44,6 +44,7 @@ def with_answer(folder: Path, document: dict[str, str] | None = None, **cells: s
         ({"claims": "tested:B-C9"}, "claims", "B-C9 is not in controls.csv"),
         ({"claims": "tried:A-C1"}, "claims", "is no claim; allowed: KIND:ID, with KIND one of documented"),
         ({"claims": "frequency:A-C1"}, "claims", "needs a value; allowed: frequency:ID= and one of annual"),
+        ({"claims": "covers_to:A-D1=2026-13"}, "claims", "needs a value; allowed: covers_to:ID= and one of YYYY-MM"),
         ({"expires_on": ""}, "expires_on", "blank, but an answer that is approved needs it"),
         ({"expires_on": "2025-12-31"}, "expires_on", "must be after reviewed_on, 2026-01-01"),
         ({"audience": "board"}, "audience", "allowed: internal, client, public"),

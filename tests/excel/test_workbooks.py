@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 from register_files import Rows, write_register
+from running import run_here
 from workbook_files import repack
 
 import riskcalc
@@ -268,10 +268,16 @@ def test_the_export_opens_on_what_matters(exported: Path, sample: riskcalc.Regis
     wanted = [matrix.level_names[level] for row in reversed(matrix.grid) for level in row]
     assert [cell[0] for cell in shown] == wanted
     assert sum(int(cell[1].split()[0]) for cell in shown if len(cell) > 1) == rated.sum()
-    levels = {row[0]: row[1:4] for row in rows[top + 6 :]}
+    moved = next(place for place, row in enumerate(rows) if str(row[0]).startswith("What changed since 2025-H2"))
+    levels = {row[0]: row[1:4] for row in rows[top + 6 : moved]}
     for name in matrix.level_names:
         views = ("inherent", "claimed", "earned")
         assert levels[name] == [(scores[f"{view}_level"] == name).sum() for view in views]
+    inside = riskcalc.score(sample, "2025-H2").query("not breach.fillna(True)")["risk_id"]
+    worse = scores[scores["breach"].fillna(False) & scores["risk_id"].isin(inside)]["risk_id"].tolist()
+    found = {row[0]: row[1:3] for row in rows[moved + 1 :] if row[0]}
+    assert found["Newly outside appetite"] == [len(worse), ", ".join(worse)]
+    assert rows[moved][0].endswith(f"{sum(number for number, _ in found.values())} risks")
 
 
 def scores_in(path: Path) -> dict[str, list[Any]]:
@@ -403,7 +409,6 @@ def test_a_run_of_a_workbook_gives_the_results_of_its_folder(tmp_path: Path) -> 
     data = write_register(tmp_path / "data")
     invoke("export", str(tmp_path / "register.xlsx"), str(data))
     source, out = tmp_path / "register.xlsx", tmp_path / "out"
-    command = [sys.executable, "-m", "riskcalc", "run", str(source), "--unit", "alpha", "--out", str(out)]
-    subprocess.run(command, check=True, capture_output=True)
+    run_here(source, "--unit", "alpha", "--out", out)
     found = json.loads((out / "2026-H1" / "alpha.json").read_text("utf-8"))
     assert found == json.loads(json.dumps(unit.result(riskcalc.open_unit("alpha", data_dir=str(data))).values))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 from chromium import skip_without
 from opened_page import Opened
 from register_files import SAMPLE
+from running import run_here
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,12 +20,11 @@ skip_without()
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample's pages, for every audience."""
     out = tmp_path_factory.mktemp("accessible")
-    command = [sys.executable, "-m", "riskcalc", "run", str(SAMPLE), "--out", str(out)]
     for asked in (
         ["internal", "--unit", "payments", "--unit", "payroll", "--static"],
         ["board,auditor,unit,public", "--unit", "loans"],
     ):
-        subprocess.run([*command, "--audience", *asked], check=True, capture_output=True, cwd=ROOT)
+        run_here(SAMPLE, "--out", out, "--audience", *asked)
     return out / "2026-H1"
 
 

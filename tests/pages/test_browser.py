@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 from chromium import skip_without
 from opened_page import Opened
 from register_files import SAMPLE
+from running import run_here
 
 from riskcalc.pages import display
 from riskcalc.register.register import load
@@ -23,8 +22,7 @@ skip_without()
 
 
 def run(data: Path, out: Path) -> Path:
-    command = [sys.executable, "-m", "riskcalc", "run", str(data), "--out", str(out)]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+    run_here(data, "--out", out)
     [folder] = out.iterdir()
     return folder
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -13,7 +11,9 @@ from unicodedata import normalize
 import nbformat
 import pytest
 from chromium import skip_without
+from click.testing import Result
 from register_files import SAMPLE
+from running import run_here
 
 import riskcalc
 from riskcalc.pages import display
@@ -26,17 +26,15 @@ UNIT = ("--unit", "payroll")
 skip_without()
 
 
-def run(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "riskcalc", "run", str(SAMPLE), "--out", str(out), *options]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+def run(out: Path, *options: str, code: int = 0) -> Result:
+    return run_here(SAMPLE, "--out", out, *options, code=code)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One unit and the organisation in every format."""
     out = tmp_path_factory.mktemp("formats")
-    done = run(out, *UNIT, "--static", "--pdf", "--png", "--pptx")
-    assert done.returncode == 0, done.stderr
+    run(out, *UNIT, "--static", "--pdf", "--png", "--pptx")
     return out / "2026-H1"
 
 
@@ -167,7 +165,7 @@ def test_what_is_asked_for_later_is_made_and_what_is_not_any_more_is_kept(tmp_pa
     """A run that asks for one more format runs again; one that asks for fewer has nothing to do."""
 
     def statuses(*options: str) -> tuple[str, set[str]]:
-        assert run(tmp_path, *UNIT, *options).returncode == 0
+        run(tmp_path, *UNIT, *options)
         found = json.loads((tmp_path / "2026-H1/manifest.json").read_text("utf-8"))
         [entry] = [unit for unit in found["units"] if unit["unit_id"] == "payroll"]
         return entry["status"], {name.partition(".")[2] for name in entry["outputs"]}
@@ -179,7 +177,6 @@ def test_what_is_asked_for_later_is_made_and_what_is_not_any_more_is_kept(tmp_pa
 
 def test_a_picture_of_what_the_public_does_not_get_is_refused(tmp_path: Path) -> None:
     """With a reason, before anything runs."""
-    done = run(tmp_path, "--audience", "public", "--png")
-    assert done.returncode == 2
+    done = run(tmp_path, "--audience", "public", "--png", code=2)
     assert "the pages for clients and the public have none" in done.stderr
     assert not (tmp_path / "2026-H1").exists()

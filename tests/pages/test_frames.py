@@ -11,8 +11,10 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import Result
 from nbformat.v4 import new_code_cell, new_notebook
 from register_files import write_register
+from running import run_here
 
 from riskcalc.pages.display import render
 from riskcalc.pages.frames import MOST_COLUMNS, MOST_ROWS, frame_table
@@ -31,9 +33,9 @@ def with_cell(folder: Path, cell: str) -> Path:
     return folder / "notebooks"
 
 
-def run(folder: Path, out: str, notebooks: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "riskcalc", "run", "data", "--unit", "alpha", "--out", out, "--notebooks"]
-    return subprocess.run([*command, str(notebooks)], capture_output=True, text=True, cwd=folder, check=False)
+def run(folder: Path, out: str, notebooks: Path, code: int = 0) -> Result:
+    asked = [folder / "data", "--unit", "alpha", "--out", folder / out, "--notebooks", notebooks]
+    return run_here(*asked, code=code)
 
 
 def test_values_read_as_people_write_them() -> None:
@@ -86,7 +88,7 @@ def test_a_displayed_frame_is_a_table_of_the_page_in_the_same_bytes(tmp_path: Pa
     write_register(tmp_path / "data")
     books = with_cell(tmp_path, "assessment.controls")
     for out in ("a", "b"):
-        assert run(tmp_path, out, books).returncode == 0
+        run(tmp_path, out, books)
     page = (tmp_path / "a/2026-H1/alpha.html").read_bytes()
     assert page == (tmp_path / "b/2026-H1/alpha.html").read_bytes()
     assert b"<caption>Data: 3 rows x" in page
@@ -109,8 +111,7 @@ def test_a_displayed_frame_is_a_table_of_the_page_in_the_same_bytes(tmp_path: Pa
 def test_a_styler_fails_its_unit_with_the_cell_and_no_page(tmp_path: Path) -> None:
     """Nobody gets a page that says <Styler at 0x...>."""
     write_register(tmp_path / "data")
-    done = run(tmp_path, "out", with_cell(tmp_path, "assessment.scores.style"))
-    assert done.returncode == 1
+    done = run(tmp_path, "out", with_cell(tmp_path, "assessment.scores.style"), code=1)
     number = len(nbformat.read(ROOT / "notebooks/assessment.ipynb", as_version=4).cells)
     assert f"cell {number} (assessment.scores.style): a page can't show '<pandas.io.formats.style.Styler" in done.stdout
     assert not (tmp_path / "out/2026-H1/alpha.html").exists()

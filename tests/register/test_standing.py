@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
 from register_files import DEFICIENCY, REPORT_ITEM, Rows, write_register
+from running import run_here
 
 import riskcalc
 from riskcalc.assessment.context import Context
@@ -111,8 +109,7 @@ def recorded(*changes: Callable[[Rows], None]) -> Callable[[Rows], None]:
 
 
 def run(data: Path, out: Path) -> None:
-    command = [sys.executable, "-m", "riskcalc", "run", str(data), "--period", "2026-H1", "--out", str(out), "--force"]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    run_here(data, "--period", "2026-H1", "--out", out, "--force")
 
 
 def test_a_period_that_is_recorded_changes_no_byte_of_an_older_ones_pages(tmp_path: Path) -> None:

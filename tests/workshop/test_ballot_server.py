@@ -34,7 +34,7 @@ def kernels_of(process: psutil.Process) -> list[psutil.Process]:
     return [each for each in process.children(recursive=True) if is_kernel(each)]
 
 
-@pytest.mark.parametrize("by", ["SIGTERM", "SIGHUP", "SIGKILL"])
+@pytest.mark.parametrize("by", ["SIGHUP", "SIGKILL"])
 def test_the_server_and_its_kernels_end_with_their_command(
     small: Path, tmp_path: Path, by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
