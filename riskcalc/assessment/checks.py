@@ -12,7 +12,7 @@ from typing import Any, Literal
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.scoring import scores
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import records
 
 # In the order of how much they matter: something has to be done; somebody has to look at it; good to know.
 Gravity = Literal["act", "look", "note"]
@@ -36,7 +36,7 @@ def check(name: str, gravity: Gravity, advice: str) -> Callable[[Check], Check]:
 @once
 def controls(context: Context) -> Rows:
     """The controls with what they earn."""
-    earned = by_index(evidence.assess(context))
+    earned = evidence.assessed(context)
     return [{**control, **earned[control["control_id"]]} for control in context.register.rows("controls")]
 
 

@@ -47,12 +47,12 @@ def components(context: Context, report_type: str | None = None) -> pd.DataFrame
 
     Now; with ``report_type`` over the report's period.
     """
-    weights = evidence.assess(context, report_type)["earned"].to_dict()
+    weights = evidence.assessed(context, report_type)
     own = [each for each in context.register.rows("controls") if each["performed_by"] != "user_entity"]
     names = list(get_args(Component))
     counts = {
         "controls": Counter(each["component"] for each in own),
-        "earning": Counter(each["component"] for each in own if weights[each["control_id"]] > 0),
+        "earning": Counter(each["component"] for each in own if weights[each["control_id"]]["earned"] > 0),
     }
     found = {what: [number[name] for name in names] for what, number in counts.items()}
     return pd.DataFrame(found, pd.Index(names, name="component"))
@@ -60,12 +60,12 @@ def components(context: Context, report_type: str | None = None) -> pd.DataFrame
 
 def frameworks(context: Context) -> pd.DataFrame:
     """A row per framework and reference: the controls that serve it, and those that earn in full this period."""
-    weights = evidence.assess(context)["earned"].to_dict()
+    weights = evidence.assessed(context)
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in context.register.rows("mappings"):
         found[each["framework"], each["reference"]].append(each["control_id"])
     rows = [
-        (*named, tuple(controls), tuple(control for control in controls if weights[control] == 1))
+        (*named, tuple(controls), tuple(control for control in controls if weights[control]["earned"] == 1))
         for named, controls in sorted(found.items())
     ]
     return pd.DataFrame(rows, columns=["framework", "reference", "controls", "earning"])

@@ -135,7 +135,7 @@ class _Case:
 
     def __init__(self, context: Context) -> None:
         self.context, register = context, context.register
-        weights = by_index(evidence.assess(context))
+        weights = evidence.assessed(context)
         self.controls = {row["control_id"]: {**row, **weights[row["control_id"]]} for row in register.rows("controls")}
         rated = context.ratings[context.ratings["likelihood"].notna()]
         self.ratings = by_index(rated.set_index("risk_id")[list(AXES)])

@@ -56,35 +56,36 @@ def assess(context: Context, report_type: str | None = None) -> pd.DataFrame:
 
     ``tests``, ``untested_days`` and ``roll_forward`` are those of ``testing.Conclusion``.
     """
-    return _assessed(context, report_type).copy()
+    rows = assessed(context, report_type)
+    frame = pd.DataFrame({name: [row[name] for row in rows.values()] for name in COLUMNS}, pd.Index(rows))
+    return frame.astype({"upper_limit": float}).rename_axis("control_id")
 
 
 @once
-def _assessed(context: Context, report_type: str | None) -> pd.DataFrame:
+def assessed(context: Context, report_type: str | None = None) -> dict[str, dict[str, Any]]:
+    """The rows of ``assess`` by control, made once and shared."""
     register = context.register
     conclusions = conclude_all(context, report_type)
     design = register.methodology.weights.design
     earned = _earned(context, report_type, {})
-    rows: dict[str, tuple[Any, ...]] = {}
+    rows: dict[str, dict[str, Any]] = {}
     for control in register.rows("controls"):
         found, (credit, limited_by, reason) = conclusions[control["control_id"]], earned[control["control_id"]]
-        rows[control["control_id"]] = (
-            control["control_id"],
-            found.name,
-            found.sample_size,
-            found.deviations,
-            found.upper_limit,
-            found.tests,
-            found.untested_days,
-            found.roll_forward,
-            float(design[control["design"]]),
-            float(credit),
-            limited_by,
-            reason,
-        )
-    made = [[row[place] for row in rows.values()] for place in range(len(COLUMNS))]
-    frame = pd.DataFrame(dict(zip(COLUMNS, made, strict=True)), pd.Index(rows, name="control_id"))
-    return frame.astype({"upper_limit": float})
+        rows[control["control_id"]] = {
+            "control_id": control["control_id"],
+            "conclusion": found.name,
+            "sample_size": found.sample_size,
+            "deviations": found.deviations,
+            "upper_limit": found.upper_limit,
+            "tests": found.tests,
+            "untested_days": found.untested_days,
+            "roll_forward": found.roll_forward,
+            "claimed": float(design[control["design"]]),
+            "earned": float(credit),
+            "limited_by": limited_by,
+            "reason": reason,
+        }
+    return rows
 
 
 def earned_weights(context: Context, assumed: Mapping[str, float]) -> dict[str, Decimal]:

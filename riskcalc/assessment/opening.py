@@ -15,6 +15,7 @@ import pandas as pd
 from riskcalc.assessment import annual_loss, evidence
 from riskcalc.assessment.consistency import Finding, findings
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.movement import Move, moves
 from riskcalc.assessment.opinion import NEEDED, Outlook, outlooks
 from riskcalc.assessment.scoring import VIEWS, score_lines, scores
 from riskcalc.errors import UsageError
@@ -91,6 +92,11 @@ class Assessment(_Opened):
     findings: tuple[Finding, ...]
 
     @cached_property
+    def moved(self) -> list[Move]:
+        """The risks that moved since the period before; none where there is no such period."""
+        return [] if self.previous is None else moves(self.scores, self.previous, self.matrix)
+
+    @cached_property
     def quantified(self) -> annual_loss.Model:
         """The unit's risks in money."""
         return annual_loss.model(self.context, str(self.unit["currency"]))
@@ -132,6 +138,11 @@ class Portfolio(_Opened):
         """The scores of the period before, or None."""
         before = self.context.previous()
         return described_scores(before) if before else None
+
+    @cached_property
+    def moved(self) -> list[Move]:
+        """The risks that moved since the period before; none where there is no such period."""
+        return [] if self.previous is None else moves(self.scores, self.previous, self.matrix)
 
     @cached_property
     def quantified(self) -> annual_loss.Model:

@@ -23,7 +23,6 @@ from riskcalc.assessment.next_steps import unassessed
 from riskcalc.assessment.scoring import outside, scores
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
-from riskcalc.register.records import by_index
 from riskcalc.register.register import Register
 
 STEPS = ("designed", "documented", "operated", "evidenced", "in_period")
@@ -228,7 +227,7 @@ def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
     """By control, its row, what it has earned, and what is made of both."""
     register = context.register
     conclusions = evidence.conclude_all(context, report_type)
-    weights = by_index(evidence.assess(context, report_type))
+    weights = evidence.assessed(context, report_type)
     evidenced = {test["test_id"]: not pd.isna(test["evidence"]) for test in register.rows("control_tests")}
     day, most = pd.Timestamp(context.as_of), register.methodology.evidence.roll_forward_days
     reviewed = {one["subservice_id"] for one in register.rows("subservice_organisations") if one["reviewed_on"] <= day}

@@ -108,11 +108,12 @@ def score_lines(context: Context, report_type: str | None = None) -> pd.DataFram
 
 @once
 def _lines(context: Context, report_type: str | None) -> pd.DataFrame:
-    weights, links = evidence.assess(context, report_type), _links(context.register)
-    places = weights.index.get_indexer(pd.Index(links["control_id"]))
-    by_view = {f"{view}_weight": weights[view].to_numpy()[places] for view in CONTROLLED}
+    weights, links = evidence.assessed(context, report_type), _links(context.register)
+    found = [weights[name] for name in links["control_id"]]
+    by_view = {f"{view}_weight": np.array([each[view] for each in found], float) for view in CONTROLLED}
     effects = {f"{view}_effect": links["coverage"].to_numpy() * by_view[f"{view}_weight"] for view in CONTROLLED}
-    return links.assign(**by_view, **effects, reason=weights["reason"].array[places])
+    reasons = pd.Series([each["reason"] for each in found], links.index, dtype=str)
+    return links.assign(**by_view, **effects, reason=reasons)
 
 
 @registers.once

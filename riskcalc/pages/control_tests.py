@@ -23,7 +23,7 @@ def conclusions(unit: Assessment) -> Display:
     """Every control we perform, or a subservice organisation does: what its tests found and what follows."""
     planned = {each.control_id: each for each in plan(unit.context)}
     found = by_index(unit.controls)
-    over = by_index(evidence.assess(unit.context, str(unit.unit["report_type"])))
+    over = evidence.assessed(unit.context, str(unit.unit["report_type"]))
     sampling = unit.register.methodology.sampling
     most = max([unit.tolerable_rate, *unit.controls["upper_limit"].dropna().astype(float)])
     rows: list[list[Cell]] = []

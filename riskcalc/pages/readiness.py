@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskcalc.assessment import coverage
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
-from riskcalc.assessment.evidence import assess, later
+from riskcalc.assessment.evidence import assessed, later
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS, STEPS, Outlook, key_controls, outlooks, reaching
 from riskcalc.assessment.readiness import gaps, served
@@ -110,7 +110,7 @@ def deficiencies(unit: Assessment) -> Display:
     """A candidate severity for every deficiency, with reasons, and what it means for the SOC 1 report."""
     found = candidates(unit.context)
     described = by_index(unit.register.deficiencies.set_index("deficiency_id"))
-    hanging, over = _hanging(unit), by_index(assess(unit.context, str(unit.unit["report_type"])))
+    hanging, over = _hanging(unit), assessed(unit.context, str(unit.unit["report_type"]))
     rows: list[list[Cell]] = []
     for one in found:
         known = described.get(one.name, {"description": "a control that failed, without a deficiency on record"})

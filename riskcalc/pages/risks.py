@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.decisions import Decision, decisions
-from riskcalc.assessment.movement import moves
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import AXES, CONTROLLED, ranked
 from riskcalc.pages import display, matrix, not_assessed, wording
@@ -84,8 +83,7 @@ def _table(
 ) -> Display:
     due = {each.row: each for each in decisions(opened.context)}
     before = {} if opened.previous is None else opened.previous.set_index("risk_id")["earned_level"].to_dict()
-    moves_ = [] if opened.previous is None else moves(opened.scores, opened.previous, opened.matrix)
-    moved = {move.risk_id: matrix.told(move, opened) for move in moves_}
+    moved = {move.risk_id: matrix.told(move, opened) for move in opened.moved}
     lines = _over_time(opened)
     names = opened.register.business_units.set_index("unit_id")["name"].to_dict()
     shown = list(_worst_first(opened.scores, most))

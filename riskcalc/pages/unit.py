@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.decisions import decisions, standings
-from riskcalc.assessment.evidence import assess
+from riskcalc.assessment.evidence import assessed
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import outlooks
 from riskcalc.assessment.readiness import blocking
@@ -172,8 +172,9 @@ def _opinion(unit: Assessment) -> dict[str, str]:
     report_type = str(unit.unit["report_type"])
     outcomes = {one.objective_id: one.outcome for one in outlooks(unit.context, report_type)}
     told = wording.tally(outcomes, wording.OUTCOMES, "control objective")
-    own = unit.register.controls.loc[unit.register.controls["unit_id"] == unit.unit["unit_id"], "control_id"]
-    deviated = int((assess(unit.context, report_type).loc[own, "deviations"] > 0).sum())
+    found = assessed(unit.context, report_type)
+    own = [each for each in unit.register.rows("controls") if each["unit_id"] == unit.unit["unit_id"]]
+    deviated = sum(found[each["control_id"]]["deviations"] > 0 for each in own)
     told += f"; {counted(deviated, 'control')} deviated, to be reported" if deviated else ""
     return wording.second(wording.opinion_title(report_type), wording.report(unit.context, unit.unit).opinion, told)
 

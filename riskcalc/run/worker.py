@@ -115,7 +115,7 @@ def _run(job: dict[str, Any], folder: Path, execute: Execute) -> tuple[str, str 
         return "failed", f"{at}: {error.ename}: {error.evalue}"
     except DeadKernelError:
         return "died", f"{at}: the kernel died"
-    notebook = nbformat.read(executed, as_version=4)
+    notebook = nbformat.v4.reads(executed.read_text("utf-8"))  # papermill has just validated it
     results = [
         output.data[RESULT_MIME]
         for cell in notebook.cells
