@@ -66,17 +66,16 @@ class Context:
     @property
     def proposed(self) -> dict[str, str]:
         """By risk, what is proposed in the period and counts for nothing: what to say of it while it is unrated."""
-        found = self.register.ratings.dropna(subset="proposed_likelihood")
-        found = found[found["period"] == self.period.name]
-        pairs = zip(found["proposed_likelihood"], found["proposed_impact"], strict=True)
-        told = [f"; proposed: {likelihood} x {impact}" for likelihood, impact in pairs]
-        return dict(zip(found["risk_id"], told, strict=True))
+        return {
+            row["risk_id"]: f"; proposed: {row['proposed_likelihood']} x {row['proposed_impact']}"
+            for row in self.register.rows("ratings")
+            if row["period"] == self.period.name and not pd.isna(row["proposed_likelihood"])
+        }
 
     @property
     def tests(self) -> pd.DataFrame:
         """The period's tests of controls, but for those of a later day."""
-        found = self.register.control_tests
-        return found[(found["period"] == self.period.name) & (found["tested_on"] <= pd.Timestamp(self.as_of))]
+        return _tests(self).copy()
 
     @property
     def open_deficiencies(self) -> pd.DataFrame:
@@ -105,6 +104,12 @@ def once(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Con
 def _ratings(context: Context) -> pd.DataFrame:
     found = context.register.ratings
     return found[(found["period"] == context.period.name) & ~(found["rated_on"] > pd.Timestamp(context.as_of))]
+
+
+@once
+def _tests(context: Context) -> pd.DataFrame:
+    found = context.register.control_tests
+    return found[(found["period"] == context.period.name) & (found["tested_on"] <= pd.Timestamp(context.as_of))]
 
 
 @once

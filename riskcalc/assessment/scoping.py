@@ -61,8 +61,8 @@ def process_scopes(register: Register) -> list[Scope]:
     """
     found = [_scope(row) for row in register.rows("scoping")]
     asked = {(scope.unit_id, scope.process) for scope in found}
-    named = register.control_objectives[["unit_id", "process"]].drop_duplicates()
-    for unit, process in named.itertuples(index=False):
+    named = dict.fromkeys((row["unit_id"], row["process"]) for row in register.rows("control_objectives"))
+    for unit, process in named:
         if (unit, process) not in asked:
             reasons = ("nobody has answered the questions for it",)
             found.append(Scope(unit, process, "open", "open", reasons))
