@@ -182,8 +182,8 @@ def sensitivity(quantified: Model, threshold: float) -> pd.DataFrame:
         ("losses", ["low", "mode", "high"], "loss_from"),
     ):
         for word, factor in (("halved", 0.5), ("doubled", 2.0)):
-            moved = quantified.risks.copy()
-            moved.loc[moved[source] == "anchor", column] *= factor
+            by = np.where(quantified.risks[source] == "anchor", factor, 1.0)
+            moved = quantified.risks.assign(**{name: quantified.risks[name] * by for name in column})
             one = year(replace(quantified, risks=moved), "earned", _FEWER)
             rows[f"{what} {word}"] = {"mean": one.mean, "exceed": one.exceed(threshold)}
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -36,8 +36,8 @@ def check(name: str, gravity: Gravity, advice: str) -> Callable[[Check], Check]:
 @once
 def controls(context: Context) -> Rows:
     """The controls with what they earn."""
-    earned = evidence.assess(context).drop(columns="control_id")
-    return records(context.register.controls.join(earned, on="control_id"))
+    earned = evidence.assessed(context)
+    return [{**control, **earned[control["control_id"]]} for control in context.register.rows("controls")]
 
 
 def own_controls(context: Context) -> Rows:
@@ -54,7 +54,8 @@ def control_of(context: Context) -> dict[str, dict[Any, Any]]:
 @once
 def risks(context: Context) -> Rows:
     """The risks with their scores."""
-    return records(context.register.risks.merge(scores(context).drop(columns="unit_id"), on="risk_id"))
+    rows = zip(context.register.rows("risks"), records(scores(context)), strict=True)
+    return [{**risk, **scored} for risk, scored in rows]
 
 
 @once
@@ -66,5 +67,7 @@ def tests(context: Context) -> Rows:
 @once
 def acting(context: Context) -> dict[str, list[str]]:
     """The controls that act on each risk."""
-    links = context.register.risk_controls.groupby("risk_id")["control_id"]
-    return {str(risk): list(linked) for risk, linked in links}
+    found: dict[str, list[str]] = {}
+    for link in context.register.rows("risk_controls"):
+        found.setdefault(link["risk_id"], []).append(link["control_id"])
+    return found

@@ -61,29 +61,26 @@ class Context:
     @property
     def ratings(self) -> pd.DataFrame:
         """The period's ratings, but for those of a later day."""
-        found = self.register.ratings
-        return found[(found["period"] == self.period.name) & ~(found["rated_on"] > pd.Timestamp(self.as_of))]
+        return _ratings(self).copy()
 
     @property
     def proposed(self) -> dict[str, str]:
         """By risk, what is proposed in the period and counts for nothing: what to say of it while it is unrated."""
-        found = self.register.ratings.dropna(subset="proposed_likelihood")
-        found = found[found["period"] == self.period.name]
-        pairs = zip(found["proposed_likelihood"], found["proposed_impact"], strict=True)
-        told = [f"; proposed: {likelihood} x {impact}" for likelihood, impact in pairs]
-        return dict(zip(found["risk_id"], told, strict=True))
+        return {
+            row["risk_id"]: f"; proposed: {row['proposed_likelihood']} x {row['proposed_impact']}"
+            for row in self.register.rows("ratings")
+            if row["period"] == self.period.name and not pd.isna(row["proposed_likelihood"])
+        }
 
     @property
     def tests(self) -> pd.DataFrame:
         """The period's tests of controls, but for those of a later day."""
-        found = self.register.control_tests
-        return found[(found["period"] == self.period.name) & (found["tested_on"] <= pd.Timestamp(self.as_of))]
+        return _tests(self).copy()
 
     @property
     def open_deficiencies(self) -> pd.DataFrame:
         """The deficiencies that were open on the day: identified by then, and not closed by then."""
-        known, day = self.register.deficiencies, pd.Timestamp(self.as_of)
-        return known[(known["identified_on"] <= day) & ~(known["closed_on"] <= day)]
+        return _open_deficiencies(self).copy()
 
 
 def once(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
@@ -101,3 +98,21 @@ def once(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Con
         return by_register(context.register, (context.period, context.as_of), *args, **kwargs)
 
     return remembered
+
+
+@once
+def _ratings(context: Context) -> pd.DataFrame:
+    found = context.register.ratings
+    return found[(found["period"] == context.period.name) & ~(found["rated_on"] > pd.Timestamp(context.as_of))]
+
+
+@once
+def _tests(context: Context) -> pd.DataFrame:
+    found = context.register.control_tests
+    return found[(found["period"] == context.period.name) & (found["tested_on"] <= pd.Timestamp(context.as_of))]
+
+
+@once
+def _open_deficiencies(context: Context) -> pd.DataFrame:
+    known, day = context.register.deficiencies, pd.Timestamp(context.as_of)
+    return known[(known["identified_on"] <= day) & ~(known["closed_on"] <= day)]

@@ -159,7 +159,7 @@ def _tested_without_evidence(context: Context) -> Seen:
 @check("test-before-period", "act", "Test the control's operation in the period.")
 def _tested_too_early(context: Context) -> Seen:
     """Tests of any period: those of another one may speak of days that count."""
-    for test in records(context.register.control_tests):
+    for test in context.register.rows("control_tests"):
         on, period = test["tested_on"].date(), test["period"]
         if on <= context.as_of and on < Period.parse(period).first_day:
             unit = _unit(context, test)
@@ -236,7 +236,7 @@ def _evidence_after(context: Context) -> Seen:
 @check("deviation-after-period", "look", "Assess the next period; if it is about this one, correct its days.")
 def _deviation_after(context: Context) -> Seen:
     """What deviated by the day, in tests that don't count, since they are about days after the period only."""
-    for test in records(context.register.control_tests):
+    for test in context.register.rows("control_tests"):
         on, first = test["tested_on"].date(), Round.of(test).days[0]
         if test["deviations"] and context.period.last_day < first <= on <= context.as_of:
             unit = _unit(context, test)

@@ -6,6 +6,7 @@ between the report's end and the clients' year-end, and the frameworks that the 
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +18,6 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.opinion import unguarded_risks
 from riskcalc.register.columns import Component, ReportPart
-from riskcalc.register.records import records
 
 LONGEST_BRIDGE = 92  # days; practice accepts a bridge letter for about three months, and seldom for more
 
@@ -32,11 +32,12 @@ def assertions(context: Context, report_type: str) -> pd.DataFrame:
     np.int64(0)
     """
     unguarded = unguarded_risks(context, report_type)
-    named = context.register.risks[["objective_id", "risk_id", "assertions"]].explode("assertions")
-    groups = named.groupby(["objective_id", "assertions"], sort=False)["risk_id"]
+    named: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for each in context.register.rows("risks"):
+        for assertion in each["assertions"]:
+            named[each["objective_id"], assertion].append(each["risk_id"])
     rows = [
-        (objective, assertion, tuple(risks), tuple(risk for risk in risks if risk in unguarded))
-        for (objective, assertion), risks in groups
+        (*about, tuple(risks), tuple(risk for risk in risks if risk in unguarded)) for about, risks in named.items()
     ]
     return pd.DataFrame(rows, columns=["objective_id", "assertion", "risks", "unguarded"])
 
@@ -46,25 +47,26 @@ def components(context: Context, report_type: str | None = None) -> pd.DataFrame
 
     Now; with ``report_type`` over the report's period.
     """
-    weights = evidence.assess(context, report_type)["earned"]
-    own = context.register.controls[context.register.controls["performed_by"] != "user_entity"]
-    earning = own[own["control_id"].map(weights) > 0]
+    weights = evidence.assessed(context, report_type)
+    own = [each for each in context.register.rows("controls") if each["performed_by"] != "user_entity"]
     names = list(get_args(Component))
-    return pd.DataFrame(
-        {
-            "controls": own["component"].value_counts().reindex(names, fill_value=0),
-            "earning": earning["component"].value_counts().reindex(names, fill_value=0),
-        }
-    )
+    counts = {
+        "controls": Counter(each["component"] for each in own),
+        "earning": Counter(each["component"] for each in own if weights[each["control_id"]]["earned"] > 0),
+    }
+    found = {what: [number[name] for name in names] for what, number in counts.items()}
+    return pd.DataFrame(found, pd.Index(names, name="component"))
 
 
 def frameworks(context: Context) -> pd.DataFrame:
     """A row per framework and reference: the controls that serve it, and those that earn in full this period."""
-    weights = evidence.assess(context)["earned"]
-    groups = context.register.mappings.groupby(["framework", "reference"])["control_id"]
+    weights = evidence.assessed(context)
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for each in context.register.rows("mappings"):
+        found[each["framework"], each["reference"]].append(each["control_id"])
     rows = [
-        (framework, reference, tuple(controls), tuple(control for control in controls if weights[control] == 1))
-        for (framework, reference), controls in groups
+        (*named, tuple(controls), tuple(control for control in controls if weights[control]["earned"] == 1))
+        for named, controls in sorted(found.items())
     ]
     return pd.DataFrame(rows, columns=["framework", "reference", "controls", "earning"])
 
@@ -74,19 +76,19 @@ def training(context: Context, unit_id: str) -> pd.DataFrame:
 
     ``state`` is completed, due, overdue or none (nothing planned); ``due_on`` and ``completed_on`` may be missing.
     """
-    controls, known = context.register.controls, context.register.training
-    day = pd.Timestamp(context.as_of)
-    mine = controls[(controls["unit_id"] == unit_id) & controls["key"] & (controls["performed_by"] == "own")]
+    day, owned, planned = pd.Timestamp(context.as_of), defaultdict(list), defaultdict(list)
+    for control in context.register.rows("controls"):
+        if control["unit_id"] == unit_id and control["key"] and control["performed_by"] == "own":
+            owned[control["owner"]].append(control["control_id"])
+    for each in context.register.rows("training"):
+        planned[each["person"]].append(each)
     rows = []
-    for owner, owned in mine.groupby("owner", sort=False)["control_id"]:
-        planned = known[known["person"] == owner]
-        waiting = planned[planned["completed_on"].isna() | (planned["completed_on"] > day)]
-        last = planned["completed_on"].max() if len(planned) else pd.NaT
-        due = waiting["due_on"].min() if len(waiting) else pd.NaT
-        state = "none" if planned.empty else "completed" if waiting.empty else "due"
-        if state == "due" and due < day:
-            state = "overdue"
-        rows.append((owner, tuple(owned), state, due, last if state == "completed" else pd.NaT))
+    for owner, controls in owned.items():
+        waiting = [each for each in planned[owner] if not each["completed_on"] <= day]
+        due = min((each["due_on"] for each in waiting if not pd.isna(each["due_on"])), default=pd.NaT)
+        state = "none" if not planned[owner] else "completed" if not waiting else "overdue" if due < day else "due"
+        last = max(each["completed_on"] for each in planned[owner]) if state == "completed" else pd.NaT
+        rows.append((owner, tuple(controls), state, due, last))
     return pd.DataFrame(rows, columns=["owner", "controls", "state", "due_on", "completed_on"])
 
 
@@ -146,7 +148,7 @@ def report_items(context: Context, unit_id: str) -> tuple[ReportItem, ...]:
             "" if pd.isna(row["reference"]) else row["reference"],
             row["status"] not in SETTLED and not pd.isna(row["due_on"]) and row["due_on"].date() < context.as_of,
         )
-        for row in records(context.register.report_items)
+        for row in context.register.rows("report_items")
         if row["unit_id"] == unit_id
     ]
     told = {one.item for one in found}

@@ -12,9 +12,11 @@ import pandas as pd
 
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.readiness import blocking
-from riskcalc.assessment.scoring import outside, ranked, score_lines, scores
+from riskcalc.assessment.scoring import outside, ranked, scores
 from riskcalc.errors import counted
-from riskcalc.register.records import by_index, records
+from riskcalc.register import register as registers
+from riskcalc.register.records import records
+from riskcalc.register.register import Register
 
 _NAMES = ["unit_id", "risk_id"]
 FIGURES = ("rated", "breaches", "newly_outside", "unrated", "decisions", "past_due")
@@ -48,7 +50,7 @@ def on_risks(context: Context) -> list[Decision]:
     [('PAY-R03', '2026-05-31', True), ('PAY-R11', '2026-10-31', False)]
     """
     found = scores(context)
-    risks = by_index(context.register.risks.set_index("risk_id"))
+    risks = {risk["risk_id"]: risk for risk in context.register.rows("risks")}
     return [*_outside(found, risks, _dues(context), context.as_of), *_unrated(found, risks)]
 
 
@@ -58,12 +60,12 @@ def decisions(context: Context) -> tuple[Decision, ...]:
     objective's outlook depends on.
     """
     found = on_risks(context)
-    acting = score_lines(context).groupby("risk_id")["control_id"].agg(set).to_dict()
-    levels = scores(context).dropna(subset="likelihood").set_index("risk_id")["earned_level"].astype(str).to_dict()
+    acting, register = _acting(context.register), context.register
+    rated = scores(context)[["risk_id", "earned_level"]].dropna()
+    levels = dict(zip(rated["risk_id"], rated["earned_level"], strict=True))
     told = {(each.unit_id, name) for each in found for name in (each.row, *acting.get(each.row, ()))}
-    register = context.register
-    named = [register.controls.set_index("control_id"), register.risks.set_index("risk_id")]
-    titles = pd.concat([each["title"] for each in named]).to_dict()
+    named = (("controls", "control_id"), ("risks", "risk_id"))
+    titles = {row[key]: row["title"] for table, key in named for row in register.rows(table)}
     for gap in blocking(context):
         if (gap.unit_id, gap.row) not in told:
             told.add((gap.unit_id, gap.row))
@@ -131,9 +133,21 @@ def in_words(found: Mapping[str, int], where: str = "") -> str:
 
 def _dues(context: Context) -> dict[str, date]:
     """For each risk the first due date among the open deficiencies of the controls that act on it."""
-    open_then = context.open_deficiencies[["control_id", "due_on"]]
-    acting = score_lines(context)[["risk_id", "control_id"]].merge(open_then, on="control_id")
-    return {str(risk): due.date() for risk, due in acting.groupby("risk_id")["due_on"].min().items()}
+    dues: dict[str, date] = {}
+    for control, due in context.open_deficiencies[["control_id", "due_on"]].itertuples(index=False):
+        dues[control] = min(due.date(), dues.get(control, date.max))
+    acting = _acting(context.register).items()
+    found = {risk: [dues[each] for each in controls if each in dues] for risk, controls in acting}
+    return {risk: min(days) for risk, days in found.items() if days}
+
+
+@registers.once
+def _acting(register: Register) -> dict[str, set[str]]:
+    """The controls that act on each risk."""
+    found: dict[str, set[str]] = {}
+    for link in register.rows("risk_controls"):
+        found.setdefault(link["risk_id"], set()).add(link["control_id"])
+    return found
 
 
 def _outside(

@@ -79,7 +79,7 @@ def candidates(context: Context) -> list[Candidate]:
 
 @once
 def _candidates(context: Context) -> tuple[Candidate, ...]:
-    case = _Case(context)
+    case = _case(context)
     found = [one for deficiency in _deficient(case) for one in _singles(case, deficiency)]
     return tuple(sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.name)))
 
@@ -94,13 +94,16 @@ def aggregated(context: Context) -> list[Candidate]:
 
 @once
 def _aggregated(context: Context) -> tuple[Candidate, ...]:
-    case = _Case(context)
+    case = _case(context)
     still = [one for one in _deficient(case) if pd.isna(one.get("closed_on"))]
     touched = {one["control_id"]: case.touched({one["control_id"]}) for one in still}
     found = []
     for about, column in (("objective", "objective_id"), ("account", "account")):
-        for (unit, name), risks in context.register.risks.groupby(["unit_id", column]):
-            within = set(risks["risk_id"])
+        groups: dict[tuple[str, str], set[str]] = {}
+        for risk in context.register.rows("risks"):
+            if not pd.isna(risk[column]):
+                groups.setdefault((risk["unit_id"], risk[column]), set()).add(risk["risk_id"])
+        for (unit, name), within in groups.items():
             members = [one for one in still if touched[one["control_id"]] & within]
             controls = {one["control_id"] for one in members}
             if len(controls) > 1:
@@ -108,7 +111,7 @@ def _aggregated(context: Context) -> tuple[Candidate, ...]:
                 possible = [one for one in left if one.possible] or left
                 attention = any(one.get("merits_attention") is True for one in members) or None
                 indicator = next((one["indicator"] for one in members if not pd.isna(one.get("indicator"))), None)
-                found.append(_candidate(case, (str(unit), about, str(name)), controls, possible, attention, indicator))
+                found.append(_candidate(case, (unit, about, name), controls, possible, attention, indicator))
     return tuple(sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.about != "objective", one.name)))
 
 
@@ -132,16 +135,16 @@ class _Case:
 
     def __init__(self, context: Context) -> None:
         self.context, register = context, context.register
-        weights = evidence.assess(context).drop(columns="control_id")
-        self.controls = by_index(register.controls.join(weights, on="control_id").set_index("control_id", drop=False))
+        weights = evidence.assessed(context)
+        self.controls = {row["control_id"]: {**row, **weights[row["control_id"]]} for row in register.rows("controls")}
         rated = context.ratings[context.ratings["likelihood"].notna()]
         self.ratings = by_index(rated.set_index("risk_id")[list(AXES)])
         self.losses = largest_losses(context)
         self.unit_of = dict(zip(register.risks["risk_id"], register.risks["unit_id"], strict=True))
-        self.units = by_index(register.business_units.set_index("unit_id"))
+        self.units = {unit["unit_id"]: unit for unit in register.rows("business_units")}
         self.links: dict[str, list[Any]] = {}
         self.acts_on: dict[str, set[str]] = {}
-        for link in records(register.risk_controls.sort_values("control_id")):
+        for link in sorted(register.rows("risk_controls"), key=lambda each: str(each["control_id"])):
             self.links.setdefault(link["risk_id"], []).append(link)
             self.acts_on.setdefault(link["control_id"], set()).add(link["risk_id"])
         self.relying: dict[str, set[str]] = {}
@@ -203,6 +206,11 @@ class _Case:
                 link["control_id"] for link in self.links[risk] if weights[link["control_id"]] * link["coverage"] > 0
             ),
         )
+
+
+@once
+def _case(context: Context) -> _Case:
+    return _Case(context)
 
 
 def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -21,7 +22,6 @@ from riskcalc.assessment.subservice import from_report
 from riskcalc.assessment.testing import Basis, Conclusion, Days, Round, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
-from riskcalc.register.records import records
 from riskcalc.register.register import Register
 
 COLUMNS = (
@@ -56,37 +56,36 @@ def assess(context: Context, report_type: str | None = None) -> pd.DataFrame:
 
     ``tests``, ``untested_days`` and ``roll_forward`` are those of ``testing.Conclusion``.
     """
-    return _assessed(context, report_type).copy()
+    rows = assessed(context, report_type)
+    frame = pd.DataFrame({name: [row[name] for row in rows.values()] for name in COLUMNS}, pd.Index(rows))
+    return frame.astype({"upper_limit": float}).rename_axis("control_id")
 
 
 @once
-def _assessed(context: Context, report_type: str | None) -> pd.DataFrame:
+def assessed(context: Context, report_type: str | None = None) -> dict[str, dict[str, Any]]:
+    """The rows of ``assess`` by control, made once and shared."""
     register = context.register
     conclusions = conclude_all(context, report_type)
     design = register.methodology.weights.design
     earned = _earned(context, report_type, {})
-    rows = []
-    for control_id, control in zip(register.controls["control_id"], records(register.controls), strict=True):
-        found = conclusions[control_id]
-        credit, limited_by, reason = earned[control_id]
-        rows.append(
-            (
-                control_id,
-                found.name,
-                found.sample_size,
-                found.deviations,
-                found.upper_limit,
-                found.tests,
-                found.untested_days,
-                found.roll_forward,
-                float(design[control["design"]]),
-                float(credit),
-                limited_by,
-                reason,
-            )
-        )
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).set_index("control_id", drop=False)
-    return frame.astype({"upper_limit": float})
+    rows: dict[str, dict[str, Any]] = {}
+    for control in register.rows("controls"):
+        found, (credit, limited_by, reason) = conclusions[control["control_id"]], earned[control["control_id"]]
+        rows[control["control_id"]] = {
+            "control_id": control["control_id"],
+            "conclusion": found.name,
+            "sample_size": found.sample_size,
+            "deviations": found.deviations,
+            "upper_limit": found.upper_limit,
+            "tests": found.tests,
+            "untested_days": found.untested_days,
+            "roll_forward": found.roll_forward,
+            "claimed": float(design[control["design"]]),
+            "earned": float(credit),
+            "limited_by": limited_by,
+            "reason": reason,
+        }
+    return rows
 
 
 def earned_weights(context: Context, assumed: Mapping[str, float]) -> dict[str, Decimal]:
@@ -107,11 +106,13 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     register = context.register
     units = register.business_units["unit_id"]
     sole = units.iloc[0] if report_type and len(units) == 1 else None
-    reports = _carved_out(register)
-    closed = register.deficiencies[register.deficiencies["closed_on"] <= pd.Timestamp(context.as_of)]
-    repairs = {str(name): [day.date() for day in days] for name, days in closed.groupby("control_id")["closed_on"]}
+    reports = {one["subservice_id"]: one for one in register.rows("subservice_organisations") if _is_carved_out(one)}
+    repairs: dict[str, list[date]] = {}
+    for one in register.rows("deficiencies"):
+        if one["closed_on"] <= pd.Timestamp(context.as_of):
+            repairs.setdefault(one["control_id"], []).append(one["closed_on"].date())
     found: dict[str, Conclusion] = {}
-    for control in records(register.controls):
+    for control in register.rows("controls"):
         name = control["control_id"]
         asked = report_type and (report_type if control["unit_id"] == sole else control["report_type"])
         if control["performed_by"] == "subservice" and control["subservice_id"] in reports:
@@ -154,9 +155,8 @@ def later(context: Context) -> pd.DataFrame:
     ['unit_id', 'table', 'row', 'dated']
     """
     register, day = context.register, pd.Timestamp(context.as_of)
-    units = register.controls.set_index("control_id")["unit_id"].to_dict()
-    units |= register.risks.set_index("risk_id")["unit_id"].to_dict()
-    units |= register.controls.dropna(subset="subservice_id").set_index("subservice_id")["unit_id"].to_dict()
+    of = (("controls", "control_id"), ("risks", "risk_id"), ("controls", "subservice_id"))
+    units = {row[key]: row["unit_id"] for table, key in of for row in register.rows(table)}
     tables = (
         ("control_tests", "test_id", "control_id", "tested_on"),
         ("ratings", "risk_id", "risk_id", "rated_on"),
@@ -165,9 +165,7 @@ def later(context: Context) -> pd.DataFrame:
     )
     found = []
     for table, row, belongs, dated in tables:
-        rows = getattr(register, table)
-        rows = rows[rows[dated] > day]
-        for one in records(rows):
+        for one in (each for each in register.rows(table) if each[dated] > day):
             about = one.get("period", context.period.name) == context.period.name
             if about or (table == "control_tests" and Round.of(one).days[0] <= context.period.last_day):
                 found.append((units.get(one[belongs]), table, one[row], one[dated].date()))
@@ -180,7 +178,7 @@ def later(context: Context) -> pd.DataFrame:
 @registers.once
 def _rounds(register: Register) -> Mapping[str, list[Round]]:
     found: dict[str, list[Round]] = {}
-    for row in records(register.control_tests):
+    for row in register.rows("control_tests"):
         found.setdefault(str(row["control_id"]), []).append(Round.of(row))
     return found
 
@@ -197,11 +195,9 @@ def _by_then(context: Context, control: Mapping[Any, Any]) -> list[Round]:
     return [each for each in tested if min(each.days[0], each.tested_on) <= last_day]
 
 
-def _carved_out(register: Register) -> dict[str, Any]:
-    """The subservice organisations whose controls are outside our report, so that theirs has to speak for them."""
-    organisations = register.subservice_organisations
-    carved = organisations[organisations["method"] == "carve_out"]
-    return {record["subservice_id"]: record for record in records(carved)}
+def _is_carved_out(organisation: Mapping[Any, Any]) -> bool:
+    """Whether its controls are outside our report, so that theirs has to speak for them."""
+    return bool(organisation["method"] == "carve_out")
 
 
 def _by_report(context: Context, control: Any, report: Any, report_type: str | None) -> Conclusion:
@@ -251,6 +247,7 @@ def _look_back(context: Context, control: Any, type1: bool) -> Days:
     return _months_before(as_of, rules.look_back_months or _YEAR), as_of
 
 
+@cache
 def _months_before(day: date, months: int) -> date:
     """The day after the same day of the month, so many months earlier."""
     back: pd.Timestamp = pd.Timestamp(day) + pd.Timedelta(days=1) - pd.DateOffset(months=months)
@@ -264,7 +261,7 @@ def _months(days: Days) -> int:
 @registers.once
 def _in_order(register: Register) -> list[tuple[str, Any]]:
     """The controls, each after those that it relies on."""
-    known = {control["control_id"]: control for control in records(register.controls)}
+    known = {control["control_id"]: control for control in register.rows("controls")}
     order = TopologicalSorter({name: control["relies_on"] for name, control in known.items()}).static_order()
     return [(name, known[name]) for name in order]
 

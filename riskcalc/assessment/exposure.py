@@ -13,7 +13,7 @@ import pandas as pd
 
 from riskcalc.assessment.context import Context
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import by_index
 
 COLUMNS = ["unit_id", "frequency", "low", "mode", "high", "frequency_from", "loss_from"]
 _LOSSES = ("low", "mode", "high")
@@ -53,7 +53,7 @@ def _figures(context: Context) -> list[tuple[Any, ...]]:
     ratings = by_index(context.ratings.set_index("risk_id")[["likelihood", "impact"]])
     materiality = dict(zip(register.business_units["unit_id"], register.business_units["materiality"], strict=True))
     rows = []
-    for risk in records(register.risks):
+    for risk in register.rows("risks"):
         rating = ratings.get(risk["risk_id"], {})
         frequency = _frequency(risk, rating.get("likelihood"), register.methodology)
         loss = _loss(risk, rating.get("impact"), materiality[risk["unit_id"]], register.methodology)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from riskcalc.errors import counted
-from riskcalc.register.records import records
 from riskcalc.register.register import Register, once
 from riskcalc.register.stand_ins import NOT_YET, unstated
 
@@ -51,7 +50,7 @@ def next_steps(register: Register) -> tuple[Step, ...]:
     """
     if register.methodology.first_period is None:
         return ()
-    units = records(register.business_units)
+    units = register.rows("business_units")
     return tuple(step for unit in units for step in _steps(register, unit))
 
 

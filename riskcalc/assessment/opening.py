@@ -15,6 +15,7 @@ import pandas as pd
 from riskcalc.assessment import annual_loss, evidence
 from riskcalc.assessment.consistency import Finding, findings
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.movement import Move, moves
 from riskcalc.assessment.opinion import NEEDED, Outlook, outlooks
 from riskcalc.assessment.scoring import VIEWS, score_lines, scores
 from riskcalc.errors import UsageError
@@ -28,7 +29,7 @@ from riskcalc.register.subsets import read_standing
 
 _RUN = {"status": "pending", "error": None}
 _MOST = 8  # periods of a history
-_DESCRIBED = ["risk_id", "title", "owner", "treatment", "objective_id"]
+_DESCRIBED = ("title", "owner", "treatment", "objective_id")
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,11 @@ class Assessment(_Opened):
     findings: tuple[Finding, ...]
 
     @cached_property
+    def moved(self) -> list[Move]:
+        """The risks that moved since the period before; none where there is no such period."""
+        return [] if self.previous is None else moves(self.scores, self.previous, self.matrix)
+
+    @cached_property
     def quantified(self) -> annual_loss.Model:
         """The unit's risks in money."""
         return annual_loss.model(self.context, str(self.unit["currency"]))
@@ -132,6 +138,11 @@ class Portfolio(_Opened):
         """The scores of the period before, or None."""
         before = self.context.previous()
         return described_scores(before) if before else None
+
+    @cached_property
+    def moved(self) -> list[Move]:
+        """The risks that moved since the period before; none where there is no such period."""
+        return [] if self.previous is None else moves(self.scores, self.previous, self.matrix)
 
     @cached_property
     def quantified(self) -> annual_loss.Model:
@@ -191,7 +202,7 @@ def open_portfolio(
 
 def described_scores(context: Context) -> pd.DataFrame:
     """The scores with each risk's title, owner, treatment and objective."""
-    return scores(context).merge(context.register.risks[_DESCRIBED], on="risk_id", validate="one_to_one")
+    return scores(context).assign(**{name: context.register.risks[name].array for name in _DESCRIBED})
 
 
 def read_runs(manifest: str) -> dict[str, Mapping[str, Any]]:

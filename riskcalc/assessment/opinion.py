@@ -23,7 +23,6 @@ from riskcalc.assessment.next_steps import unassessed
 from riskcalc.assessment.scoring import outside, scores
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
-from riskcalc.register.records import by_index, records
 from riskcalc.register.register import Register
 
 STEPS = ("designed", "documented", "operated", "evidenced", "in_period")
@@ -84,7 +83,9 @@ def steps(context: Context, report_type: str) -> pd.DataFrame:
     >>> bool(steps(Context.of(load("data")), "type2").loc["PAY-C03", "documented"])
     False
     """
-    return _steps(context, report_type).copy()
+    rows = _steps(context, report_type).values()
+    made = {name: [row[name] for row in rows] for name in (*evidence.COLUMNS[1:], *_MADE)}
+    return context.register.controls.assign(**made).set_index("control_id", drop=False)
 
 
 @once
@@ -103,7 +104,7 @@ def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
     >>> {outlook.outcome for outlook in outlooks(funds, "type2")} <= {ACHIEVED, NOT_ACHIEVED, NOT_YET, JUDGEMENT}
     True
     """
-    case, asked = _Case(context, report_type), _asked(context, report_type)
+    case, asked = _case(context, report_type), _asked(context, report_type)
     objectives = context.register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False)
     return tuple(case.outlook(str(unit), str(name)) for unit, name in objectives if unit in asked)
 
@@ -150,28 +151,29 @@ def report_opinion(outcomes: list[str], pervasive: Any) -> tuple[str, int, int, 
 @once
 def unguarded_risks(context: Context, report_type: str) -> frozenset[str]:
     """The risks without a key control that has every step the report type needs."""
-    case = _Case(context, report_type)
+    case = _case(context, report_type)
     return frozenset(risk for risk in context.register.risks["risk_id"] if not case.held(risk))
 
 
 @once
 def key_controls(context: Context, report_type: str) -> Mapping[str, Any]:
     """The steps of the key controls that we, or a subservice organisation, perform: a client's can't carry ours."""
-    return relevant(_steps(context, report_type))
+    return relevant(_steps(context, report_type).values())
 
 
-def relevant(controls: pd.DataFrame) -> dict[str, Any]:
-    """Of a frame of controls, by id, the rows of the key ones that aren't a client's."""
-    chosen = controls[controls["key"] & (controls["performed_by"] != "user_entity")]
-    return {str(name): row for name, row in by_index(chosen).items()}
+def relevant(controls: Iterable[Mapping[Any, Any]]) -> dict[str, Any]:
+    """Of controls, by id, the key ones that aren't a client's."""
+    return {each["control_id"]: each for each in controls if each["key"] and each["performed_by"] != "user_entity"}
 
 
 @registers.once
 def reaching(register: Register, least: Decimal = LEAST_COVERAGE) -> dict[str, list[str]]:
     """The controls that act on each risk with a coverage above 0, and of ``least`` or more."""
-    coverage = register.risk_controls["coverage"]
-    links = register.risk_controls[(coverage > 0) & (coverage >= least)].sort_values("control_id")
-    return {str(risk): list(controls) for risk, controls in links.groupby("risk_id")["control_id"]}
+    found: dict[str, list[str]] = {}
+    for link in sorted(register.rows("risk_controls"), key=lambda each: str(each["control_id"])):
+        if link["coverage"] > 0 and link["coverage"] >= least:
+            found.setdefault(link["risk_id"], []).append(link["control_id"])
+    return found
 
 
 def missing(control: Any, step: str, report_type: str) -> str:
@@ -205,46 +207,57 @@ def _asked(context: Context, report_type: str) -> list[str]:
     return list(units["unit_id"][(units["report_type"] == report_type) | (len(units) == 1)])
 
 
+_MADE = (
+    "to_come",
+    "why",
+    "designed",
+    "documented",
+    "operated",
+    "unevidenced",
+    "evidenced",
+    "allowed",
+    "in_period",
+    "rests_on",
+    "fault",
+)
+
+
 @once
-def _steps(context: Context, report_type: str) -> pd.DataFrame:
+def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
+    """By control, its row, what it has earned, and what is made of both."""
     register = context.register
     conclusions = evidence.conclude_all(context, report_type)
-    weights = evidence.assess(context, report_type).drop(columns="control_id")
-    controls = register.controls.join(weights, on="control_id").set_index("control_id", drop=False)
-    evidenced = register.control_tests.set_index("test_id")["evidence"].notna().to_dict()
-    reviews = register.subservice_organisations.set_index("subservice_id")["reviewed_on"]
-    reviewed = (reviews <= pd.Timestamp(context.as_of)).to_dict()
-    most = register.methodology.evidence.roll_forward_days
-    tested = controls["conclusion"] != "not_tested"
-    lacking = [
-        ", ".join(test for test in tests if not evidenced[test])
-        if tests
-        else ""
-        if reviewed.get(subservice)
-        else "a review of its report"
-        for tests, subservice in zip(controls["tests"], controls["subservice_id"], strict=True)
-    ]
-    to_come = [_days_to_come(context, control, most) for control in records(controls)]
-    found = controls.assign(
-        to_come=to_come,
-        why=[conclusions[name].reason for name in controls.index],
-        designed=controls["claimed"] == 1,
-        documented=controls["documentation"].notna(),
-        operated=(controls["conclusion"] == "operated_effectively") & (controls["limited_by"] == ""),
-        unevidenced=lacking,
-        evidenced=tested & (pd.Series(lacking, index=controls.index, dtype=str) == ""),
-        allowed=most,
-        in_period=tested & (controls["untested_days"] <= most) & (pd.Series(to_come, controls.index) == 0),
-    )
-    found = found.assign(rests_on=_resting_on(found))
-    shown = found["rests_on"] == ""
-    found = found.assign(evidenced=found["evidenced"] & shown)
-    return found.assign(fault=_faults(found, NEEDED[report_type]))
+    weights = evidence.assessed(context, report_type)
+    evidenced = {test["test_id"]: not pd.isna(test["evidence"]) for test in register.rows("control_tests")}
+    day, most = pd.Timestamp(context.as_of), register.methodology.evidence.roll_forward_days
+    reviewed = {one["subservice_id"] for one in register.rows("subservice_organisations") if one["reviewed_on"] <= day}
+    found: dict[str, dict[Any, Any]] = {}
+    for control in register.rows("controls"):
+        name, left = control["control_id"], (control["report_to"].date() - context.as_of).days
+        row, to_come = {**control, **weights[name]}, left if left > most else 0
+        by_others = "" if control["subservice_id"] in reviewed else "a review of its report"
+        lacking = ", ".join(test for test in row["tests"] if not evidenced[test]) if row["tests"] else by_others
+        tested = row["conclusion"] != "not_tested"
+        found[name] = row | {
+            "to_come": to_come,
+            "why": conclusions[name].reason,
+            "designed": row["claimed"] == 1,
+            "documented": not pd.isna(control["documentation"]),
+            "operated": row["conclusion"] == "operated_effectively" and row["limited_by"] == "",
+            "unevidenced": lacking,
+            "evidenced": tested and lacking == "",
+            "allowed": most,
+            "in_period": tested and row["untested_days"] <= most and to_come == 0,
+        }
+    for row, rests_on in zip(found.values(), _resting_on(found), strict=True):
+        row |= {"rests_on": rests_on, "evidenced": row["evidenced"] and rests_on == ""}
+    for row, fault in zip(found.values(), _faults(found, NEEDED[report_type]), strict=True):
+        row["fault"] = fault
+    return found
 
 
-def _resting_on(controls: pd.DataFrame) -> list[str]:
+def _resting_on(rows: Mapping[str, Any]) -> list[str]:
     """By control, one that it relies on, through any chain, without evidence or untested for too long, and which."""
-    rows = {str(name): row for name, row in by_index(controls).items()}
 
     def lacking(name: str) -> str:
         known = [name]
@@ -258,15 +271,8 @@ def _resting_on(controls: pd.DataFrame) -> list[str]:
     return [lacking(name) for name in rows]
 
 
-def _days_to_come(context: Context, control: Any, most: int) -> int:
-    """The days that its report's period still runs, where they are more than may be left untested, else 0."""
-    days = (control["report_to"].date() - context.as_of).days
-    return days if days > most else 0
-
-
-def _faults(controls: pd.DataFrame, needed: Iterable[str]) -> list[str]:
+def _faults(rows: Mapping[str, Any], needed: Iterable[str]) -> list[str]:
     """How grave what each control lacks is; what limits it makes its fault the control's own."""
-    rows = {str(name): row for name, row in by_index(controls).items()}
     found: dict[str, str] = {}
 
     def fault(name: str) -> str:
@@ -288,14 +294,15 @@ class _Case:
     def __init__(self, context: Context, report_type: str) -> None:
         self.register, self.report_type = context.register, report_type
         self.keys = key_controls(context, report_type)
-        self.all = {str(name): row for name, row in by_index(_steps(context, report_type)).items()}
+        self.all = _steps(context, report_type)
         self.reaching = reaching(context.register, Decimal(0))  # what deviated is reported, however little it reaches
         self.supporting = reaching(context.register)
-        risks = context.register.risks
-        self.risks = {str(name): list(own) for name, own in risks.groupby("objective_id")["risk_id"]}
-        scored = scores(context, report_type).set_index("risk_id")
-        self.outside = outside(scored)["earned_level"].to_dict()
-        self.rated = set(context.ratings.dropna(subset="likelihood")["risk_id"])
+        self.risks: dict[str, list[str]] = {}
+        for risk in context.register.rows("risks"):
+            self.risks.setdefault(risk["objective_id"], []).append(risk["risk_id"])
+        scored = scores(context, report_type)
+        self.outside = dict(zip(*(outside(scored)[name] for name in ("risk_id", "earned_level")), strict=True))
+        self.rated = set(scored["risk_id"][scored["likelihood"].notna()])
         self.weak = _material_weaknesses(context)
         self.closed = _closed_deviations(context)
 
@@ -379,6 +386,11 @@ class _Case:
             if self.all[name]["deviations"]
         ]
         return (*deviated, *(text for name in sorted(acting) for text in self.closed.get(name, ())))
+
+
+@once
+def _case(context: Context, report_type: str) -> _Case:
+    return _Case(context, report_type)
 
 
 def _named(one: Candidate) -> str:

@@ -48,9 +48,9 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     >>> "PAY-C03" in {gap.row for gap in gaps(Context.of(load("data")).only("payroll"))}
     True
     """
-    units = context.register.business_units
+    units = context.register.rows("business_units")
     found: list[Gap] = []
-    for unit in records(units):
+    for unit in units:
         report_type, mine = unit["report_type"], context if len(units) == 1 else context.only(unit["unit_id"])
         before = mine.previous()
         earlier = _lacks(before, report_type) if before else {}
@@ -75,7 +75,7 @@ def blocking(context: Context) -> tuple[Gap, ...]:
     True
     """
     found = list(_unguarded(context.register))
-    for unit in records(context.register.business_units):
+    for unit in context.register.rows("business_units"):
         report_type, name = unit["report_type"], unit["unit_id"]
         blocked = {row for each in outlooks(context, report_type) if each.unit_id == name for row in each.blocking}
         lacks = {key: lack for key, lack in _lacks(context, report_type).items() if key[0] in blocked}
@@ -93,13 +93,13 @@ def _gravity(gap: Gap) -> tuple[int, str]:
 
 
 @registers.once
-def _served(register: Register) -> dict[str, tuple[str, ...]]:
+def served(register: Register) -> dict[str, tuple[str, ...]]:
     """The objectives that each control serves, in the register's order."""
-    linked = register.risk_controls.merge(register.risks[["risk_id", "objective_id"]], on="risk_id")
-    return {
-        str(name): tuple(dict.fromkeys(served))
-        for name, served in linked.sort_values("objective_id").groupby("control_id")["objective_id"]
-    }
+    of_risk = {risk["risk_id"]: risk["objective_id"] for risk in register.rows("risks")}
+    found: dict[str, set[str]] = {}
+    for link in register.rows("risk_controls"):
+        found.setdefault(link["control_id"], set()).add(of_risk[link["risk_id"]])
+    return {name: tuple(sorted(objectives)) for name, objectives in found.items()}
 
 
 @once
@@ -131,28 +131,27 @@ def _at_controls(
     blocked: Set[str],
 ) -> Iterator[Gap]:
     """What key controls lack, with who mends it by when; ``then`` has the day since when that very fault was known."""
-    served, mends = _served(context.register), _mends(context)
+    serves, mends = served(context.register), _mends(context)
     for (name, step), (what, owner) in lacks.items():
         mend = mends.get(name)
         due = mend["due_on"].date() if mend else None
         since = mend["identified_on"].date() if mend else then.get(((name, step), what))
         owner = mend["remediation_owner"] if mend else owner
-        yield Gap(unit["unit_id"], served.get(name, ()), name, step, what, owner, due, since, name in blocked)
+        yield Gap(unit["unit_id"], serves.get(name, ()), name, step, what, owner, due, since, name in blocked)
 
 
 @once
 def _mends(context: Context) -> Mapping[str, Any]:
     """The first open deficiency to mend of each control."""
-    mending = context.open_deficiencies.sort_values("due_on").drop_duplicates("control_id")
-    return {str(name): row for name, row in by_index(mending.set_index("control_id")).items()}
+    return {row["control_id"]: row for row in reversed(records(context.open_deficiencies.sort_values("due_on")))}
 
 
 def _unguarded(register: Register) -> Iterator[Gap]:
     """Objectives without a risk, and risks without a key control of ours; none where controls aren't assessed yet."""
-    keys = set(relevant(register.controls.set_index("control_id", drop=False)))
-    acting, owners = reaching(register), register.business_units.set_index("unit_id")["owner"]
+    keys, acting = set(relevant(register.rows("controls"))), reaching(register)
+    owners = {unit["unit_id"]: unit["owner"] for unit in register.rows("business_units")}
     named = set(register.risks["objective_id"])
-    for risk in records(register.risks):
+    for risk in register.rows("risks"):
         unknown = without_controls(register, risk["unit_id"])
         if not (unknown or keys.intersection(acting.get(risk["risk_id"], ()))):
             what, row = "no key control acts on it", (risk["objective_id"],)
@@ -184,12 +183,12 @@ _Lacking = Iterator[tuple[tuple[str, ...], str, str, str, str, date | None]]
 
 
 def _roll_forward(context: Context, report_type: str) -> _Lacking:
-    served = _served(context.register)
+    serves = served(context.register)
     for name, control in key_controls(context, report_type).items():
         days = control["roll_forward"]
         if report_type == "type2" and days and control["conclusion"] != "not_tested":
             what = f"roll forward: no test covers the last {counted(int(days), 'day')} of the report's period"
-            yield served.get(name, ()), name, "roll_forward", what, control["owner"], None
+            yield serves.get(name, ()), name, "roll_forward", what, control["owner"], None
 
 
 def _uncovered(context: Context, report_type: str) -> _Lacking:

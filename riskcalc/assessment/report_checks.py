@@ -77,7 +77,7 @@ def _scope_without_objective(context: Context) -> Seen:
 def _report_type_unlike_scope(context: Context) -> Seen:
     """Units whose planned report isn't the one that the answers propose."""
     scopes = process_scopes(context.register)
-    for unit in records(context.register.business_units):
+    for unit in context.register.rows("business_units"):
         found = unit_scope(scopes, unit["unit_id"])
         if found.soc1 not in ("open", unit["report_type"]):
             planned = f"SOC 1 Type {unit['report_type'][-1]}"
@@ -86,7 +86,7 @@ def _report_type_unlike_scope(context: Context) -> Seen:
 
 @check("report-period-short", "look", "Extend the period, or explain it to clients.")
 def _short_type2(context: Context) -> Seen:
-    for unit in records(context.register.business_units):
+    for unit in context.register.rows("business_units"):
         if unit["report_type"] == "type2":
             days = (unit["report_to"] - unit["report_from"]).days + 1
             if days < 181:

@@ -11,13 +11,12 @@ from riskcalc.assessment.checks import Seen, acting, check, control_of, risks
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.scoring import score_lines
-from riskcalc.register.records import records
 
 
 @check("objective-without-risk", "look", "Name the risks, or drop the objective from the report.")
 def _objective_without_risk(context: Context) -> Seen:
     used = set(context.register.risks["objective_id"])
-    for objective in records(context.register.control_objectives):
+    for objective in context.register.rows("control_objectives"):
         if objective["objective_id"] not in used:
             yield objective["unit_id"], objective["objective_id"], "no risk threatens this control objective"
 

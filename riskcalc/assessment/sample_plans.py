@@ -14,7 +14,6 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.testing import population_of
 from riskcalc.errors import UsageError
 from riskcalc.register.methodology import Sampling
-from riskcalc.register.records import records
 from riskcalc.sampling import upper_limit
 
 # How often a control of a frequency is performed in a year, where that is a fixed number.
@@ -78,7 +77,7 @@ def of_control(plans: list[Planned], control_id: str) -> Planned:
 def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, int]) -> Iterator[Planned]:
     assumed = set(without_report(context))
     first, last = pd.Timestamp(context.period.first_day), pd.Timestamp(context.period.last_day)
-    for control in records(context.register.controls):
+    for control in context.register.rows("controls"):
         if control["performed_by"] != "own" or (units and control["unit_id"] not in units):
             continue
         identity = (control["unit_id"], control["control_id"], control["title"], control["frequency"])

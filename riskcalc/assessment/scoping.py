@@ -13,7 +13,6 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.register.records import records
 from riskcalc.register.register import Register
 
 QUESTIONS = {
@@ -60,10 +59,10 @@ def process_scopes(register: Register) -> list[Scope]:
     >>> process_scopes(load("data").only("loans"))[0].answer
     'SOC 1 Type 1'
     """
-    found = [_scope(row) for row in records(register.scoping)]
+    found = [_scope(row) for row in register.rows("scoping")]
     asked = {(scope.unit_id, scope.process) for scope in found}
-    named = register.control_objectives[["unit_id", "process"]].drop_duplicates()
-    for unit, process in named.itertuples(index=False):
+    named = dict.fromkeys((row["unit_id"], row["process"]) for row in register.rows("control_objectives"))
+    for unit, process in named:
         if (unit, process) not in asked:
             reasons = ("nobody has answered the questions for it",)
             found.append(Scope(unit, process, "open", "open", reasons))

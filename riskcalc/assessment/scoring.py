@@ -8,12 +8,16 @@ view at what it is documented and tested to do (riskcalc.evidence). Levels are l
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
+from riskcalc.register import register as registers
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.register import Register
 
@@ -67,22 +71,25 @@ def _scored(context: Context, report_type: str | None) -> pd.DataFrame:
 
 def score_from(context: Context, lines: pd.DataFrame) -> pd.DataFrame:
     """As ``scores``, but from given score lines: those of ``score_lines``, or what would be if they were others."""
-    register = context.register
-    frame = register.risks[["unit_id", "risk_id"]].merge(
-        context.ratings[["risk_id", *AXES]], on="risk_id", how="left", validate="one_to_one"
-    )
-    position = pd.Series(np.arange(len(frame)), index=frame["risk_id"].to_numpy())
-    lines = lines.assign(risk=position.loc[lines["risk_id"]].to_numpy())
-    inherent = {axis: frame[axis].to_numpy(dtype=float, na_value=np.nan) for axis in AXES}
-    codes = {}
+    register, risks = context.register, context.register.risks
+    rated = context.ratings.set_index("risk_id")[list(AXES)].reindex(risks["risk_id"])
+    position = {name: place for place, name in enumerate(risks["risk_id"])}
+    places = np.array([position[name] for name in lines["risk_id"]], np.intp)
+    acts_on = lines["acts_on"].to_numpy(object)
+    on_axis = {axis: (acts_on == axis) | (acts_on == "both") for axis in AXES}
+    inherent = {axis: rated[axis].to_numpy(dtype=float, na_value=np.nan) for axis in AXES}
+    columns: dict[str, Any] = {name: risks[name].array for name in ("unit_id", "risk_id")}
+    columns |= {axis: rated[axis].array for axis in AXES}
     for view in VIEWS:
-        ratings = inherent if view == "inherent" else _residuals(inherent, lines, view)
-        codes[view] = register.methodology.matrix.codes(ratings["likelihood"], ratings["impact"])
-        for axis in AXES:
-            frame[f"{view}_{axis}"] = ratings[axis]
-        frame[f"{view}_score"] = ratings["likelihood"] * ratings["impact"]
-        frame[f"{view}_level"] = _levels(codes[view], register)
-    return _with_breaches(frame, codes["earned"], register)
+        ratings = inherent
+        if view != "inherent":
+            effects = lines[f"{view}_effect"].to_numpy(float)
+            ratings = {axis: residual(inherent[axis], effects[on], places[on]) for axis, on in on_axis.items()}
+        codes = register.methodology.matrix.codes(ratings["likelihood"], ratings["impact"])
+        columns |= {f"{view}_{axis}": ratings[axis] for axis in AXES}
+        columns[f"{view}_score"] = ratings["likelihood"] * ratings["impact"]
+        columns[f"{view}_level"] = _levels(codes, register)
+    return pd.DataFrame({**columns, **_breaches(codes, register)})
 
 
 def score_lines(context: Context, report_type: str | None = None) -> pd.DataFrame:
@@ -101,13 +108,19 @@ def score_lines(context: Context, report_type: str | None = None) -> pd.DataFram
 
 @once
 def _lines(context: Context, report_type: str | None) -> pd.DataFrame:
-    weights = evidence.assess(context, report_type)
-    links = context.register.risk_controls.sort_values(["risk_id", "control_id"]).reset_index(drop=True)
-    coverage = links["coverage"].astype(float)
-    of_control = weights.loc[links["control_id"]].reset_index(drop=True)
-    by_view = {f"{view}_weight": of_control[view] for view in CONTROLLED}
-    effects = {f"{view}_effect": coverage * of_control[view] for view in CONTROLLED}
-    return links.assign(coverage=coverage, **by_view, **effects, reason=of_control["reason"])
+    weights, links = evidence.assessed(context, report_type), _links(context.register)
+    found = [weights[name] for name in links["control_id"]]
+    by_view = {f"{view}_weight": np.array([each[view] for each in found], float) for view in CONTROLLED}
+    effects = {f"{view}_effect": links["coverage"].to_numpy() * by_view[f"{view}_weight"] for view in CONTROLLED}
+    reasons = pd.Series([each["reason"] for each in found], links.index, dtype=str)
+    return links.assign(**by_view, **effects, reason=reasons)
+
+
+@registers.once
+def _links(register: Register) -> pd.DataFrame:
+    """The controls on each risk, in the order of both, with coverages as floats."""
+    links = register.risk_controls.sort_values(["risk_id", "control_id"]).reset_index(drop=True)
+    return links.assign(coverage=links["coverage"].astype(float))
 
 
 def residual(rating: Floats, effect: Floats, risk: npt.NDArray[np.intp]) -> Floats:
@@ -132,7 +145,7 @@ def ranked(scores: pd.DataFrame) -> pd.DataFrame:
 
 def outside(scores: pd.DataFrame) -> pd.DataFrame:
     """The rated risks that are worse than their unit's appetite on the earned view."""
-    return scores[scores["breach"].fillna(False).astype(bool)]
+    return scores[scores["breach"].to_numpy(bool, na_value=False)]
 
 
 def by_cell(scores: pd.DataFrame, view: str, matrix: Matrix) -> dict[tuple[int, int], list[str]]:
@@ -149,17 +162,8 @@ def level_counts(scores: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:
     """Risks by unit (rows, in the register's order) and earned level (columns, worst first), unrated last."""
     columns = [*reversed(matrix.level_names), "Unrated"]
     level = scores["earned_level"].astype(object).where(scores["earned_level"].notna(), "Unrated")
-    counts = pd.crosstab(scores["unit_id"], level).reindex(columns=columns, fill_value=0)
-    counts.index.name = counts.columns.name = None
-    return counts.reindex(scores["unit_id"].unique())
-
-
-def _residuals(inherent: dict[str, Floats], lines: pd.DataFrame, view: str) -> dict[str, Floats]:
-    on_axis = {axis: lines[lines["acts_on"].isin([axis, "both"])] for axis in AXES}
-    return {
-        axis: residual(inherent[axis], acting[f"{view}_effect"].to_numpy(), acting["risk"].to_numpy())
-        for axis, acting in on_axis.items()
-    }
+    counts, units = Counter(zip(scores["unit_id"], level, strict=True)), scores["unit_id"].unique()
+    return pd.DataFrame([[counts[unit, name] for name in columns] for unit in units], units, columns, dtype=int)
 
 
 def _levels(codes: npt.NDArray[np.int8], register: Register) -> pd.Categorical[str]:
@@ -167,10 +171,10 @@ def _levels(codes: npt.NDArray[np.int8], register: Register) -> pd.Categorical[s
     return pd.Categorical.from_codes(codes, categories=names, ordered=True)
 
 
-def _with_breaches(frame: pd.DataFrame, earned: npt.NDArray[np.int8], register: Register) -> pd.DataFrame:
-    names = list(register.methodology.level_names)
-    appetite_of = register.business_units.set_index("unit_id")["appetite"]
-    appetite = pd.Categorical(frame["unit_id"].map(appetite_of), categories=names, ordered=True)
-    breach = pd.array(earned > appetite.codes, dtype="boolean")
-    breach[earned < 0] = pd.NA
-    return frame.assign(appetite=appetite, breach=breach)
+def _breaches(earned: npt.NDArray[np.int8], register: Register) -> dict[str, Any]:
+    """The appetite of each risk's unit, and whether the earned level is worse."""
+    rank = {name: code for code, name in enumerate(register.methodology.level_names)}
+    of_unit = {unit["unit_id"]: rank.get(unit["appetite"], -1) for unit in register.rows("business_units")}
+    appetite = np.array([of_unit.get(unit, -1) for unit in register.risks["unit_id"]], np.int8)
+    breach = pd.arrays.BooleanArray(earned > appetite, earned < 0)
+    return {"appetite": _levels(appetite, register), "breach": breach}

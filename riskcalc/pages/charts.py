@@ -63,7 +63,7 @@ class Chart(go.Figure):  # type: ignore[misc]
 
     def on_pages(self, shown: Display) -> Chart:
         """The same, but that pages show something else, which needs no script."""
-        self.update_layout(meta={"riskcalc": {"page": shown.as_json()}}, overwrite=True)
+        self.layout.meta = {"riskcalc": {"page": shown.as_json()}}
         return self
 
 
@@ -73,9 +73,9 @@ def as_chart(figure: go.Figure) -> Chart:
         return figure
     title = " ".join(re.sub("<[^>]*>", " ", figure.layout.title.text or "Chart").split())
     about = {"title": title, "summary": "", "table": frame_table(_held(figure)).as_json()}
-    chart = Chart(figure)
-    chart.update_layout(meta={"riskcalc": about})
-    return chart
+    made = Chart(figure)
+    made.update_layout(meta={"riskcalc": about})
+    return made
 
 
 def plain(text: object, limit: int = 60) -> str:
@@ -96,11 +96,13 @@ def unrated(scores: pd.DataFrame) -> str:
     )
 
 
-def finish(figure: go.Figure, title: str, summary: str, table: display.Display, height: int) -> Chart:
+def finish(
+    traces: Sequence[Mapping[str, Any]], layout: Mapping[str, Any], summary: str, table: Display, height: int
+) -> Chart:
     """One look for all charts, and what a page needs: the words and the data."""
+    title = layout["title"]["text"]
     about = {"title": title, "summary": summary.strip(), "table": table.as_json(), "curve": True}
-    figure.update_layout(template=TEMPLATE, title_text=title, height=height, meta={"riskcalc": about})
-    return Chart(figure)
+    return Chart(traces, {**layout, "template": TEMPLATE, "height": height, "meta": {"riskcalc": about}})
 
 
 def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _Start = None) -> Chart:
@@ -123,8 +125,6 @@ def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _
     held, before = by_cell(scores, view, matrix), by_cell(*of_start, matrix)
     titles = dict(zip(scores["risk_id"], scores["title"], strict=True)) if "title" in scores else {}
     arrows, lines = _arrows(before, held), _appetite_lines(scores, matrix)
-    figure = go.Figure([_cells(matrix, held, titles), arrows, _texts(matrix, held), *lines])
-    figure.update_layout(showlegend=False, **_axes(matrix))
     worse = int((scores[f"{view}_level"].cat.codes > scores["appetite"].cat.codes)[scores["appetite"].notna()].sum())
     told = (
         worse_than(worse, rated_count(scores), "the appetite") if worse else "No rated risk is worse than the appetite"
@@ -134,9 +134,10 @@ def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _
     table = display.matrix_table(title, matrix, held, names=titles, note=summary)
     if arrows["x"]:
         summary += f" Arrows lead from where risks stood {start if isinstance(start, str) else 'then'}."
-    chart = finish(figure, title, summary, table, 130 + 84 * matrix.shape[0])
-    chart.update_layout(title_subtitle_text=plain(summary, 200))
-    return chart.on_pages(table)
+    traces = [_cells(matrix, held, titles), arrows, _texts(matrix, held), *lines]
+    named = {"text": title, "subtitle": {"text": plain(summary, 200)}}
+    layout = {"title": named, "showlegend": False, **_axes(matrix)}
+    return finish(traces, layout, summary, table, 130 + 84 * matrix.shape[0]).on_pages(table)
 
 
 def clickable(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _Start = None) -> object:
@@ -265,7 +266,7 @@ def _held(figure: go.Figure) -> pd.DataFrame:
     for trace in figure.data:
         given = {name: trace[name] for name in ("labels", "values", "x", "y", "z") if name in trace}
         rows = {
-            axes.get(name, name): pd.Series([row.tolist() if np.ndim(row) else row for row in each])
+            axes.get(name, name): pd.Series([np.asarray(row).tolist() if np.ndim(row) else row for row in each])
             for name, each in given.items()
             if each is not None
         }

@@ -13,7 +13,7 @@ from riskcalc.assessment.sample_plans import plan
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, state
 from riskcalc.register.matrix import INK
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import by_index
 
 _INKS = {"operated_effectively": "#1d6b54", "insufficient_evidence": "#a86a12", "not_effective": "#8f1d3f"}
 _TONES = {"operated_effectively": "good", "insufficient_evidence": "open", "not_effective": "bad", "not_tested": "bad"}
@@ -23,11 +23,11 @@ def conclusions(unit: Assessment) -> Display:
     """Every control we perform, or a subservice organisation does: what its tests found and what follows."""
     planned = {each.control_id: each for each in plan(unit.context)}
     found = by_index(unit.controls)
-    over = by_index(evidence.assess(unit.context, str(unit.unit["report_type"])))
+    over = evidence.assessed(unit.context, str(unit.unit["report_type"]))
     sampling = unit.register.methodology.sampling
     most = max([unit.tolerable_rate, *unit.controls["upper_limit"].dropna().astype(float)])
     rows: list[list[Cell]] = []
-    for control in records(unit.register.controls):
+    for control in unit.register.rows("controls"):
         if control["performed_by"] == "user_entity":
             continue
         name = control["control_id"]
@@ -76,7 +76,7 @@ def rounds(unit: Assessment) -> Display:
     over = evidence.assess(unit.context, str(unit.unit["report_type"]))["tests"]
     whole = {test for tests in over for test in tests}
     rows: list[list[Cell]] = []
-    for test in records(unit.register.control_tests):
+    for test in unit.register.rows("control_tests"):
         counts = [name for name, ids in (("now", now), ("the report", whole)) if test["test_id"] in ids]
         if not counts:
             continue

@@ -318,6 +318,7 @@ def _rendered(shown: str) -> str:
     return html
 
 
+@cache
 def stylesheet(name: str) -> str:
     """The text of one of the package's style sheets."""
     loader = environment().loader

@@ -120,7 +120,12 @@ def _markdown(source: str) -> Iterator[dict[str, Any]]:
         yield {"kind": "section", "title": title, "id": "".join(c if c.isalnum() else "-" for c in title.lower())}
         source = rest
     if source.strip():
-        yield {"kind": "html", "html": Markup(create_markdown(escape=True)(source))}
+        yield {"kind": "html", "html": Markup(_plain_markdown()(source))}
+
+
+@cache
+def _plain_markdown() -> Any:
+    return create_markdown(escape=True)
 
 
 def _output(output: NotebookNode, number: int, where: str) -> Iterator[dict[str, Any]]:

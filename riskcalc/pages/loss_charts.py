@@ -23,6 +23,7 @@ _LINES: dict[str, dict[str, Any]] = {
     "claimed": {"color": "#2c6fa6", "dash": "dash", "width": 2},
     "earned": {"color": INK, "width": 3},
 }
+_RULE = {"color": "#8f1d3f", "width": 1.5, "dash": "dash"}
 _EXPECTED, _TAIL = "#9db7cc", "#2c4a63"
 _BETTER, _WORSE = "#7fb09e", "#c98a9a"
 
@@ -46,31 +47,25 @@ def exceedance(years: Mapping[str, AnnualLoss], unit: Mapping[str, Any], band: p
     """How likely a year's loss is to exceed an amount: inherent, claimed and earned, against materiality."""
     materiality, performance = float(unit["materiality"]), float(unit["performance_materiality"])
     losses = band["loss"].to_numpy()
-    figure = go.Figure()
-    _shade(figure, band)
-    _curves(figure, years, losses, str(unit["currency"]))
-    for amount, name, place in (
-        (performance, "performance materiality", "right"),
-        (materiality, "materiality", "left"),
-    ):
-        figure.add_vline(x=amount, line={"color": "#8f1d3f", "width": 1.5, "dash": "dash"})
-        figure.add_annotation(
-            x=np.log10(amount), y=1, yref="paper", yanchor="bottom", xanchor=place, showarrow=False, text=name,
-            font={"size": 12, "color": "#7c1937"},
-        )  # fmt: skip
-    now = years["earned"].exceed(materiality)
-    figure.add_annotation(
-        x=np.log10(materiality), y=now, text=f"<b>{percent(now)}</b>", xanchor="left", ax=28, ay=-24, arrowcolor=INK
-    )
-    table = _exceedance_table(years, losses, str(unit["currency"]))
-    return finish(figure, "What a year may cost", sentence(years, materiality), table, 460)
+    now, place = years["earned"].exceed(materiality), {"yref": "paper", "y": 1, "yanchor": "bottom", "showarrow": False}
+    rule = {"type": "line", "xref": "x", "yref": "y domain", "y0": 0, "y1": 1, "line": _RULE}
+    name = {"font": {"size": 12, "color": "#7c1937"}, **place}
+    dot = {"text": f"<b>{percent(now)}</b>", "xanchor": "left", "ax": 28, "ay": -24, "arrowcolor": INK}
+    layout = _layout(str(unit["currency"])) | {
+        "shapes": [{"x0": amount, "x1": amount, **rule} for amount in (performance, materiality)],
+        "annotations": [
+            {"x": np.log10(performance), "xanchor": "right", "text": "performance materiality", **name},
+            {"x": np.log10(materiality), "xanchor": "left", "text": "materiality", **name},
+            {"x": np.log10(materiality), "y": now, **dot},
+        ],
+    }
+    table, traces = _exceedance_table(years, losses, str(unit["currency"])), [*_shade(band), *_curves(years, losses)]
+    return finish(traces, layout, sentence(years, materiality), table, 460)
 
 
 def organisation(years: Mapping[str, AnnualLoss], currency: str) -> go.Figure:
     """The exceedance curves of all units together; materiality is each unit's own, so none is drawn."""
     losses = np.geomspace(max(years["earned"].var(0.02), 1.0), max(years["inherent"].var(0.995), 10.0), 81)
-    figure = go.Figure()
-    _curves(figure, years, losses, currency)
     earned, claimed = (years[view].var(0.95) for view in ("earned", "claimed"))
     told = (
         f"1 year in 20 costs all units' clients together more than {earned:,.0f} {currency}; it would be "
@@ -78,25 +73,32 @@ def organisation(years: Mapping[str, AnnualLoss], currency: str) -> go.Figure:
         if years["inherent"].mean
         else "No risk is quantified, so nothing can be said."
     )
-    return finish(figure, "What a year may cost", told, _exceedance_table(years, losses, currency), 430)
+    table = _exceedance_table(years, losses, currency)
+    return finish(_curves(years, losses), _layout(currency), told, table, 430)
 
 
-def _shade(figure: go.Figure, band: pd.DataFrame) -> None:
+def _shade(band: pd.DataFrame) -> list[dict[str, Any]]:
     """What the tests leave in doubt about the earned curve."""
-    shade = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": "band"}
-    figure.add_scatter(x=band["loss"], y=band["low"], showlegend=False, **shade)
-    name, grey = "Earned, by the tests' doubt", "rgba(26,31,38,.13)"
-    figure.add_scatter(x=band["loss"], y=band["high"], fill="tonexty", fillcolor=grey, name=name, **shade)
+    shade = {"type": "scatter", "x": band["loss"], "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    filled = {"fill": "tonexty", "fillcolor": "rgba(26,31,38,.13)", "name": "Earned, by the tests' doubt"}
+    both = {**shade, "legendgroup": "band"}
+    return [{**both, "y": band["low"], "showlegend": False}, {**both, "y": band["high"], **filled}]
 
 
-def _curves(figure: go.Figure, years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> None:
-    for view, line in _LINES.items():
-        figure.add_scatter(x=losses, y=years[view].exceeding(losses), mode="lines", line=line, name=view.capitalize())
-    figure.update_xaxes(
-        type="log", title=f"Loss of all clients together in a year, {plain(currency)}", tickformat="~s", dtick="D2"
-    )
-    figure.update_yaxes(title="Probability that a year exceeds it", tickformat=".0%", range=[0, 1.02])
-    figure.update_layout(legend={"y": 1.1}, title={"y": 0.97, "yanchor": "top"})
+def _curves(years: Mapping[str, AnnualLoss], losses: Any) -> list[dict[str, Any]]:
+    line = {"type": "scatter", "x": losses, "mode": "lines"}
+    drawn = {view: {"line": look, "name": view.capitalize()} for view, look in _LINES.items()}
+    return [{**line, "y": years[view].exceeding(losses), **look} for view, look in drawn.items()]
+
+
+def _layout(currency: str) -> dict[str, Any]:
+    title = f"Loss of all clients together in a year, {plain(currency)}"
+    return {
+        "xaxis": {"type": "log", "title": title, "tickformat": "~s", "dtick": "D2"},
+        "yaxis": {"title": "Probability that a year exceeds it", "tickformat": ".0%", "range": [0, 1.02]},
+        "legend": {"y": 1.1},
+        "title": {"text": "What a year may cost", "y": 0.97, "yanchor": "top"},
+    }
 
 
 def sentence(years: Mapping[str, AnnualLoss], materiality: float) -> str:

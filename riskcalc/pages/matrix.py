@@ -18,7 +18,6 @@ from riskcalc.assessment.movement import (
     WORSE,
     Move,
     Place,
-    moves,
     rescored_risks,
 )
 from riskcalc.assessment.opening import Assessment, Portfolio
@@ -104,7 +103,7 @@ def movement(unit: Assessment) -> Display:
     before = unit.register.previous(unit.period)
     if unit.previous is None or before is None:
         return display.remark("No earlier period is on record, so nothing can have moved.")
-    moved = moves(unit.scores, unit.previous, unit.matrix)
+    moved = unit.moved
     rows: list[list[Cell]] = [
         [
             move.risk_id if move.what == LEFT else display.jump(move.risk_id),
@@ -178,7 +177,7 @@ def rescored(unit: Assessment) -> Display:
 def _arrived(opened: Assessment | Portfolio) -> dict[Place, Counter[str]]:
     """For each cell of the earned view, how many risks came into it since the period before, and what that means."""
     found: dict[Place, Counter[str]] = {}
-    for move in moves(opened.scores, opened.previous, opened.matrix) if opened.previous is not None else []:
+    for move in opened.moved:
         place, kind = move.earned[1], move.direction if move.earned[0] else "new"
         if place and kind and place != move.earned[0]:
             found.setdefault(place, Counter())[kind] += 1

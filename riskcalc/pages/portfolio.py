@@ -102,7 +102,7 @@ def _to_scale(levels: Mapping[Any, int], most: int, portfolio: Portfolio) -> Cel
 
 def _opinions(portfolio: Portfolio) -> dict[str, str]:
     """What service auditors would have to report on the units, by our own tests."""
-    units = records(portfolio.register.business_units)
+    units = portfolio.register.rows("business_units")
     found = {str(unit["name"]): wording.report(portfolio.context, unit).opinion for unit in units}
     told = wording.tally(found, wording.OPINIONS, "report")
     tones = {wording.TONES.get(each, "open") for each in found.values()}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any, get_args
 
 import pandas as pd
 
 from riskcalc.assessment import coverage
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
-from riskcalc.assessment.evidence import assess, later
+from riskcalc.assessment.evidence import assessed, later
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.opinion import MANAGEMENTS_TESTS, STEPS, Outlook, outlooks, steps
-from riskcalc.assessment.readiness import gaps
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS, STEPS, Outlook, key_controls, outlooks, reaching
+from riskcalc.assessment.readiness import gaps, served
 from riskcalc.assessment.subservice import uncovered_days
 from riskcalc.errors import counted
 from riskcalc.pages import display
@@ -58,15 +59,15 @@ def objectives(unit: Assessment) -> Display:
     """Each objective's key controls by step, the outlook for both types of report, and why."""
     own_type = unit.unit["report_type"]
     by_type = {name: {each.objective_id: each for each in outlooks(unit.context, name)} for name in _TYPES}
-    found = steps(unit.context, own_type)
-    keys = found[found["key"] & (found["performed_by"] != "user_entity")]
-    linked = unit.register.risk_controls.merge(unit.register.risks[["risk_id", "objective_id"]], on="risk_id")
+    keys, linked = key_controls(unit.context, own_type), reaching(unit.register, Decimal(0))
+    acting: dict[str, set[str]] = {}
+    for risk in unit.register.rows("risks"):
+        acting.setdefault(risk["objective_id"], set()).update(linked.get(risk["risk_id"], ()))
     rows: list[list[Cell]] = []
-    for objective in records(unit.register.control_objectives):
+    for objective in unit.register.rows("control_objectives"):
         name = objective["objective_id"]
-        acting = set(linked.loc[(linked["objective_id"] == name) & (linked["coverage"] > 0), "control_id"])
-        serving = keys[keys.index.isin(acting)]
-        counts = [_of(int(serving[step].sum()), len(serving)) for step in STEPS]
+        serving = [keys[control] for control in acting.get(name, ()) if control in keys]
+        counts = [_of(sum(control[step] for control in serving), len(serving)) for step in STEPS]
         process: Cell = {"text": name, "note": objective["process"]}
         outcomes = [outcome(by_type[each][name].outcome) for each in _TYPES]
         rows.append(
@@ -109,7 +110,7 @@ def deficiencies(unit: Assessment) -> Display:
     """A candidate severity for every deficiency, with reasons, and what it means for the SOC 1 report."""
     found = candidates(unit.context)
     described = by_index(unit.register.deficiencies.set_index("deficiency_id"))
-    hanging, over = _hanging(unit), by_index(assess(unit.context, str(unit.unit["report_type"])))
+    hanging, over = _hanging(unit), assessed(unit.context, str(unit.unit["report_type"]))
     rows: list[list[Cell]] = []
     for one in found:
         known = described.get(one.name, {"description": "a control that failed, without a deficiency on record"})
@@ -166,11 +167,8 @@ def components(unit: Assessment) -> Display:
 
 def user_entities(unit: Assessment) -> Display:
     """What clients have to do themselves: complementary user entity controls, and whether they were told."""
-    controls = unit.register.controls
-    acting = unit.register.risk_controls.merge(unit.register.risks[["risk_id", "objective_id"]], on="risk_id")
-    rows: list[list[Cell]] = []
-    for control in records(controls[controls["performed_by"] == "user_entity"]):
-        own = acting[acting["control_id"] == control["control_id"]]
+    serves, rows = served(unit.register), []
+    for control in (each for each in unit.register.rows("controls") if each["performed_by"] == "user_entity"):
         told = state("not told", "bad") if pd.isna(control["communicated_in"]) else str(control["communicated_in"])
         confirmed = state("never", "open")
         if not pd.isna(control["confirmed_on"]):
@@ -178,7 +176,8 @@ def user_entities(unit: Assessment) -> Display:
             on = day(control["confirmed_on"])
             confirmed = state(on, "open", "more than a year ago") if age > 366 else on
         title: Cell = {"text": control["title"], "note": control["description"]}
-        rows.append([control["control_id"], title, ", ".join(sorted(set(own["objective_id"]))), told, confirmed])
+        objectives = ", ".join(serves.get(control["control_id"], ()))
+        rows.append([control["control_id"], title, objectives, told, confirmed])
     columns = ["Control", "What the client does", "Objectives", "Told in", "Confirmed on"]
     return display.table("Complementary user entity controls", columns, rows, folded=True)
 
@@ -186,9 +185,11 @@ def user_entities(unit: Assessment) -> Display:
 def subservice(unit: Assessment) -> Display:
     """The subservice organisations, their reports, and the days of our report that theirs don't cover."""
     first, last = _report_days(unit.unit)
-    used = unit.register.controls.groupby("subservice_id")["control_id"].agg(", ".join).to_dict()
+    used: dict[str, list[str]] = {}
+    for control in unit.register.rows("controls"):
+        used.setdefault(control["subservice_id"], []).append(control["control_id"])
     rows: list[list[Cell]] = []
-    for one in records(unit.register.subservice_organisations):
+    for one in unit.register.rows("subservice_organisations"):
         inclusive = one["method"] == "inclusive"
         days = 0 if inclusive else uncovered_days(one, first, last)
         gap = "tested here" if inclusive else state(counted(days, "day"), "bad") if days else state("none", "good")
@@ -199,7 +200,7 @@ def subservice(unit: Assessment) -> Display:
         name: Cell = {"text": one["name"], "note": one["service"]}
         method = one["method"].replace("_", "-")
         opinions = "" if inclusive else state(opinion, tone, exception)
-        used_by = used.get(one["subservice_id"], "")
+        used_by = ", ".join(used.get(one["subservice_id"], ()))
         rows.append([one["subservice_id"], name, method, used_by, _reported(one), opinions, gap, reviewed])
     columns = ["Id", "Organisation", "Method", "Controls", "Its report", "Opinion", "Days uncovered", "Reviewed"]
     note = f"Days uncovered: of our own report, {day(first)} to {day(last)}."

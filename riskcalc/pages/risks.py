@@ -13,14 +13,13 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.decisions import Decision, decisions
-from riskcalc.assessment.movement import moves
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import AXES, CONTROLLED, ranked
 from riskcalc.pages import display, matrix, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, day, due_cell, level_cell
 from riskcalc.register.audiences import WITHHELD
 from riskcalc.register.matrix import INK
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import records
 from riskcalc.register.stand_ins import NOT_YET
 
 Row = Mapping[Any, Any]
@@ -37,15 +36,17 @@ _Lines = Mapping[str, Sequence[tuple[str, float]]]
 
 def of_unit(unit: Assessment) -> Display:
     """Every risk of the unit, the worst first and the unrated last, with all that is known of it."""
-    described, reasons = (by_index(each.set_index("risk_id")) for each in (unit.register.risks, unit.context.ratings))
-    controls = by_index(unit.register.controls.set_index("control_id"))
+    described = {risk["risk_id"]: risk for risk in unit.register.rows("risks")}
+    reasons = {rating["risk_id"]: rating for rating in records(unit.context.ratings)}
+    controls = {control["control_id"]: control for control in unit.register.rows("controls")}
     lines: dict[str, list[tuple[Row, Row]]] = {}
     for line in records(unit.lines):
         lines.setdefault(line["risk_id"], []).append((line, controls[line["control_id"]]))
-    told = {
-        name: [*_about(described[name], reasons.get(name, {}), unit.as_of), _bow_tie(unit, risk, lines.get(name, []))]
-        for name, risk in by_index(unit.scores.set_index("risk_id", drop=False)).items()
-    }
+    told, proposed = {}, unit.context.proposed
+    for risk in records(unit.scores):
+        name = risk["risk_id"]
+        about = _about(described[name], reasons.get(name, {}), unit.as_of)
+        told[name] = [*about, _bow_tie(unit, risk, lines.get(name, []), proposed.get(name, ""))]
     return _table(unit, "All risks, the worst first", ["Owner"], told, _MOST)
 
 
@@ -60,7 +61,7 @@ def of_organisation(portfolio: Portfolio, most: int = _MOST) -> Display:
 # --- parts ---
 
 
-def _bow_tie(unit: Assessment, risk: Row, lines: Sequence[tuple[Row, Row]]) -> dict[str, Any]:
+def _bow_tie(unit: Assessment, risk: Row, lines: Sequence[tuple[Row, Row]], proposed: str) -> dict[str, Any]:
     """How a risk comes to its levels, from its score ``lines`` and their controls.
 
     Preventive controls that act on likelihood stand before the event; all others after it.
@@ -69,7 +70,7 @@ def _bow_tie(unit: Assessment, risk: Row, lines: Sequence[tuple[Row, Row]]) -> d
     for line, control in lines:
         sides[control["kind"] == "preventive" and line["acts_on"] != "impact"].append(_barrier(line, control))
     if pd.isna(risk["likelihood"]):
-        scores = [f"Unrated{unit.context.proposed.get(risk['risk_id'], '')}"]
+        scores = [f"Unrated{proposed}"]
     else:
         numbers = {view: [risk[f"{view}_{what}"] for what in (*AXES, "score")] for view in _LEAVES}
         scores = [f"{_LEAVES[view]}: {_product(*each)}" for view, each in numbers.items()]
@@ -84,8 +85,7 @@ def _table(
 ) -> Display:
     due = {each.row: each for each in decisions(opened.context)}
     before = {} if opened.previous is None else opened.previous.set_index("risk_id")["earned_level"].to_dict()
-    moves_ = [] if opened.previous is None else moves(opened.scores, opened.previous, opened.matrix)
-    moved = {move.risk_id: matrix.told(move, opened) for move in moves_}
+    moved = {move.risk_id: matrix.told(move, opened) for move in opened.moved}
     lines = _over_time(opened)
     names = opened.register.business_units.set_index("unit_id")["name"].to_dict()
     shown = list(_worst_first(opened.scores, most))

@@ -8,7 +8,6 @@ from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.scoping import QUESTIONS, process_scopes, unit_scope
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, state
-from riskcalc.register.records import records
 
 _REPORTS = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
@@ -45,7 +44,7 @@ def processes(unit: Assessment) -> Display:
 def answers(unit: Assessment) -> Display:
     """The answers on record, by whom and when."""
     rows: list[list[Cell]] = []
-    for row in records(unit.register.scoping):
+    for row in unit.register.rows("scoping"):
         held = ", ".join(row["data_held"]).replace("_", " ") or "none"
         months = "–" if pd.isna(row["operating_months"]) else str(row["operating_months"])
         first, last = ("" if pd.isna(row[name]) else day(row[name]) for name in ("period_from", "period_to"))

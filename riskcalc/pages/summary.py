@@ -21,7 +21,6 @@ from riskcalc.assessment.movement import (
     OUT,
     WORSE,
     Move,
-    moves,
 )
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import level_counts, outside, ranked
@@ -146,7 +145,7 @@ def _changes(opened: Assessment | Portfolio) -> dict[str, Any]:
     before = opened.register.previous(opened.period)
     if opened.previous is None or before is None:
         return display.panel("What changed", "–", "No earlier period is on record.")
-    found = moves(opened.scores, opened.previous, opened.matrix)
+    found = opened.moved
     listed = [move for kind in _TOLD for move in found if move.what == kind]
     counts = Counter(move.what for move in found)
     out, worse, back = (sum(counts[kind] for kind in kinds) for kinds in (OUT, [WORSE], BACK))

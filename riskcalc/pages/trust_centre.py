@@ -109,7 +109,7 @@ def heading(statement: Statement) -> Display:
     seen = f"Trust centre · as of {day(statement.context.as_of)}"
     named = statement.audience.label.capitalize() or "Public"
     if statement.unit is None:
-        units = records(statement.register.business_units)
+        units = statement.register.rows("business_units")
         issued = sum(is_issued(unit, statement) for unit in units)
         told, left = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}", len(units) - issued
         rest = f"; {left} {'is' if left == 1 else 'are'} in preparation." if left else "."
@@ -131,7 +131,7 @@ def reports(statement: Statement) -> Display:
             _status(unit, statement),
             " ".join(bridge(unit, statement)) or "–",
         ]
-        for unit in records(statement.register.business_units)
+        for unit in statement.register.rows("business_units")
     ]
     return display.table("SOC 1 reports", ["Service", "What it is", "Report", "State", "Bridge letter"], rows)
 
@@ -160,7 +160,7 @@ def user_entities(statement: Statement) -> Display:
             serving.get(control["control_id"], "–"),
             "–" if pd.isna(control["communicated_in"]) else control["communicated_in"],
         ]
-        for control in records(register.controls)
+        for control in register.rows("controls")
         if control["performed_by"] == "user_entity"
     ]
     note = "Our controls alone don't reach these objectives: they take for granted that clients do this."
@@ -194,7 +194,7 @@ def documents(statement: Statement) -> Display:
             row["issuer"],
             _access(row, statement.files),
         ]
-        for row in records(statement.register.documents)
+        for row in statement.register.rows("documents")
     ]
     columns = ["Document", "Kind", "In force, or covers", "Issued on", "Issued by", "Access"]
     return _listed("Documents that stand", columns, rows)
@@ -204,7 +204,7 @@ def subprocessors(statement: Statement) -> Display:
     """The subservice organisations that they may be told of, with what these do and how our report treats them."""
     rows: list[list[Cell]] = [
         [row["name"], row["service"], _METHODS[row["method"]]]
-        for row in records(statement.register.subservice_organisations)
+        for row in statement.register.rows("subservice_organisations")
     ]
     columns = ["Who", "What they do for us", "Their controls are"]
     return _listed("Who they are", columns, rows)
@@ -212,7 +212,7 @@ def subprocessors(statement: Statement) -> Display:
 
 def answers(statement: Statement) -> Display:
     """Questions and answers that were approved, haven't expired, and aren't contradicted; with scripts, searchable."""
-    found = records(statement.register.answers)
+    found = statement.register.rows("answers")
     rows: list[list[Cell]] = [
         [row["question"], _VERDICTS.get(row["verdict"], "–"), row["answer"], day(row["reviewed_on"].date())]
         for row in found

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.decisions import decisions, standings
-from riskcalc.assessment.evidence import assess
+from riskcalc.assessment.evidence import assessed
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import outlooks
 from riskcalc.assessment.readiness import blocking
@@ -91,12 +91,15 @@ def to_decide(unit: Assessment) -> Display:
 def objectives(unit: Assessment) -> Display:
     """The control objectives as the SOC 1 report will state them, the risks to each, and the worst earned level."""
     rows = []
-    for objective in records(unit.register.control_objectives):
-        own = unit.scores[unit.scores["objective_id"] == objective["objective_id"]]
-        worst = ranked(own)["earned_level"].iloc[:1].tolist()
-        level = level_cell(worst[0], unit.matrix) if worst else {"text": "Unrated" if len(own) else "No risk"}
+    threatened: dict[str, list[str]] = {}
+    for risk in unit.register.rows("risks"):
+        threatened.setdefault(risk["objective_id"], []).append(risk["risk_id"])
+    worst = {risk["objective_id"]: risk["earned_level"] for risk in reversed(records(ranked(unit.scores)))}
+    for objective in unit.register.rows("control_objectives"):
+        name, own = objective["objective_id"], threatened.get(objective["objective_id"], [])
+        level = level_cell(worst[name], unit.matrix) if name in worst else {"text": "Unrated" if own else "No risk"}
         statement: Cell = {"text": objective["statement"], "note": objective["process"]}
-        rows.append([objective["objective_id"], statement, ", ".join(own["risk_id"]), level])
+        rows.append([name, statement, ", ".join(own), level])
     return display.table(
         "Control objectives", ["Objective", "Statement", "Risks", "Worst earned level"], rows, folded=True
     )
@@ -112,7 +115,7 @@ def controls(unit: Assessment) -> Display:
     """Every control the unit counts on: what it claims, what it has earned, and why."""
     earned = by_index(unit.controls)
     rows = []
-    for control in records(unit.register.controls):
+    for control in unit.register.rows("controls"):
         weight = earned[control["control_id"]]
         title: Cell = {"text": control["title"], "note": control["description"]}
         kind = f"{'key, ' if control['key'] else ''}{control['kind']}, {control['nature']}, {control['frequency']}"
@@ -169,8 +172,9 @@ def _opinion(unit: Assessment) -> dict[str, str]:
     report_type = str(unit.unit["report_type"])
     outcomes = {one.objective_id: one.outcome for one in outlooks(unit.context, report_type)}
     told = wording.tally(outcomes, wording.OUTCOMES, "control objective")
-    own = unit.register.controls.loc[unit.register.controls["unit_id"] == unit.unit["unit_id"], "control_id"]
-    deviated = int((assess(unit.context, report_type).loc[own, "deviations"] > 0).sum())
+    found = assessed(unit.context, report_type)
+    own = [each for each in unit.register.rows("controls") if each["unit_id"] == unit.unit["unit_id"]]
+    deviated = sum(found[each["control_id"]]["deviations"] > 0 for each in own)
     told += f"; {counted(deviated, 'control')} deviated, to be reported" if deviated else ""
     return wording.second(wording.opinion_title(report_type), wording.report(unit.context, unit.unit).opinion, told)
 

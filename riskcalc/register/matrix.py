@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, SupportsFloat
 
@@ -259,6 +259,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+@cache
 def ink_on(background: str) -> str:
     """The text colour, dark or white, that reads better on ``background``."""
     return max((INK, PAPER), key=lambda ink: contrast(ink, background))

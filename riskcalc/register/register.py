@@ -28,6 +28,7 @@ from riskcalc.register.integrity import check_references, told_anyway
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
+from riskcalc.register.records import records
 from riskcalc.register.row import SPAN, Row, kind_of, may_be_blank
 from riskcalc.register.stand_ins import begun_in
 from riskcalc.register.tables import TABLES
@@ -151,6 +152,10 @@ class Register:
         tables = (getattr(self, name) for name, model in TABLES.items() if model.timed())
         return any(table[column].notna().any() for table in tables for column in SPAN if column in table)
 
+    def rows(self, table: str) -> list[dict[Any, Any]]:
+        """The rows of a table as records, in its order; they are made once, and shared: nobody may change them."""
+        return _rows(self, table)
+
     def fingerprint(self) -> str:
         """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""
         return self._fingerprint
@@ -216,6 +221,11 @@ def once(work: Callable[Concatenate[Register, P], T]) -> Callable[Concatenate[Re
         return found[key]
 
     return remembered
+
+
+@once
+def _rows(register: Register, table: str) -> list[dict[Any, Any]]:
+    return records(getattr(register, table))
 
 
 def load(path: str | Path = "data", period: str = "") -> Register:

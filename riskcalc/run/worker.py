@@ -24,6 +24,7 @@ from papermill.engines import papermill_engines
 
 from riskcalc.assessment.annual_loss import warm_losses
 from riskcalc.errors import PageError
+from riskcalc.pages.charts import TEMPLATE, as_chart
 from riskcalc.pages.display import RESULT_MIME
 from riskcalc.pages.html import render_page, warm_pages
 from riskcalc.register.subsets import HANDED
@@ -34,18 +35,11 @@ papermill_engines.register("riskcalc in place", InPlace)
 
 # What the notebooks import, and what of their libraries is imported only when it is used.
 _WARM = (
-    "riskcalc.pages.summary",
-    "riskcalc.pages.charts",
-    "riskcalc.pages.loss",
-    "riskcalc.pages.matrix",
-    "riskcalc.pages.portfolio",
-    "riskcalc.pages.readiness",
-    "riskcalc.pages.control_tests",
+    "riskcalc.pages.chapters",
     "riskcalc.pages.trust_centre",
-    "riskcalc.pages.unit",
-    "scipy.interpolate",
-    "plotly.graph_objects",
+    "IPython.core.logger",
     "plotly.io",
+    "scipy.interpolate",
 )
 
 _MOST = 500  # characters of an error that are told
@@ -61,14 +55,14 @@ def warm_up() -> None:
     warm_losses()
     new_shell()
     nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")]))
-    marked = {"marker": {"color": "black", "line": {"width": 1}}, "textfont": {"size": 1}}
-    figure = plotly.graph_objects.Figure(
-        [{"type": kind, "x": pandas.Series([0]), **marked} for kind in ("scatter", "bar")]
-    )
+    thin = {"color": "black", "width": 1}
+    marked = {"marker": {"color": "black", "line": thin}, "textfont": {"size": 1}, "line": thin}
+    figure = plotly.graph_objects.Figure({"type": "scatter", "x": pandas.Series([0]), **marked})
     figure.add_heatmap(z=[[0]], colorscale=[[0, "black"], [1, "white"]])
     figure.update_xaxes(title={"text": "x"}, tickfont={"size": 1}).update_yaxes(title={"text": "y"})
-    figure.update_layout(template="none", showlegend=False).add_vline(0, annotation_text="0")
-    figure._repr_mimebundle_()
+    figure.update_layout(template=TEMPLATE, showlegend=False, title={"text": "x", "subtitle": {"text": "y"}})
+    figure.add_vline(0, line=thin, annotation={"text": "0", "font": {"size": 1}})
+    as_chart(figure)._repr_mimebundle_()
 
 
 def forked(folder: Path) -> None:
@@ -121,7 +115,7 @@ def _run(job: dict[str, Any], folder: Path, execute: Execute) -> tuple[str, str 
         return "failed", f"{at}: {error.ename}: {error.evalue}"
     except DeadKernelError:
         return "died", f"{at}: the kernel died"
-    notebook = nbformat.read(executed, as_version=4)
+    notebook = nbformat.v4.reads(executed.read_text("utf-8"))  # papermill has just validated it
     results = [
         output.data[RESULT_MIME]
         for cell in notebook.cells

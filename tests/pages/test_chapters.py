@@ -13,7 +13,8 @@ from riskcalc import open_portfolio, open_unit
 from riskcalc.assessment.opening import Assessment
 from riskcalc.errors import UsageError
 from riskcalc.pages import loss
-from riskcalc.pages.chapters import Chapter, chapter
+from riskcalc.pages.chapters import _UNIT, Chapter, chapter
+from riskcalc.register.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
 # What each chapter leaves out for an audience, as titles of what the whole chapter shows.
@@ -44,6 +45,16 @@ def test_a_notebook_shows_every_chapter_once_and_says_what_to_look_at(name: str,
     assert sorted(called) == sorted(str(refused.value).partition("allowed: ")[2].rstrip(".").split(", "))
     for cell in cells[3:]:
         assert cell.cell_type == "code" or re.fullmatch(r"## [^\n]+\n\n.+\. .+\.", cell.source, re.S), cell.source
+
+
+@pytest.mark.parametrize("period", ["2026-H1", "2025-H2"])
+def test_pages_change_nothing_that_they_share(period: str) -> None:
+    """Rows are made once for all views: one that wrote into them would change what the next tells."""
+    unit = open_unit("payroll", period, data_dir=str(SAMPLE))
+    before = {name: repr(unit.register.rows(name)) for name in TABLES}
+    first = [repr(chapter(unit, name)) for name in _UNIT]
+    assert [repr(chapter(unit, name)) for name in _UNIT] == first
+    assert {name: repr(unit.register.rows(name)) for name in TABLES} == before
 
 
 @pytest.mark.parametrize(("name", "audience"), FEWER)

@@ -8,6 +8,7 @@ from typing import Any
 import nbformat
 import pandas as pd
 import plotly.express as px
+import plotly.graph_objects as go
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -175,6 +176,7 @@ def test_a_click_lists_the_risks_of_a_cell() -> None:
         (px.bar(pd.DataFrame({"unit": ["a"], "n": [2]}), x="unit", y="n"), ["a", "2"]),
         (px.pie(names=["a"], values=[1]), ["a", "1"]),
         (px.imshow([[1, 2], [3, 4]]), ["1, 2", "0"]),
+        (go.Figure(go.Heatmap(z=[[1, 2], [3, 4]])), ["1, 2"]),
     ],
 )
 def test_somebodys_own_figure_is_a_chart_with_its_data_as_a_table(figure: Any, row: list[str]) -> None:

@@ -18,3 +18,5 @@ def test_records_are_those_of_pandas(table: str) -> None:
     for ours, theirs in ((records(frame), frame.to_dict("records")), (by_index(frame), frame.to_dict("index"))):
         assert repr(ours) == repr(theirs)
     assert records(frame.iloc[:0]) == []
+    assert repr(REGISTER.rows(table)) == repr(frame.to_dict("records"))
+    assert REGISTER.rows(table) is REGISTER.rows(table)
