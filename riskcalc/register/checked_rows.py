@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import repeat
+from operator import getitem
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -174,10 +177,23 @@ def check_lines(
     table.whole, table.columns = True, [] if wrong else columns
     if wrong:
         columns = [column for column in model.model_fields if column in unsure or column in columns]
-    _take_lines(table, header, lines, columns, unsure)
-    _read_rows(table, methodology)
+    with _undisturbed():
+        _take_lines(table, header, lines, columns, unsure)
+        _read_rows(table, methodology)
     table.problems.extend(_spoilt_keys(table, methodology))
     table.problems.extend(() if wrong else _repeated_keys(table))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Don't look for cycles among rows: there are none, and the more rows there are, the longer each look takes."""
+    looks = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looks:
+            gc.enable()
 
 
 def _take_lines(
@@ -241,21 +257,23 @@ def _read_rows(table: Table, methodology: Methodology) -> None:
     """Make rows of lines. Where each cell was read in its column before, and was good, it isn't read a second time."""
     model = TABLES[table.name]
     columns = list(next(iter(table.cells.values()), ()))
-    known = [_Free() if free(model, column) else dict[str, Any]() for column in columns]
+    keeps = _SHARED if methodology.first_period is None and not table.refused else 0
+    known = [_Free() if keeps and free(model, column) else dict[str, Any]() for column in columns]
     rest = {name: info.default for name, info in model.model_fields.items() if name not in columns} | _PYDANTIC
     names, beside = [*columns, *rest], list(rest.values())
-    if methodology.first_period is not None or table.refused:
-        known = []
     for line, cells in table.cells.items():
+        row: Row | None
         try:
-            values = [read[text] for read, text in zip(known, cells.texts, strict=True)]
-        except (KeyError, ValueError):
-            if not stand_ins.only_named(table, line, methodology) and (row := _read_row(table, line, methodology)):
-                for read, column in zip(known, columns, strict=False):
-                    if len(read) < _SHARED:
-                        read[table.cells[line][column]] = getattr(row, column)
-        else:
-            _take_row(table, line, _made(model, names, [*values, *beside]))
+            row = _made(model, names, [*map(getitem, known, cells.texts), *beside])
+        except KeyError:
+            row = None if stand_ins.only_named(table, line, methodology) else _read_row(table, line, methodology)
+            for read, column in zip(known, columns if row else (), strict=False):
+                if len(read) < keeps:
+                    read[table.cells[line][column]] = getattr(row, column)
+        if row:
+            table.rows[line] = stand_ins.blanked(table, line, row) if table.assumed else row
+            for column, allowed in row.contradictions():
+                table.tell(line, column, table.cells[line].get(column, ""), allowed)
 
 
 def _made(model: type[Row], names: Iterable[str], values: Iterable[Any]) -> Row:
@@ -279,17 +297,7 @@ def _read_row(table: Table, line: int, methodology: Methodology) -> Row | None:
             del wrong[column]
         wrong = {column: wrong.get(column, told) for column, told in still.items()}
     table.problems.extend(table.problem(line, *told) for column, told in wrong.items() if column not in known)
-    if row is None or known:
-        return None
-    _take_row(table, line, row)
-    table.rows[line] = stand_ins.blanked(table, line, row)
-    return row
-
-
-def _take_row(table: Table, line: int, row: Row) -> None:
-    table.rows[line] = row
-    for column, allowed in row.contradictions():
-        table.tell(line, column, table.cells[line].get(column, ""), allowed)
+    return None if known else row
 
 
 def _validated(
