@@ -241,7 +241,9 @@ def load(path: str | Path = "data", period: str = "") -> Register:
         raise RegisterError(problems, source)
     notes = tuple(sorted(note for table in tables.values() for note in table.notes))
     periods, assumed = _periods(tables), _assumed(tables.values())
-    frames: dict[str, Any] = {name: _frame(tables.pop(name)) for name in TABLES}  # what is framed is let go
+    for table in tables.values():
+        table.cells.clear()  # what isn't needed any more is let go, that it doesn't stand beside the frames
+    frames: dict[str, Any] = {name: _frame(tables.pop(name)) for name in TABLES}
     frames["controls"] = with_uses(frames)
     return Register(source, methodology, periods, **frames, assumed=assumed, notes=notes)
 

@@ -33,6 +33,7 @@ class Subsets:
             name: getattr(register, name).groupby(column, sort=False).indices for name, column in _BELONGS.items()
         }
         self._known: dict[str, str] = {}
+        self._arrays: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
         self._relies_on = dict(zip(register.controls["control_id"], register.controls["relies_on"], strict=True))
 
     def of(self, unit_id: str) -> Register:
@@ -87,10 +88,10 @@ class Subsets:
         """Where the share's rows stand in each table, in the tables' order."""
         risks = self._column("risks", "risk_id", unit_id)
         links = self._found("risk_controls", risks)
-        linked = self.register.risk_controls["control_id"].iloc[links]
+        linked = self._texts("risk_controls", "control_id")[links]
         needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
         controls = self._found("controls", needed, self._control_places)
-        subservice = self.register.controls["subservice_id"].iloc[controls].dropna()
+        subservice = self._texts("controls", "subservice_id")[controls]
         owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
         trained = [self._found("training", [unit_id]), self._found("training", owners, self._trained)]
         found = {"risk_controls": links, "controls": controls, "training": np.unique(np.concatenate(trained))}
@@ -114,7 +115,13 @@ class Subsets:
         return {name: [place] for place, name in enumerate(self.register.controls["control_id"])}
 
     def _column(self, table: str, column: str, unit_id: str) -> list[str]:
-        return list(getattr(self.register, table)[column].iloc[self._found(table, [unit_id])])
+        return list(self._texts(table, column)[self._found(table, [unit_id])])
+
+    def _texts(self, table: str, column: str) -> np.ndarray[Any, Any]:
+        """A column, kept as an array: a frame costs more than the few rows that are taken of it."""
+        if (table, column) not in self._arrays:
+            self._arrays[table, column] = getattr(self.register, table)[column].to_numpy(object)
+        return self._arrays[table, column]
 
     def _found(self, table: str, keys: Iterable[str], places: Mapping[str, Any] | None = None) -> np.ndarray[Any, Any]:
         """The rows whose key is one of ``keys``, in the table's order."""
