@@ -111,11 +111,11 @@ def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame) -> Table:
     withheld here; an amount that counts, but reads as withheld, too.
     """
     whole, found = whole.loc[seen.index], Table(table.name, columns=table.columns)
-    found.cells = {line: dict(table.cells[line]) for line in seen.index if line in table.cells}  # not what stands in
+    found.cells = {line: table.cells[line] for line in seen.index if line in table.cells}  # not what stands in
     for column in (column for column in table.columns if column in seen):
         for line, before, after in zip(seen.index, whole[column], seen[column], strict=True):
             if str(before) != str(after) and line in found.cells:
-                found.cells[line][column] = WITHHELD
+                found.cells[line] = found.cells[line].but(column, WITHHELD)
     return found
 
 

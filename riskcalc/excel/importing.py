@@ -265,7 +265,7 @@ def _compare(made: Plan, old: Table, new: Table, silent: set[tuple[int, str]]) -
     for key, line in after.items():
         place = _place(new, line)
         if key not in before:
-            added.append(new.cells[line])
+            added.append(dict(new.cells[line]))
             fields = tuple((column, "", text) for column, text in new.cells[line].items() if text)
             made.changes.append(Change(old.name, _named(key), "new", place, fields))
         elif fields := tuple(_differing(old, before[key], new, line, silent)):
@@ -318,7 +318,7 @@ def _differing(
 ) -> Iterator[tuple[str, str, str]]:
     model = TABLES[old.name]
     later = dict.fromkeys(new.cells[line], "")  # columns that the folder's file, older than they are, doesn't have
-    for column, was in (later | old.cells[at]).items():
+    for column, was in {**later, **old.cells[at]}.items():
         text = new.cells[line].get(column, was)
         if text == was or (line, column) in silent or column in new.refused.get(line, ()):
             continue
@@ -351,9 +351,9 @@ def _problems_after(made: Plan, tables: Mapping[str, Table]) -> Iterator[Problem
 
 def _traced(problem: Problem, merged: Table, new: Table | None, places: Mapping[Any, int]) -> Iterator[Problem]:
     """A problem of the merged table, where the person who can mend it finds it; nothing that was told already."""
-    cells = merged.cells.get(problem.line)
+    cells: Mapping[str, str] = merged.cells.get(problem.line, {})
     key = tuple(cells[column] for column in TABLES[merged.name].primary_key) if cells else ()
-    line = places.get((key, (cells or {}).get(SPAN[0], "")), places.get((key,)))
+    line = places.get((key, cells.get(SPAN[0], "")), places.get((key,)))
     if new is None or line is None:
         yield replace(problem, allowed=f"{problem.allowed} (after the import)")
     elif line not in new.refused:

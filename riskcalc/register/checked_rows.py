@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import codecs
+import gc
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import repeat
+from operator import getitem
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,13 +25,38 @@ from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register import stand_ins
 from riskcalc.register.as_typed import second_reading
+from riskcalc.register.columns import free
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import SPAN, Row, names_in
 from riskcalc.register.tables import TABLES
 
 _SHARED = 4096  # texts of a table that are shared
-_UNTOLD: set[str] = set()  # which fields a row was given: nobody asks, and a set for each is a third of the memory
+# What pydantic keeps of a row beside its fields. Which of them it was given nobody asks, and a set for each is large.
+_PYDANTIC: dict[str, Any] = {"__pydantic_fields_set__": set(), "__pydantic_extra__": None, "__pydantic_private__": None}
 APART = 10**12  # between the numbers of rows that stand in one line, as where a cell lists several
+
+
+class Line(Mapping[str, str]):
+    """A line's cells by their columns, which all lines of a table share: dicts would take three times the memory."""
+
+    __slots__ = ("places", "texts")
+
+    def __init__(self, places: Mapping[str, int], texts: tuple[str, ...]) -> None:
+        self.places, self.texts = places, texts
+
+    def __getitem__(self, column: str) -> str:
+        return self.texts[self.places[column]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def but(self, column: str, text: str) -> Line:
+        """The same line with another text in a column."""
+        place = self.places[column]
+        return Line(self.places, (*self.texts[:place], text, *self.texts[place + 1 :]))
 
 
 @dataclass
@@ -51,7 +81,7 @@ class Table:
     columns: list[str] = field(default_factory=list)
     refused: dict[int, set[str]] = field(default_factory=dict)
     rows: dict[int, Any] = field(default_factory=dict)
-    cells: dict[int, dict[str, str]] = field(default_factory=dict)
+    cells: dict[int, Line] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
@@ -92,15 +122,19 @@ class Table:
     @property
     def keys(self) -> set[str]:
         """What other tables may point at: the first key column of every line."""
-        column = TABLES[self.name].primary_key[0]
-        return {cells[column] for cells in self.cells.values()} - {""}
+        return set(self.column(TABLES[self.name].primary_key[0])) - {""}
+
+    def column(self, name: str) -> list[str]:
+        """The text of every line in a column."""
+        place = next(iter(self.cells.values())).places[name] if self.cells else 0
+        return [cells.texts[place] for cells in self.cells.values()]
 
     def read_as(self, line: int, column: str, text: str, how: str) -> None:
         """Put a cell in its column's spelling, and keep a note of it."""
         offered = re.fullmatch("[1-9][0-9]? - .+", self.cells[line][column])  # by a drop-down: there is no doubt in it
         if not offered:
             self.notes.append(self.problem(line, column, self.cells[line][column], how))
-        self.cells[line][column] = text
+        self.cells[line] = self.cells[line].but(column, text)
 
 
 def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
@@ -143,11 +177,23 @@ def check_lines(
     table.whole, table.columns = True, [] if wrong else columns
     if wrong:
         columns = [column for column in model.model_fields if column in unsure or column in columns]
-    _take_lines(table, header, lines, columns, unsure)
-    for line in table.cells:
-        if stand_ins.only_named(table, line, methodology) or _read_row(table, line, methodology):
-            table.problems.extend(_spoilt_keys(table, line))
+    with _undisturbed():
+        _take_lines(table, header, lines, columns, unsure)
+        _read_rows(table, methodology)
+    table.problems.extend(_spoilt_keys(table, methodology))
     table.problems.extend(() if wrong else _repeated_keys(table))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Don't look for cycles among rows: there are none, and the more rows there are, the longer each look takes."""
+    looks = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looks:
+            gc.enable()
 
 
 def _take_lines(
@@ -155,33 +201,41 @@ def _take_lines(
 ) -> None:
     """Put each line's cells into the table; what stands in columns that nobody is sure of is left out, and refused."""
     model = TABLES[table.name]
-    key, names = model.primary_key[0], [name for name in names_in(model) if name not in unsure]
+    names = [name for name in names_in(model) if name not in unsure and name in columns]
     plain = not unsure and table.carried is None and columns == header
+    places = {name: place for place, name in enumerate(columns)}
+    pointing = [header.index(name) for name in names if name in header]
     shared: dict[str, str] = {}  # equal cells share one text: most of a long table's stand in it again and again
     for line, cells in lines:
         if len(cells) > len(header) and not any(cells[len(header) :]):
             cells = cells[: len(header)]
         if len(cells) == len(header):
+            for place in pointing:  # other tables hold the same ids
+                cells[place] = intern(cells[place])
             share = shared.get if len(shared) > _SHARED else shared.setdefault
-            found = {name: share(cell, cell) for name, cell in zip(header, cells, strict=True) if name not in unsure}
+            texts = tuple(map(share, cells, cells))
+            if not plain:
+                found = {name: cell for name, cell in zip(header, texts, strict=True) if name not in unsure}
+                texts = tuple(stand_ins.sorted_out(table, line, found, columns).values())
             if unsure:
                 table.refused.setdefault(line, set()).update(unsure)
-            table.cells[line] = found if plain else stand_ins.sorted_out(table, line, found, columns)
-            table.whole &= bool(table.cells[line][key].strip())
-            _trim(table, line, names)
+            table.cells[line] = Line(places, texts)
         else:
             table.doubtful.update(cells)
             table.tell(line, "", "", _wrong_number(cells, header))
-
-
-def _trim(table: Table, line: int, names: Iterable[str]) -> None:
-    """Take away the blanks around keys and what points at them: nobody sees them, and means another row by them."""
+    table.whole &= all(map(str.strip, table.column(model.primary_key[0])))
     for name in names:
-        cell = table.cells[line].get(name, "")
-        if cell.strip() and (cell != cell.strip() or "|" in cell):
-            text = "|".join(part.strip() for part in cell.split("|"))
-            if text != cell:
-                table.read_as(line, name, text, f"read as {text!r}, without the blanks around it")
+        _trim(table, name)
+
+
+def _trim(table: Table, name: str) -> None:
+    """Take away the blanks around keys and what points at them: nobody sees them, and means another row by them."""
+    column = table.column(name)
+    trimmed = {cell: "|".join(map(str.strip, cell.split("|"))) for cell in set(column) if cell.strip()}
+    trimmed = {cell: text for cell, text in trimmed.items() if text != cell}
+    for line, cell in zip(table.cells, column, strict=True) if trimmed else ():
+        if text := trimmed.get(cell):
+            table.read_as(line, name, text, f"read as {text!r}, without the blanks around it")
 
 
 def _wrong_number(cells: list[str], header: list[str]) -> str:
@@ -190,10 +244,49 @@ def _wrong_number(cells: list[str], header: list[str]) -> str:
     return f"{number}, but the header has {len(header)} columns{hint}"
 
 
-def _read_row(table: Table, line: int, methodology: Methodology) -> bool:
-    """Check a line; whether it makes a row."""
-    cells, model = table.cells[line], TABLES[table.name]
-    known = table.refused.get(line, set())
+class _Free(dict[str, Any]):
+    """What the cells of a column that takes any text are read as: as they are, blank ones as they were before."""
+
+    def __missing__(self, cell: str) -> str:
+        if cell.strip():
+            return cell
+        raise KeyError(cell)
+
+
+def _read_rows(table: Table, methodology: Methodology) -> None:
+    """Make rows of lines. Where each cell was read in its column before, and was good, it isn't read a second time."""
+    model = TABLES[table.name]
+    columns = list(next(iter(table.cells.values()), ()))
+    keeps = _SHARED if methodology.first_period is None and not table.refused else 0
+    known = [_Free() if keeps and free(model, column) else dict[str, Any]() for column in columns]
+    rest = {name: info.default for name, info in model.model_fields.items() if name not in columns} | _PYDANTIC
+    names, beside = [*columns, *rest], list(rest.values())
+    for line, cells in table.cells.items():
+        row: Row | None
+        try:
+            row = _made(model, names, [*map(getitem, known, cells.texts), *beside])
+        except KeyError:
+            row = None if stand_ins.only_named(table, line, methodology) else _read_row(table, line, methodology)
+            for read, column in zip(known, columns if row else (), strict=False):
+                if len(read) < keeps:
+                    read[table.cells[line][column]] = getattr(row, column)
+        if row:
+            table.rows[line] = stand_ins.blanked(table, line, row) if table.assumed else row
+            for column, allowed in row.contradictions():
+                table.tell(line, column, table.cells[line].get(column, ""), allowed)
+
+
+def _made(model: type[Row], names: Iterable[str], values: Iterable[Any]) -> Row:
+    """A row of values that were checked; one by one, so that Python keeps the names once for all rows of a model."""
+    row = model.__new__(model)
+    for _ in map(object.__setattr__, repeat(row), names, values):
+        pass
+    return row
+
+
+def _read_row(table: Table, line: int, methodology: Methodology) -> Row | None:
+    """Check a line; the row that it makes, if it makes one."""
+    model, known = TABLES[table.name], table.refused.get(line, set())
     given = stand_ins.filled(table, line, methodology)
     row, wrong = _validated(model, given, methodology)
     if wrong:
@@ -204,12 +297,7 @@ def _read_row(table: Table, line: int, methodology: Methodology) -> bool:
             del wrong[column]
         wrong = {column: wrong.get(column, told) for column, told in still.items()}
     table.problems.extend(table.problem(line, *told) for column, told in wrong.items() if column not in known)
-    if row is None or known:
-        return False
-    table.rows[line] = stand_ins.blanked(table, line, row)
-    for column, allowed in row.contradictions():
-        table.tell(line, column, cells.get(column, ""), allowed)
-    return True
+    return None if known else row
 
 
 def _validated(
@@ -217,9 +305,8 @@ def _validated(
 ) -> tuple[Row | None, dict[str, tuple[str, str, str]]]:
     """The row that cells make, or what is wrong with them, by column."""
     try:
-        row = model.model_validate(cells, context={"methodology": methodology})
-        object.__setattr__(row, "__pydantic_fields_set__", _UNTOLD)
-        return row, {}
+        found = vars(model.model_validate(dict(cells), context={"methodology": methodology}))
+        return _made(model, [*found, *_PYDANTIC], [*found.values(), *_PYDANTIC.values()]), {}
     except ValidationError as error:
         told = [_told(each, cells) for each in error.errors()]
         return None, {each[0]: each for each in told}
@@ -236,11 +323,13 @@ def _meant(model: type[Row], wrong: dict[str, tuple[str, str, str]], methodology
     return {column: text for column, text in meant.items() if text}
 
 
-def _spoilt_keys(table: Table, line: int) -> Iterator[Problem]:
+def _spoilt_keys(table: Table, methodology: Methodology) -> Iterator[Problem]:
     for column in TABLES[table.name].primary_key:
-        cell = table.cells[line][column]
-        if allowed := spoilt(cell):
-            yield table.problem(line, column, cell, allowed)
+        keys = table.column(column)
+        if "E+" in (whole := "".join(keys)) or not whole.isprintable():
+            for line, key in zip(table.cells, keys, strict=True):
+                if (allowed := spoilt(key)) and (line in table.rows or stand_ins.only_named(table, line, methodology)):
+                    yield table.problem(line, column, key, allowed)
 
 
 def spoilt(key: str) -> str:
@@ -256,6 +345,8 @@ def _repeated_keys(table: Table) -> Iterator[Problem]:
     model, seen = TABLES[table.name], dict[tuple[str, ...], int]()
     columns, more = model.primary_key, ", or from another day on: valid_from" if model.timed() else ""
     refused = {line for line, names in table.refused.items() if names.intersection(columns)}
+    if len(set(zip(*map(table.column, columns), strict=True))) == len(table.cells):
+        return
     for line, cells in table.cells.items():
         key = tuple(cells[column] for column in columns)
         since = (*key, cells.get(SPAN[0], "").strip())

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ValidationInfo
 
 from riskcalc.register import as_typed
 from riskcalc.register.as_typed import Typed
@@ -153,6 +153,18 @@ def _names(cell: str) -> tuple[str, ...]:
     if len(set(names)) < len(names) or "" in names:
         raise ValueError("allowed: names separated by |, none of them blank or twice")
     return names
+
+
+def free(model: type[BaseModel], column: str) -> bool:
+    """Whether a column takes any text, as it stands, or but for blank ones.
+
+    >>> from riskcalc.register.tables import Risk
+    >>> free(Risk, "title"), free(Risk, "account"), free(Risk, "treatment")
+    (True, True, False)
+    """
+    info = model.model_fields[column]
+    parsers = {mark.func for mark in info.metadata if isinstance(mark, BeforeValidator)}
+    return info.annotation in (str, str | None) and parsers in ({_text}, {_blank_to_none})
 
 
 T = TypeVar("T")

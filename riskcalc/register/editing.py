@@ -223,7 +223,7 @@ def narrowed(text: str, columns: Collection[str]) -> str:
     return as_file(kept, (dict(zip(header, cells, strict=False)) for cells in rows if any(cells)))
 
 
-def as_file(columns: list[str], rows: Iterable[Cells]) -> str:
+def as_file(columns: list[str], rows: Iterable[Mapping[str, str]]) -> str:
     """A table's file in its canonical form."""
     return "".join(
         [_as_line({name: name for name in columns}, columns, "\n"), *(_as_line(row, columns, "\n") for row in rows)]
@@ -234,9 +234,8 @@ def _matching(folder: Path, table: str, key: Mapping[str, str], methodology: Met
     read = read_table(folder, table, methodology)
     if not read.columns and read.problems:
         raise RegisterError(read.problems, folder)
-    return [
-        (line, cells) for line, cells in read.cells.items() if all(cells[name] == value for name, value in key.items())
-    ]
+    found = [(line, dict(cells)) for line, cells in read.cells.items()]
+    return [(line, cells) for line, cells in found if all(cells[name] == value for name, value in key.items())]
 
 
 def check_row(table: str, cells: Cells, methodology: Methodology, line: int = 0) -> None:
@@ -252,7 +251,7 @@ def check_row(table: str, cells: Cells, methodology: Methodology, line: int = 0)
         raise RegisterError(wrong)
 
 
-def _as_line(cells: Cells, header: list[str], ending: str) -> str:
+def _as_line(cells: Mapping[str, str], header: list[str], ending: str) -> str:
     return as_line([cells.get(column, "") for column in header], ending)
 
 

@@ -62,8 +62,10 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
     known, several = target.keys, TABLES[table.name].model_fields[column].annotation == tuple[str, ...]
     keys = known | target.doubtful
     told: dict[str, str] = {}
-    for line, cells in table.cells.items():
-        for name in cells[column].split("|") if several else [cells[column]]:
+    if not several and keys.issuperset({*table.column(column), ""} - {""}):
+        return
+    for line, cell in zip(table.cells, table.column(column), strict=True):
+        for name in cell.split("|") if several else [cell]:
             if name and name not in keys:
                 if name not in told:  # whose ids are all wrong is helped by the first few, and waits for no more
                     told[name] = f"; {some_names(known, name)}" if len(told) < _MEANT else ""
@@ -75,11 +77,11 @@ def _ids_of_several_tables(tables: Mapping[str, Table]) -> Iterator[Problem]:
     taken: dict[str, tuple[Table, int]] = {}
     for table in (tables[name] for name in ("business_units", "control_objectives", "risks", "controls")):
         column = TABLES[table.name].primary_key[0]
-        for line, cells in table.cells.items():
-            first, at = taken.setdefault(cells[column], (table, line))
-            if first is not table and cells[column]:
+        for line, cell in zip(table.cells, table.column(column), strict=True):
+            first, at = taken.setdefault(cell, (table, line))
+            if first is not table and cell:
                 allowed = f"is an id in {first.place}, {first.row_at(at)}, already; allowed: one that no other unit, "
-                yield table.problem(line, column, cells[column], f"{allowed}objective, risk or control has")
+                yield table.problem(line, column, cell, f"{allowed}objective, risk or control has")
 
 
 def _unknown_sources(tables: Mapping[str, Table]) -> Iterator[Problem]:

@@ -184,27 +184,27 @@ def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     digests = [
         hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest() for row in zip(*columns, strict=True)
     ]
-    return np.array(digests, dtype=object)
+    return np.array(digests, dtype="V32")
 
 
 def fingerprint_of(
     methodology: Methodology,
-    hashes: Mapping[str, Iterable[bytes]],
+    hashes: Mapping[str, np.ndarray[Any, Any]],
     beside: Iterable[object],
-    before: Mapping[str, Iterable[bytes]],
+    before: Mapping[str, np.ndarray[Any, Any]],
 ) -> str:
     """The fingerprint of tables whose rows have these hashes, of what is told ``beside`` them, and of tables whose rows
     may have stood otherwise ``before``.
     """
     digest = hashlib.sha256(methodology.model_dump_json(by_alias=True).encode())
     for name, rows in hashes.items():
-        told = b"".join(sorted(rows))
+        told = b"".join(sorted(rows.tolist()))
         if told or name not in ("answers", "documents"):  # without them, the hashes of before there were any hold
             digest.update(f"\n{name}\n".encode() + told)
     digest.update("".join(sorted(f"\n{cell!r}" for cell in beside)).encode("utf-8", "surrogatepass"))
     for name, rows in before.items():
-        if TABLES[name].timed() and set(rows) != set(hashes[name]):
-            digest.update(f"\n{name} before\n".encode() + b"".join(sorted(rows)))
+        if TABLES[name].timed() and set(rows.tolist()) != set(hashes[name].tolist()):
+            digest.update(f"\n{name} before\n".encode() + b"".join(sorted(rows.tolist())))
     return digest.hexdigest()
 
 
@@ -251,10 +251,13 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     problems.extend(check_references(tables))
     if problems:
         raise RegisterError(problems, source)
-    frames: dict[str, Any] = {name: _frame(table) for name, table in tables.items()}
-    frames["controls"] = with_uses(frames)
     notes = tuple(sorted(note for table in tables.values() for note in table.notes))
-    return Register(source, methodology, _periods(tables), **frames, assumed=_assumed(tables.values()), notes=notes)
+    periods, assumed = _periods(tables), _assumed(tables.values())
+    for table in tables.values():
+        table.cells.clear()  # what isn't needed any more is let go, that it doesn't stand beside the frames
+    frames: dict[str, Any] = {name: _frame(tables.pop(name)) for name in TABLES}
+    frames["controls"] = with_uses(frames)
+    return Register(source, methodology, periods, **frames, assumed=assumed, notes=notes)
 
 
 def changed(folder: Path, files: Mapping[str, bytes]) -> Register:

@@ -32,6 +32,8 @@ class Subsets:
         self._places = {
             name: getattr(register, name).groupby(column, sort=False).indices for name, column in _BELONGS.items()
         }
+        self._known: dict[str, str] = {}
+        self._arrays: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
         self._relies_on = dict(zip(register.controls["control_id"], register.controls["relies_on"], strict=True))
 
     def of(self, unit_id: str) -> Register:
@@ -45,9 +47,11 @@ class Subsets:
 
     def fingerprint(self, unit_id: str) -> str:
         """The fingerprint of the unit's share, without cutting it out."""
-        beside = [*self.register.assumed, *self._ended(unit_id)]
-        before = self._earlier._hashed(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else {}
-        return fingerprint_of(self.register.methodology, self._hashed(unit_id), beside, before)
+        if unit_id not in self._known:
+            beside = [*self.register.assumed, *self._ended(unit_id)]
+            before = self._earlier._hashed(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else {}
+            self._known[unit_id] = fingerprint_of(self.register.methodology, self._hashed(unit_id), beside, before)
+        return self._known[unit_id]
 
     @cached_property
     def unit_ids(self) -> frozenset[str]:
@@ -62,8 +66,15 @@ class Subsets:
         return self._earlier.of(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else None
 
     def _ended(self, unit_id: str) -> frozenset[tuple[str, str, date]]:
-        mine = set(self._column("risks", "risk_id", unit_id) if self.register.ended else ())
-        return frozenset(each for each in self.register.ended if each[0] in mine)
+        mine = self._column("risks", "risk_id", unit_id) if self._ends else ()
+        return frozenset(each for risk in mine for each in self._ends.get(risk, ()))
+
+    @cached_property
+    def _ends(self) -> dict[str, list[tuple[str, str, date]]]:
+        found: dict[str, list[tuple[str, str, date]]] = {}
+        for each in self.register.ended:
+            found.setdefault(each[0], []).append(each)
+        return found
 
     def _hashed(self, unit_id: str) -> dict[str, np.ndarray[Any, Any]]:
         rows = self._rows(unit_id)
@@ -77,18 +88,23 @@ class Subsets:
         """Where the share's rows stand in each table, in the tables' order."""
         risks = self._column("risks", "risk_id", unit_id)
         links = self._found("risk_controls", risks)
-        linked = self.register.risk_controls["control_id"].iloc[links]
+        linked = self._texts("risk_controls", "control_id")[links]
         needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
         controls = self._found("controls", needed, self._control_places)
-        subservice = self.register.controls["subservice_id"].iloc[controls].dropna()
+        subservice = self._texts("controls", "subservice_id")[controls]
         owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
         trained = [self._found("training", [unit_id]), self._found("training", owners, self._trained)]
         found = {"risk_controls": links, "controls": controls, "training": np.unique(np.concatenate(trained))}
-        for name in ("answers", "documents"):  # those without a unit are the whole organisation's
-            of_all = getattr(self.register, name)["unit_id"].isna().to_numpy()
-            found[name] = np.union1d(self._found(name, [unit_id]), np.flatnonzero(of_all))
+        for name, of_all in self._of_all.items():
+            found[name] = np.union1d(self._found(name, [unit_id]), of_all)
         keys = {"unit_id": [unit_id], "risk_id": risks, "control_id": needed, "subservice_id": set(subservice)}
         return {name: found[name] if name in found else self._found(name, keys[of]) for name, of in _BELONGS.items()}
+
+    @cached_property
+    def _of_all(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The rows without a unit, which are the whole organisation's."""
+        tables = {name: getattr(self.register, name) for name in ("answers", "documents")}
+        return {name: np.flatnonzero(table["unit_id"].isna().to_numpy()) for name, table in tables.items()}
 
     @cached_property
     def _trained(self) -> Mapping[str, Any]:
@@ -99,7 +115,13 @@ class Subsets:
         return {name: [place] for place, name in enumerate(self.register.controls["control_id"])}
 
     def _column(self, table: str, column: str, unit_id: str) -> list[str]:
-        return list(getattr(self.register, table)[column].iloc[self._found(table, [unit_id])])
+        return list(self._texts(table, column)[self._found(table, [unit_id])])
+
+    def _texts(self, table: str, column: str) -> np.ndarray[Any, Any]:
+        """A column, kept as an array: a frame costs more than the few rows that are taken of it."""
+        if (table, column) not in self._arrays:
+            self._arrays[table, column] = getattr(self.register, table)[column].to_numpy(object)
+        return self._arrays[table, column]
 
     def _found(self, table: str, keys: Iterable[str], places: Mapping[str, Any] | None = None) -> np.ndarray[Any, Any]:
         """The rows whose key is one of ``keys``, in the table's order."""

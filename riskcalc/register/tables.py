@@ -165,15 +165,17 @@ class Rating(Row):
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Cells that don't go together."""
-        for likelihood, impact in (("likelihood", "impact"), ("proposed_likelihood", "proposed_impact")):
-            if ((rated := getattr(self, likelihood)) is None) != (getattr(self, impact) is None):
-                yield likelihood if rated is None else impact, "likelihood and impact must both be rated, or both blank"
+        told = "likelihood and impact must both be rated, or both blank"
+        if (self.likelihood is None) != (self.impact is None):
+            yield "likelihood" if self.likelihood is None else "impact", told
+        if (self.proposed_likelihood is None) != (self.proposed_impact is None):
+            yield "proposed_likelihood" if self.proposed_likelihood is None else "proposed_impact", told
         if self.likelihood is not None:
-            for column in ("rationale", "rated_by", "rated_on"):
-                yield from require(getattr(self, column) is not None, column, "blank, but a rated risk needs it")
-        votes = (self.likelihood_low, self.likelihood_high), (self.impact_low, self.impact_high)
-        for axis, (low, high) in zip(("likelihood", "impact"), votes, strict=True):
-            if (low is None) != (high is None) or (low is not None and high is not None and low > high):
+            needed = {"rationale": self.rationale, "rated_by": self.rated_by, "rated_on": self.rated_on}
+            yield from ((name, "blank, but a rated risk needs it") for name, given in needed.items() if given is None)
+        likelihoods, impacts = (self.likelihood_low, self.likelihood_high), (self.impact_low, self.impact_high)
+        for axis, (low, high) in (("likelihood", likelihoods), ("impact", impacts)):
+            if low != high and (low is None or high is None or low > high):
                 yield f"{axis}_high", f"must be at least {axis}_low, or both blank"
 
 

@@ -46,7 +46,7 @@ class RatingsFile:
             if not read.columns and read.problems:
                 raise RegisterError(read.problems, self.folder)
             ours = (cells for cells in reversed(read.cells.values()) if cells["period"] == self.period)
-            self._known, self._read_at = {cells["risk_id"]: cells for cells in ours}, at
+            self._known, self._read_at = {cells["risk_id"]: dict(cells) for cells in ours}, at
         return self._known
 
     def row(self, risk_id: str, likelihood: int, impact: int, tallies: Mapping[str, Tally]) -> Cells:
