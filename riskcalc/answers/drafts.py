@@ -17,13 +17,13 @@ from typing import Any
 
 from riskcalc import chain
 from riskcalc.answers.candidates import Candidate, Desk, standing, writable
-from riskcalc.answers.lexicon import doubts, for_person
 from riskcalc.answers.mapping import Map, asked, fitting
 from riskcalc.answers.own_words import look_again, meaning, odds, pick
 from riskcalc.answers.questionnaire_files import Sheet, cell_name, column_of, read_questionnaire
 from riskcalc.answers.write_back import LONGEST, filled
 from riskcalc.assessment.claims import Against, leaning
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.lexicon import doubts, for_person
 from riskcalc.errors import UsageError, one_line
 from riskcalc.files import read, sha256, write_whole
 from riskcalc.register.editing import held

@@ -61,9 +61,8 @@ def assess(context: Context, report_type: str | None = None) -> pd.DataFrame:
     return frame.astype({"upper_limit": float}).rename_axis("control_id")
 
 
-@once
 def assessed(context: Context, report_type: str | None = None) -> dict[str, dict[str, Any]]:
-    """The rows of ``assess`` by control, made once and shared."""
+    """The rows of ``assess`` by control."""
     register = context.register
     conclusions = conclude_all(context, report_type)
     design = register.methodology.weights.design
