@@ -298,11 +298,13 @@ def _own_weight(control: Any, conclusion: Conclusion, methodology: Methodology) 
         return Decimal(0), "a user entity's control is an assumption"
     if control["performed_by"] == "subservice" and pd.isna(control["subservice_id"]):
         return Decimal(0), "no subservice organisation is named"
+    short = conclusion.name in ("not_effective", "insufficient_evidence")
+    failed = f"{conclusion.reason}; " if short else ""  # told whatever else it lacks
     if pd.isna(control["documentation"]):
-        return Decimal(0), "not documented"
+        return Decimal(0), f"{failed}not documented"
     design = methodology.weights.design[control["design"]]
     if design == 0:
-        return design, f"design {control['design'].replace('_', ' ')}"
+        return design, f"{failed}design {control['design'].replace('_', ' ')}"
     operating: Decimal = getattr(methodology.weights.operating, conclusion.name)
     shown = not operating or conclusion.name == "operated_effectively"
     assumed = "" if shown else f"; counted at {operating.normalize():f}, {ASSUMPTION}"
