@@ -206,7 +206,7 @@ def test_what_is_dated_after_the_day_is_said_not_to_be_told(data: Path, tmp_path
     """The command says which day it tells of."""
     done = export(data, tmp_path / "out", "--as-of", "2026-05-31")
     assert "how things stood on 2026-05-31." in done.output
-    assert "Dated later, and not told: 1 report, 4 answers, " in done.output
+    assert "Dated later, and not told: 1 report, 5 answers, " in done.output
 
 
 def test_the_same_register_gives_the_same_files(made: tuple[str, Path], data: Path, tmp_path: Path) -> None:
