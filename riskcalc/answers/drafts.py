@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from riskcalc import chain
-from riskcalc.answers.candidates import Candidate, Desk, standing, writable
+from riskcalc.answers.candidates import Candidate, Desk, Grade, standing, writable
 from riskcalc.answers.mapping import Map, asked, fitting
 from riskcalc.answers.own_words import look_again, meaning, odds, pick
 from riskcalc.answers.questionnaire_files import Sheet, cell_name, column_of, read_questionnaire
@@ -182,10 +183,16 @@ class Draft:
         known, made = self.decided(), []
         for question in self.questions:
             now = [found for each in question.candidates if (found := self.now(each))]
-            if question.id not in known and not question.person and (best := writable(now, grade)):
+            if question.id not in known and not _left(question, now, grade) and (best := writable(now, grade)):
                 made.append(replace(self.taken(question, best, by), grade=best.grade))
                 self.decide(made[-1])
         return made
+
+    def passed(self, grade: str) -> Counter[str]:
+        """By why ``accept`` takes nothing for them: the number of questions that nobody has decided on."""
+        known = self.decided()
+        found = [(each, [now for one in each.candidates if (now := self.now(one))]) for each in self.questions]
+        return Counter(_left(each, now, grade) for each, now in found if each.id not in known)
 
     def now(self, candidate: Candidate) -> Candidate | None:
         """A candidate as the register stands now, with the grade that it was found with; None where it is gone."""
@@ -320,6 +327,23 @@ def _questions(
                 for_person(text),
                 found,
             )
+
+
+def _left(question: Question, found: Sequence[Candidate], grade: str) -> str:
+    """Why nothing is accepted by itself for a question: the first reason of what ``writable`` asks; blank for none."""
+    if question.person:
+        return "for a person"
+    order, first = get_args(Grade), next(iter(found), None)
+    if first is None or order.index(first.grade) > order.index(grade):
+        return f"nothing is graded {' or '.join(order[: order.index(grade) + 1])}"
+    reasons = {
+        "the entry lacks a word of the question, or differs by a number, an interval or a not": first.differs,
+        "not to be given: not approved, not in force, for others, or at odds with itself": first.blocked,
+        "contradicted by the register": first.against,
+        "not applicable, which a person says": first.verdict == "not_applicable",
+        "no choice of the drop-down means what it says": question.listed and not pick(first.verdict, question.choices),
+    }
+    return next((why for why, so in reasons.items() if so), "")
 
 
 def _question(told: dict[str, Any]) -> Question:

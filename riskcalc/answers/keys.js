@@ -4,10 +4,10 @@ function render({ model, el }) {
   line.dataset.lmSuppressShortcuts = "true";
   line.setAttribute("role", "note");
   line.textContent =
-    "Keys, with this line in focus: A accept · E take my words · N none · O ask the owner · J next · K back";
+    "Keys, with this line in focus: A accept · E take my words · W own words, none of these · N no answer · O ask the owner · J next · K back";
   line.addEventListener("keydown", (event) => {
     const key = event.key.toLowerCase();
-    if (event.ctrlKey || event.metaKey || event.altKey || !"aenojk".includes(key)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !"aewnojk".includes(key)) return;
     event.preventDefault();
     event.stopPropagation();
     model.send({ key });

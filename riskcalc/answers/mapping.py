@@ -148,12 +148,12 @@ def _band(sheet: Sheet, row: int, column: int) -> str:
 
 def _is_title(sheet: Sheet, columns: Columns, row: int, text: str, named: str, has_list: bool) -> bool:
     """Whether a row only heads others: nothing asks in it, and nothing can be answered."""
-    if has_list or _ASKS.search(text):
+    if _ASKS.search(text):
         return False
     answered = column_of(columns.answer)
     if any(within(block, row, answered) and block[2] < answered for block in sheet.merged):
-        return True
-    return not named and len(text) < (_TITLE if columns.reference else _LEAST)
+        return True  # whatever drop-down runs down the whole column
+    return not has_list and not named and len(text) < (_TITLE if columns.reference else _LEAST)
 
 
 def _columns(sheet: Sheet) -> Columns | None:

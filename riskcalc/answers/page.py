@@ -56,8 +56,11 @@ def _row(question: Question, outcome: Outcome, decision: Decision | None) -> lis
     if outcome[0] != "written":
         return [{"text": question.text, "note": question.id}, "–", "–", display.state(word, tone, outcome[1])]
     assert decision
-    source = decision.candidate if decision.action == "accept" else f"{decision.by}'s own words"
-    rests = f"; rests on {', '.join(decision.sources)}" if decision.sources else ""
+    known = (each.grade for each in question.candidates if each.key == decision.candidate)
+    grade = decision.grade or next(known, "")
+    entry = f"{decision.candidate}{grade and f', graded {grade}'}"
+    source = entry if decision.action == "accept" else f"{decision.by}'s own words"
+    rests = f"; rests on {', '.join(decision.sources) or 'nothing'}"
     at_once = f", with all that are {decision.grade}" if decision.grade else ""
     _, said, comment = outcome
     chosen = question.listed or comment

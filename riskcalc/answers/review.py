@@ -27,7 +27,8 @@ with of_an_extra():
 
 _log = logging.getLogger(__name__)
 _WIDE = widgets.Layout(width="auto")
-_KEYS = {"a": "accept", "e": "edit", "n": "none", "o": "ask", "j": "next", "k": "back"}
+_KEYS = {"a": "accept", "e": "edit", "w": "own", "n": "none", "o": "ask", "j": "next", "k": "back"}
+_OWN = "none of these: words of your own, which rest on nothing"
 _VERDICTS = [("–", ""), ("Yes", "yes"), ("No", "no"), ("Partly", "partly"), ("Not applicable", "not_applicable")]
 
 
@@ -93,6 +94,9 @@ class Review(widgets.VBox):  # type: ignore[misc]
     def act(self, action: str) -> None:
         """Do what a key or a button says; what can't be done is told, and nothing is lost."""
         try:
+            if action == "own":
+                self.candidates.index = len(self._found)  # the words of no candidate; the question stays
+                return
             if action in ("accept", "edit", "none", "ask"):
                 self._decide(action)
                 self.told.value = escape(f"{action}: {self.draft.questions[self.place].id}, by {self.by.value}")
@@ -123,8 +127,10 @@ class Review(widgets.VBox):  # type: ignore[misc]
             f"<p><b>{escape(question.text)}</b>{person}</p>"
         )
         self.choice.options = [("–", ""), *((each, each) for each in question.choices)]
-        self.candidates.options = [(self._label(each), at) for at, each in enumerate(self._found)]
-        self.candidates.index = 0 if self._found else None
+        self.answer.value = ""
+        labels = [*map(self._label, self._found), _OWN]
+        self.candidates.options = [(label, at) for at, label in enumerate(labels)]
+        self.candidates.index = 0
         self._show_candidate()
 
     # --- parts ---
@@ -134,13 +140,21 @@ class Review(widgets.VBox):  # type: ignore[misc]
         return f"{state}{found.grade} · {found.key} · {found.text[:80]}"
 
     def _show_candidate(self) -> None:
-        question, at = self.draft.questions[self.place], self.candidates.index
-        found = self._found[at] if at is not None and at < len(self._found) else None
-        self.answer.value = found.text if found else ""
-        self.verdict.value = found.verdict if found else ""
-        choice = pick(found.verdict, question.choices) if found else ""
-        self.choice.value = choice
-        self.details.value = self._details(question.text, found) if found else "Nothing in the register answers this."
+        question, found = self.draft.questions[self.place], self._chosen()
+        if found is None:
+            told = "None of these: words of your own then rest on nothing that the register has."
+            self.details.value = told if self._found else "Nothing in the register answers this."
+        if found or self.answer.value in ("", *(each.text for each in self._found)):  # what was typed stays
+            self.answer.value = found.text if found else ""
+            self.verdict.value = found.verdict if found else ""
+            self.choice.value = pick(found.verdict, question.choices) if found else ""
+        if found:
+            self.details.value = self._details(question.text, found)
+
+    def _chosen(self) -> Candidate | None:
+        """The candidate that is selected; None for none of these."""
+        at = self.candidates.index
+        return self._found[at] if at is not None and at < len(self._found) else None
 
     def _details(self, text: str, found: Candidate) -> str:
         asks = next((row["question"] for row in self.draft.desk.entries if row["answer_id"] == found.key), "")
@@ -152,8 +166,7 @@ class Review(widgets.VBox):  # type: ignore[misc]
 
     def _decide(self, action: str) -> None:
         question, by = self.draft.questions[self.place], self.by.value.strip()
-        at = self.candidates.index
-        found = self._found[at] if at is not None and self._found else None
+        found = self._chosen()
         decision = Decision(question.id, action, by, asked=question.text)
         if action in ("accept", "edit"):
             decision = self._words(action, by, found)
@@ -166,7 +179,7 @@ class Review(widgets.VBox):  # type: ignore[misc]
         words: dict[str, Any] = {"choice": self.choice.value or "", "asked": question.text}
         if action == "accept":
             if found is None:
-                raise RiskcalcError("There is no candidate to accept.")
+                raise RiskcalcError("No candidate is selected that could be accepted.")
             words |= {"candidate": found.key, "verdict": found.verdict, "answer": found.text, "sources": found.sources}
         else:
             words |= {"candidate": found.key if found else "", "sources": found.sources if found else ()}

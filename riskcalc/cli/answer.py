@@ -97,7 +97,7 @@ def draft(
 ) -> None:
     """Find for every question of FILE what the register in DATA can answer.
 
-    Exit code 3 where a row contradicts the nearest answer of the library.
+    Exit code 3 where a row contradicts the nearest answer, if that is graded same or similar.
     """
     from riskcalc.answers.candidates import Desk
     from riskcalc.answers.drafter import drafted
@@ -119,7 +119,7 @@ def draft(
     for line in left_out(confirmed, read_questionnaire(file)):
         click.echo(printable(f"not read: {line}", 200))
     firsts = [(question, question.candidates[0]) for question in made.questions if question.candidates]
-    red = [(question, each) for question, each in firsts if each.kind == "answer" and each.against]
+    red = [(question, each) for question, each in firsts if each.grade != "related" and each.against]
     for question, each in red:
         why = "; ".join(f"{key}: {told}" for key, told in each.against)
         click.echo(printable(f"contradicted: {question.id}: {each.key} ({each.grade}): {why}"))
@@ -142,14 +142,18 @@ def draft(
 @_BY
 @today_option
 def accept(folder: Path, grade: str, by: str, as_of: str) -> None:
-    """Accept, for questions of DIR that nobody decided on, the nearest answer: approved, in force, uncontradicted."""
+    """Accept, for questions of DIR that nobody decided on, the nearest answer: approved, in force, uncontradicted.
+
+    What isn't accepted, and why, is counted.
+    """
     found = _opened(folder, as_of)
     made = found.accept(grade, _named(by))
     for each in made:
         click.echo(printable(f"{each.question} ({each.grade}): {each.asked} -> {each.candidate}: {each.answer}", 300))
-    click.echo(
-        f"{counted(len(made), 'answer')} accepted; {len(found.questions) - len(found.decided())} still to be decided."
-    )
+    left = found.passed(grade)
+    for why, number in left.most_common():
+        click.echo(f"not accepted: {counted(number, 'question')}: {why}")
+    click.echo(f"{counted(len(made), 'answer')} accepted; {left.total()} still to be decided.")
 
 
 @answer.command(

@@ -24,6 +24,7 @@ from riskcalc.answers.drafts import Decision, Draft, Drafted, make
 from riskcalc.answers.learning import wordings
 from riskcalc.answers.mapping import propose
 from riskcalc.answers.own_words import pick
+from riskcalc.answers.page import page
 from riskcalc.answers.questionnaire_files import read_questionnaire
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.lexicon import doubts, for_person
@@ -479,8 +480,14 @@ def test_the_commands_from_the_clients_file_to_the_filled_one(
     accepted = run("answer accept answers/acme --grade same --by Me --as-of 2026-06-30")
     assert f"{QUESTIONS['released']} -> ANS-021: " in accepted
     assert "2 answers accepted; 5 still to be decided" in accepted
+    assert "not accepted: 1 question: contradicted by the register\n" in accepted
+    assert "not accepted: 1 question: for a person\n" in accepted
+    numbers = re.findall(r"not accepted: (\d) question", accepted)
+    assert sum(map(int, numbers)) == 5
     assert "2 of 7 questions written" in run("answer write answers/acme --out filled.xlsx --as-of 2026-06-30")
-    assert "Payments Desk" in (tmp_path / "answers/acme/filled.html").read_text("utf-8")
+    told = (tmp_path / "answers/acme/filled.html").read_text("utf-8")
+    assert "Payments Desk" in told
+    assert "ANS-021, graded same; rests on" in told
     assert "Graded same" not in run("answer stats --as-of 2026-06-30"), "nobody looked at what was accepted at once"
     assert "There is nothing to learn." in run("answer learn answers/acme")
     book = openpyxl.load_workbook("filled.xlsx")
@@ -493,6 +500,32 @@ def test_the_commands_from_the_clients_file_to_the_filled_one(
         "internal",
         False,
     )
+
+
+def test_what_no_choice_means_or_is_only_related_is_told_as_what_it_is(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither counts as accepted, nor a related answer as contradicted: exit code 0."""
+    monkeypatch.chdir(tmp_path)
+    questionnaire(tmp_path / "q.xlsx")
+    book = openpyxl.load_workbook("q.xlsx")
+    sheet = book.active
+    sheet["B4"], sheet["B6"] = "Are changes of clients' bank accounts verified by a call?", "Who cleans the rooms?"
+    sheet.data_validations.dataValidation[0].formula1 = '"1,2,3"'
+    book.save("q.xlsx")
+    desk = Desk(Context.of(load(data), as_of=DAY), ("payroll",), "client")
+    near = desk.candidates(sheet["B4"].value)[0]
+    assert (near.grade, bool(near.against)) == ("related", True)
+    run = CliRunner().invoke
+    run(main, ["answer", "map", "q.xlsx", "--out", "map.toml"])
+    replace_in(tmp_path / "map.toml", "confirmed = false", "confirmed = true")
+    line = "answer draft q.xlsx --unit payroll --audience client --map map.toml --out out --as-of 2026-06-30"
+    done = run(main, line.split())
+    assert (done.exit_code, "contradicted:" in done.output, "0 contradictions" in done.output) == (0, False, True)
+    accept = "answer accept out --grade similar --by Me --as-of 2026-06-30"
+    accepted = run(main, accept.split()).output
+    assert "not accepted: 2 questions: no choice of the drop-down means what it says\n" in accepted
+    assert "0 answers accepted; 7 still to be decided." in accepted
 
 
 def test_a_program_may_propose_words_that_rest_on_what_it_was_shown(
@@ -544,6 +577,23 @@ def test_a_reviewer_decides_by_key_and_goes_on_where_it_was_left(tmp_path: Path,
     desk.act("edit")
     assert "it names funds" in desk.told.value
     assert desk.answer.value.startswith("12 items"), "what was typed stays"
+    desk.act("own")
+    assert desk.answer.value.startswith("12 items"), "what was typed stays"
+    desk.candidates.index = 0
+    assert "Rests on" in desk.details.value
+    desk.act("own")
+    assert (desk.answer.value, desk.verdict.value, desk.candidates.label[:4]) == ("", "", "none")
+    assert "rest on nothing" in desk.details.value
+    desk.act("accept")
+    assert "No candidate is selected" in desk.told.value
+    desk.answer.value, desk.choice.value = "We call the employee back.", "Partially"
+    desk.act("edit")
+    decided = desk.draft.decided()["Sheet!C4"]
+    assert (decided.sources, decided.candidate, desk.place) == ((), "", 3)
+    found = [(each, outcome) for each, _, outcome in desk.draft.outcomes()]
+    assert "own words; rests on nothing" in page(desk.draft, found)
+    assert desk.answer.value != "We call the employee back."
+    desk.act("back")
     desk.act("ask")
     assert desk.place == 3
     other.act("none")

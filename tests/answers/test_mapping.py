@@ -14,16 +14,17 @@ def found(rows: list[list[str]]) -> tuple[Columns, list[str]]:
     return columns, [text for *_, text in asked(columns, sheet)]
 
 
-@pytest.mark.parametrize("heading", ["Response", "Compliance"])
-def test_totals_ask_nothing_and_merged_bands_are_sections(heading: str) -> None:
-    """Also where no heading says what is to be answered; who comments, and what numbers, is found by its heading."""
+@pytest.mark.parametrize(("heading", "listed"), [("Response", False), ("Compliance", False), ("Response", True)])
+def test_totals_ask_nothing_and_merged_bands_are_sections(heading: str, listed: bool) -> None:
+    """Also where no heading says what is to be answered, and where a drop-down runs down the whole column; who comments, and what numbers, is found by its heading."""
     rows = [
         ["Ref", "Control", heading, "Supplier commentary"],
         ["1 Access"],
         ["A.1", "Are rights reviewed by managers?"],
     ]
     rows += [["A.2", "Are there passwords?"], ["A.3", "Is there a policy on them?"], ["", "Total weight", "100"]]
-    sheet = Sheet("S", dict(enumerate(rows, 1)), merged=[(2, 2, 0, 3)])
+    down = [((2, 40, 2, 2), ("Yes", "No"))]
+    sheet = Sheet("S", dict(enumerate(rows, 1)), lists=down * listed, merged=[(2, 2, 0, 3)])
     hidden = Sheet("Scoring", {1: ["Points"]}, unread="hidden")
     intro = Sheet("Read me", {1: ["Fill in all sheets."]})
     proposed = propose([intro, sheet, hidden])

@@ -163,6 +163,7 @@ def test_the_first_screen_filters_the_risks_and_the_filter_can_be_sent(browser: 
     assert page.locator("#all-risks output").inner_text() == "No risk of 14 is so"
     page.get_by_role("button", name="Clear").click()
     assert rows.evaluate_all(visible) == 5
+    assert page.locator("#all-risks output").inner_text() == "", "nothing was searched for"
     page.locator("#all-risks").get_by_role("button", name="Show all").click()
     assert rows.evaluate_all(visible) == 14
 

@@ -66,7 +66,7 @@
       more.hidden = asked.length > 0 || rows.length <= most;
       const left = rows.filter((row) => !row.hidden).length;
       if (fields.cell) fields.cell.parentElement.hidden = fields.cell.value === "all";
-      said.textContent = left || !rows.length ? `${left} of ${rows.length} shown` : `No ${box.dataset.noun} of ${rows.length} is so`;
+      said.textContent = !asked.length ? "" : left ? `${left} of ${rows.length} shown` : `No ${box.dataset.noun} of ${rows.length} is so`;
       clear.hidden = !asked.length;
       return asked;
     };
