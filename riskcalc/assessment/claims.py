@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from riskcalc.assessment.checks import control_of
 from riskcalc.assessment.consistency import Finding
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.testing import Round
+from riskcalc.errors import counted
+from riskcalc.register.audiences import AUDIENCES, for_them
 from riskcalc.register.claims import MONTHLY, Claim
 from riskcalc.register.records import records
 from riskcalc.register.row import SPAN
@@ -28,6 +31,7 @@ _FAILS = {
 # By what a claim owns up to, what isn't then held against resting on its row.
 _OWNED = {"open_deficiency": "no_deficiency", "some_deviations": "operated", "not_tested": "operated"}
 _CONTRARY = {"some_deviations": "no_deviations", "open_deficiency": "no_deficiency"}
+_FOR = {"public": "for the public", "client": "for clients", "internal": "internal"}
 _NONE = {"no_deviations": "no item tested deviated", "no_deficiency": "no deficiency is open"}
 
 
@@ -36,11 +40,12 @@ def findings(context: Context) -> list[Finding]:
 
     >>> from riskcalc.register.register import load
     >>> sorted({found.check for found in findings(Context.of(load("data")))})
-    ['answer-contradicted', 'answer-expired']
+    ['answer-beyond-audience', 'answer-contradicted', 'answer-expired']
     """
     answers, day = context.register.answers, pd.Timestamp(context.as_of)
-    found = []
-    for row in records(answers[answers["approved_by"].notna() & (answers["reviewed_on"] <= day)]):
+    approved = answers[answers["approved_by"].notna()]
+    found = list(_not_judged(approved["reviewed_on"][approved["reviewed_on"] > day], context))
+    for row in records(approved[approved["reviewed_on"] <= day]):
         place = (_text(row["unit_id"]), row["answer_id"])
         if row["expires_on"] < day:
             told = f"the answer expired on {row['expires_on'].date()}"
@@ -49,6 +54,10 @@ def findings(context: Context) -> list[Finding]:
         for key, told in against(context, row):
             advice = "Correct the answer, or mend what it rests on. " + _UNWRITTEN
             found.append(Finding("act", "answer-contradicted", *place, f"{key}: {told}", advice))
+        if beyond := _beyond(context, row):
+            told = f"is {_FOR[row['audience']]}, but {' and '.join(beyond)}"
+            advice = "If its readers may know of that, let its audience say so; else rest on something else."
+            found.append(Finding("look", "answer-beyond-audience", *place, told, advice))
         if row["verdict"] == "yes" and not (row["sources"] or row["claims"]):
             advice = "Name the rows that show it, so that it is told when they don't any more."
             found.append(Finding("look", "answer-without-source", *place, "says yes, and rests on no row", advice))
@@ -124,6 +133,37 @@ def rows(context: Context) -> dict[tuple[str, str], dict[Any, Any]]:
 
 
 # --- parts ---
+
+
+def _not_judged(later: pd.Series, context: Context) -> Iterator[Finding]:
+    """How many approved answers were reviewed after the day, and are left out."""
+    if len(later):
+        told = f"not judged, since reviewed after {context.as_of}: {counted(len(later), 'approved answer')}"
+        advice = f"To judge all of them: --as-of {later.max().date()}, or a later day, such as today."
+        yield Finding("note", "answers-not-judged", "", "answers.csv", told, advice)
+
+
+def _beyond(context: Context, answer: Mapping[Any, Any]) -> list[str]:
+    """What an answer for somebody outside rests on, or names, that isn't for them."""
+    found = []
+    for key, (name, whose) in _untold(context, answer["audience"]).items():
+        if key in answer["sources"]:
+            found.append(f"rests on {key}, which is {whose}")
+        elif name and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", answer["answer"]):
+            found.append(f"names {name}, which is {whose}")
+    return found
+
+
+@once
+def _untold(context: Context, reader: str) -> dict[str, tuple[str, str]]:
+    """The documents and subservice organisations that aren't for a reader: the latter's names, and whose they are."""
+    found = {}
+    for table, key in (("documents", "document_id"), ("subservice_organisations", "subservice_id")):
+        whole = getattr(context.register, table)
+        told = whole if reader not in AUDIENCES else for_them(context.register, table, AUDIENCES[reader])
+        for row in records(whole[~whole[key].isin(told[key])]):
+            found[row[key]] = _text(row.get("name")), _FOR[_text(row["audience"]) or "client"]
+    return found
 
 
 def _text(value: object) -> str:

@@ -109,6 +109,67 @@ def test_a_claim_holds_or_names_the_row(tmp_path: Path, claim: str, told: str) -
     assert "; ".join(why for _, why in found) == told
 
 
+def test_answers_reviewed_after_the_day_are_counted(tmp_path: Path) -> None:
+    """They aren't judged, which is told with the day from which on they all are; drafts aren't counted."""
+
+    def edit(rows: Rows) -> None:
+        rows["documents"].append({**DOCUMENT, **ENDED})
+        for key, day in (("Q1", "2026-07-01"), ("Q2", "2026-09-30"), ("Q3", "2026-06-30")):
+            rows["answers"].append({**ANSWER, "answer_id": key, "sources": "D1", "claims": "", "reviewed_on": day})
+        draft = {"answer_id": "Q4", "approved_by": "", "reviewed_on": "2026-10-01", "expires_on": ""}
+        rows["answers"].append({**ANSWER, "sources": "", "claims": "", **draft})
+
+    register = load(write_register(tmp_path, edit))
+    told, judged = findings(Context.of(register, "2026-H1", date(2026, 6, 30)))
+    assert (told.severity, told.row, judged.row) == ("note", "answers.csv", "Q3")
+    assert told.message == "not judged, since reviewed after 2026-06-30: 2 approved answers"
+    assert "--as-of 2026-09-30" in told.advice
+    later = findings(Context.of(register, "2026-H1", date(2026, 9, 30)))
+    assert [each.row for each in later] == ["Q1", "Q2", "Q3"]
+
+
+@pytest.mark.parametrize(
+    ("audience", "cells", "told"),
+    [
+        ("client", {"sources": "D1"}, []),
+        ("public", {"sources": "D1"}, ["is for the public, but rests on D1, which is for clients"]),
+        ("client", {"sources": "D2"}, ["is for clients, but rests on D2, which is internal"]),
+        ("internal", {"sources": "D2"}, []),
+        (
+            "client",
+            {"sources": "SUB-1", "answer": "Hosting Ltd has it."},
+            [],
+        ),  # clients may, unless it is said otherwise
+        ("public", {"sources": "SUB-1"}, ["is for the public, but rests on SUB-1, which is for clients"]),
+        (
+            "public",
+            {"answer": "It is with Hosting Ltd."},
+            ["is for the public, but names Hosting Ltd, which is for clients"],
+        ),
+        ("public", {"answer": "It is with Hosting Ltda."}, []),
+        (
+            "public",
+            {"sources": "D1", "answer": "Hosting Ltd has it."},
+            ["is for the public, but rests on D1, which is for clients and names Hosting Ltd, which is for clients"],
+        ),
+    ],
+)
+def test_an_answer_for_more_readers_than_what_it_rests_on_is_worth_a_look(
+    tmp_path: Path, audience: str, cells: dict[str, str], told: list[str]
+) -> None:
+    """A document or a subservice organisation that its readers aren't told of, by id or by name."""
+
+    def edit(rows: Rows) -> None:
+        rows["answers"].append({**ANSWER, "sources": "", "claims": "tested:A-C1", "audience": audience, **cells})
+        rows["documents"] += [
+            {**DOCUMENT, "document_id": f"D{n}", "audience": who} for n, who in enumerate(("client", "internal"), 1)
+        ]
+
+    found = findings(Context.of(load(write_register(tmp_path, edit))))
+    assert [each.message for each in found if each.check == "answer-beyond-audience"] == told
+    assert all(each.severity == "look" for each in found)
+
+
 ENDED = {"covers_to": "2026-05-31"}
 OPEN = {**DEFICIENCY, "deficiency_id": "DEF", "control_id": "A-C2"}
 
