@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from riskcalc.answers.lexicon import for_person, of_entry
 from riskcalc.answers.own_words import odds
-from riskcalc.answers.search import Index, Words, highest, qualifiers
+from riskcalc.answers.search import Index, Words, highest, in_words, qualifiers, turned
 from riskcalc.assessment.checks import control_of
 from riskcalc.assessment.claims import Against, against, leaning
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.lexicon import for_person, of_entry
 from riskcalc.errors import counted
 from riskcalc.register.audiences import AUDIENCES, Audience, for_them
 from riskcalc.register.records import records
@@ -41,7 +41,8 @@ class Candidate:
 
     ``blocked`` says why it must not be written at all; ``against`` are rows that contradict it (of an entry that is
     only related and not the nearest: what it rests on and claims; ``standing`` reads its text when somebody looks);
-    ``differs`` are stems by which it may be another question: how often, how many, or what it has no word for.
+    ``differs`` says by which words it may be another question: how often, how many, in which order, or what it has no
+    word for.
     """
 
     key: str
@@ -93,11 +94,11 @@ class Desk:
 
     def candidates(self, question: str, reference: str = "") -> list[Candidate]:
         """What a question may be answered with, the nearest first."""
-        found = sorted(self._from_library(question), key=lambda each: _ORDER[each.grade])
+        found = list(self._from_library(question))
         if not for_person(question):
             found += self._facts(question)
             found += self._by_reference(f"{question} {reference}") or self._by_words(question)
-        return found
+        return sorted(found, key=lambda each: _ORDER[each.grade])
 
     def entry(self, answer_id: str) -> Candidate | None:
         """A library entry as it stands, whatever it is asked for."""
@@ -144,7 +145,7 @@ class Desk:
             likeness, text = max((self._index.alike(asked, words), text) for text, words in self.wordings[place])
             held = {word for _, words in self.wordings[place] for word in words}.union(self._answers[place])
             other = qualifiers(question, text)
-            differs = (*other, *(word for word in dict.fromkeys(asked) if word not in held))
+            differs = (*other, *(word for word in dict.fromkeys(asked) if word not in held), *turned(question, text))
             # What is true of one unit is no answer for several.
             several = len(self.units) > 1 and isinstance(self.entries[place]["unit_id"], str)
             differs = (self.entries[place]["unit_id"], *differs) if several else differs
@@ -153,7 +154,7 @@ class Desk:
             near: Grade = "similar" if known and not unlike and not several else "related"
             grade: Grade = "same" if likeness >= _SAME and not differs else near
             read = grade != "related" or at == 0  # what is worth a look is read when somebody looks: it takes its time
-            yield self._entry(self.entries[place], grade, tuple(dict.fromkeys(differs)), read)
+            yield self._entry(self.entries[place], grade, in_words(differs, question, text), read)
 
     def _entry(self, row: Row, grade: Grade, differs: tuple[str, ...], read: bool = True) -> Candidate:
         key = (row["answer_id"], read)

@@ -18,13 +18,13 @@ from typing import Any, get_args
 
 from riskcalc import chain
 from riskcalc.answers.candidates import Candidate, Desk, Grade, standing, writable
-from riskcalc.answers.lexicon import doubts, for_person
 from riskcalc.answers.mapping import Map, asked, fitting
 from riskcalc.answers.own_words import look_again, meaning, odds, pick
 from riskcalc.answers.questionnaire_files import Sheet, cell_name, column_of, read_questionnaire
 from riskcalc.answers.write_back import LONGEST, filled
 from riskcalc.assessment.claims import Against, leaning
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.lexicon import doubts, for_person
 from riskcalc.errors import UsageError, one_line
 from riskcalc.files import read, sha256, write_whole
 from riskcalc.register.editing import held
@@ -337,7 +337,7 @@ def _left(question: Question, found: Sequence[Candidate], grade: str) -> str:
     if first is None or order.index(first.grade) > order.index(grade):
         return f"nothing is graded {' or '.join(order[: order.index(grade) + 1])}"
     reasons = {
-        "the entry lacks a word of the question, or differs by a number, an interval or a not": first.differs,
+        "the entry lacks a word of the question, or differs by a number, interval, not or order": first.differs,
         "not to be given: not approved, not in force, for others, or at odds with itself": first.blocked,
         "contradicted by the register": first.against,
         "not applicable, which a person says": first.verdict == "not_applicable",

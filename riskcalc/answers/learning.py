@@ -13,7 +13,7 @@ import pandas as pd
 from riskcalc.answers.drafts import Decision, Draft, Question
 from riskcalc.answers.mapping import Map, asked, fitting
 from riskcalc.answers.questionnaire_files import column_of, read_questionnaire
-from riskcalc.answers.search import qualifiers
+from riskcalc.answers.search import in_words, qualifiers
 from riskcalc.assessment.claims import against
 from riskcalc.assessment.context import Context
 from riskcalc.register.checked_rows import read_table
@@ -66,7 +66,8 @@ def wordings(draft: Draft, register: Register) -> tuple[dict[str, tuple[str, ...
         if _plain(text) in map(_plain, known):
             continue
         if differs := min((qualifiers(text, each) for each in known), key=len):
-            others.append(f"{decision.candidate}: {text!r} differs from what it is known for by {', '.join(differs)}")
+            words = ", ".join(in_words(differs, text, *known))
+            others.append(f"{decision.candidate}: {text!r} differs from what it is known for by {words}")
         else:
             found[decision.candidate] = (*aliases, text)
     return found, others

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from html import escape
 from math import log
@@ -37,6 +37,7 @@ _QUALIFIERS = re.findall(
     "five production test internal external automated manual automatically manually privileged "
     "encrypted rest transit",
 )
+_ROLES = ("by", "from")  # with other words that say who does it, or whence it comes, a question is turned round
 _ROMAN = {"i": "1", "ii": "2"}
 # Words that questionnaires take for one another.
 _ALIKE = (
@@ -153,6 +154,31 @@ def qualifiers(first: str, second: str) -> tuple[str, ...]:
     """
     a, b = ({_stem(word) for word in _plain(text)} for text in (first, second))
     return tuple(sorted(word for word in a ^ b if word in QUALIFIERS or re.search(r"\d$", word)))
+
+
+def turned(first: str, second: str) -> tuple[str, ...]:
+    """By what two questions may be turned round though their words are the same: their order, or by whom and whence.
+
+    >>> turned("Are changes tested before release?", "Are changes released before they are tested?")
+    ('the order of the words',)
+    >>> turned("Are balances reconciled by the bank?", "Are balances reconciled with the bank?")
+    ('by',)
+    """
+    a, b = ([_stem(word) for word in _plain(text)] for text in (first, second))
+    held = (set(a) & set(b)) - _STOP
+    ways = [list(dict.fromkeys(word for word in text if word in held)) for text in (a, b)]
+    moved = ["the order of the words"] if ways[0] != ways[1] else []
+    return (*moved, *sorted(word for word in _ROLES if (word in a) != (word in b)))
+
+
+def in_words(stems: Iterable[str], *texts: str) -> tuple[str, ...]:
+    """Stems as the words of texts that have them, each once.
+
+    >>> in_words(["quarter"], "Are rights reviewed quarterly?")
+    ('quarterly',)
+    """
+    known = {_stem(word): word for text in reversed(texts) for word in reversed(_plain(text))}
+    return tuple(dict.fromkeys(known.get(stem, stem) for stem in stems))
 
 
 def marked(text: str, other: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -25,6 +25,8 @@ _FAILS = {
     "insufficient_evidence": "too little was tested",
 }
 
+# By what a claim owns up to, what isn't then held against resting on its row.
+_OWNED = {"open_deficiency": "no_deficiency", "some_deviations": "operated", "not_tested": "operated"}
 _CONTRARY = {"some_deviations": "no_deviations", "open_deficiency": "no_deficiency"}
 _NONE = {"no_deviations": "no item tested deviated", "no_deficiency": "no deficiency is open"}
 
@@ -56,11 +58,16 @@ def findings(context: Context) -> list[Finding]:
 def against(context: Context, answer: Mapping[Any, Any]) -> list[Against]:
     """All that the register says against an answer (its ``verdict``, ``sources`` and ``claims``), each with its row.
 
-    What it rests on must be documented, operated and without an open deficiency, unless it says no or partly itself.
+    What it rests on must be documented, operated and without an open deficiency, unless it says no or partly itself; of
+    a unit whose report is Type 1, walked through is enough. What a claim of it owns up to isn't held against the same
+    row, nor is it against a no that a document has ended, or that a subservice organisation's report isn't sound.
     """
-    found = [each for claim in answer["claims"] for each in contradicted(context, Claim.parse(claim))]
+    claims, verdict = [Claim.parse(claim) for claim in answer["claims"]], _text(answer["verdict"])
+    found = [each for claim in claims for each in contradicted(context, claim)]
     for source in answer["sources"]:
-        found += leaning(context, source, _text(answer["verdict"]) in ("", "yes"))
+        owned = {_owned(context, claim) for claim in claims if claim.key == source}
+        owned |= {"held", "sound"} if verdict == "no" else set()
+        found += leaning(context, source, verdict in ("", "yes"), owned)
     return list(dict.fromkeys(found))
 
 
@@ -87,15 +94,19 @@ def contradicted(context: Context, claim: Claim) -> list[Against]:
     return [] if found or vendors else [(claim.key, _NONE.get(kind, f"it is {kind}, as the register has it"))]
 
 
-def leaning(context: Context, source: str, whole: bool = True) -> list[Against]:
-    """What speaks against resting on a row; with ``whole``, also against a control's evidence."""
+def leaning(context: Context, source: str, whole: bool = True, owned: Collection[str] = ()) -> list[Against]:
+    """What speaks against resting on a row; with ``whole``, also against a control's evidence; not what is ``owned``.
+
+    A Type 1 report tests no operation: of its unit's controls only the conclusion counts, as it does on their page.
+    """
     for kind, table in (("held", "documents"), ("sound", "subservice_organisations")):
         if (row := rows(context).get((table, source))) is not None:
-            return list(_HELD[kind](context, source, row))
+            return [] if kind in owned else list(_HELD[kind](context, source, row))
     control = control_of(context).get(source)
     if control and whole and control["performed_by"] != "user_entity":
-        kinds = ("documented", "designed", "operated", "no_deficiency")
-        return [each for kind in kinds for each in _HELD[kind](context, source, control)]
+        kinds = [kind for kind in ("documented", "designed", "operated", "no_deficiency") if kind not in owned]
+        held = {**_HELD, "operated": _concluded} if control["report_type"] == "type1" else _HELD
+        return [each for kind in kinds for each in held[kind](context, source, control)]
     known = any(key == source for _, key in rows(context))
     return [] if known else [(source, "it isn't there any more")]
 
@@ -119,6 +130,17 @@ def _text(value: object) -> str:
     return "" if value is None or value != value else str(value)
 
 
+def _owned(context: Context, claim: Claim) -> str:
+    """The kind of what a claim owns up to; blank where it praises, or where it isn't that which speaks against."""
+    row = rows(context).get((claim.table, claim.key), {})
+    if claim.kind == "some_deviations" and not (row.get("deviations") or row.get("conclusion") == "not_effective"):
+        return ""
+    if claim.kind == "vendor_opinion" and claim.value != "unmodified":
+        return "sound"
+    denied = claim.kind.removeprefix("not_") if claim.kind.startswith("not_") else ""
+    return _OWNED.get(claim.kind, denied)
+
+
 def _says(holds: bool, key: str, told: str) -> Iterator[Against]:
     if not holds:
         yield key, told
@@ -140,12 +162,14 @@ def _tested(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Agai
         yield from _says(any(one.kind == "operation" for one in rounds), key, "its operation is not tested")
 
 
+def _concluded(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    if failed := _FAILS.get(row["conclusion"]):
+        yield key, f"{failed}: {evidence.conclude_all(context)[key].reason}"
+
+
 def _operated(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
-    failed = _FAILS.get(row["conclusion"])
-    if failed:
-        reason = evidence.conclude_all(context)[key].reason
-        yield key, f"{failed}: {reason}"
-    elif row["performed_by"] == "own":
+    yield from _concluded(context, key, row)
+    if row["performed_by"] == "own" and row["conclusion"] not in _FAILS:
         yield from _tested(context, key, row)
 
 

@@ -17,7 +17,9 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.opinion import unguarded_risks
+from riskcalc.register import register as registers
 from riskcalc.register.columns import Component, ReportPart
+from riskcalc.register.register import Register
 
 LONGEST_BRIDGE = 92  # days; practice accepts a bridge letter for about three months, and seldom for more
 
@@ -76,20 +78,34 @@ def training(context: Context, unit_id: str) -> pd.DataFrame:
 
     ``state`` is completed, due, overdue or none (nothing planned); ``due_on`` and ``completed_on`` may be missing.
     """
-    day, owned, planned = pd.Timestamp(context.as_of), defaultdict(list), defaultdict(list)
-    for control in context.register.rows("controls"):
-        if control["unit_id"] == unit_id and control["key"] and control["performed_by"] == "own":
-            owned[control["owner"]].append(control["control_id"])
-    for each in context.register.rows("training"):
-        planned[each["person"]].append(each)
-    rows = []
-    for owner, controls in owned.items():
-        waiting = [each for each in planned[owner] if not each["completed_on"] <= day]
+    day, trainings, rows = pd.Timestamp(context.as_of), _trainings(context.register), []
+    for owner, controls in _owned(context.register).get(unit_id, {}).items():
+        planned = trainings.get(owner, [])
+        waiting = [each for each in planned if not each["completed_on"] <= day]
         due = min((each["due_on"] for each in waiting if not pd.isna(each["due_on"])), default=pd.NaT)
-        state = "none" if not planned[owner] else "completed" if not waiting else "overdue" if due < day else "due"
-        last = max(each["completed_on"] for each in planned[owner]) if state == "completed" else pd.NaT
+        state = "none" if not planned else "completed" if not waiting else "overdue" if due < day else "due"
+        last = max(each["completed_on"] for each in planned) if state == "completed" else pd.NaT
         rows.append((owner, tuple(controls), state, due, last))
     return pd.DataFrame(rows, columns=["owner", "controls", "state", "due_on", "completed_on"])
+
+
+@registers.once
+def _owned(register: Register) -> dict[str, dict[str, list[str]]]:
+    """By unit and owner, the key controls that they perform themselves."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for control in register.rows("controls"):
+        if control["key"] and control["performed_by"] == "own":
+            found.setdefault(control["unit_id"], {}).setdefault(control["owner"], []).append(control["control_id"])
+    return found
+
+
+@registers.once
+def _trainings(register: Register) -> dict[str, list[dict[Any, Any]]]:
+    """By person, whatever they were or are to be trained for."""
+    found: dict[str, list[dict[Any, Any]]] = {}
+    for each in register.rows("training"):
+        found.setdefault(each["person"], []).append(each)
+    return found
 
 
 SETTLED = ("done", "not_applicable")

@@ -61,9 +61,8 @@ def assess(context: Context, report_type: str | None = None) -> pd.DataFrame:
     return frame.astype({"upper_limit": float}).rename_axis("control_id")
 
 
-@once
 def assessed(context: Context, report_type: str | None = None) -> dict[str, dict[str, Any]]:
-    """The rows of ``assess`` by control, made once and shared."""
+    """The rows of ``assess`` by control."""
     register = context.register
     conclusions = conclude_all(context, report_type)
     design = register.methodology.weights.design
@@ -299,11 +298,13 @@ def _own_weight(control: Any, conclusion: Conclusion, methodology: Methodology) 
         return Decimal(0), "a user entity's control is an assumption"
     if control["performed_by"] == "subservice" and pd.isna(control["subservice_id"]):
         return Decimal(0), "no subservice organisation is named"
+    short = conclusion.name in ("not_effective", "insufficient_evidence")
+    failed = f"{conclusion.reason}; " if short else ""  # told whatever else it lacks
     if pd.isna(control["documentation"]):
-        return Decimal(0), "not documented"
+        return Decimal(0), f"{failed}not documented"
     design = methodology.weights.design[control["design"]]
     if design == 0:
-        return design, f"design {control['design'].replace('_', ' ')}"
+        return design, f"{failed}design {control['design'].replace('_', ' ')}"
     operating: Decimal = getattr(methodology.weights.operating, conclusion.name)
     shown = not operating or conclusion.name == "operated_effectively"
     assumed = "" if shown else f"; counted at {operating.normalize():f}, {ASSUMPTION}"

@@ -207,6 +207,7 @@ def _asked(context: Context, report_type: str) -> list[str]:
     return list(units["unit_id"][(units["report_type"] == report_type) | (len(units) == 1)])
 
 
+_KEPT = ("key", "performed_by", "design", "owner", "relies_on")  # of a control's row: an organisation has many
 _MADE = (
     "to_come",
     "why",
@@ -234,7 +235,7 @@ def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
     found: dict[str, dict[Any, Any]] = {}
     for control in register.rows("controls"):
         name, left = control["control_id"], (control["report_to"].date() - context.as_of).days
-        row, to_come = {**control, **weights[name]}, left if left > most else 0
+        row, to_come = {**weights[name], **{key: control[key] for key in _KEPT}}, left if left > most else 0
         by_others = "" if control["subservice_id"] in reviewed else "a review of its report"
         lacking = ", ".join(test for test in row["tests"] if not evidenced[test]) if row["tests"] else by_others
         tested = row["conclusion"] != "not_tested"

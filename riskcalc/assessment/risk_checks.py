@@ -101,7 +101,7 @@ def _rate_unlike_rating(context: Context) -> Seen:
             bands = methodology.frequency_bands
             (low, high), near = bands[whole - 1], bands[max(0, whole - 2) : whole + 1]
             if rate < float(near[0][0]) or (near[-1][1] is not None and rate > float(near[-1][1])):
-                band = f"{low} to {high}" if high is not None else f"more than {low}"
+                band = f"{float(low):.3g} to {float(high):.3g}" if high is not None else f"more than {float(low):.3g}"
                 rated = f"likelihood {risk['earned_likelihood']:.2f} means {band} a year"
                 yield risk["unit_id"], risk["risk_id"], f"its earned {rated}; modelled are {rate:.3g}"
 

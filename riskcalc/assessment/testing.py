@@ -312,11 +312,15 @@ def _by_days(rounds: Iterable[Round]) -> dict[Days, list[Round]]:
 
 
 def _alone(rounds: Sequence[Round]) -> list[tuple[Days, list[Round]]]:
-    """Rounds over exactly the same days, with all their items; inquiries and retests dilute no other round."""
+    """Rounds over exactly the same days, with all their items; inquiries and retests dilute no other round.
+
+    A walkthrough that deviated stands by itself: its items don't speak for operation, so they dilute nothing.
+    """
     groups: dict[tuple[Days, str, bool, bool], list[Round]] = {}
     ids = {each.test_id for each in rounds}
     for each in sorted(rounds, key=lambda one: one.days):
-        groups.setdefault((each.days, each.kind, each.inquiry, each.retest_of in ids), []).append(each)
+        alike = each.test_id if each.kind == "walkthrough" else each.kind
+        groups.setdefault((each.days, alike, each.inquiry, each.retest_of in ids), []).append(each)
     return [(days, group) for (days, *_), group in groups.items()]
 
 

@@ -104,10 +104,10 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     Problems (the register can't be used) end with exit code 2. Findings end with 0: act (something has to be done),
     look (at it, to decide), and note.
     """
-    from riskcalc.answers.lexicon import findings as text_findings
     from riskcalc.assessment.claims import findings as answer_findings
     from riskcalc.assessment.consistency import findings, matrix_findings
     from riskcalc.assessment.context import Context
+    from riskcalc.assessment.lexicon import findings as text_findings
     from riskcalc.assessment.opening import as_day
     from riskcalc.register.editing import interrupted, unfinished
     from riskcalc.register.register import load

@@ -316,7 +316,8 @@ def _to_year_end(unit: Assessment) -> tuple[str, str, str]:
     written = "" if until is None or until <= unit.as_of else "planned, "
     bridge = f"bridge letter {written}to {day(until)}" if until else "no bridge letter"
     rest = f", {counted(found.unbridged, 'day')} uncovered" if found.unbridged else ""
-    long = "; longer than the three months that practice accepts" if found.too_long else ""
+    whole = f"; {counted(found.gap, 'day')} in all are more than the three months that practice accepts"
+    long = whole if found.too_long else ""
     return ("To clients' year-end", counted(found.gap, "day"), f"to {day(found.year_end)}; {bridge}{rest}{long}")
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from riskcalc.assessment.claims import against, contradicted
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.lexicon import of_entry
 from riskcalc.assessment.opening import as_day, read_runs
 from riskcalc.errors import UsageError, counted
 from riskcalc.pages import display
@@ -276,9 +277,15 @@ def _status(unit: Any, statement: Statement) -> str:
 
 
 def _without_contradicted(shown: Register, whole: Context) -> Register:
-    """What is for them, without answers that the whole register speaks against, and documents that aren't in force."""
+    """What is for them, without answers that the register speaks against, by their claims, what they rest on or what
+    their texts seem to say, and without documents that aren't in force.
+    """
     known = by_index(whole.register.answers.set_index("answer_id", drop=False))
-    fine = shown.answers["answer_id"].map(lambda name: not against(whole, known[name])).astype(bool)
+
+    def stands(name: str) -> bool:
+        return not (against(whole, known[name]) or of_entry(whole, known[name]))
+
+    fine = shown.answers["answer_id"].map(stands).astype(bool)
     held = shown.documents["document_id"].map(lambda name: not contradicted(whole, Claim("held", name))).astype(bool)
     return replace(shown, answers=shown.answers[fine], documents=shown.documents[held])
 

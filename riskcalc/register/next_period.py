@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,10 +11,11 @@ import pandas as pd
 from riskcalc.register.editing import Cells, as_file, narrowed, rewritten, widened
 from riskcalc.register.periods import Period
 from riskcalc.register.register import Register
+from riskcalc.register.tables import Rating
 
 _AXES = ("likelihood", "impact")
 _PROPOSED = tuple(f"proposed_{axis}" for axis in _AXES)
-_COLUMNS = ["risk_id", "period", *_AXES, "rationale", "rated_by", "rated_on", *_PROPOSED]
+_COLUMNS = list(Rating.model_fields)  # all of them: a register that no longer begins may lack none
 Pair = tuple[str, str]
 
 
@@ -73,8 +75,8 @@ def _files(register: Register, rows: list[Cells], seen: Mapping[str, bytes | Non
     content = seen["ratings.csv"]
     if content is not None:
         text = content.decode()
-        header = text.removeprefix("\ufeff").partition("\n")[0]
-        return {"ratings.csv": rewritten(widened(text, [name for name in _PROPOSED if name not in header]), {}, rows)}
+        header = next(csv.reader([text.removeprefix("\ufeff").partition("\n")[0]]))
+        return {"ratings.csv": rewritten(widened(text, [name for name in _COLUMNS if name not in header]), {}, rows)}
     carried = _held(register.ratings)
     moved = [
         _row(risk, period, carried.get(risk))

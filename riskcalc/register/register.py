@@ -35,6 +35,7 @@ from riskcalc.register.tables import TABLES
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_SMALL = 5000  # rows that are kept as records as well; a table of many would take as much memory again
 _STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
 
 
@@ -153,8 +154,9 @@ class Register:
         return any(table[column].notna().any() for table in tables for column in SPAN if column in table)
 
     def rows(self, table: str) -> list[dict[Any, Any]]:
-        """The rows of a table as records, in its order; they are made once, and shared: nobody may change them."""
-        return _rows(self, table)
+        """The rows of a table as records, in its order; those of a small table are shared: nobody may change them."""
+        frame = getattr(self, table)
+        return _rows(self, table) if len(frame) <= _SMALL else records(frame)
 
     def fingerprint(self) -> str:
         """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""

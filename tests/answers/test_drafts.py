@@ -22,12 +22,12 @@ from register_files import SAMPLE, replace_in
 from riskcalc.answers.candidates import Desk, writable
 from riskcalc.answers.drafts import Decision, Draft, Drafted, make
 from riskcalc.answers.learning import wordings
-from riskcalc.answers.lexicon import doubts, for_person
 from riskcalc.answers.mapping import propose
 from riskcalc.answers.own_words import pick
 from riskcalc.answers.page import page
 from riskcalc.answers.questionnaire_files import read_questionnaire
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.lexicon import doubts, for_person
 from riskcalc.cli.main import main
 from riskcalc.errors import UsageError
 from riskcalc.exchange.schemas import schemas
@@ -364,6 +364,22 @@ def test_reworded_is_similar_but_not_what_differs_in_number_or_interval(
     """A 2 that follows SOC isn't the 2 that follows Type."""
     found = [each for each in Desk(context, ("payroll",), "client").candidates(question) if each.kind == "answer"]
     assert found[0].grade == grade
+
+
+def test_a_question_that_is_turned_round_is_not_the_same(context: Context) -> None:
+    """However alike its words: nothing answers it without a look, and what is turned is said."""
+    desk = Desk(context, ("payroll",), "client")
+    for question, told in (
+        (
+            "Do changes go live before they are tested and approved to the payroll application?",
+            "the order of the words",
+        ),
+        ("Are changes to the payroll application tested and approved by live?", "by"),
+    ):
+        first = next(each for each in desk.candidates(question) if each.kind == "answer")
+        assert (first.key, first.grade == "same") == ("ANS-015", False)
+        assert told in first.differs
+        assert writable([first], "similar") is None
 
 
 def test_what_a_text_claims_is_held_against_the_rows(context: Context) -> None:

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from register_files import Rows, write_register
+from register_files import DEFICIENCY, Rows, write_register
 
-from riskcalc.assessment.claims import contradicted, findings
+from riskcalc.assessment.claims import against, contradicted, findings
 from riskcalc.assessment.context import Context
 from riskcalc.errors import RegisterError
 from riskcalc.register.audiences import AUDIENCES, redacted
 from riskcalc.register.claims import Claim
 from riskcalc.register.editing import contents
+from riskcalc.register.records import records
 from riskcalc.register.register import load
 from riskcalc.register.renaming import renaming
 
@@ -106,6 +107,87 @@ def test_a_claim_holds_or_names_the_row(tmp_path: Path, claim: str, told: str) -
     """A walkthrough is no test of operation; a deviation counts however the test concludes."""
     found = contradicted(Context.of(load(write_register(tmp_path))), Claim.parse(claim))
     assert "; ".join(why for _, why in found) == told
+
+
+ENDED = {"covers_to": "2026-05-31"}
+OPEN = {**DEFICIENCY, "deficiency_id": "DEF", "control_id": "A-C2"}
+
+
+def missed(rows: Rows) -> None:
+    """A control of which three items deviated, too few to conclude, and whose deficiency is open."""
+    rows["control_tests"][1].update(sample_size="31", deviations="3")
+    rows["deficiencies"].append(OPEN)
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ({"verdict": "yes"}, ["D1: it ended on 2026-05-31"]),
+        ({"verdict": "partly"}, ["D1: it ended on 2026-05-31"]),
+        ({"verdict": "no"}, []),
+        ({"verdict": "no", "claims": "held:D1"}, ["D1: it ended on 2026-05-31"]),
+        ({"verdict": "yes", "claims": "not_held:D1"}, []),
+        ({"verdict": "yes", "claims": "some_deviations:A-C2|open_deficiency:A-C2", "sources": "A-C2"}, []),
+        (
+            {"verdict": "yes", "claims": "some_deviations:A-C2", "sources": "A-C2"},
+            ["DEF: deficiency of A-C2, open since 2026-03-01"],
+        ),
+        (
+            {"verdict": "yes", "claims": "open_deficiency:A-C2", "sources": "A-C2"},
+            ["A-C2: too little was tested: 3 of 31 deviated; too little to conclude"],
+        ),
+        (
+            {"verdict": "yes", "claims": "operated:A-C2|some_deviations:A-C2|open_deficiency:A-C2", "sources": "A-C2"},
+            ["A-C2: too little was tested: 3 of 31 deviated; too little to conclude"],
+        ),
+        # of another row, or untrue, it owns up to nothing
+        ({"verdict": "yes", "claims": "open_deficiency:A-C1", "sources": "A-C1"}, ["A-C1: no deficiency is open"]),
+        (
+            {"verdict": "yes", "claims": "not_documented:A-G1", "sources": "D1"},
+            ["A-G1: it is documented", "D1: it ended"],
+        ),
+        ({"verdict": "yes", "sources": "SUB-1"}, ["SUB-1: opinion qualified"]),
+        ({"verdict": "yes", "sources": "SUB-1", "claims": "vendor_opinion:SUB-1=qualified"}, []),
+        ({"verdict": "no", "sources": "SUB-1"}, []),
+    ],
+)
+def test_what_an_answer_owns_up_to_is_not_held_against_it(
+    tmp_path: Path, cells: dict[str, str], told: list[str]
+) -> None:
+    """By its verdict or by a claim that is true, of the same row; all else is told as before."""
+
+    def edit(rows: Rows) -> None:
+        missed(rows)
+        rows["answers"].append({**ANSWER, "sources": "D1", "claims": "", **cells})
+        rows["documents"].append({**DOCUMENT, **ENDED})
+        rows["subservice_organisations"][0].update(opinion="qualified")
+
+    context = Context.of(load(write_register(tmp_path, edit)))
+    [row] = records(context.register.answers)
+    found = [f"{key}: {why}" for key, why in against(context, row)]
+    assert len(found) == len(told), found
+    assert all(one.startswith(start) for one, start in zip(found, told, strict=True)), found
+
+
+@pytest.mark.parametrize(
+    ("claims", "deviations", "told"),
+    [
+        ("", "0", []),
+        ("operated:B-C1", "0", ["B-C1: its operation is not tested"]),
+        ("", "1", ["B-C1: its tests failed: 1 of 1 walked through deviated"]),
+    ],
+)
+def test_a_control_that_a_type_1_report_is_about_need_not_be_tested(
+    tmp_path: Path, claims: str, deviations: str, told: list[str]
+) -> None:
+    """Documented, designed and walked through is enough, as on its page; that it was operated can't be claimed."""
+
+    def edit(rows: Rows) -> None:
+        rows["control_tests"][3].update(deviations=deviations)
+        rows["answers"].append({**ANSWER, "unit_id": "beta", "sources": "B-C1", "claims": claims})
+
+    found = findings(Context.of(load(write_register(tmp_path, edit))))
+    assert [each.message for each in found if each.check == "answer-contradicted"] == told
 
 
 def test_clients_and_the_public_get_what_is_approved_in_force_and_for_them(tmp_path: Path) -> None:

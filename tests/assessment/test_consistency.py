@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -169,6 +170,19 @@ def test_every_check_has_a_case() -> None:
 def test_a_check_is_silent_at_its_limit(tmp_path: Path, check: str, row: str, edit: Edit) -> None:
     """Due today isn't past due; what is accepted or being mended isn't untreated; an ITGC needs no ITGC."""
     assert (check, row) not in found(tmp_path, edit)
+
+
+def test_rates_are_told_with_three_digits(tmp_path: Path) -> None:
+    """Bands that meet halfway between two anchors have no end of digits."""
+
+    def edit(rows: Rows) -> None:
+        rows["risks"][2].update(frequency_per_year="100")
+
+    data = write_register(tmp_path, edit)
+    toml = re.sub(r"(?m)^frequency_(from|to) .*$", "", (data / "methodology.toml").read_text("utf-8"))
+    (data / "methodology.toml").write_text(toml, "utf-8")
+    [told] = [each.message for each in findings(Context.of(load(data))) if each.check == "rate-unlike-rating"]
+    assert all(len(number.replace(".", "").lstrip("0")) <= 3 for number in re.findall(r"[\d.]*\d", told)), told
 
 
 def test_findings_look_from_the_day_they_are_asked_for() -> None:

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from register_files import write_register
+from register_files import Rows, write_register
 
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.evidence import assess
@@ -68,6 +68,26 @@ def test_what_a_control_earns_and_why(tmp_path: Path, changes: dict[str, str], w
     got = earned(tmp_path, lambda rows: rows["controls"][0].update(changes))["A-C1"]
     assert got[0] == weight
     assert reason in got[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "lacks"),
+    [({"documentation": ""}, "not documented"), ({"design": "ineffective"}, "design ineffective")],
+)
+@pytest.mark.parametrize(("deviations", "found"), [("5", "5 of 5 deviated, more than"), ("1", "1 of 5 deviated")])
+def test_what_its_tests_found_is_told_whatever_else_it_lacks(
+    tmp_path: Path, changes: dict[str, str], lacks: str, deviations: str, found: str
+) -> None:
+    """A control that failed its tests, and isn't documented either, earns nothing for both."""
+
+    def edit(rows: Rows) -> None:
+        rows["controls"][0].update(changes)
+        rows["control_tests"][0].update(deviations=deviations)
+
+    weight, reason = earned(tmp_path, edit)["A-C1"]
+    assert weight == 0
+    assert reason.startswith(found)
+    assert reason.endswith(f"; {lacks}")
 
 
 def test_an_untested_control_earns_nothing(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def test_a_walkthrough_that_failed_speaks_against_operation() -> None:
     assert over(replace(failed, deviations=0, systematic=False)) is None
 
 
+def test_a_walkthrough_that_failed_is_not_diluted_by_a_longer_one() -> None:
+    """One of one deviated: that another of the same days found one in 20 makes it no better."""
+    tests = a_round("a", 1, 0), a_round("b", 17, 0), a_round("c", 1, 1, kind="walkthrough")
+    for deviations in (0, 1):
+        found = over(*tests, a_round("d", 19, deviations, kind="walkthrough"))
+        assert name_of(found) == "not_effective"
+
+
 def test_what_never_failed_is_not_repaired() -> None:
     """The retest of a test that passed makes nobody forget another one, which failed."""
     passed = a_round("z", 1, 0, tested_on=date(2026, 3, 31), days=(date(2026, 1, 1), date(2026, 3, 31)))

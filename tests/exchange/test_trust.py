@@ -63,6 +63,9 @@ def edit(rows: Rows) -> None:
         answer(5, expires_on="2026-06-15"),
         answer(6, claims="no_deviations:A-G1"),
         answer(7, question=HOSTILE, verdict="", unit_id="alpha"),
+        answer(
+            8, answer="A bank's control is performed every quarter.", sources="A-G1"
+        ),  # nothing is claimed but in words
     ]
     rows["documents"] = [
         document(1, reference="documents/code.txt", sha256=sha256(TEXT).hexdigest()),
@@ -115,7 +118,7 @@ def test_only_what_holds_and_is_for_them_is_told(made: tuple[str, Path]) -> None
         *(["Quiet Ltd"] if client else []),
     ]
     page = (out / "index.html").read_text("utf-8")
-    for number, seen in ((1, True), (2, client), (3, False), (4, False), (5, False), (6, False)):
+    for number, seen in ((1, True), (2, client), (3, False), (4, False), (5, False), (6, False), (8, False)):
         assert (f"Question {number}?" in page) == seen, number
     everything = "".join(file.read_text("utf-8") for file in out.iterdir() if file.is_file())
     assert "shelf 3" not in everything

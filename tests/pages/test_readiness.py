@@ -221,6 +221,15 @@ def test_a_bridge_letter_to_come_is_called_planned(tmp_path: Path) -> None:
         assert told in figure(view, "To clients' year-end")[1]
 
 
+def test_what_is_too_long_is_the_whole_way_to_the_year_end(tmp_path: Path) -> None:
+    """Of 184 days the letter leaves 92, no more than practice accepts: the sentence names the 184."""
+    about = {"user_year_end": "12-31", "bridge_letter_until": "2026-09-30"}
+    data = str(write_register(tmp_path / "data", lambda rows: rows["business_units"][0].update(about)))
+    told = figure(readiness.figures(open_unit("alpha", data_dir=data)), "To clients' year-end")[1]
+    rest = "92 days uncovered; 184 days in all are more than the three months that practice accepts"
+    assert rest in told
+
+
 def test_a_mapping_promises_no_other_auditors_agreement(tmp_path: Path) -> None:
     """Whether evidence fits is that auditor's to decide."""
     assert "for that framework's auditor to decide" in readiness.frameworks(opened(tmp_path)).content["note"]

@@ -13,6 +13,7 @@ import riskcalc
 from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
 from riskcalc.cli.main import main
+from riskcalc.errors import RegisterError
 from riskcalc.pages import risks
 from riskcalc.register import editing
 from riskcalc.register.starter import Starter
@@ -163,6 +164,29 @@ def test_a_plain_list_moves_its_ratings_to_a_file_of_their_own(tmp_path: Path) -
     assert riskcalc.score(register).equals(before)
     assert [period.name for period in register.periods] == ["2026-H1", "2026-H2"]
     assert [row["proposed_impact"] for row in rows(tmp_path)] == ["3", ""]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"risks.csv": "risk_id,title,owner,likelihood,impact\nA,First,Bob,3,4\n"},
+        {"risks.csv": "risk_id,title,owner\nA,First,Bob\n", "ratings.csv": "risk_id,likelihood,impact\nA,3,4\n"},
+    ],
+)
+def test_the_ratings_that_are_written_lack_no_column_once_the_register_is_whole(
+    tmp_path: Path, files: dict[str, str]
+) -> None:
+    """Without ``first_period`` a missing column is a mistake: none is of the file that opening a period wrote."""
+    for name, content in {**Starter("Mine", "EUR", "u1", period="2026-H1").files(), **files}.items():
+        (tmp_path / name).write_text(content, "utf-8")
+    opened(tmp_path, "--apply")
+    assert riskcalc.load(tmp_path).ratings["period"].tolist() == ["2026-H1", "2026-H2"]
+    toml = (tmp_path / "methodology.toml").read_text("utf-8")
+    (tmp_path / "methodology.toml").write_text(toml.replace("first_period", "# first_period"), "utf-8")
+    with pytest.raises(RegisterError) as caught:
+        riskcalc.load(tmp_path)
+    missing = [each for each in caught.value.problems if each.file == "ratings.csv" and each.line in (None, 1)]
+    assert missing == []
 
 
 @pytest.mark.parametrize(
