@@ -337,7 +337,7 @@ def _left(question: Question, found: Sequence[Candidate], grade: str) -> str:
     if first is None or order.index(first.grade) > order.index(grade):
         return f"nothing is graded {' or '.join(order[: order.index(grade) + 1])}"
     reasons = {
-        "the entry lacks a word of the question, or differs by a number, an interval or a not": first.differs,
+        "the entry lacks a word of the question, or differs by a number, interval, not or order": first.differs,
         "not to be given: not approved, not in force, for others, or at odds with itself": first.blocked,
         "contradicted by the register": first.against,
         "not applicable, which a person says": first.verdict == "not_applicable",

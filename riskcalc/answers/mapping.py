@@ -153,7 +153,18 @@ def _is_title(sheet: Sheet, columns: Columns, row: int, text: str, named: str, h
     answered = column_of(columns.answer)
     if any(within(block, row, answered) and block[2] < answered for block in sheet.merged):
         return True  # whatever drop-down runs down the whole column
-    return not has_list and not named and len(text) < (_TITLE if columns.reference else _LEAST)
+    if has_list:  # its own, or one that runs down the whole column
+        return not named and len(text) < _TITLE and _stands_out(sheet, columns, row)
+    return not named and len(text) < (_TITLE if columns.reference else _LEAST)
+
+
+def _stands_out(sheet: Sheet, columns: Columns, row: int) -> bool:
+    """Whether a row says nothing but its question, in bold, among others that have numbers and none in bold."""
+    number = column_of(columns.reference or "A")
+    numbered = [each for each in sheet.rows if each > columns.header and sheet.text(each, number)]
+    alone = sum(bool(cell.strip()) for cell in sheet.rows[row]) == 1 and f"{columns.question}{row}" in sheet.bold
+    usual = columns.reference and not any(f"{columns.question}{each}" in sheet.bold for each in numbered)
+    return alone and bool(usual and numbered)
 
 
 def _columns(sheet: Sheet) -> Columns | None:

@@ -21,8 +21,9 @@ Block = tuple[int, int, int, int]  # first and last row, first and last column; 
 class Sheet:
     """A table: by row number the cells' texts; what the drop-downs over it offer.
 
-    ``lists`` are blocks with their choices, None where those can't be told. ``hidden`` are rows that nobody sees.
-    ``unread`` says why nothing is asked or answered in it, blank where that may be.
+    ``lists`` are blocks with their choices, None where those can't be told. ``hidden`` are rows that nobody sees,
+    ``bold`` the names of a workbook's cells in bold. ``unread`` says why nothing is asked or answered in it, blank
+    where that may be.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Sheet:
     hidden: set[int] = field(default_factory=set)
     lists: list[tuple[Block, tuple[str, ...] | None]] = field(default_factory=list)
     merged: list[Block] = field(default_factory=list)
+    bold: set[str] = field(default_factory=set)
     unread: str = ""
 
     def text(self, row: int, column: int) -> str:
@@ -65,8 +67,9 @@ def read_questionnaire(path: Path) -> list[Sheet]:
     with guarded(path, _WIDE) as package:
         book = Workbook(package)
         shown = {name: _sheet(name, book) for name, sheet in book.sheets.items()}
-        names = _names(package)
+        names, bold = _names(package), _bold_styles(package)
         for name, sheet in shown.items():
+            sheet.bold = _in_bold(package, book.sheets[name].part, bold)
             for block, formula in _drop_downs(package, book.sheets[name].part):
                 sheet.lists.append((block, _choices(formula, name, shown, names)))
         return [replace(sheet, unread="hidden" * book.sheets[name].hidden) for name, sheet in shown.items()]
@@ -133,6 +136,40 @@ def _names(package: Package) -> dict[str, str]:
 
     if "xl/workbook.xml" in package.names:
         package.parse("xl/workbook.xml", start, text=text)
+    return found
+
+
+def _bold_styles(package: Package) -> set[str]:
+    """The styles, by their number as cells name it, that are in bold."""
+    fonts, styles, inside = list[bool](), list[str](), [""]
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        inside[0] = tag if tag in ("fonts", "cellXfs") else inside[0]
+        if inside[0] == "fonts" and tag == "font":
+            fonts.append(False)
+        elif inside[0] == "fonts" and tag == "b" and fonts:
+            fonts[-1] = attributes.get("val", "1") in ("1", "true")
+        elif inside[0] == "cellXfs" and tag == "xf":
+            styles.append(attributes.get("fontId", "0"))
+
+    def end(tag: str) -> None:
+        inside[0] = "" if tag == inside[0] else inside[0]
+
+    if "xl/styles.xml" in package.names:
+        package.parse("xl/styles.xml", start, end=end)
+    bold = {str(place) for place, is_bold in enumerate(fonts) if is_bold}
+    return {str(place) for place, font in enumerate(styles) if font in bold}
+
+
+def _in_bold(package: Package, part: str, styles: set[str]) -> set[str]:
+    """The names of a sheet's cells in one of the styles."""
+    found: set[str] = set()
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        if tag == "c" and attributes.get("s") in styles:
+            found.add(attributes.get("r", ""))
+
+    package.parse(part, start)
     return found
 
 

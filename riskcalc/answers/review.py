@@ -59,7 +59,7 @@ class Review(widgets.VBox):  # type: ignore[misc]
         self.place = next((at for at, each in enumerate(self.draft.questions) if each.id not in self._decided), 0)
         self.by = widgets.Text(by or getpass.getuser(), description="Reviewer")
         self.question, self.details, self.told = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self.candidates = widgets.Select(rows=6, description="Candidates", layout=_WIDE)
+        self.candidates = widgets.Select(rows=8, description="Candidates", layout=_WIDE)
         self.verdict = widgets.Dropdown(options=_VERDICTS, description="Verdict")
         self.choice = widgets.Dropdown(description="Their choice")
         self.answer = widgets.Textarea(rows=5, description="Answer", layout=_WIDE)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import openpyxl
 import pytest
+from openpyxl.styles import Font
+from openpyxl.worksheet.datavalidation import DataValidation
 
 from riskcalc.answers.mapping import Columns, asked, left_out, propose
-from riskcalc.answers.questionnaire_files import Sheet
+from riskcalc.answers.questionnaire_files import Block, Sheet, read_questionnaire
 
 
 def found(rows: list[list[str]]) -> tuple[Columns, list[str]]:
@@ -23,7 +28,7 @@ def test_totals_ask_nothing_and_merged_bands_are_sections(heading: str, listed: 
         ["A.1", "Are rights reviewed by managers?"],
     ]
     rows += [["A.2", "Are there passwords?"], ["A.3", "Is there a policy on them?"], ["", "Total weight", "100"]]
-    down = [((2, 40, 2, 2), ("Yes", "No"))]
+    down: list[tuple[Block, tuple[str, ...] | None]] = [((2, 40, 2, 2), ("Yes", "No"))]
     sheet = Sheet("S", dict(enumerate(rows, 1)), lists=down * listed, merged=[(2, 2, 0, 3)])
     hidden = Sheet("Scoring", {1: ["Points"]}, unread="hidden")
     intro = Sheet("Read me", {1: ["Fill in all sheets."]})
@@ -52,3 +57,22 @@ def test_without_headings_what_asks_tells() -> None:
     """The column in which questions stand, and the empty one beside it."""
     columns, texts = found([[f"Do you do the thing with number {number}?", ""] for number in range(4)])
     assert (columns.header, columns.question, columns.answer, len(texts)) == (0, "A", "B", 4)
+
+
+@pytest.mark.parametrize("bold", [["B2"], [], ["B2", "B3"]], ids=["a band", "no bold", "bold questions"])
+def test_what_alone_is_bold_among_numbered_questions_is_a_section(bold: list[str], tmp_path: Path) -> None:
+    """Where the drop-down runs down the whole column; without bold, or with bold questions, it may be one that asks."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (["No", "Question", "Answer"], ["", "Access"], ["1", "Are rights reviewed?"], ["2", "Multi-factor"]):
+        sheet.append(row)
+    for place in bold:
+        sheet[place].font = Font(bold=True)
+    rule = DataValidation(type="list", formula1='"Yes,No"', sqref="C2:C40")
+    sheet.add_data_validation(rule)
+    book.save(tmp_path / "q.xlsx")
+    [read] = read_questionnaire(tmp_path / "q.xlsx")
+    [columns] = propose([read]).sheet
+    told = [each[1:] for each in asked(columns, read)]
+    section, first = ("Access", []) if bold == ["B2"] else ("", [("", "", "Access")])
+    assert told == [*first, (section, "1", "Are rights reviewed?"), (section, "2", "Multi-factor")]
