@@ -22,7 +22,7 @@ from riskcalc.answers.mapping import Map, asked, fitting
 from riskcalc.answers.own_words import look_again, meaning, odds, pick
 from riskcalc.answers.questionnaire_files import Sheet, cell_name, column_of, read_questionnaire
 from riskcalc.answers.write_back import LONGEST, filled
-from riskcalc.assessment.claims import Against, leaning
+from riskcalc.assessment.claims import Against, against
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.lexicon import doubts, for_person
 from riskcalc.errors import UsageError, one_line
@@ -244,8 +244,14 @@ class Draft:
             return "left", "the question was another one when it was decided", ""
         said = decision.choice or pick(decision.verdict, question.choices)
         verdict = "yes" if meaning(said) == "yes" else decision.verdict or meaning(said)  # whichever way it's said
-        asked = question.text if decision.action == "edit" else ""
-        if wrong := _against(self.desk.context, verdict, decision.answer, decision.sources, asked):
+        now: Candidate | None = None
+        if decision.action == "edit":
+            wrong = _against(self.desk.context, verdict, decision.answer, decision.sources, question.text)
+        else:  # what is accepted stands with its claims
+            drafted = next((each for each in question.candidates if each.key == decision.candidate), None)
+            now = self.now(drafted) if drafted else standing(self.desk, decision.candidate)
+            wrong = list(now.against) if now else []
+        if wrong:
             return "red", "; ".join(f"{key}: {told}" for key, told in wrong), ""
         if differ := odds(decision.verdict, decision.choice, decision.answer):
             return "left", differ, ""
@@ -257,13 +263,9 @@ class Draft:
             if not blocked and warned != decision.confirmed:
                 blocked = [f"nobody has confirmed it: {warned}"] if warned else []
             return ("left", blocked[0], "") if blocked else None
-        drafted = next((each for each in question.candidates if each.key == decision.candidate), None)
-        now = self.now(drafted) if drafted else standing(self.desk, decision.candidate)
         if now is None or (now.text, now.verdict) != (decision.answer, decision.verdict):
             return "left", f"{decision.candidate} has changed since it was accepted", ""
-        if now.blocked:
-            return "left", now.blocked, ""
-        return ("red", now.refused, "") if now.refused else None
+        return ("left", now.blocked, "") if now.blocked else None
 
     def warned(self, decision: Decision) -> str:
         """What of a person's own words wants a second look; blank where nothing does."""
@@ -365,7 +367,7 @@ def _question(told: dict[str, Any]) -> Question:
 def _against(context: Context, verdict: str, text: str, sources: Sequence[str], asked: str = "") -> list[Against]:
     """What the register says against words of a person or a model that rest on some rows."""
     denied = asked if verdict == "no" else ""
-    wrong = [each for source in sources for each in leaning(context, source, verdict in ("", "yes"))]
+    wrong = against(context, {"verdict": verdict, "sources": sources, "claims": ()})
     return list(dict.fromkeys([*wrong, *(told for _, told in doubts(context, text, sources, denied))]))
 
 

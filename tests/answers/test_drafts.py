@@ -103,6 +103,35 @@ def test_only_what_is_approved_in_force_and_true_is_written(tmp_path: Path, data
     assert "internal" in states[QUESTIONS["insured"]][1]
 
 
+@pytest.mark.parametrize(
+    ("verdict", "claims", "answer", "state"),
+    [
+        ("yes", "", "Yes. A plan was in force.", "red"),
+        ("no", "", "No. The plan has ended.", "written"),
+        ("yes", "not_held:DOC-05", "Yes. A plan was in force; it has ended.", "written"),
+    ],
+)
+def test_what_an_answer_owns_up_to_is_written(
+    tmp_path: Path, data: Path, verdict: str, claims: str, answer: str, state: str
+) -> None:
+    """An entry that says itself that a document has ended is taken, and so are a person's own words with a no."""
+    with open(data / "answers.csv", encoding="utf-8", newline="") as file:
+        entries = list(csv.DictReader(file))
+    [entry] = [each for each in entries if each["answer_id"] == "ANS-006"]
+    changed = {"verdict": verdict, "claims": claims, "answer": answer}
+    entry |= {**changed, "reviewed_on": "2026-06-20", "expires_on": "2026-12-31"}
+    with open(data / "answers.csv", "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(entry), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(entries)
+    draft = drafted(tmp_path, data)
+    question = next(each for each in draft.questions if each.text == QUESTIONS["expired"])
+    taken = draft.taken(question, question.candidates[0], "A. Reviewer")
+    assert (taken.candidate, draft.outcome(question, taken)[0]) == ("ANS-006", state)
+    own = replace(taken, action="edit", candidate="")
+    assert draft.outcome(question, own)[0] == ("written" if verdict == "no" else "red")
+
+
 def test_an_audience_gets_nothing_that_is_for_another(tmp_path: Path, data: Path) -> None:
     """What is for clients isn't told to the public."""
     draft = drafted(tmp_path, data, "public")
