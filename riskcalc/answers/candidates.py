@@ -40,7 +40,7 @@ class Candidate:
     """An answer that may be given: where it comes from, how near the question is, and what speaks against it.
 
     ``blocked`` says why it must not be written at all; ``against`` are rows that contradict it (of an entry that is
-    only related and not the nearest: what it rests on and claims; ``standing`` reads its text when somebody looks);
+    only related: what it rests on and claims; ``standing`` reads its text when somebody looks);
     ``differs`` says by which words it may be another question: how often, how many, in which order, or what it has no
     word for.
     """
@@ -140,8 +140,7 @@ class Desk:
 
     def _from_library(self, question: str) -> Iterator[Candidate]:
         asked, alike = self.words.of(question), self.words.and_alike(question)
-        places = highest(self._index.scores(alike) + _RESTS * self._rests.scores(alike), _MOST)
-        for at, place in enumerate(places):
+        for place in highest(self._index.scores(alike) + _RESTS * self._rests.scores(alike), _MOST):
             likeness, text = max((self._index.alike(asked, words), text) for text, words in self.wordings[place])
             held = {word for _, words in self.wordings[place] for word in words}.union(self._answers[place])
             other = qualifiers(question, text)
@@ -153,7 +152,7 @@ class Desk:
             known = self._index.known(asked, held) >= _KNOWN and likeness >= _SIMILAR
             near: Grade = "similar" if known and not unlike and not several else "related"
             grade: Grade = "same" if likeness >= _SAME and not differs else near
-            read = grade != "related" or at == 0  # what is worth a look is read when somebody looks: it takes its time
+            read = grade != "related"  # what is worth a look is read when somebody looks: it takes its time
             yield self._entry(self.entries[place], grade, in_words(differs, question, text), read)
 
     def _entry(self, row: Row, grade: Grade, differs: tuple[str, ...], read: bool = True) -> Candidate:
