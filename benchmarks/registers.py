@@ -24,7 +24,9 @@ def write_register(folder: Path, units: int) -> Path:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             for number in range(units // 5):
-                writer.writerows({key: _renamed(key, value, number) for key, value in row.items()} for row in rows)
+                # what is of the whole organisation there is once, however many units it has
+                mine = [row for row in rows if number == 0 or row.get("unit_id", "unit")]
+                writer.writerows({key: _renamed(key, value, number) for key, value in row.items()} for row in mine)
     return folder
 
 
