@@ -81,16 +81,16 @@ class Desk:
         ]
         self._answers = [self.words.of(row["answer"]) for row in self.entries]
         self._known: dict[tuple[str, bool], Candidate] = {}
-        told = _texts(context)
+        told, marks = _texts(context), self.words.marks
+        asked = [[word for _, words in each for word in words] for each in self.wordings]
         self._index = Index(
             [
-                2 * self.words.and_alike(" ".join((row["question"], *row["aliases"])))
-                + self.words.and_alike(row["answer"])
-                for row in self.entries
+                2 * (words + marks(" ".join((row["question"], *row["aliases"])))) + said + marks(row["answer"])
+                for row, words, said in zip(self.entries, asked, self._answers, strict=True)
             ]
         )
         rests = [" ".join(told.get(each, "") for each in row["sources"]) for row in self.entries]
-        self._rests = Index([self.words.and_alike(text) for text in rests])
+        self._rests = Index([self.words.of(text) + marks(text) for text in rests])
 
     def candidates(self, question: str, reference: str = "") -> list[Candidate]:
         """What a question may be answered with, the nearest first."""
@@ -139,7 +139,8 @@ class Desk:
     # --- parts ---
 
     def _from_library(self, question: str) -> Iterator[Candidate]:
-        asked, alike = self.words.of(question), self.words.and_alike(question)
+        asked = self.words.of(question)
+        alike = asked + self.words.marks(question)
         for place in highest(self._index.scores(alike) + _RESTS * self._rests.scores(alike), _MOST):
             likeness, text = max((self._index.alike(asked, words), text) for text, words in self.wordings[place])
             held = {word for _, words in self.wordings[place] for word in words}.union(self._answers[place])

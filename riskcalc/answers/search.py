@@ -65,20 +65,19 @@ class Words:
         words += [each for word in words for each in self._long.get(word, ())]
         return [_stem(word) for word in words if word not in _STOP]
 
-    def and_alike(self, text: str) -> list[str]:
-        """The stems of a text, and a mark for each subject that it has a word of: see synonyms.toml.
+    def marks(self, text: str) -> list[str]:
+        """A mark for each subject that a text has a word of: see synonyms.toml.
 
-        >>> "~leaver" in Words({}).and_alike("What happens on termination?")
+        >>> "~leaver" in Words({}).marks("What happens on termination?")
         True
         """
         words, known = tuple(_stem(word) for word in _plain(text)), _synonyms()
-        marks = (
+        return [
             mark
             for at, word in enumerate(words)
             for said, mark in known.get(word, ())
             if words[at : at + len(said)] == said
-        )
-        return [*self.of(text), *marks]
+        ]
 
 
 class Index:
