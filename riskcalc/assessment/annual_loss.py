@@ -21,11 +21,11 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.scoring import AXES, VIEWS, score_lines
 from riskcalc.errors import UsageError
-from riskcalc.loss.compound import POINTS
 from riskcalc.loss.distributions import Constant, Floats, Lognormal, LossDistribution, Pert
 from riskcalc.register.register import Register
 
 TAIL = 0.95
+POINTS = 2**15  # grid points for figures: within a ten-thousandth of what finer grids give
 COARSE = 2**12  # grid points for a picture of thousands of risks
 _FEWER = 2**11  # grid points where only a picture, or the difference between two yearly losses, is wanted
 _SLICES = 512
