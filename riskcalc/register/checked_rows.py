@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from itertools import repeat
+from functools import partial
 from operator import getitem
 from pathlib import Path
 from sys import intern
@@ -26,37 +26,15 @@ from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register import stand_ins
 from riskcalc.register.as_typed import second_reading
 from riskcalc.register.columns import free
+from riskcalc.register.lines import Lines
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import SPAN, Row, names_in
 from riskcalc.register.tables import TABLES
 
 _SHARED = 4096  # texts of a table that are shared
-# What pydantic keeps of a row beside its fields. Which of them it was given nobody asks, and a set for each is large.
-_PYDANTIC: dict[str, Any] = {"__pydantic_fields_set__": set(), "__pydantic_extra__": None, "__pydantic_private__": None}
+# What pydantic keeps of a row beside its fields. Which of them it was given nobody asks.
+_PYDANTIC = (("__pydantic_fields_set__", set[str]()), ("__pydantic_extra__", None), ("__pydantic_private__", None))
 APART = 10**12  # between the numbers of rows that stand in one line, as where a cell lists several
-
-
-class Line(Mapping[str, str]):
-    """A line's cells by their columns, which all lines of a table share: dicts would take three times the memory."""
-
-    __slots__ = ("places", "texts")
-
-    def __init__(self, places: Mapping[str, int], texts: tuple[str, ...]) -> None:
-        self.places, self.texts = places, texts
-
-    def __getitem__(self, column: str) -> str:
-        return self.texts[self.places[column]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def but(self, column: str, text: str) -> Line:
-        """The same line with another text in a column."""
-        place = self.places[column]
-        return Line(self.places, (*self.texts[:place], text, *self.texts[place + 1 :]))
 
 
 @dataclass
@@ -80,14 +58,21 @@ class Table:
     letters: dict[str, str] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
     refused: dict[int, set[str]] = field(default_factory=dict)
-    rows: dict[int, Any] = field(default_factory=dict)
-    cells: dict[int, Line] = field(default_factory=dict)
+    rows: Lines[Any] = field(init=False)
+    cells: Lines[dict[str, str]] = field(default_factory=lambda: Lines((), dict))
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
     assumed: dict[int, set[str]] = field(default_factory=dict)
     carried: dict[int, dict[str, str]] | None = None
     whole: bool = False
+
+    def __post_init__(self) -> None:
+        self.hold(TABLES[self.name].model_fields)
+
+    def hold(self, columns: Iterable[str]) -> None:
+        """Be ready for rows whose values come in the order of these columns."""
+        self.rows = Lines(columns, partial(_made, TABLES[self.name]))
 
     @property
     def file(self) -> str:
@@ -126,15 +111,14 @@ class Table:
 
     def column(self, name: str) -> list[str]:
         """The text of every line in a column."""
-        place = next(iter(self.cells.values())).places[name] if self.cells else 0
-        return [cells.texts[place] for cells in self.cells.values()]
+        return self.cells.columns[name] if self.cells else []
 
     def read_as(self, line: int, column: str, text: str, how: str) -> None:
         """Put a cell in its column's spelling, and keep a note of it."""
-        offered = re.fullmatch("[1-9][0-9]? - .+", self.cells[line][column])  # by a drop-down: there is no doubt in it
-        if not offered:
-            self.notes.append(self.problem(line, column, self.cells[line][column], how))
-        self.cells[line] = self.cells[line].but(column, text)
+        was = self.cells[line][column]
+        if not re.fullmatch("[1-9][0-9]? - .+", was):  # by a drop-down: there is no doubt in it
+            self.notes.append(self.problem(line, column, was, how))
+        self.cells.put(line, column, text)
 
 
 def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
@@ -203,7 +187,7 @@ def _take_lines(
     model = TABLES[table.name]
     names = [name for name in names_in(model) if name not in unsure and name in columns]
     plain = not unsure and table.carried is None and columns == header
-    places = {name: place for place, name in enumerate(columns)}
+    table.cells = Lines(columns, dict)
     pointing = [header.index(name) for name in names if name in header]
     shared: dict[str, str] = {}  # equal cells share one text: most of a long table's stand in it again and again
     for line, cells in lines:
@@ -219,7 +203,7 @@ def _take_lines(
                 texts = tuple(stand_ins.sorted_out(table, line, found, columns).values())
             if unsure:
                 table.refused.setdefault(line, set()).update(unsure)
-            table.cells[line] = Line(places, texts)
+            table.cells.add(line, texts)
         else:
             table.doubtful.update(cells)
             table.tell(line, "", "", _wrong_number(cells, header))
@@ -255,39 +239,44 @@ class _Free(dict[str, Any]):
 
 def _read_rows(table: Table, methodology: Methodology) -> None:
     """Make rows of lines. Where each cell was read in its column before, and was good, it isn't read a second time."""
-    model = TABLES[table.name]
-    columns = list(next(iter(table.cells.values()), ()))
+    model, cells = TABLES[table.name], table.cells
     keeps = _SHARED if methodology.first_period is None and not table.refused else 0
-    known = [_Free() if keeps and free(model, column) else dict[str, Any]() for column in columns]
-    rest = {name: info.default for name, info in model.model_fields.items() if name not in columns} | _PYDANTIC
-    names, beside = [*columns, *rest], list(rest.values())
-    for line, cells in table.cells.items():
-        row: Row | None
+    known = [_Free() if keeps and free(model, column) else dict[str, Any]() for column in cells.columns]
+    rest = {name: info.default for name, info in model.model_fields.items() if name not in cells.columns}
+    names, beside = [*cells.columns, *rest], list(rest.values())
+    table.hold(names)
+    for place, texts in enumerate(zip(*cells.columns.values(), strict=True)):
+        line, row = cells.numbers[place], None
         try:
-            row = _made(model, names, [*map(getitem, known, cells.texts), *beside])
+            values = [*map(getitem, known, texts), *beside]
         except KeyError:
-            row = None if stand_ins.only_named(table, line, methodology) else _read_row(table, line, methodology)
-            for read, column in zip(known, columns if row else (), strict=False):
+            if not stand_ins.only_named(table, line, methodology):
+                row = _read_row(table, line, cells.made(texts), methodology)
+            if row is None:
+                continue
+            for read, column in zip(known, cells.columns, strict=True):
                 if len(read) < keeps:
-                    read[table.cells[line][column]] = getattr(row, column)
-        if row:
-            table.rows[line] = stand_ins.blanked(table, line, row) if table.assumed else row
-            for column, allowed in row.contradictions():
-                table.tell(line, column, table.cells[line].get(column, ""), allowed)
+                    read[cells.columns[column][place]] = getattr(row, column)
+            as_read = stand_ins.blanked(table, line, row) if table.assumed else row
+            values = [getattr(as_read, name) for name in names]
+        table.rows.add(line, values)
+        for column, allowed in (row or table.rows.made(values)).contradictions():
+            table.tell(line, column, table.cells[line].get(column, ""), allowed)
 
 
-def _made(model: type[Row], names: Iterable[str], values: Iterable[Any]) -> Row:
-    """A row of values that were checked; one by one, so that Python keeps the names once for all rows of a model."""
+def _made(model: type[Row], values: Iterable[tuple[str, Any]]) -> Row:
+    """A row of values that were checked."""
     row = model.__new__(model)
-    for _ in map(object.__setattr__, repeat(row), names, values):
-        pass
+    for name, value in _PYDANTIC:
+        object.__setattr__(row, name, value)
+    object.__setattr__(row, "__dict__", dict(values))
     return row
 
 
-def _read_row(table: Table, line: int, methodology: Methodology) -> Row | None:
+def _read_row(table: Table, line: int, cells: dict[str, str], methodology: Methodology) -> Row | None:
     """Check a line; the row that it makes, if it makes one."""
     model, known = TABLES[table.name], table.refused.get(line, set())
-    given = stand_ins.filled(table, line, methodology)
+    given = stand_ins.filled(table, line, cells, methodology)
     row, wrong = _validated(model, given, methodology)
     if wrong:
         meant = _meant(model, wrong, methodology)
@@ -305,8 +294,7 @@ def _validated(
 ) -> tuple[Row | None, dict[str, tuple[str, str, str]]]:
     """The row that cells make, or what is wrong with them, by column."""
     try:
-        found = vars(model.model_validate(dict(cells), context={"methodology": methodology}))
-        return _made(model, [*found, *_PYDANTIC], [*found.values(), *_PYDANTIC.values()]), {}
+        return model.model_validate(dict(cells), context={"methodology": methodology}), {}
     except ValidationError as error:
         told = [_told(each, cells) for each in error.errors()]
         return None, {each[0]: each for each in told}

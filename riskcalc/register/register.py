@@ -254,7 +254,7 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     notes = tuple(sorted(note for table in tables.values() for note in table.notes))
     periods, assumed = _periods(tables), _assumed(tables.values())
     for table in tables.values():
-        table.cells.clear()  # what isn't needed any more is let go, that it doesn't stand beside the frames
+        table.cells.columns.clear()  # what isn't needed any more is let go, that it doesn't stand beside the frames
     frames: dict[str, Any] = {name: _frame(tables.pop(name)) for name in TABLES}
     frames["controls"] = with_uses(frames)
     return Register(source, methodology, periods, **frames, assumed=assumed, notes=notes)
@@ -364,24 +364,24 @@ def _nowhere(wanted: Path) -> UsageError:
 def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
     """The periods that risks were rated in, each with the day of its latest evidence, but for stray days."""
     until: dict[str, date] = {}
-    dated = [(row.period, row.tested_on) for row in tables["control_tests"].rows.values()]
-    dated += [(row.period, row.rated_on) for row in tables["ratings"].rows.values() if row.rated_on]
+    tests, ratings = tables["control_tests"].rows, tables["ratings"].rows
+    dated = {each[1:] for each in (*tests.each("period", "tested_on"), *ratings.each("period", "rated_on"))}
     for name, day in dated:
-        if (day - Period.parse(name).last_day).days > _STRAY:
+        if day is None or (day - Period.parse(name).last_day).days > _STRAY:
             continue
         until[name] = max(day, until.get(name, day))
-    rows = tables["ratings"].rows.values()
-    rated = {(row.period, row.risk_id) for row in rows if row.likelihood is not None}
-    periods = [replace(Period.parse(name), evidence_until=until.get(name)) for name in {row.period for row in rows}]
+    periods = [replace(Period.parse(name), evidence_until=until.get(name)) for name in {*ratings.columns["period"]}]
     for place, period in enumerate(periods):
         units = {unit.unit_id for unit in _held_on(tables["business_units"], period.last_day)}
         risks = {risk.risk_id for risk in _held_on(tables["risks"], period.last_day) if risk.unit_id in units}
-        periods[place] = replace(period, rated=(sum((period.name, risk) in rated for risk in risks), len(risks)))
+        each = ratings.each("risk_id", "period", "likelihood")
+        rated = {risk for _, risk, named, likelihood in each if named == period.name and likelihood is not None}
+        periods[place] = replace(period, rated=(len(rated & risks), len(risks)))
     return tuple(sorted(periods, key=lambda period: period.last_day))
 
 
-def _held_on(table: Table, day: date) -> list[Any]:
-    return [row for row in table.rows.values() if (days := row.days())[0] <= day <= days[1]]
+def _held_on(table: Table, day: date) -> Iterator[Any]:
+    return (row for row in table.rows.values() if (days := row.days())[0] <= day <= days[1])
 
 
 _REPORT, _USES = ["report_type", "report_from", "report_to"], ["relied_on", "reach"]
@@ -405,10 +405,9 @@ def with_uses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _frame(table: Table) -> pd.DataFrame:
     """The checked rows as a DataFrame whose index is the line in the file."""
     model = TABLES[table.name]
-    index = pd.Index(list(table.rows), name="line", dtype="int64")
+    index, found = pd.Index(np.array(table.rows.numbers), name="line", dtype="int64"), table.rows.columns
     columns = {
-        column: pd.Series([getattr(row, column) for row in table.rows.values()], index, dtype=_dtype(model, column))
-        for column in model.model_fields
+        column: pd.Series(found.pop(column), index, dtype=_dtype(model, column)) for column in model.model_fields
     }
     return pd.DataFrame(columns, index=index)
 
