@@ -167,44 +167,44 @@ class Register:
         hashes, before = (
             {name: row_hashes(getattr(each, name)) for name in TABLES} if each else {} for each in (self, self.before)
         )
-        return fingerprint_of(self.methodology, hashes, [*self.assumed, *self.ended], before)
+        methodology = self.methodology.model_dump_json(by_alias=True).encode()
+        return fingerprint_of(methodology, hashes, [*self.assumed, *self.ended], before)
 
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     """The SHA-256 of each row's content."""
-    columns = []
-    for name in table.columns:
-        column = table[name]
-        if name in SPAN and column.isna().all():
-            continue
-        if is_datetime64_dtype(column.dtype):
-            columns.append(column.to_numpy().astype(str).tolist())
-        else:
-            columns.append(column.astype(object).where(column.notna(), None).tolist())
-    digests = [
-        hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest() for row in zip(*columns, strict=True)
-    ]
-    return np.array(digests, dtype="V32")
+    columns = [table[name] for name in table.columns if name not in SPAN or table[name].notna().any()]
+    found = np.empty(len(table), "S32")
+    for at in range(0, len(table), _SMALL):  # a few at a time: as Python's own values, rows take much memory
+        rows = zip(*(_plain(column.iloc[at : at + _SMALL]) for column in columns), strict=True)
+        found[at : at + _SMALL] = [hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest() for row in rows]
+    return found
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    """A column as Python's own values, days as text."""
+    if is_datetime64_dtype(column.dtype):
+        return column.to_numpy().astype(str).tolist()
+    return column.astype(object).where(column.notna(), None).tolist()
 
 
 def fingerprint_of(
-    methodology: Methodology,
+    methodology: bytes,
     hashes: Mapping[str, np.ndarray[Any, Any]],
     beside: Iterable[object],
     before: Mapping[str, np.ndarray[Any, Any]],
 ) -> str:
-    """The fingerprint of tables whose rows have these hashes, of what is told ``beside`` them, and of tables whose rows
-    may have stood otherwise ``before``.
+    """The fingerprint of a methodology as text, of tables whose rows have these hashes, of what is told ``beside``
+    them, and of tables whose rows may have stood otherwise ``before``.
     """
-    digest = hashlib.sha256(methodology.model_dump_json(by_alias=True).encode())
+    digest = hashlib.sha256(methodology)
     for name, rows in hashes.items():
-        told = b"".join(sorted(rows.tolist()))
-        if told or name not in ("answers", "documents"):  # without them, the hashes of before there were any hold
-            digest.update(f"\n{name}\n".encode() + told)
+        if len(rows) or name not in ("answers", "documents"):  # without them, the hashes of before there were any hold
+            digest.update(f"\n{name}\n".encode() + np.sort(rows).tobytes())
     digest.update("".join(sorted(f"\n{cell!r}" for cell in beside)).encode("utf-8", "surrogatepass"))
     for name, rows in before.items():
         if TABLES[name].timed() and set(rows.tolist()) != set(hashes[name].tolist()):
-            digest.update(f"\n{name} before\n".encode() + b"".join(sorted(rows.tolist())))
+            digest.update(f"\n{name} before\n".encode() + np.sort(rows).tobytes())
     return digest.hexdigest()
 
 
