@@ -132,6 +132,7 @@ def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
         table.tell(0, "", "", f"can't be read: {error.strerror}")
     else:
         lines = _lines(table, content)
+        del content  # it goes with its last line, before rows are made of the cells
         header = next(lines, None)
         if header is not None:
             check_lines(table, header[1], lines, methodology)
@@ -164,6 +165,7 @@ def check_lines(
     with _undisturbed():
         _take_lines(table, header, lines, columns, unsure)
         _read_rows(table, methodology)
+        table.rows.share(table.cells)
     table.problems.extend(_spoilt_keys(table, methodology))
     table.problems.extend(() if wrong else _repeated_keys(table))
 

@@ -36,6 +36,10 @@ class Lines(Generic[T]):
         """Another value for a line in a column."""
         self.columns[column][self._places[line]] = value
 
+    def share(self, other: Lines[Any]) -> None:
+        """Have one list for columns that are the same in both: nothing is put there any more."""
+        self.columns |= {name: column for name, column in other.columns.items() if self.columns[name] == column}
+
     def made(self, values: Iterable[Any]) -> T:
         """A line of its values."""
         return self._made(zip(self.columns, values, strict=True))
