@@ -113,9 +113,8 @@ def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame) -> Table:
     """
     whole, found = whole.loc[seen.index], Table(table.name, columns=table.columns)
     found.cells = Lines(table.cells.columns, dict)
-    for line in seen.index:
-        if cells := table.cells.get(line):  # not what stands in
-            found.cells.add(line, cells.values())
+    given = (line for line in seen.index if line in table.cells)  # not what stands in
+    found.cells.extend((line, table.cells[line].values()) for line in given)
     for column in (column for column in table.columns if column in seen):
         for line, before, after in zip(seen.index, whole[column], seen[column], strict=True):
             if str(before) != str(after) and line in found.cells:

@@ -163,8 +163,12 @@ def check_lines(
     if wrong:
         columns = [column for column in model.model_fields if column in unsure or column in columns]
     with _undisturbed():
-        _take_lines(table, header, lines, columns, unsure)
-        _read_rows(table, methodology)
+        table.cells = Lines(columns, dict)
+        table.cells.extend(_taken(table, header, lines, columns, unsure))
+        table.whole &= all(map(str.strip, table.column(model.primary_key[0])))
+        _trim(table, [name for name in names_in(model) if name not in unsure and name in columns])
+        table.hold([*columns, *(name for name in model.model_fields if name not in columns)])
+        table.rows.extend(_read_rows(table, methodology))
         table.rows.share(table.cells)
     table.problems.extend(_spoilt_keys(table, methodology))
     table.problems.extend(() if wrong else _repeated_keys(table))
@@ -182,15 +186,12 @@ def _undisturbed() -> Iterator[None]:
             gc.enable()
 
 
-def _take_lines(
+def _taken(
     table: Table, header: list[str], lines: Iterable[tuple[int, list[str]]], columns: list[str], unsure: set[str]
-) -> None:
-    """Put each line's cells into the table; what stands in columns that nobody is sure of is left out, and refused."""
-    model = TABLES[table.name]
-    names = [name for name in names_in(model) if name not in unsure and name in columns]
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Each line's cells; what stands in columns that nobody is sure of is left out, and refused."""
     plain = not unsure and table.carried is None and columns == header
-    table.cells = Lines(columns, dict)
-    pointing = [header.index(name) for name in names if name in header]
+    pointing = [header.index(name) for name in {*names_in(TABLES[table.name])} & {*header} - unsure]
     shared: dict[str, str] = {}  # equal cells share one text: most of a long table's stand in it again and again
     for line, cells in lines:
         if len(cells) > len(header) and not any(cells[len(header) :]):
@@ -205,23 +206,21 @@ def _take_lines(
                 texts = tuple(stand_ins.sorted_out(table, line, found, columns).values())
             if unsure:
                 table.refused.setdefault(line, set()).update(unsure)
-            table.cells.add(line, texts)
+            yield line, texts
         else:
             table.doubtful.update(cells)
             table.tell(line, "", "", _wrong_number(cells, header))
-    table.whole &= all(map(str.strip, table.column(model.primary_key[0])))
-    for name in names:
-        _trim(table, name)
 
 
-def _trim(table: Table, name: str) -> None:
+def _trim(table: Table, names: Iterable[str]) -> None:
     """Take away the blanks around keys and what points at them: nobody sees them, and means another row by them."""
-    column = table.column(name)
-    trimmed = {cell: "|".join(map(str.strip, cell.split("|"))) for cell in set(column) if cell.strip()}
-    trimmed = {cell: text for cell, text in trimmed.items() if text != cell}
-    for line, cell in zip(table.cells, column, strict=True) if trimmed else ():
-        if text := trimmed.get(cell):
-            table.read_as(line, name, text, f"read as {text!r}, without the blanks around it")
+    for name in names:
+        cells = {cell for cell in set(table.column(name)) if cell.strip()}
+        trimmed = {cell: "|".join(map(str.strip, cell.split("|"))) for cell in cells}
+        trimmed = {cell: text for cell, text in trimmed.items() if text != cell}
+        for line, cell in table.cells.each(name) if trimmed else ():
+            if text := trimmed.get(cell):
+                table.read_as(line, name, text, f"read as {text!r}, without the blanks around it")
 
 
 def _wrong_number(cells: list[str], header: list[str]) -> str:
@@ -239,14 +238,12 @@ class _Free(dict[str, Any]):
         raise KeyError(cell)
 
 
-def _read_rows(table: Table, methodology: Methodology) -> None:
-    """Make rows of lines. Where each cell was read in its column before, and was good, it isn't read a second time."""
-    model, cells = TABLES[table.name], table.cells
+def _read_rows(table: Table, methodology: Methodology) -> Iterator[tuple[int, list[Any]]]:
+    """The rows of lines, as values. Where each cell was read in its column before, and was good, it isn't again."""
+    model, cells, names = TABLES[table.name], table.cells, list(table.rows.columns)
     keeps = _SHARED if methodology.first_period is None and not table.refused else 0
     known = [_Free() if keeps and free(model, column) else dict[str, Any]() for column in cells.columns]
-    rest = {name: info.default for name, info in model.model_fields.items() if name not in cells.columns}
-    names, beside = [*cells.columns, *rest], list(rest.values())
-    table.hold(names)
+    beside = [model.model_fields[name].default for name in names[len(known) :]]
     for place, texts in enumerate(zip(*cells.columns.values(), strict=True)):
         line, row = cells.numbers[place], None
         try:
@@ -261,7 +258,7 @@ def _read_rows(table: Table, methodology: Methodology) -> None:
                     read[cells.columns[column][place]] = getattr(row, column)
             as_read = stand_ins.blanked(table, line, row) if table.assumed else row
             values = [getattr(as_read, name) for name in names]
-        table.rows.add(line, values)
+        yield line, values
         for column, allowed in (row or table.rows.made(values)).contradictions():
             table.tell(line, column, table.cells[line].get(column, ""), allowed)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+_BLOCK = 1000  # lines that are taken apart together: one by one, that takes as long as reading them
 
 
 class Lines(Generic[T]):
@@ -17,7 +19,7 @@ class Lines(Generic[T]):
     names and values of a line.
 
     >>> lines = Lines(["risk_id", "likelihood"], dict)
-    >>> lines.add(7, ["R1", 3])
+    >>> lines.extend([(7, ["R1", 3])])
     >>> lines[7], lines.columns["likelihood"]
     ({'risk_id': 'R1', 'likelihood': 3}, [3])
     """
@@ -26,11 +28,13 @@ class Lines(Generic[T]):
         self.numbers, self._made = array("q"), made
         self.columns: dict[str, list[Any]] = {name: [] for name in names}
 
-    def add(self, line: int, values: Iterable[Any]) -> None:
-        """Another line; its values in the order of the columns."""
-        self.numbers.append(line)
-        for column, value in zip(self.columns.values(), values, strict=True):
-            column.append(value)
+    def extend(self, lines: Iterable[tuple[int, Iterable[Any]]]) -> None:
+        """Further lines by number; their values in the order of the columns."""
+        lines = iter(lines)
+        while block := list(islice(lines, _BLOCK)):
+            self.numbers.extend(line for line, _ in block)
+            for column, values in zip(self.columns.values(), zip(*(row for _, row in block), strict=True), strict=True):
+                column.extend(values)
 
     def put(self, line: int, column: str, value: object) -> None:
         """Another value for a line in a column."""

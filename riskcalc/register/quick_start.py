@@ -56,7 +56,7 @@ def _name_objectives(rows: Lines[Any], units: list[str], lacking: dict[str, str]
     for unit, name in lacking.items():
         told = f"{NOT_YET}: which control objective these risks threaten"
         row = ControlObjective.model_construct(objective_id=name, unit_id=unit, process=NOT_YET, statement=told)
-        rows.add(-units.index(unit), [getattr(row, column) for column in rows.columns])
+        rows.extend([(-units.index(unit), [getattr(row, column) for column in rows.columns])])
 
 
 def _ratings(risks: Table, methodology: Methodology) -> Table:
