@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, partial
@@ -250,6 +250,9 @@ def run(
         except BaseException:
             engine.stop()
             executor.shutdown(wait=False, cancel_futures=True)
+            for part in parts:
+                with suppress(OSError):  # what went wrong first is told
+                    part.manifest.save()
             raise
     return [part.report(time.monotonic() - began) for part in parts]
 
@@ -285,6 +288,7 @@ class _Part:
         self.manifest.record(entry)
         seen(entry, self.programme.audience.name)
         if not self.waiting:
+            self.manifest.save()
             self.whole = self.executor.submit(whole, self)
 
     def end(self, seen: Seen) -> None:
@@ -347,7 +351,8 @@ def _hash(parts: list[str]) -> str:
 
 def _tell_outdated(programme: Programme, manifest: Manifest) -> None:
     """Tell pages that this run leaves as they are, but that another register, day or notebook made, from its own."""
-    for entry in [each for each in manifest.units.values() if each.unit_id not in programme.units]:
+    now = set(programme.units)
+    for entry in [each for each in manifest.units.values() if each.unit_id not in now]:
         if entry.inputs_sha256 not in ("", programme.inputs[entry.unit_id]):
             manifest.keep(replace(entry, status="pending", error=_OUTDATED))
 
