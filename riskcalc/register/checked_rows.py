@@ -31,7 +31,8 @@ from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import SPAN, Row, names_in
 from riskcalc.register.tables import TABLES
 
-_SHARED = 4096  # texts of a table that are shared
+_KEPT = 4096  # values of a column's cells that are kept
+_NEAR = 65_536  # texts among which equal ones are shared
 # What pydantic keeps of a row beside its fields. Which of them it was given nobody asks.
 _PYDANTIC = (("__pydantic_fields_set__", set[str]()), ("__pydantic_extra__", None), ("__pydantic_private__", None))
 APART = 10**12  # between the numbers of rows that stand in one line, as where a cell lists several
@@ -103,6 +104,11 @@ class Table:
         self.whole = TABLES[self.name].optional or stand_ins.may_wait(self.name, methodology)
         if not self.whole:
             self.tell(0, "", "", f"the {place} is missing")
+
+    def forget_cells(self) -> None:
+        """Let go of cells that nobody asks for when tables are held against one another, and nothing else is wrong."""
+        needed = {*names_in(TABLES[self.name]), *SPAN}
+        self.cells.columns = {name: cells for name, cells in self.cells.columns.items() if name in needed}
 
     @property
     def keys(self) -> set[str]:
@@ -199,8 +205,9 @@ def _taken(
         if len(cells) == len(header):
             for place in pointing:  # other tables hold the same ids
                 cells[place] = intern(cells[place])
-            share = shared.get if len(shared) > _SHARED else shared.setdefault
-            texts = tuple(map(share, cells, cells))
+            if len(shared) > _NEAR:
+                shared.clear()
+            texts = tuple(map(shared.setdefault, cells, cells))
             if not plain:
                 found = {name: cell for name, cell in zip(header, texts, strict=True) if name not in unsure}
                 texts = tuple(stand_ins.sorted_out(table, line, found, columns).values())
@@ -241,7 +248,7 @@ class _Free(dict[str, Any]):
 def _read_rows(table: Table, methodology: Methodology) -> Iterator[tuple[int, list[Any]]]:
     """The rows of lines, as values. Where each cell was read in its column before, and was good, it isn't again."""
     model, cells, names = TABLES[table.name], table.cells, list(table.rows.columns)
-    keeps = _SHARED if methodology.first_period is None and not table.refused else 0
+    keeps = _KEPT if methodology.first_period is None and not table.refused else 0
     known = [_Free() if keeps and free(model, column) else dict[str, Any]() for column in cells.columns]
     beside = [model.model_fields[name].default for name in names[len(known) :]]
     for place, texts in enumerate(zip(*cells.columns.values(), strict=True)):

@@ -59,9 +59,9 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
     if not target.whole:
         return
     known, several = target.keys, TABLES[table.name].model_fields[column].annotation == tuple[str, ...]
-    keys = known | target.doubtful
+    keys = known | target.doubtful if target.doubtful else known
     told: dict[str, str] = {}
-    if not several and keys.issuperset({*table.column(column), ""} - {""}):
+    if not several and all(map(keys.__contains__, filter(None, table.column(column)))):
         return
     for line, cell in zip(table.cells, table.column(column), strict=True):
         for name in cell.split("|") if several else [cell]:
@@ -132,7 +132,8 @@ def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]
 
 
 def _retest_of_another_control(tests: Table) -> Iterator[Problem]:
-    control_of = {test: control for _, test, control in tests.rows.each("test_id", "control_id")}
+    retested = {*tests.rows.columns["retest_of"]}
+    control_of = {test: own for _, test, own in tests.rows.each("test_id", "control_id") if test in retested}
     for line, mine, earlier in tests.rows.each("control_id", "retest_of"):
         control = control_of.get(earlier or "", mine)
         if control != mine:

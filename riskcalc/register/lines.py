@@ -41,7 +41,8 @@ class Lines(Generic[T]):
         self.columns[column][self._places[line]] = value
 
     def share(self, other: Lines[Any]) -> None:
-        """Have one list for columns that are the same in both: nothing is put there any more."""
+        """Have one list for what is the same in both."""
+        self.numbers = other.numbers if self.numbers == other.numbers else self.numbers
         self.columns |= {name: column for name, column in other.columns.items() if self.columns[name] == column}
 
     def made(self, values: Iterable[Any]) -> T:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property, wraps
 from html import escape
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_origin
@@ -246,7 +247,7 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     'EUR'
     """
     source = find_register(path)
-    methodology, tables = read_tables(source, period)
+    methodology, tables = read_tables(source, period, briefly=True)
     problems = [problem for table in tables.values() for problem in table.problems]
     problems.extend(check_references(tables))
     if problems:
@@ -282,8 +283,11 @@ def copied(files: Mapping[str, bytes | None]) -> Iterator[Path]:
         yield Path(name)
 
 
-def read_tables(source: Path, period: str = "") -> tuple[Methodology, dict[str, Table]]:
-    """The methodology and the tables, each checked by itself; raises RegisterError where there is no methodology."""
+def read_tables(source: Path, period: str = "", briefly: bool = False) -> tuple[Methodology, dict[str, Table]]:
+    """The methodology and the tables, each checked by itself; raises RegisterError where there is no methodology.
+
+    With ``briefly``, the tables' cells aren't all kept.
+    """
     if source.is_file():
         from riskcalc.register.xlsx_tables import read_workbook
 
@@ -291,7 +295,7 @@ def read_tables(source: Path, period: str = "") -> tuple[Methodology, dict[str, 
     for _ in range(5):
         settle(source)
         before = _stamps(source)
-        found = _read_folder(source, period)
+        found = _read_folder(source, period, briefly)
         if _stamps(source) == before:
             return settled(*found)
     raise UsageError(f"{source} changes while it is read; try again.")
@@ -307,7 +311,7 @@ def _stamps(folder: Path) -> list[tuple[str, int, int, int]]:
     return [(name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states]
 
 
-def _read_folder(folder: Path, period: str) -> tuple[Methodology, dict[str, Table]]:
+def _read_folder(folder: Path, period: str, briefly: bool) -> tuple[Methodology, dict[str, Table]]:
     try:
         methodology = Methodology.read(folder / FILE)
     except RegisterError as error:
@@ -321,7 +325,12 @@ def _read_folder(folder: Path, period: str) -> tuple[Methodology, dict[str, Tabl
             raise RegisterError(found, folder) from None
         raise RegisterError(error.problems, folder) from None
     methodology = begun_in(methodology, period, (folder / "ratings.csv").exists())
-    return methodology, {name: read_table(folder, name, methodology) for name in TABLES}
+    tables: dict[str, Table] = {}
+    for name in TABLES:
+        tables[name] = read_table(folder, name, methodology)
+        if briefly and methodology.first_period is None:
+            tables[name].forget_cells()
+    return methodology, tables
 
 
 def find_register(path: str | Path) -> Path:
@@ -365,7 +374,7 @@ def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
     """The periods that risks were rated in, each with the day of its latest evidence, but for stray days."""
     until: dict[str, date] = {}
     tests, ratings = tables["control_tests"].rows, tables["ratings"].rows
-    dated = {each[1:] for each in (*tests.each("period", "tested_on"), *ratings.each("period", "rated_on"))}
+    dated = {each[1:] for each in chain(tests.each("period", "tested_on"), ratings.each("period", "rated_on"))}
     for name, day in dated:
         if day is None or (day - Period.parse(name).last_day).days > _STRAY:
             continue
