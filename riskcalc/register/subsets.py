@@ -51,7 +51,6 @@ class Subsets:
             (name, column): _Places(getattr(register, name)[column], numbers.setdefault(column, {}))
             for name, column in [*_BELONGS.items(), ("controls", "control_id"), ("training", "person")]
         }
-        self._known: dict[str, str] = {}
         self._arrays: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
 
     def of(self, unit_id: str) -> Register:
@@ -59,21 +58,28 @@ class Subsets:
         rows = {name: getattr(self.register, name).iloc[places] for name, places in self._rows(unit_id).items()}
         before, ended = self._before(unit_id), self._ended(unit_id)
         share = replace(self.register, notes=(), **rows, before=before, ended=ended)
-        if "_hashes" in vars(self):  # its fingerprint is all but known, and goes with it
+        if unit_id in vars(self).get("_fingerprints", ()):  # it is known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
         return share
 
     def fingerprint(self, unit_id: str) -> str:
         """The fingerprint of the unit's share, without cutting it out."""
-        if unit_id not in self._known:
-            beside = [*self.register.assumed, *self._ended(unit_id)]
-            before = self._earlier._hashed(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else {}
-            self._known[unit_id] = fingerprint_of(self._methodology, self._hashed(unit_id), beside, before)
-        return self._known[unit_id]
+        return self._fingerprints[unit_id]
 
     @cached_property
-    def _methodology(self) -> bytes:
-        return self.register.methodology.model_dump_json(by_alias=True).encode()
+    def _fingerprints(self) -> dict[str, str]:
+        """By unit, found together, and the whole register's: then nobody needs the hashes of the rows any more."""
+        methodology = self.register.methodology.model_dump_json(by_alias=True).encode()
+        hashes, earlier = self._hashes(), self._earlier
+        earlier_hashes, found = earlier._hashes() if earlier else {}, dict[str, str]()
+        for unit_id in self.unit_ids:
+            mine = {name: hashes[name][rows] for name, rows in self._rows(unit_id).items()}
+            there = earlier._rows(unit_id) if earlier and unit_id in earlier.unit_ids else {}
+            before = {name: earlier_hashes[name][rows] for name, rows in there.items()}
+            found[unit_id] = fingerprint_of(methodology, mine, [*self.register.assumed, *self._ended(unit_id)], before)
+        beside = [*self.register.assumed, *self.register.ended]
+        vars(self.register)["_fingerprint"] = fingerprint_of(methodology, hashes, beside, earlier_hashes)
+        return found
 
     @cached_property
     def unit_ids(self) -> frozenset[str]:
@@ -98,11 +104,6 @@ class Subsets:
             found.setdefault(each[0], []).append(each)
         return found
 
-    def _hashed(self, unit_id: str) -> dict[str, np.ndarray[Any, Any]]:
-        rows = self._rows(unit_id)
-        return {name: self._hashes[name][rows[name]] for name in TABLES}
-
-    @cached_property
     def _hashes(self) -> dict[str, np.ndarray[Any, Any]]:
         return {name: row_hashes(getattr(self.register, name)) for name in TABLES}
 

@@ -179,6 +179,7 @@ def plan(request: Request) -> list[Programme]:
     _check_limits(request)
     whole = load(request.data_dir, request.period)
     context = Context.of(whole, request.period, as_day(request.as_of, "--as-of"))
+    del whole  # with its rows of all days and periods
     shares = Subsets(context.register)
     return [_plan(request, audiences.find(name), context, shares) for name in request.audiences]
 
