@@ -10,6 +10,7 @@ from riskcalc.register.tables import TABLES
 
 SAMPLE = Path(__file__).parent.parent / "data"
 _ALSO_IDS = {"relies_on", "retest_of"}
+_PEOPLE = {"owner", "person"}  # whose training goes with every page of theirs: nobody owns controls of a thousand units
 
 
 def write_register(folder: Path, units: int) -> Path:
@@ -31,7 +32,7 @@ def write_register(folder: Path, units: int) -> Path:
 
 
 def _renamed(column: str, value: str, number: int) -> str:
-    if not number or not value or not (column.endswith("_id") or column in _ALSO_IDS):
+    if not number or not value or not (column.endswith("_id") or column in _ALSO_IDS | _PEOPLE):
         return value
     return "|".join(f"{part}-{number}" for part in value.split("|"))
 

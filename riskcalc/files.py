@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import errno
 import hashlib
@@ -19,6 +20,7 @@ from riskcalc.errors import Problem, RegisterError
 
 SAVE_AS = "in a spreadsheet, save as CSV in UTF-8 with commas"
 _WIDEST = 16_384  # columns; as many as a spreadsheet has
+_SLICE = 1_000_000  # bytes
 LARGEST = 500_000_000  # bytes of a file; far above any register
 PART = ".part-"  # how the name of a file begins that isn't whole yet
 
@@ -120,18 +122,11 @@ def csv_rows(
     def refused(line: int, value: str, allowed: str) -> RegisterError:
         return RegisterError([Problem(file, line, "", value, allowed)])
 
-    try:
-        text = content.decode(encoding)
-    except UnicodeError as error:
-        at = error.start if isinstance(error, UnicodeDecodeError) else 0
-        line, name = len(content[: at + 1].splitlines()), encoding.upper()
-        raise refused(line, f"byte 0x{content[at]:02x}", f"is not {name}; {SAVE_AS}") from None
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise refused(line, "", "holds a NUL character; save the file as CSV again")
+    if spoilt := _spoilt(content, encoding):
+        raise refused(*spoilt)
     lines = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")  # a StringIO takes four times as much memory
-    lines.read(text.startswith("\ufeff"))
-    del text
+    if lines.read(1) != "\ufeff":
+        lines.seek(0)
     reader = csv.reader(lines, strict=True, delimiter=separator)
     start = 1
     try:
@@ -144,6 +139,29 @@ def csv_rows(
     except csv.Error as error:
         told = next((told for known, told in _CSV_ERRORS.items() if known in str(error)), "")
         raise refused(start, "", told or f"can't be read as CSV: {error}") from None
+
+
+def _spoilt(content: bytes, encoding: str) -> tuple[int, str, str] | None:
+    """Why content can't be read as text, with the line and what stands there."""
+    parts = codecs.iterdecode((content[at : at + _SLICE] for at in range(0, len(content), _SLICE)), encoding)
+    try:
+        if not any("\0" in part for part in parts):  # as one text, a long table would take its size twice more
+            return None
+        before, _, _ = content.decode(encoding).partition("\0")
+    except UnicodeError:
+        at = _undecodable(content, encoding)
+        line, name = len(content[: at + 1].splitlines()), encoding.upper()
+        return line, f"byte 0x{content[at]:02x}", f"is not {name}; {SAVE_AS}"
+    return before.count("\n") + 1, "", "holds a NUL character; save the file as CSV again"
+
+
+def _undecodable(content: bytes, encoding: str) -> int:
+    """The place of the first byte that isn't in an encoding."""
+    try:
+        content.decode(encoding)
+    except UnicodeError as error:
+        return error.start if isinstance(error, UnicodeDecodeError) else 0
+    return 0
 
 
 def as_line(cells: Iterable[object], ending: str = "\n", separator: str = ",") -> str:

@@ -17,6 +17,7 @@ from riskcalc.excel.template import write_lines, write_register, write_table
 from riskcalc.excel.writer import Sheets, too_long, unfit
 from riskcalc.register.audiences import FULL, WITHHELD, Audience, find, inside, redacted
 from riskcalc.register.checked_rows import Table
+from riskcalc.register.lines import Lines
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.register import find_register, load, read_tables
 from riskcalc.register.starter import Starter
@@ -111,11 +112,13 @@ def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame) -> Table:
     withheld here; an amount that counts, but reads as withheld, too.
     """
     whole, found = whole.loc[seen.index], Table(table.name, columns=table.columns)
-    found.cells = {line: table.cells[line] for line in seen.index if line in table.cells}  # not what stands in
+    found.cells = Lines(table.cells.columns, dict)
+    given = (line for line in seen.index if line in table.cells)  # not what stands in
+    found.cells.extend((line, table.cells[line].values()) for line in given)
     for column in (column for column in table.columns if column in seen):
         for line, before, after in zip(seen.index, whole[column], seen[column], strict=True):
             if str(before) != str(after) and line in found.cells:
-                found.cells[line] = found.cells[line].but(column, WITHHELD)
+                found.cells.put(line, column, WITHHELD)
     return found
 
 

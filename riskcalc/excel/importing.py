@@ -351,7 +351,7 @@ def _problems_after(made: Plan, tables: Mapping[str, Table]) -> Iterator[Problem
 
 def _traced(problem: Problem, merged: Table, new: Table | None, places: Mapping[Any, int]) -> Iterator[Problem]:
     """A problem of the merged table, where the person who can mend it finds it; nothing that was told already."""
-    cells: Mapping[str, str] = merged.cells.get(problem.line, {})
+    cells = merged.cells.get(problem.line) or {}
     key = tuple(cells[column] for column in TABLES[merged.name].primary_key) if cells else ()
     line = places.get((key, cells.get(SPAN[0], "")), places.get((key,)))
     if new is None or line is None:

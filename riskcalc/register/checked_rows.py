@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from itertools import repeat
+from functools import partial
 from operator import getitem
 from pathlib import Path
 from sys import intern
@@ -26,37 +26,16 @@ from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register import stand_ins
 from riskcalc.register.as_typed import second_reading
 from riskcalc.register.columns import free
+from riskcalc.register.lines import Lines
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import SPAN, Row, names_in
 from riskcalc.register.tables import TABLES
 
-_SHARED = 4096  # texts of a table that are shared
-# What pydantic keeps of a row beside its fields. Which of them it was given nobody asks, and a set for each is large.
-_PYDANTIC: dict[str, Any] = {"__pydantic_fields_set__": set(), "__pydantic_extra__": None, "__pydantic_private__": None}
+_KEPT = 4096  # values of a column's cells that are kept
+_NEAR = 65_536  # texts among which equal ones are shared
+# What pydantic keeps of a row beside its fields. Which of them it was given nobody asks.
+_PYDANTIC = (("__pydantic_fields_set__", set[str]()), ("__pydantic_extra__", None), ("__pydantic_private__", None))
 APART = 10**12  # between the numbers of rows that stand in one line, as where a cell lists several
-
-
-class Line(Mapping[str, str]):
-    """A line's cells by their columns, which all lines of a table share: dicts would take three times the memory."""
-
-    __slots__ = ("places", "texts")
-
-    def __init__(self, places: Mapping[str, int], texts: tuple[str, ...]) -> None:
-        self.places, self.texts = places, texts
-
-    def __getitem__(self, column: str) -> str:
-        return self.texts[self.places[column]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def but(self, column: str, text: str) -> Line:
-        """The same line with another text in a column."""
-        place = self.places[column]
-        return Line(self.places, (*self.texts[:place], text, *self.texts[place + 1 :]))
 
 
 @dataclass
@@ -80,14 +59,21 @@ class Table:
     letters: dict[str, str] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
     refused: dict[int, set[str]] = field(default_factory=dict)
-    rows: dict[int, Any] = field(default_factory=dict)
-    cells: dict[int, Line] = field(default_factory=dict)
+    rows: Lines[Any] = field(init=False)
+    cells: Lines[dict[str, str]] = field(default_factory=lambda: Lines((), dict))
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
     assumed: dict[int, set[str]] = field(default_factory=dict)
     carried: dict[int, dict[str, str]] | None = None
     whole: bool = False
+
+    def __post_init__(self) -> None:
+        self.hold(TABLES[self.name].model_fields)
+
+    def hold(self, columns: Iterable[str]) -> None:
+        """Be ready for rows whose values come in the order of these columns."""
+        self.rows = Lines(columns, partial(_made, TABLES[self.name]))
 
     @property
     def file(self) -> str:
@@ -119,6 +105,11 @@ class Table:
         if not self.whole:
             self.tell(0, "", "", f"the {place} is missing")
 
+    def forget_cells(self) -> None:
+        """Let go of cells that nobody asks for when tables are held against one another, and nothing else is wrong."""
+        needed = {*names_in(TABLES[self.name]), *SPAN}
+        self.cells.columns = {name: cells for name, cells in self.cells.columns.items() if name in needed}
+
     @property
     def keys(self) -> set[str]:
         """What other tables may point at: the first key column of every line."""
@@ -126,15 +117,14 @@ class Table:
 
     def column(self, name: str) -> list[str]:
         """The text of every line in a column."""
-        place = next(iter(self.cells.values())).places[name] if self.cells else 0
-        return [cells.texts[place] for cells in self.cells.values()]
+        return self.cells.columns[name] if self.cells else []
 
     def read_as(self, line: int, column: str, text: str, how: str) -> None:
         """Put a cell in its column's spelling, and keep a note of it."""
-        offered = re.fullmatch("[1-9][0-9]? - .+", self.cells[line][column])  # by a drop-down: there is no doubt in it
-        if not offered:
-            self.notes.append(self.problem(line, column, self.cells[line][column], how))
-        self.cells[line] = self.cells[line].but(column, text)
+        was = self.cells[line][column]
+        if not re.fullmatch("[1-9][0-9]? - .+", was):  # by a drop-down: there is no doubt in it
+            self.notes.append(self.problem(line, column, was, how))
+        self.cells.put(line, column, text)
 
 
 def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
@@ -148,6 +138,7 @@ def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
         table.tell(0, "", "", f"can't be read: {error.strerror}")
     else:
         lines = _lines(table, content)
+        del content  # it goes with its last line, before rows are made of the cells
         header = next(lines, None)
         if header is not None:
             check_lines(table, header[1], lines, methodology)
@@ -178,8 +169,13 @@ def check_lines(
     if wrong:
         columns = [column for column in model.model_fields if column in unsure or column in columns]
     with _undisturbed():
-        _take_lines(table, header, lines, columns, unsure)
-        _read_rows(table, methodology)
+        table.cells = Lines(columns, dict)
+        table.cells.extend(_taken(table, header, lines, columns, unsure))
+        table.whole &= all(map(str.strip, table.column(model.primary_key[0])))
+        _trim(table, [name for name in names_in(model) if name not in unsure and name in columns])
+        table.hold([*columns, *(name for name in model.model_fields if name not in columns)])
+        table.rows.extend(_read_rows(table, methodology))
+        table.rows.share(table.cells)
     table.problems.extend(_spoilt_keys(table, methodology))
     table.problems.extend(() if wrong else _repeated_keys(table))
 
@@ -196,15 +192,12 @@ def _undisturbed() -> Iterator[None]:
             gc.enable()
 
 
-def _take_lines(
+def _taken(
     table: Table, header: list[str], lines: Iterable[tuple[int, list[str]]], columns: list[str], unsure: set[str]
-) -> None:
-    """Put each line's cells into the table; what stands in columns that nobody is sure of is left out, and refused."""
-    model = TABLES[table.name]
-    names = [name for name in names_in(model) if name not in unsure and name in columns]
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Each line's cells; what stands in columns that nobody is sure of is left out, and refused."""
     plain = not unsure and table.carried is None and columns == header
-    places = {name: place for place, name in enumerate(columns)}
-    pointing = [header.index(name) for name in names if name in header]
+    pointing = [header.index(name) for name in {*names_in(TABLES[table.name])} & {*header} - unsure]
     shared: dict[str, str] = {}  # equal cells share one text: most of a long table's stand in it again and again
     for line, cells in lines:
         if len(cells) > len(header) and not any(cells[len(header) :]):
@@ -212,30 +205,29 @@ def _take_lines(
         if len(cells) == len(header):
             for place in pointing:  # other tables hold the same ids
                 cells[place] = intern(cells[place])
-            share = shared.get if len(shared) > _SHARED else shared.setdefault
-            texts = tuple(map(share, cells, cells))
+            if len(shared) > _NEAR:
+                shared.clear()
+            texts = tuple(map(shared.setdefault, cells, cells))
             if not plain:
                 found = {name: cell for name, cell in zip(header, texts, strict=True) if name not in unsure}
                 texts = tuple(stand_ins.sorted_out(table, line, found, columns).values())
             if unsure:
                 table.refused.setdefault(line, set()).update(unsure)
-            table.cells[line] = Line(places, texts)
+            yield line, texts
         else:
             table.doubtful.update(cells)
             table.tell(line, "", "", _wrong_number(cells, header))
-    table.whole &= all(map(str.strip, table.column(model.primary_key[0])))
-    for name in names:
-        _trim(table, name)
 
 
-def _trim(table: Table, name: str) -> None:
+def _trim(table: Table, names: Iterable[str]) -> None:
     """Take away the blanks around keys and what points at them: nobody sees them, and means another row by them."""
-    column = table.column(name)
-    trimmed = {cell: "|".join(map(str.strip, cell.split("|"))) for cell in set(column) if cell.strip()}
-    trimmed = {cell: text for cell, text in trimmed.items() if text != cell}
-    for line, cell in zip(table.cells, column, strict=True) if trimmed else ():
-        if text := trimmed.get(cell):
-            table.read_as(line, name, text, f"read as {text!r}, without the blanks around it")
+    for name in names:
+        cells = {cell for cell in set(table.column(name)) if cell.strip()}
+        trimmed = {cell: "|".join(map(str.strip, cell.split("|"))) for cell in cells}
+        trimmed = {cell: text for cell, text in trimmed.items() if text != cell}
+        for line, cell in table.cells.each(name) if trimmed else ():
+            if text := trimmed.get(cell):
+                table.read_as(line, name, text, f"read as {text!r}, without the blanks around it")
 
 
 def _wrong_number(cells: list[str], header: list[str]) -> str:
@@ -253,41 +245,44 @@ class _Free(dict[str, Any]):
         raise KeyError(cell)
 
 
-def _read_rows(table: Table, methodology: Methodology) -> None:
-    """Make rows of lines. Where each cell was read in its column before, and was good, it isn't read a second time."""
-    model = TABLES[table.name]
-    columns = list(next(iter(table.cells.values()), ()))
-    keeps = _SHARED if methodology.first_period is None and not table.refused else 0
-    known = [_Free() if keeps and free(model, column) else dict[str, Any]() for column in columns]
-    rest = {name: info.default for name, info in model.model_fields.items() if name not in columns} | _PYDANTIC
-    names, beside = [*columns, *rest], list(rest.values())
-    for line, cells in table.cells.items():
-        row: Row | None
+def _read_rows(table: Table, methodology: Methodology) -> Iterator[tuple[int, list[Any]]]:
+    """The rows of lines, as values. Where each cell was read in its column before, and was good, it isn't again."""
+    model, cells, names = TABLES[table.name], table.cells, list(table.rows.columns)
+    keeps = _KEPT if methodology.first_period is None and not table.refused else 0
+    known = [_Free() if keeps and free(model, column) else dict[str, Any]() for column in cells.columns]
+    beside = [model.model_fields[name].default for name in names[len(known) :]]
+    for place, texts in enumerate(zip(*cells.columns.values(), strict=True)):
+        line, row = cells.numbers[place], None
         try:
-            row = _made(model, names, [*map(getitem, known, cells.texts), *beside])
+            values = [*map(getitem, known, texts), *beside]
         except KeyError:
-            row = None if stand_ins.only_named(table, line, methodology) else _read_row(table, line, methodology)
-            for read, column in zip(known, columns if row else (), strict=False):
+            if not stand_ins.only_named(table, line, methodology):
+                row = _read_row(table, line, cells.made(texts), methodology)
+            if row is None:
+                continue
+            for read, column in zip(known, cells.columns, strict=True):
                 if len(read) < keeps:
-                    read[table.cells[line][column]] = getattr(row, column)
-        if row:
-            table.rows[line] = stand_ins.blanked(table, line, row) if table.assumed else row
-            for column, allowed in row.contradictions():
-                table.tell(line, column, table.cells[line].get(column, ""), allowed)
+                    read[cells.columns[column][place]] = getattr(row, column)
+            as_read = stand_ins.blanked(table, line, row) if table.assumed else row
+            values = [getattr(as_read, name) for name in names]
+        yield line, values
+        for column, allowed in (row or table.rows.made(values)).contradictions():
+            table.tell(line, column, table.cells[line].get(column, ""), allowed)
 
 
-def _made(model: type[Row], names: Iterable[str], values: Iterable[Any]) -> Row:
-    """A row of values that were checked; one by one, so that Python keeps the names once for all rows of a model."""
+def _made(model: type[Row], values: Iterable[tuple[str, Any]]) -> Row:
+    """A row of values that were checked."""
     row = model.__new__(model)
-    for _ in map(object.__setattr__, repeat(row), names, values):
-        pass
+    for name, value in _PYDANTIC:
+        object.__setattr__(row, name, value)
+    object.__setattr__(row, "__dict__", dict(values))
     return row
 
 
-def _read_row(table: Table, line: int, methodology: Methodology) -> Row | None:
+def _read_row(table: Table, line: int, cells: dict[str, str], methodology: Methodology) -> Row | None:
     """Check a line; the row that it makes, if it makes one."""
     model, known = TABLES[table.name], table.refused.get(line, set())
-    given = stand_ins.filled(table, line, methodology)
+    given = stand_ins.filled(table, line, cells, methodology)
     row, wrong = _validated(model, given, methodology)
     if wrong:
         meant = _meant(model, wrong, methodology)
@@ -305,8 +300,7 @@ def _validated(
 ) -> tuple[Row | None, dict[str, tuple[str, str, str]]]:
     """The row that cells make, or what is wrong with them, by column."""
     try:
-        found = vars(model.model_validate(dict(cells), context={"methodology": methodology}))
-        return _made(model, [*found, *_PYDANTIC], [*found.values(), *_PYDANTIC.values()]), {}
+        return model.model_validate(dict(cells), context={"methodology": methodology}), {}
     except ValidationError as error:
         told = [_told(each, cells) for each in error.errors()]
         return None, {each[0]: each for each in told}

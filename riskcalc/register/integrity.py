@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from itertools import islice
+from itertools import compress, islice, repeat
 
 from riskcalc.errors import Problem
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.claims import Claim
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.periods import Period
-from riskcalc.register.row import Ref, Row
+from riskcalc.register.row import Ref
 from riskcalc.register.starter import Starter
 from riskcalc.register.tables import TABLES
 from riskcalc.register.validity import check_days
@@ -60,9 +59,9 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
     if not target.whole:
         return
     known, several = target.keys, TABLES[table.name].model_fields[column].annotation == tuple[str, ...]
-    keys = known | target.doubtful
+    keys = known | target.doubtful if target.doubtful else known
     told: dict[str, str] = {}
-    if not several and keys.issuperset({*table.column(column), ""} - {""}):
+    if not several and all(map(keys.__contains__, filter(None, table.column(column)))):
         return
     for line, cell in zip(table.cells, table.column(column), strict=True):
         for name in cell.split("|") if several else [cell]:
@@ -74,8 +73,11 @@ def _unknown_references(table: Table, column: str, target: Table) -> Iterator[Pr
 
 def _ids_of_several_tables(tables: Mapping[str, Table]) -> Iterator[Problem]:
     """Ids that neither a page nor a decision could tell apart: what has to be decided is known by its id alone."""
+    several = [tables[name] for name in ("business_units", "control_objectives", "risks", "controls")]
+    if sum(len(table.keys) for table in several) == len(set().union(*(table.keys for table in several))):
+        return
     taken: dict[str, tuple[Table, int]] = {}
-    for table in (tables[name] for name in ("business_units", "control_objectives", "risks", "controls")):
+    for table in several:
         column = TABLES[table.name].primary_key[0]
         for line, cell in zip(table.cells, table.column(column), strict=True):
             first, at = taken.setdefault(cell, (table, line))
@@ -120,39 +122,40 @@ def some_names(names: Collection[str], seen: str, most: int = 12) -> str:
 def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]:
     units = tables["business_units"].keys
     units_of: dict[str, list[str]] = {}
-    for row in tables["control_objectives"].rows.values():
-        units_of.setdefault(row.objective_id, []).append(row.unit_id)
-    for line, risk in tables["risks"].rows.items():
-        unit, *others = units_of.get(risk.objective_id, [risk.unit_id])
-        if risk.unit_id not in (unit, *others) and {unit, risk.unit_id} <= units:
-            allowed = f"belongs to unit {unit}; allowed: an objective of {risk.unit_id}"
-            yield tables["risks"].problem(line, "objective_id", risk.objective_id, allowed)
+    for _, objective, unit in tables["control_objectives"].rows.each("objective_id", "unit_id"):
+        units_of.setdefault(objective, []).append(unit)
+    for line, objective, mine in tables["risks"].rows.each("objective_id", "unit_id"):
+        unit, *others = units_of.get(objective, [mine])
+        if mine not in (unit, *others) and {unit, mine} <= units:
+            allowed = f"belongs to unit {unit}; allowed: an objective of {mine}"
+            yield tables["risks"].problem(line, "objective_id", objective, allowed)
 
 
 def _retest_of_another_control(tests: Table) -> Iterator[Problem]:
-    control_of = {row.test_id: row.control_id for row in tests.rows.values()}
-    for line, test in tests.rows.items():
-        control = control_of.get(test.retest_of or "", test.control_id)
-        if control != test.control_id:
-            allowed = f"tests {control}; allowed: a test of {test.control_id}"
-            yield tests.problem(line, "retest_of", test.retest_of, allowed)
+    retested = {*tests.rows.columns["retest_of"]}
+    control_of = {test: own for _, test, own in tests.rows.each("test_id", "control_id") if test in retested}
+    for line, mine, earlier in tests.rows.each("control_id", "retest_of"):
+        control = control_of.get(earlier or "", mine)
+        if control != mine:
+            yield tests.problem(line, "retest_of", earlier, f"tests {control}; allowed: a test of {mine}")
 
 
 def _relying_on_themselves(controls: Table) -> Iterator[Problem]:
     """Cycles of the controls that hold at a time, told once: who relied on whom before is no matter."""
     found: dict[Problem, None] = {}
     for day in sorted({row.days()[0] for row in controls.rows.values()}):
-        held = {line: row for line, row in controls.rows.items() if row.days()[0] <= day <= row.days()[1]}
-        then = replace(controls, rows=held)
-        found |= dict.fromkeys(_cycles(then, "relies_on", "a control must not rely on itself"))
+        held = (row.days()[0] <= day <= row.days()[1] for row in controls.rows.values())
+        found |= dict.fromkeys(_cycles(controls, "relies_on", "a control must not rely on itself", held))
     yield from found
 
 
-def _cycles(table: Table, column: str, rule: str) -> Iterator[Problem]:
-    """Chains that lead back to where they began, each told once, at its first line."""
-    key = TABLES[table.name].primary_key[0]
-    lines = {getattr(row, key): line for line, row in table.rows.items()}
-    points_at = {name: _names_in(table.rows[line], column) for name, line in lines.items()}
+def _cycles(table: Table, column: str, rule: str, held: Iterable[bool] = repeat(True)) -> Iterator[Problem]:
+    """Chains that lead back to where they began, each told once, at its first line; of the rows that are ``held``."""
+    lines, points_at = dict[str, int](), dict[str, tuple[str, ...]]()
+    for line, name, found in compress(table.rows.each(TABLES[table.name].primary_key[0], column), held):
+        points_at.pop(name, None)  # of several rows of a name, which are told, the last counts
+        if found:
+            lines[name], points_at[name] = line, found if isinstance(found, tuple) else (found,)
     for chain in islice(_chains(points_at), _CYCLES):
         first = min(range(len(chain)), key=lambda place: lines[chain[place]])
         told = [*chain[first:], *chain[:first], chain[first]]
@@ -181,18 +184,17 @@ def _chains(points_at: Mapping[str, Iterable[str]]) -> Iterator[list[str]]:
                 waiting.append(iter(points_at[name]))
 
 
-def _names_in(row: Row, column: str) -> tuple[str, ...]:
-    value = getattr(row, column)
-    return value if isinstance(value, tuple) else () if value is None else (value,)
-
-
-def _mixed_periods(tables: Iterable[Table]) -> Iterator[Problem]:
-    found = [(table, line, Period.parse(row.period)) for table in tables for line, row in table.rows.items()]
-    if not found:
+def _mixed_periods(tables: Sequence[Table]) -> Iterator[Problem]:
+    named = Counter(name for table in tables for name in table.rows.columns["period"])
+    kinds, counts = {name: Period.parse(name).kind for name in named}, Counter[str]()
+    for name, rows in named.items():
+        counts[kinds[name]] += rows
+    if len(counts) < 2:
         return
-    [(usual, _)] = Counter(period.kind for _, _, period in found).most_common(1)
-    example = next(period.name for _, _, period in found if period.kind == usual)
-    for table, line, period in found:
-        if period.kind != usual:
-            allowed = f"is a {period.kind}, but most are {usual}s, such as {example}; allowed: periods of one kind"
-            yield table.problem(line, "period", period.name, allowed)
+    [(usual, _)] = counts.most_common(1)
+    example = next(name for name in named if kinds[name] == usual)
+    for table in tables:
+        for line, name in table.rows.each("period"):
+            if kinds[name] != usual:
+                allowed = f"is a {kinds[name]}, but most are {usual}s, such as {example}; allowed: periods of one kind"
+                yield table.problem(line, "period", name, allowed)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 from riskcalc.errors import Problem
 from riskcalc.register.checked_rows import Table, check_lines
+from riskcalc.register.lines import Lines
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.row import SPAN, Ref
 from riskcalc.register.stand_ins import NOT_YET
@@ -29,7 +31,7 @@ def settled(methodology: Methodology, tables: Tables) -> tuple[Methodology, Tabl
     if risks.carried is not None:
         tables["ratings"] = _ratings(risks, methodology)
     units = list(dict.fromkeys(unit.unit_id for unit in tables["business_units"].rows.values()))
-    objectives = tables["control_objectives"]
+    lacking: dict[str, str] = {}
     for line, risk in risks.rows.items():
         waiting = risks.assumed.get(line, ())
         if "unit_id" in waiting and len(units) > 1:
@@ -37,19 +39,24 @@ def settled(methodology: Methodology, tables: Tables) -> tuple[Methodology, Tabl
         unit = units[0] if "unit_id" in waiting and units else risk.unit_id
         own = NOT_YET if len(units) == 1 else f"{NOT_YET}: {unit}"
         objective = own if "objective_id" in waiting else risk.objective_id
-        risks.rows[line] = risk.model_copy(update={"unit_id": unit, "objective_id": objective})
+        risks.rows.put(line, "unit_id", unit)
+        risks.rows.put(line, "objective_id", objective)
         if objective == own and unit in units:
-            objectives.rows[-units.index(unit)] = ControlObjective.model_construct(  # no line of the file is this one's
-                objective_id=own,
-                unit_id=unit,
-                process=NOT_YET,
-                statement=f"{NOT_YET}: which control objective these risks threaten",
-            )
+            lacking[unit] = own
+    _name_objectives(tables["control_objectives"].rows, units, lacking)
     risks.problems.extend(_amounts_without_materiality(tables))
     for table in tables.values():
         table.problems.extend(_pointing_at_a_name(table, tables["controls"]))
     unknown = any("materiality" in waiting for waiting in tables["business_units"].assumed.values())
     return _without_loss_anchors(methodology) if unknown else methodology, tables
+
+
+def _name_objectives(rows: Lines[Any], units: list[str], lacking: dict[str, str]) -> None:
+    """Add the objectives, by unit, of risks that have none yet; no line of the file is theirs."""
+    for unit, name in lacking.items():
+        told = f"{NOT_YET}: which control objective these risks threaten"
+        row = ControlObjective.model_construct(objective_id=name, unit_id=unit, process=NOT_YET, statement=told)
+        rows.extend([(-units.index(unit), [getattr(row, column) for column in rows.columns])])
 
 
 def _ratings(risks: Table, methodology: Methodology) -> Table:
@@ -74,7 +81,7 @@ def _ratings(risks: Table, methodology: Methodology) -> Table:
 
 def _pointing_at_a_name(table: Table, controls: Table) -> Iterator[Problem]:
     """Rows that say something of a control which is only named: nothing can be made of that yet."""
-    named = {controls.cells[line]["control_id"] for line in controls.assumed.keys() - controls.rows.keys()}
+    named = {controls.cells[line]["control_id"] for line in controls.assumed.keys() - set(controls.rows)}
     model = TABLES[table.name]
     for column in [name for name, info in model.model_fields.items() if Ref("controls") in info.metadata]:
         for line in table.rows if named else ():

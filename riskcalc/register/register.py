@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property, wraps
 from html import escape
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_origin
@@ -167,44 +168,44 @@ class Register:
         hashes, before = (
             {name: row_hashes(getattr(each, name)) for name in TABLES} if each else {} for each in (self, self.before)
         )
-        return fingerprint_of(self.methodology, hashes, [*self.assumed, *self.ended], before)
+        methodology = self.methodology.model_dump_json(by_alias=True).encode()
+        return fingerprint_of(methodology, hashes, [*self.assumed, *self.ended], before)
 
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     """The SHA-256 of each row's content."""
-    columns = []
-    for name in table.columns:
-        column = table[name]
-        if name in SPAN and column.isna().all():
-            continue
-        if is_datetime64_dtype(column.dtype):
-            columns.append(column.to_numpy().astype(str).tolist())
-        else:
-            columns.append(column.astype(object).where(column.notna(), None).tolist())
-    digests = [
-        hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest() for row in zip(*columns, strict=True)
-    ]
-    return np.array(digests, dtype="V32")
+    columns = [table[name] for name in table.columns if name not in SPAN or table[name].notna().any()]
+    found = np.empty(len(table), "S32")
+    for at in range(0, len(table), _SMALL):  # a few at a time: as Python's own values, rows take much memory
+        rows = zip(*(_plain(column.iloc[at : at + _SMALL]) for column in columns), strict=True)
+        found[at : at + _SMALL] = [hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest() for row in rows]
+    return found
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    """A column as Python's own values, days as text."""
+    if is_datetime64_dtype(column.dtype):
+        return column.to_numpy().astype(str).tolist()
+    return column.astype(object).where(column.notna(), None).tolist()
 
 
 def fingerprint_of(
-    methodology: Methodology,
+    methodology: bytes,
     hashes: Mapping[str, np.ndarray[Any, Any]],
     beside: Iterable[object],
     before: Mapping[str, np.ndarray[Any, Any]],
 ) -> str:
-    """The fingerprint of tables whose rows have these hashes, of what is told ``beside`` them, and of tables whose rows
-    may have stood otherwise ``before``.
+    """The fingerprint of a methodology as text, of tables whose rows have these hashes, of what is told ``beside``
+    them, and of tables whose rows may have stood otherwise ``before``.
     """
-    digest = hashlib.sha256(methodology.model_dump_json(by_alias=True).encode())
+    digest = hashlib.sha256(methodology)
     for name, rows in hashes.items():
-        told = b"".join(sorted(rows.tolist()))
-        if told or name not in ("answers", "documents"):  # without them, the hashes of before there were any hold
-            digest.update(f"\n{name}\n".encode() + told)
+        if len(rows) or name not in ("answers", "documents"):  # without them, the hashes of before there were any hold
+            digest.update(f"\n{name}\n".encode() + np.sort(rows).tobytes())
     digest.update("".join(sorted(f"\n{cell!r}" for cell in beside)).encode("utf-8", "surrogatepass"))
     for name, rows in before.items():
         if TABLES[name].timed() and set(rows.tolist()) != set(hashes[name].tolist()):
-            digest.update(f"\n{name} before\n".encode() + b"".join(sorted(rows.tolist())))
+            digest.update(f"\n{name} before\n".encode() + np.sort(rows).tobytes())
     return digest.hexdigest()
 
 
@@ -246,7 +247,7 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     'EUR'
     """
     source = find_register(path)
-    methodology, tables = read_tables(source, period)
+    methodology, tables = read_tables(source, period, briefly=True)
     problems = [problem for table in tables.values() for problem in table.problems]
     problems.extend(check_references(tables))
     if problems:
@@ -254,7 +255,7 @@ def load(path: str | Path = "data", period: str = "") -> Register:
     notes = tuple(sorted(note for table in tables.values() for note in table.notes))
     periods, assumed = _periods(tables), _assumed(tables.values())
     for table in tables.values():
-        table.cells.clear()  # what isn't needed any more is let go, that it doesn't stand beside the frames
+        table.cells.columns.clear()  # what isn't needed any more is let go, that it doesn't stand beside the frames
     frames: dict[str, Any] = {name: _frame(tables.pop(name)) for name in TABLES}
     frames["controls"] = with_uses(frames)
     return Register(source, methodology, periods, **frames, assumed=assumed, notes=notes)
@@ -282,8 +283,11 @@ def copied(files: Mapping[str, bytes | None]) -> Iterator[Path]:
         yield Path(name)
 
 
-def read_tables(source: Path, period: str = "") -> tuple[Methodology, dict[str, Table]]:
-    """The methodology and the tables, each checked by itself; raises RegisterError where there is no methodology."""
+def read_tables(source: Path, period: str = "", briefly: bool = False) -> tuple[Methodology, dict[str, Table]]:
+    """The methodology and the tables, each checked by itself; raises RegisterError where there is no methodology.
+
+    With ``briefly``, the tables' cells aren't all kept.
+    """
     if source.is_file():
         from riskcalc.register.xlsx_tables import read_workbook
 
@@ -291,7 +295,7 @@ def read_tables(source: Path, period: str = "") -> tuple[Methodology, dict[str, 
     for _ in range(5):
         settle(source)
         before = _stamps(source)
-        found = _read_folder(source, period)
+        found = _read_folder(source, period, briefly)
         if _stamps(source) == before:
             return settled(*found)
     raise UsageError(f"{source} changes while it is read; try again.")
@@ -307,7 +311,7 @@ def _stamps(folder: Path) -> list[tuple[str, int, int, int]]:
     return [(name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states]
 
 
-def _read_folder(folder: Path, period: str) -> tuple[Methodology, dict[str, Table]]:
+def _read_folder(folder: Path, period: str, briefly: bool) -> tuple[Methodology, dict[str, Table]]:
     try:
         methodology = Methodology.read(folder / FILE)
     except RegisterError as error:
@@ -321,7 +325,12 @@ def _read_folder(folder: Path, period: str) -> tuple[Methodology, dict[str, Tabl
             raise RegisterError(found, folder) from None
         raise RegisterError(error.problems, folder) from None
     methodology = begun_in(methodology, period, (folder / "ratings.csv").exists())
-    return methodology, {name: read_table(folder, name, methodology) for name in TABLES}
+    tables: dict[str, Table] = {}
+    for name in TABLES:
+        tables[name] = read_table(folder, name, methodology)
+        if briefly and methodology.first_period is None:
+            tables[name].forget_cells()
+    return methodology, tables
 
 
 def find_register(path: str | Path) -> Path:
@@ -364,24 +373,24 @@ def _nowhere(wanted: Path) -> UsageError:
 def _periods(tables: Mapping[str, Table]) -> tuple[Period, ...]:
     """The periods that risks were rated in, each with the day of its latest evidence, but for stray days."""
     until: dict[str, date] = {}
-    dated = [(row.period, row.tested_on) for row in tables["control_tests"].rows.values()]
-    dated += [(row.period, row.rated_on) for row in tables["ratings"].rows.values() if row.rated_on]
+    tests, ratings = tables["control_tests"].rows, tables["ratings"].rows
+    dated = {each[1:] for each in chain(tests.each("period", "tested_on"), ratings.each("period", "rated_on"))}
     for name, day in dated:
-        if (day - Period.parse(name).last_day).days > _STRAY:
+        if day is None or (day - Period.parse(name).last_day).days > _STRAY:
             continue
         until[name] = max(day, until.get(name, day))
-    rows = tables["ratings"].rows.values()
-    rated = {(row.period, row.risk_id) for row in rows if row.likelihood is not None}
-    periods = [replace(Period.parse(name), evidence_until=until.get(name)) for name in {row.period for row in rows}]
+    periods = [replace(Period.parse(name), evidence_until=until.get(name)) for name in {*ratings.columns["period"]}]
     for place, period in enumerate(periods):
         units = {unit.unit_id for unit in _held_on(tables["business_units"], period.last_day)}
         risks = {risk.risk_id for risk in _held_on(tables["risks"], period.last_day) if risk.unit_id in units}
-        periods[place] = replace(period, rated=(sum((period.name, risk) in rated for risk in risks), len(risks)))
+        each = ratings.each("risk_id", "period", "likelihood")
+        rated = {risk for _, risk, named, likelihood in each if named == period.name and likelihood is not None}
+        periods[place] = replace(period, rated=(len(rated & risks), len(risks)))
     return tuple(sorted(periods, key=lambda period: period.last_day))
 
 
-def _held_on(table: Table, day: date) -> list[Any]:
-    return [row for row in table.rows.values() if (days := row.days())[0] <= day <= days[1]]
+def _held_on(table: Table, day: date) -> Iterator[Any]:
+    return (row for row in table.rows.values() if (days := row.days())[0] <= day <= days[1])
 
 
 _REPORT, _USES = ["report_type", "report_from", "report_to"], ["relied_on", "reach"]
@@ -405,10 +414,9 @@ def with_uses(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _frame(table: Table) -> pd.DataFrame:
     """The checked rows as a DataFrame whose index is the line in the file."""
     model = TABLES[table.name]
-    index = pd.Index(list(table.rows), name="line", dtype="int64")
+    index, found = pd.Index(np.array(table.rows.numbers), name="line", dtype="int64"), table.rows.columns
     columns = {
-        column: pd.Series([getattr(row, column) for row in table.rows.values()], index, dtype=_dtype(model, column))
-        for column in model.model_fields
+        column: pd.Series(found.pop(column), index, dtype=_dtype(model, column)) for column in model.model_fields
     }
     return pd.DataFrame(columns, index=index)
 

@@ -110,18 +110,18 @@ def only_named(table: Table, line: int, methodology: Methodology) -> bool:
 
     It is no row to compute with, and the table remembers that it isn't assessed.
     """
-    cells, said = table.cells[line], _SAID.get(table.name)
-    if methodology.first_period is None or not said or any(cells[column].strip() for column in said):
+    said = _SAID.get(table.name)
+    if methodology.first_period is None or not said or any(table.cells[line][column].strip() for column in said):
         return False
+    cells = table.cells[line]
     named = all(cells[column].strip() for column in (*TABLES[table.name].primary_key, "title") if column in cells)
     if named:
         table.assumed[line] = set(said)
     return named
 
 
-def filled(table: Table, line: int, methodology: Methodology) -> Mapping[str, str]:
+def filled(table: Table, line: int, cells: Mapping[str, str], methodology: Methodology) -> Mapping[str, str]:
     """A line's cells with what stands in for blank ones; the table remembers which those are."""
-    cells = table.cells[line]
     if methodology.first_period is None:
         return cells
     found = {

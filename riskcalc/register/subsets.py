@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from riskcalc.errors import UsageError
 from riskcalc.register.register import Register, fingerprint_of, load, row_hashes
@@ -24,34 +25,61 @@ from riskcalc.register.tables import OWNERS, TABLES
 HANDED = "RISKCALC_SHARE"  # the environment variable that names the file of a share
 
 
+class _Places:
+    """Where rows stand by their key in a column: one array, for one for each key takes ten times the memory."""
+
+    def __init__(self, column: pd.Series[Any], numbers: dict[str, int]) -> None:
+        codes, keys = pd.factorize(column)
+        of_rows = np.array([*(numbers.setdefault(key, len(numbers)) for key in keys), -1])[codes]
+        self._numbers, self._order = numbers, np.argsort(of_rows, kind="stable")
+        self._ends = np.searchsorted(of_rows[self._order], np.arange(len(numbers) + 1))
+
+    def of(self, keys: Iterable[str]) -> np.ndarray[Any, Any]:
+        """The rows whose key is one of ``keys``, in the table's order."""
+        known = [self._numbers[key] for key in keys if key in self._numbers]
+        found = [self._order[self._ends[at] : self._ends[at + 1]] for at in known if at + 1 < len(self._ends)]
+        return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
+
+
 class Subsets:
     """The units' shares of a register: what finds them is made once, so that each costs what it holds."""
 
     def __init__(self, register: Register) -> None:
         self.register = register
+        numbers: dict[str, dict[str, int]] = {}  # of keys, which several tables share
         self._places = {
-            name: getattr(register, name).groupby(column, sort=False).indices for name, column in _BELONGS.items()
+            (name, column): _Places(getattr(register, name)[column], numbers.setdefault(column, {}))
+            for name, column in [*_BELONGS.items(), ("controls", "control_id"), ("training", "person")]
         }
-        self._known: dict[str, str] = {}
         self._arrays: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
-        self._relies_on = dict(zip(register.controls["control_id"], register.controls["relies_on"], strict=True))
 
     def of(self, unit_id: str) -> Register:
         """The unit's share; an unknown unit's is empty."""
         rows = {name: getattr(self.register, name).iloc[places] for name, places in self._rows(unit_id).items()}
         before, ended = self._before(unit_id), self._ended(unit_id)
         share = replace(self.register, notes=(), **rows, before=before, ended=ended)
-        if "_hashes" in vars(self):  # its fingerprint is all but known, and goes with it
+        if unit_id in vars(self).get("_fingerprints", ()):  # it is known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
         return share
 
     def fingerprint(self, unit_id: str) -> str:
         """The fingerprint of the unit's share, without cutting it out."""
-        if unit_id not in self._known:
-            beside = [*self.register.assumed, *self._ended(unit_id)]
-            before = self._earlier._hashed(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else {}
-            self._known[unit_id] = fingerprint_of(self.register.methodology, self._hashed(unit_id), beside, before)
-        return self._known[unit_id]
+        return self._fingerprints[unit_id]
+
+    @cached_property
+    def _fingerprints(self) -> dict[str, str]:
+        """By unit, found together, and the whole register's: then nobody needs the hashes of the rows any more."""
+        methodology = self.register.methodology.model_dump_json(by_alias=True).encode()
+        hashes, earlier = self._hashes(), self._earlier
+        earlier_hashes, found = earlier._hashes() if earlier else {}, dict[str, str]()
+        for unit_id in self.unit_ids:
+            mine = {name: hashes[name][rows] for name, rows in self._rows(unit_id).items()}
+            there = earlier._rows(unit_id) if earlier and unit_id in earlier.unit_ids else {}
+            before = {name: earlier_hashes[name][rows] for name, rows in there.items()}
+            found[unit_id] = fingerprint_of(methodology, mine, [*self.register.assumed, *self._ended(unit_id)], before)
+        beside = [*self.register.assumed, *self.register.ended]
+        vars(self.register)["_fingerprint"] = fingerprint_of(methodology, hashes, beside, earlier_hashes)
+        return found
 
     @cached_property
     def unit_ids(self) -> frozenset[str]:
@@ -76,11 +104,6 @@ class Subsets:
             found.setdefault(each[0], []).append(each)
         return found
 
-    def _hashed(self, unit_id: str) -> dict[str, np.ndarray[Any, Any]]:
-        rows = self._rows(unit_id)
-        return {name: self._hashes[name][rows[name]] for name in TABLES}
-
-    @cached_property
     def _hashes(self) -> dict[str, np.ndarray[Any, Any]]:
         return {name: row_hashes(getattr(self.register, name)) for name in TABLES}
 
@@ -90,10 +113,10 @@ class Subsets:
         links = self._found("risk_controls", risks)
         linked = self._texts("risk_controls", "control_id")[links]
         needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
-        controls = self._found("controls", needed, self._control_places)
+        controls = self._found("controls", needed, "control_id")
         subservice = self._texts("controls", "subservice_id")[controls]
         owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
-        trained = [self._found("training", [unit_id]), self._found("training", owners, self._trained)]
+        trained = [self._found("training", [unit_id]), self._found("training", owners, "person")]
         found = {"risk_controls": links, "controls": controls, "training": np.unique(np.concatenate(trained))}
         for name, of_all in self._of_all.items():
             found[name] = np.union1d(self._found(name, [unit_id]), of_all)
@@ -106,14 +129,6 @@ class Subsets:
         tables = {name: getattr(self.register, name) for name in ("answers", "documents")}
         return {name: np.flatnonzero(table["unit_id"].isna().to_numpy()) for name, table in tables.items()}
 
-    @cached_property
-    def _trained(self) -> Mapping[str, Any]:
-        return dict(self.register.training.groupby("person", sort=False).indices)  # type: ignore[arg-type]
-
-    @cached_property
-    def _control_places(self) -> dict[str, list[int]]:
-        return {name: [place] for place, name in enumerate(self.register.controls["control_id"])}
-
     def _column(self, table: str, column: str, unit_id: str) -> list[str]:
         return list(self._texts(table, column)[self._found(table, [unit_id])])
 
@@ -123,18 +138,16 @@ class Subsets:
             self._arrays[table, column] = getattr(self.register, table)[column].to_numpy(object)
         return self._arrays[table, column]
 
-    def _found(self, table: str, keys: Iterable[str], places: Mapping[str, Any] | None = None) -> np.ndarray[Any, Any]:
-        """The rows whose key is one of ``keys``, in the table's order."""
-        known = self._places[table] if places is None else places
-        found = [known[key] for key in keys if key in known]
-        return np.sort(np.concatenate(found)) if found else np.empty(0, np.intp)
+    def _found(self, table: str, keys: Iterable[str], column: str = "") -> np.ndarray[Any, Any]:
+        """The rows whose key is one of ``keys``, by default in the column by which they belong to a unit."""
+        return self._places[table, column or _BELONGS[table]].of(keys)
 
     def _with_relied_on(self, control_ids: set[str]) -> set[str]:
-        waiting, found = list(control_ids), set(control_ids)
-        while waiting:
-            new = set(self._relies_on[waiting.pop()]) - found
-            waiting.extend(new)
-            found |= new
+        found = new = control_ids
+        while new:
+            relied_on = self._texts("controls", "relies_on")[self._found("controls", new, "control_id")]
+            new = {name for names in relied_on for name in names} - found
+            found = found | new
         return found
 
 

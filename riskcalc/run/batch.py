@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, partial
@@ -179,6 +179,7 @@ def plan(request: Request) -> list[Programme]:
     _check_limits(request)
     whole = load(request.data_dir, request.period)
     context = Context.of(whole, request.period, as_day(request.as_of, "--as-of"))
+    del whole  # with its rows of all days and periods
     shares = Subsets(context.register)
     return [_plan(request, audiences.find(name), context, shares) for name in request.audiences]
 
@@ -250,6 +251,9 @@ def run(
         except BaseException:
             engine.stop()
             executor.shutdown(wait=False, cancel_futures=True)
+            for part in parts:
+                with suppress(OSError):  # what went wrong first is told
+                    part.manifest.save()
             raise
     return [part.report(time.monotonic() - began) for part in parts]
 
@@ -285,6 +289,7 @@ class _Part:
         self.manifest.record(entry)
         seen(entry, self.programme.audience.name)
         if not self.waiting:
+            self.manifest.save()
             self.whole = self.executor.submit(whole, self)
 
     def end(self, seen: Seen) -> None:
@@ -347,7 +352,8 @@ def _hash(parts: list[str]) -> str:
 
 def _tell_outdated(programme: Programme, manifest: Manifest) -> None:
     """Tell pages that this run leaves as they are, but that another register, day or notebook made, from its own."""
-    for entry in [each for each in manifest.units.values() if each.unit_id not in programme.units]:
+    now = set(programme.units)
+    for entry in [each for each in manifest.units.values() if each.unit_id not in now]:
         if entry.inputs_sha256 not in ("", programme.inputs[entry.unit_id]):
             manifest.keep(replace(entry, status="pending", error=_OUTDATED))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from riskcalc.errors import UsageError
 from riskcalc.files import sha256, stem
 from riskcalc.run.output_folder import Folder
 from riskcalc.version import __version__
+
+_MANY = 500  # units; of fewer, all of the manifest is written in milliseconds
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ def manifest_file(audience: str = "", shard: tuple[int, int] | None = None) -> s
 
 
 class Manifest:
-    """The manifest of one period, seen from a day, in ``folder``; every change is on disk before the next.
+    """The manifest of one period, seen from a day, in ``folder``: every change is on disk before the next, or, in a run
+    of very many units, soon after.
 
     A shard, ``(number, of)``, keeps a manifest of its own beside; the next run without shards takes them all in. That
     of an ``audience`` tells of the pages in its own folder, and stands outside of it: what is in there can be given
@@ -73,6 +77,7 @@ class Manifest:
         self._texts = {unit_id: _text(entry) for unit_id, entry in self.units.items()}
         self.organisation = Entry("organisation")
         self.finished = False
+        self._unsaved, self._due = False, 0.0
         self.left: list[str] = []  # files of earlier runs that nothing claims any more and that can't be removed
 
     def take_in(self, replaced: bool = False) -> None:
@@ -112,9 +117,18 @@ class Manifest:
         self._put(Entry(unit_id))
 
     def record(self, entry: Entry) -> None:
-        """Put a unit's outcome on disk."""
+        """Put a unit's outcome on disk; where there are very many, together with others, so that it takes a 20th of the
+        time: a manifest that is behind claims less than is there, and never more.
+        """
         self._put(entry)
-        self.write()
+        self._unsaved = True
+        if len(self.units) <= _MANY or time.monotonic() >= self._due:
+            self.write()
+
+    def save(self) -> None:
+        """Put on disk what isn't there yet."""
+        if self._unsaved:
+            self.write()
 
     def keep(self, entry: Entry) -> None:
         """Note a unit that needn't be run; on disk with the next change."""
@@ -130,6 +144,7 @@ class Manifest:
 
     def write(self) -> None:
         """Write the whole manifest, atomically."""
+        began = time.monotonic()
         head = {
             **self._seen,
             "register": self._source,
@@ -140,6 +155,7 @@ class Manifest:
         }
         text = _json(head).removesuffix("\n}") + ',\n "units": [\n' + ",\n".join(self._texts.values()) + "\n ]\n}\n"
         self._folder.write(self._file, text.encode("utf-8", "backslashreplace"))
+        self._unsaved, self._due = False, time.monotonic() + 20 * (time.monotonic() - began)
 
     def unchanged(self, unit_id: str, inputs_sha256: str, names: Sequence[str]) -> Entry | None:
         """The unit's entry as ``unchanged``, if its inputs and its outputs are what an earlier good run left.

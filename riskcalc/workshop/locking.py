@@ -45,7 +45,7 @@ class RatingsFile:
             read = read_table(self.folder, "ratings", self.methodology)
             if not read.columns and read.problems:
                 raise RegisterError(read.problems, self.folder)
-            ours = (cells for cells in reversed(read.cells.values()) if cells["period"] == self.period)
+            ours = (cells for cells in reversed([*read.cells.values()]) if cells["period"] == self.period)
             self._known, self._read_at = {cells["risk_id"]: dict(cells) for cells in ours}, at
         return self._known
 

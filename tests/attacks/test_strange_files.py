@@ -182,3 +182,16 @@ def test_the_last_day_of_a_workbook_that_counts_from_1904_is_no_crash(small: Pat
 
     with pytest.raises(RegisterError, match="is no day; allowed: a date without a time of day"):
         riskcalc.load(write_workbook(small / "late.xlsx", small, late))
+
+
+def test_what_no_text_holds_is_found_however_far_down_a_file_it_stands() -> None:
+    """With its line; and a letter of several bytes is a letter wherever it stands."""
+    line = "Prüfung,€\n".encode()
+    content = line * 200_000  # more than is looked at together
+    assert sum(1 for _ in csv_rows(content, "long.csv")) == 200_000
+    for spoilt, told in ((b"Pr\xfcfung\n", "byte 0xfc"), (b"a\0b\n", "NUL")):
+        with pytest.raises(RegisterError) as error:
+            list(csv_rows(content + spoilt + line, "long.csv"))
+        [problem] = error.value.problems
+        assert problem.line == 200_001
+        assert told in f"{problem.value} {problem.allowed}"

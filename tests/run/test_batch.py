@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -243,6 +246,38 @@ def test_the_manifest_is_on_disk_after_every_unit(small: Path, tmp_path: Path) -
             batch.plan(request(small, tmp_path)), executor, FakeEngine(), lambda *_: looks.append(statuses(tmp_path))
         )
     assert looks == [{"alpha": "ok", "beta": "pending"}, {"alpha": "ok", "beta": "ok"}, {"alpha": "ok", "beta": "ok"}]
+
+
+def test_a_manifest_of_very_many_units_may_be_behind_but_not_when_somebody_counts_on_it(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The organisation's page finds all units in it; so does whoever comes after an interruption."""
+    monkeypatch.setattr("riskcalc.run.manifest._MANY", 0)
+    monkeypatch.setattr("riskcalc.run.manifest.time", SimpleNamespace(monotonic=count().__next__))  # writing takes long
+    looks: list[dict[str, str]] = []
+    ended = threading.Event()
+
+    def seen(*_: object) -> None:
+        looks.append(statuses(tmp_path))
+        ended.set()
+
+    def whole() -> Outcome:
+        looks.append(statuses(tmp_path))
+        return Outcome("ok", 0.1, {".html": b"page"})
+
+    def interrupt() -> Outcome:
+        ended.wait(10)
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(1) as executor:
+        batch.run(batch.plan(request(small, tmp_path)), executor, FakeEngine({"organisation": whole}), seen)
+    assert looks[0] == {"alpha": "pending", "beta": "pending"}
+    assert looks[2] == looks[3] == {"alpha": "ok", "beta": "ok"}
+    ended.clear()
+    plan = batch.plan(request(small, tmp_path, force=True))
+    with pytest.raises(KeyboardInterrupt), ThreadPoolExecutor(2) as executor:
+        batch.run(plan, executor, FakeEngine({"beta": interrupt}), seen)
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "pending"}
 
 
 def test_a_full_disk_is_a_failure_with_its_reason_and_no_half_page(
