@@ -15,6 +15,7 @@ from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from riskcalc.assessment.context import Context, once
@@ -57,8 +58,9 @@ def assess(context: Context, report_type: str | None = None) -> pd.DataFrame:
     ``tests``, ``untested_days`` and ``roll_forward`` are those of ``testing.Conclusion``.
     """
     rows = assessed(context, report_type)
-    frame = pd.DataFrame({name: [row[name] for row in rows.values()] for name in COLUMNS}, pd.Index(rows))
-    return frame.astype({"upper_limit": float}).rename_axis("control_id")
+    found: dict[str, Any] = {name: [row[name] for row in rows.values()] for name in COLUMNS}
+    found["upper_limit"] = np.array(found["upper_limit"], float)
+    return pd.DataFrame(found, pd.Index(rows, name="control_id"))
 
 
 def assessed(context: Context, report_type: str | None = None) -> dict[str, dict[str, Any]]:

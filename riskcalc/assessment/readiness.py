@@ -143,7 +143,8 @@ def _at_controls(
 @once
 def _mends(context: Context) -> Mapping[str, Any]:
     """The first open deficiency to mend of each control."""
-    return {row["control_id"]: row for row in reversed(records(context.open_deficiencies.sort_values("due_on")))}
+    by_due = sorted(context.open_deficiencies, key=lambda one: one["due_on"])
+    return {one["control_id"]: one for one in reversed(by_due)}
 
 
 def _unguarded(register: Register) -> Iterator[Gap]:
