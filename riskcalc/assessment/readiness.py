@@ -13,7 +13,7 @@ from riskcalc.assessment.next_steps import is_open, without_controls
 from riskcalc.assessment.opinion import NEEDED, STEPS, key_controls, missing, outlooks, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import by_index
 from riskcalc.register.register import Register
 
 LEAST_DAYS = 181  # six months, at the shortest
@@ -198,7 +198,7 @@ def _uncovered(context: Context, report_type: str) -> _Lacking:
         if not row["earning"]:
             what = f"no effective control of the component {str(component).replace('_', ' ')}"
             yield (), str(component), "component", what, "", None
-    for row in records(coverage.assertions(context, report_type)):
+    for row in coverage.assertions(context, report_type):
         if row["unguarded"]:
             what = f"no key control holds {row['assertion'].replace('_', ' ')} for {', '.join(row['unguarded'])}"
             yield (row["objective_id"],), row["objective_id"], "assertion", what, "", None

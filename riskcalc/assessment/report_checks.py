@@ -10,7 +10,6 @@ from riskcalc.assessment.coverage import NOT_ON_RECORD, report_items, training, 
 from riskcalc.assessment.opinion import ADVERSE, NOT_READY, QUALIFIED, UNMODIFIED, report_outlooks
 from riskcalc.assessment.scoping import process_scopes, unit_scope
 from riskcalc.errors import counted
-from riskcalc.register.records import records
 
 
 @check("year-end-unbridged", "look", "Plan a bridge letter, or move the report's period.")
@@ -30,7 +29,7 @@ def _year_end_unbridged(context: Context) -> Seen:
 def _untrained_owners(context: Context) -> Seen:
     """Owners of key controls whose training is overdue, or for whom none is planned."""
     for unit in context.register.business_units["unit_id"]:
-        for one in records(training(context, unit)):
+        for one in training(context, unit):
             if one["state"] in ("overdue", "none"):
                 told = "is overdue" if one["state"] == "overdue" else "isn't planned"
                 yield unit, one["controls"][0], f"training of its owner, {one['owner']}, {told}"
