@@ -151,13 +151,14 @@ def _unguarded(register: Register) -> Iterator[Gap]:
     """Objectives without a risk, and risks without a key control of ours; none where controls aren't assessed yet."""
     keys, acting = set(relevant(register.rows("controls"))), reaching(register)
     owners = {unit["unit_id"]: unit["owner"] for unit in register.rows("business_units")}
-    named = set(register.risks["objective_id"])
+    named = {risk["objective_id"] for risk in register.rows("risks")}
     for risk in register.rows("risks"):
         unknown = without_controls(register, risk["unit_id"])
         if not (unknown or keys.intersection(acting.get(risk["risk_id"], ()))):
             what, row = "no key control acts on it", (risk["objective_id"],)
             yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
-    for unit_id, objective in register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False):
+    for each in register.rows("control_objectives"):
+        unit_id, objective = each["unit_id"], each["objective_id"]
         if not (objective in named or without_controls(register, unit_id)):
             what = "no risk to this objective is named"
             yield Gap(unit_id, (objective,), objective, "designed", what, owners[unit_id], None, None, True)

@@ -114,15 +114,18 @@ def _lines(context: Context, report_type: str | None) -> pd.DataFrame:
     found = [weights[name] for name in links["control_id"]]
     by_view = {f"{view}_weight": np.array([each[view] for each in found], float) for view in CONTROLLED}
     effects = {f"{view}_effect": links["coverage"].to_numpy() * by_view[f"{view}_weight"] for view in CONTROLLED}
-    reasons = pd.Series([each["reason"] for each in found], links.index, dtype=str)
-    return links.assign(**by_view, **effects, reason=reasons)
+    columns: dict[str, Any] = {str(name): links[name].array for name in links}
+    columns |= {**by_view, **effects, "reason": pd.Series([each["reason"] for each in found], dtype=str).array}
+    return pd.DataFrame(columns)
 
 
 @registers.once
 def _links(register: Register) -> pd.DataFrame:
     """The controls on each risk, in the order of both, with coverages as floats."""
-    links = register.risk_controls.sort_values(["risk_id", "control_id"]).reset_index(drop=True)
-    return links.assign(coverage=links["coverage"].astype(float))
+    links = register.risk_controls
+    keys = list(zip(links["risk_id"], links["control_id"], strict=True))
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return links.assign(coverage=links["coverage"].astype(float)).iloc[order].reset_index(drop=True)
 
 
 def residual(rating: Floats, effect: Floats, risk: npt.NDArray[np.intp]) -> Floats:

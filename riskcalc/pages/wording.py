@@ -170,7 +170,7 @@ def folded_for_the_board(shown: Display, unit: Assessment) -> Display:
 
 def rated_count(scores: pd.DataFrame) -> int:
     """How many risks are rated."""
-    return int(scores["likelihood"].notna().sum())
+    return len(scores) - int(scores["likelihood"].array.isna().sum())
 
 
 def acceptance(risk: Mapping[Any, Any], as_of: date) -> str:
