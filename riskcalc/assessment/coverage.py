@@ -86,8 +86,7 @@ def training(context: Context, unit_id: str) -> list[dict[str, Any]]:
         due = min((each["due_on"] for each in waiting if not pd.isna(each["due_on"])), default=pd.NaT)
         state = "none" if not planned else "completed" if not waiting else "overdue" if due < day else "due"
         last = max(each["completed_on"] for each in planned) if state == "completed" else pd.NaT
-        about = {"owner": owner, "controls": tuple(controls), "state": state}
-        rows.append({**about, "due_on": due, "completed_on": last})
+        rows.append({"owner": owner, "controls": tuple(controls), "state": state, "due_on": due, "completed_on": last})
     return rows
 
 

@@ -9,8 +9,6 @@ from datetime import date
 from itertools import compress
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from riskcalc.assessment.context import Context, once
@@ -91,8 +89,8 @@ def standings(context: Context) -> dict[str, dict[str, int]]:
     2
     """
     now, before, told = scored(context), context.previous(), decisions(context)
-    worse, unrated = _named(now, breaches(now)), now["likelihood"].isna().to_numpy()
-    rows = {"rated": _named(now, ~unrated), "breaches": worse, "unrated": _named(now, unrated)}
+    worse, rated = _named(now, breaches(now)), now["likelihood"].notna()
+    rows = {"rated": _named(now, rated), "breaches": worse, "unrated": _named(now, ~rated)}
     if before:
         already = set(_named(scored(before), breaches(scored(before))))  # who moved to another unit is new there
         rows["newly_outside"] = [each for each in worse if each not in already]
@@ -152,7 +150,7 @@ def _acting(register: Register) -> dict[str, set[str]]:
     return found
 
 
-def _named(scores: pd.DataFrame, which: npt.NDArray[np.bool_]) -> list[tuple[str, str]]:
+def _named(scores: pd.DataFrame, which: Iterable[bool]) -> list[tuple[str, str]]:
     """Some of the risks, with their units."""
     return list(compress(zip(scores["unit_id"], scores["risk_id"], strict=True), which))
 
@@ -172,6 +170,6 @@ def _outside(
 
 
 def _unrated(scores: pd.DataFrame, risks: Mapping[Any, Any]) -> Iterator[Decision]:
-    for unit, name in _named(scores, scores["likelihood"].isna().to_numpy()):
+    for unit, name in _named(scores, scores["likelihood"].isna()):
         what = f"{risks[name]['title']}: rate it, for nothing can be said of it yet"
         yield Decision(unit, name, what, str(risks[name]["owner"]), None, False)

@@ -15,7 +15,6 @@ from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from riskcalc.assessment.context import Context, once
@@ -58,9 +57,8 @@ def assess(context: Context, report_type: str | None = None) -> pd.DataFrame:
     ``tests``, ``untested_days`` and ``roll_forward`` are those of ``testing.Conclusion``.
     """
     rows = assessed(context, report_type)
-    found: dict[str, Any] = {name: [row[name] for row in rows.values()] for name in COLUMNS}
-    found["upper_limit"] = np.array(found["upper_limit"], float)
-    return pd.DataFrame(found, pd.Index(rows, name="control_id"))
+    frame = pd.DataFrame({name: [row[name] for row in rows.values()] for name in COLUMNS}, pd.Index(rows))
+    return frame.astype({"upper_limit": float}).rename_axis("control_id")
 
 
 def assessed(context: Context, report_type: str | None = None) -> dict[str, dict[str, Any]]:

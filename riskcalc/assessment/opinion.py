@@ -303,8 +303,7 @@ class _Case:
         for risk in context.register.rows("risks"):
             self.risks.setdefault(risk["objective_id"], []).append(risk["risk_id"])
         found = scored(context, report_type)
-        levels = zip(found["risk_id"], found["earned_level"], strict=True)
-        self.outside = dict(compress(levels, breaches(found)))
+        self.outside = dict(compress(zip(found["risk_id"], found["earned_level"], strict=True), breaches(found)))
         self.rated = set(compress(found["risk_id"], found["likelihood"].notna()))
         self.weak = _material_weaknesses(context)
         self.closed = _closed_deviations(context)

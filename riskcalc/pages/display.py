@@ -345,10 +345,7 @@ def environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["local_link"] = _local_link
-    made.filters["css_text"] = _css_text
-    made.filters["cells"] = _cells
-    made.filters["data"] = _data
+    made.filters |= {"local_link": _local_link, "css_text": _css_text, "cells": _cells, "data": _data}
     return made
 
 

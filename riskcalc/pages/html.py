@@ -31,7 +31,6 @@ from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, PLOTLY_MIME, RESULT_MI
 
 _IMAGES = ("image/png", "image/jpeg")
 _PLACE, _JUMP = re.compile(r' id="([^"]+)"'), re.compile(r'<a href="#([^"]+)">([^<]*)</a>')
-_PACKED = '<script type="application/gzip"'
 _HIDDEN = "notebook-only"  # the tag of a cell that speaks to whoever runs the notebook, not to a reader
 
 
@@ -73,7 +72,8 @@ def render_page(notebook: NotebookNode, static: bool = False) -> str:
             css=Markup(stylesheet("displays.css") + stylesheet("page.css")),
         )
     )
-    body, packed, scripts = page.partition(_PACKED)  # plotly's script is nearly all of a page, and tells of no place
+    # plotly's script is nearly all of a page, and tells of no place
+    body, packed, scripts = page.partition('<script type="application/gzip"')
     places = set(_PLACE.findall(body))
     return _JUMP.sub(lambda link: link[0] if link[1] in places else link[2], body) + packed + scripts
 

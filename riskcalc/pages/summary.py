@@ -123,11 +123,10 @@ def _trend(opened: Assessment | Portfolio) -> list[dict[str, Any]]:
 def _furthest(out: pd.DataFrame) -> str:
     """Of the risks outside, the one that is the most levels worse than its own unit's appetite, and how many are so."""
     steps = out["earned_level"].cat.codes.astype(int) - out["appetite"].cat.codes
-    at, most = int(steps.to_numpy().argmax()), int(steps.max())
+    risk, most = out.iloc[int(steps.to_numpy().argmax())], int(steps.max())
     others = int((steps == most).sum()) - 1
     rest = f", and {counted(others, 'other')} as far" if others else ""
-    risk, level = (out[name].array[at] for name in ("risk_id", "earned_level"))
-    return f"Furthest out: {risk}, {level}, by {counted(most, 'level')}{rest}."
+    return f"Furthest out: {risk['risk_id']}, {risk['earned_level']}, by {counted(most, 'level')}{rest}."
 
 
 def _only_claimed(out: pd.DataFrame) -> str:

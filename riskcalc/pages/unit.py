@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -70,7 +70,6 @@ def to_decide(unit: Assessment) -> Display:
     """What has to be decided, by whom and when: risks worse than the appetite, unrated ones, what else blocks."""
     scored = {risk["risk_id"]: risk for risk in records(unit.scores)}
     described = {risk["risk_id"]: risk for risk in unit.register.rows("risks")}
-    lines = records(unit.lines)
     missing = {gap.row: gap.what for gap in blocking(unit.context)}
     rows: list[list[Cell]] = []
     found = decisions(unit.context)
@@ -81,9 +80,7 @@ def to_decide(unit: Assessment) -> Display:
             continue
         risk, details = scored[each.row], described[each.row]
         why = (
-            "not rated in this period"
-            if pd.isna(risk["likelihood"])
-            else _lost(unit, risk, lines, missing.get(each.row, ""))
+            "not rated in this period" if pd.isna(risk["likelihood"]) else _lost(unit, risk, missing.get(each.row, ""))
         )
         treatment: Cell = {"text": risk["treatment"], "note": wording.acceptance(details, unit.as_of)}
         rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due, treatment])
@@ -208,14 +205,14 @@ def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
     ), f"of years, by what controls have earned; claimed {wording.percent(chances['claimed'])}"
 
 
-def _lost(unit: Assessment, risk: Mapping[Any, Any], lines: Iterable[Mapping[Any, Any]], missing: str) -> str:
+def _lost(unit: Assessment, risk: Mapping[Any, Any], missing: str) -> str:
     """Why a risk is to be decided on: what its controls have not earned, one by one, and what is ``missing``."""
-    acting = [line for line in lines if line["risk_id"] == risk["risk_id"]]
-    if not acting:
+    lines = [line for line in records(unit.lines) if line["risk_id"] == risk["risk_id"]]
+    if not lines:
         return not_assessed.no_control(unit)
     if not risk["breach"]:
         return day(f"{missing}; the outlook depends on it")
-    short = [line for line in acting if line["earned_effect"] < line["claimed_effect"]]
+    short = [line for line in lines if line["earned_effect"] < line["claimed_effect"]]
     reasons = [f"{line['control_id']}: {line['reason']}" for line in short]
     claimed, appetite = (unit.matrix.level_names.index(risk[name]) for name in ("claimed_level", "appetite"))
     reasons += ["its controls take away too little even as claimed"] * (claimed > appetite)
