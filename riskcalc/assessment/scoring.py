@@ -72,9 +72,9 @@ def scored(context: Context, report_type: str | None = None) -> pd.DataFrame:
 
 def score_from(context: Context, lines: pd.DataFrame) -> pd.DataFrame:
     """As ``scores``, but from given score lines: those of ``score_lines``, or what would be if they were others."""
-    register, risks = context.register, context.register.risks
+    register, risks, rating_of = context.register, context.register.risks, rated(context)
     position = {name: place for place, name in enumerate(risks["risk_id"])}
-    known = [rated(context).get(name, (None, None)) for name in risks["risk_id"]]
+    known = [rating_of.get(name, (None, None)) for name in risks["risk_id"]]
     given = {axis: pd.array([pair[place] for pair in known], "Int64") for place, axis in enumerate(AXES)}
     places = np.array([position[name] for name in lines["risk_id"]], np.intp)
     acts_on = lines["acts_on"].to_numpy(object)
