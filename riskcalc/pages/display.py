@@ -75,7 +75,7 @@ class Result:
 
 
 _BESIDE = r"[a-z0-9-]+\.html|feed\.atom|documents/[\w-]+\.(pdf|docx|xlsx|csv|txt)"
-_LINK = rf"{_BESIDE}|([a-z0-9-]+\.html)?(\?[a-z]+=[\w%.~-]*)?#[\w.-]+"
+_LINK = re.compile(rf"{_BESIDE}|([a-z0-9-]+\.html)?(\?[a-z]+=[\w%.~-]*)?#[\w.-]+", re.ASCII)
 _SHORT, _LONG = 14, 24  # characters up to which a cell isn't broken, and from which on it needs room to be read
 _SHOWN = 4  # ids that are spelled out in a cell of the matrix
 Cell = str | Mapping[str, Any]
@@ -351,7 +351,7 @@ def environment() -> Any:
 
 def _local_link(target: str) -> str:
     """A page or file beside this one, or a place in this one; any other address, such as javascript:, leads nowhere."""
-    return target if re.fullmatch(_LINK, target, re.ASCII) else "#"
+    return target if _LINK.fullmatch(target) else "#"
 
 
 def _data(keys: Mapping[str, str]) -> Markup:
