@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -126,6 +127,7 @@ def _binomial_at_most(size: int, allowed: int, rate: Fraction, risk: Fraction) -
     return sum(math.comb(size, k) * rate**k * miss ** (size - k) for k in range(allowed + 1)) <= risk
 
 
+@lru_cache(typed=True)  # 0.1 and Decimal(0.1) are equal, but not written alike
 def _exact(rate: Rate) -> Fraction:
     """The rate as it is written: 0.07 is 7/100, not the binary float beside it."""
     return Fraction(rate) if isinstance(rate, Fraction) else Fraction(str(rate))
@@ -151,10 +153,16 @@ def _most_deviating(sample_size: int, deviations: int, population: int) -> int:
 
 
 def _hypergeometric_limit(sample_size: int, deviations: int, risk: Fraction, population: int) -> int:
-    """The largest number of deviating items that the sample doesn't rule out."""
+    """The largest number of deviating items that the sample doesn't rule out.
+
+    Looked for from the binomial's limit on, which by Wise's approximation (1954) is next to it.
+    """
     low, high = deviations, _most_deviating(sample_size, deviations, population)
+    rate = betaincinv(deviations + 1, max(sample_size - deviations, 0.5), float(1 - risk))
+    near = int((rate * (2 * population - sample_size + 1) + deviations) / 2)
     while low < high:
-        middle = (low + high + 1) // 2
+        likely = (each for each in (near, near + 1, near - 1) if low < each <= high)
+        middle = next(likely, (low + high + 1) // 2)
         plausible = _hypergeometric_exceeds(population, middle, sample_size, deviations, risk)
         low, high = (middle, high) if plausible else (low, middle - 1)
     return low

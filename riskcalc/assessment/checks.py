@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.scoring import scores
+from riskcalc.assessment.scoring import scored
 from riskcalc.register.records import records
 
 # In the order of how much they matter: something has to be done; somebody has to look at it; good to know.
@@ -54,14 +54,14 @@ def control_of(context: Context) -> dict[str, dict[Any, Any]]:
 @once
 def risks(context: Context) -> Rows:
     """The risks with their scores."""
-    rows = zip(context.register.rows("risks"), records(scores(context)), strict=True)
-    return [{**risk, **scored} for risk, scored in rows]
+    rows = zip(context.register.rows("risks"), records(scored(context)), strict=True)
+    return [{**risk, **scores} for risk, scores in rows]
 
 
 @once
 def tests(context: Context) -> Rows:
     """The period's tests."""
-    return records(context.tests)
+    return context.rows("control_tests")
 
 
 @once

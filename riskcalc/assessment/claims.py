@@ -232,7 +232,10 @@ def _no_deficiency(context: Context, key: str, _: Mapping[Any, Any]) -> Iterator
 
 @once
 def _deficiencies(context: Context) -> dict[str, list[dict[Any, Any]]]:
-    return {str(key): records(rows) for key, rows in context.open_deficiencies.groupby("control_id")}
+    found: dict[str, list[dict[Any, Any]]] = {}
+    for one in context.open_deficiencies:
+        found.setdefault(one["control_id"], []).append(one)
+    return found
 
 
 def _issued(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from itertools import compress
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from riskcalc.register import register as registers
@@ -61,7 +64,7 @@ class Context:
     @property
     def ratings(self) -> pd.DataFrame:
         """The period's ratings, but for those of a later day."""
-        return _ratings(self).copy()
+        return self.register.ratings[self.counts("ratings")]
 
     @property
     def proposed(self) -> dict[str, str]:
@@ -75,12 +78,27 @@ class Context:
     @property
     def tests(self) -> pd.DataFrame:
         """The period's tests of controls, but for those of a later day."""
-        return _tests(self).copy()
+        return self.register.control_tests[self.counts("control_tests")]
 
     @property
-    def open_deficiencies(self) -> pd.DataFrame:
-        """The deficiencies that were open on the day: identified by then, and not closed by then."""
-        return _open_deficiencies(self).copy()
+    def open_deficiencies(self) -> list[dict[Any, Any]]:
+        """The deficiencies that were open on the day: identified by then, and not closed by then.
+
+        They are shared, as ``Register.rows`` are.
+        """
+        day, known = pd.Timestamp(self.as_of), self.register.rows("deficiencies")
+        return [one for one in known if one["identified_on"] <= day and not one["closed_on"] <= day]
+
+    def counts(self, table: str) -> npt.NDArray[np.bool_]:
+        """Which rows of ``ratings`` or ``control_tests`` are the period's, but for those of a later day."""
+        found, dated = getattr(self.register, table), {"ratings": "rated_on", "control_tests": "tested_on"}[table]
+        of_period: npt.NDArray[np.bool_] = found["period"].to_numpy(object) == self.period.name
+        of_period &= ~(found[dated] > pd.Timestamp(self.as_of)).to_numpy()
+        return of_period
+
+    def rows(self, table: str) -> list[dict[Any, Any]]:
+        """The rows of ``ratings`` or ``control_tests`` that count, as ``Register.rows`` has them."""
+        return list(compress(self.register.rows(table), self.counts(table)))
 
 
 def once(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
@@ -101,18 +119,8 @@ def once(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Con
 
 
 @once
-def _ratings(context: Context) -> pd.DataFrame:
-    found = context.register.ratings
-    return found[(found["period"] == context.period.name) & ~(found["rated_on"] > pd.Timestamp(context.as_of))]
-
-
-@once
-def _tests(context: Context) -> pd.DataFrame:
-    found = context.register.control_tests
-    return found[(found["period"] == context.period.name) & (found["tested_on"] <= pd.Timestamp(context.as_of))]
-
-
-@once
-def _open_deficiencies(context: Context) -> pd.DataFrame:
-    known, day = context.register.deficiencies, pd.Timestamp(context.as_of)
-    return known[(known["identified_on"] <= day) & ~(known["closed_on"] <= day)]
+def rated(context: Context) -> Mapping[str, tuple[Any, Any]]:
+    """The ratings of each risk, likelihood and impact, as far as the period has any that count; NA where blank."""
+    counts, found = context.counts("ratings"), context.register.ratings
+    columns = (found[name].array[counts].tolist() for name in ("risk_id", "likelihood", "impact"))
+    return {risk: (likelihood, impact) for risk, likelihood, impact in zip(*columns, strict=True)}

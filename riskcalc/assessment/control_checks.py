@@ -13,7 +13,7 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
 from riskcalc.register.periods import Period
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import records
 
 
 @check("control-without-risk", "note", "Link it to the risks it acts on, or drop it.")
@@ -133,7 +133,7 @@ def _subservice(context: Context, conclusions: tuple[str, ...]) -> Seen:
 
 @check("subservice-unreviewed", "look", "Review it, and record by whom and when.")
 def _subservice_unreviewed(context: Context) -> Seen:
-    organisations = by_index(context.register.subservice_organisations.set_index("subservice_id"))
+    organisations = {one["subservice_id"]: one for one in context.register.rows("subservice_organisations")}
     for control in controls(context):
         organisation = organisations.get(control["subservice_id"])
         if organisation and not pd.isna(organisation["report_type"]) and pd.isna(organisation["reviewed_by"]):
@@ -187,7 +187,7 @@ def _retest_by_same_items(context: Context) -> Seen:
 
 @check("deficiency-past-due", "act", "Close it, or agree a new date with a reason.")
 def _past_due(context: Context) -> Seen:
-    for deficiency in records(context.open_deficiencies):
+    for deficiency in context.open_deficiencies:
         if deficiency["due_on"].date() < context.as_of:
             days = (context.as_of - deficiency["due_on"].date()).days
             unit = _unit(context, deficiency)

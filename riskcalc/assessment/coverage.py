@@ -24,24 +24,25 @@ from riskcalc.register.register import Register
 LONGEST_BRIDGE = 92  # days; practice accepts a bridge letter for about three months, and seldom for more
 
 
-def assertions(context: Context, report_type: str) -> pd.DataFrame:
-    """A row per objective and assertion that a risk names: the risks, and those that no key control holds.
+def assertions(context: Context, report_type: str) -> list[dict[str, Any]]:
+    """A record per objective and assertion that a risk names: the risks, and those that no key control holds.
 
-    Columns: objective_id, assertion, risks, unguarded; the last two are tuples of risk ids.
+    They have objective_id, assertion, risks, unguarded; the last two are tuples of risk ids.
 
     >>> from riskcalc.register.register import load
-    >>> assertions(Context.of(load("data")).only("funds"), "type2")["unguarded"].map(len).sum()
-    np.int64(0)
+    >>> any(each["unguarded"] for each in assertions(Context.of(load("data")).only("funds"), "type2"))
+    False
     """
     unguarded = unguarded_risks(context, report_type)
     named: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in context.register.rows("risks"):
         for assertion in each["assertions"]:
             named[each["objective_id"], assertion].append(each["risk_id"])
-    rows = [
-        (*about, tuple(risks), tuple(risk for risk in risks if risk in unguarded)) for about, risks in named.items()
-    ]
-    return pd.DataFrame(rows, columns=["objective_id", "assertion", "risks", "unguarded"])
+    found: list[dict[str, Any]] = []
+    for (objective, assertion), risks in named.items():
+        holes = tuple(risk for risk in risks if risk in unguarded)
+        found.append({"objective_id": objective, "assertion": assertion, "risks": tuple(risks), "unguarded": holes})
+    return found
 
 
 def components(context: Context, report_type: str | None = None) -> pd.DataFrame:
@@ -60,21 +61,21 @@ def components(context: Context, report_type: str | None = None) -> pd.DataFrame
     return pd.DataFrame(found, pd.Index(names, name="component"))
 
 
-def frameworks(context: Context) -> pd.DataFrame:
-    """A row per framework and reference: the controls that serve it, and those that earn in full this period."""
+def frameworks(context: Context) -> list[dict[str, Any]]:
+    """A record per framework and reference: the controls that serve it, and those that earn in full this period."""
     weights = evidence.assessed(context)
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in context.register.rows("mappings"):
         found[each["framework"], each["reference"]].append(each["control_id"])
-    rows = [
-        (*named, tuple(controls), tuple(control for control in controls if weights[control]["earned"] == 1))
-        for named, controls in sorted(found.items())
-    ]
-    return pd.DataFrame(rows, columns=["framework", "reference", "controls", "earning"])
+    rows: list[dict[str, Any]] = []
+    for (framework, reference), controls in sorted(found.items()):
+        earning = tuple(control for control in controls if weights[control]["earned"] == 1)
+        rows.append({"framework": framework, "reference": reference, "controls": tuple(controls), "earning": earning})
+    return rows
 
 
-def training(context: Context, unit_id: str) -> pd.DataFrame:
-    """A row per owner of own key controls of the unit: controls, what was completed, and what is missing.
+def training(context: Context, unit_id: str) -> list[dict[str, Any]]:
+    """A record per owner of own key controls of the unit: controls, what was completed, and what is missing.
 
     ``state`` is completed, due, overdue or none (nothing planned); ``due_on`` and ``completed_on`` may be missing.
     """
@@ -85,8 +86,8 @@ def training(context: Context, unit_id: str) -> pd.DataFrame:
         due = min((each["due_on"] for each in waiting if not pd.isna(each["due_on"])), default=pd.NaT)
         state = "none" if not planned else "completed" if not waiting else "overdue" if due < day else "due"
         last = max(each["completed_on"] for each in planned) if state == "completed" else pd.NaT
-        rows.append((owner, tuple(controls), state, due, last))
-    return pd.DataFrame(rows, columns=["owner", "controls", "state", "due_on", "completed_on"])
+        rows.append({"owner": owner, "controls": tuple(controls), "state": state, "due_on": due, "completed_on": last})
+    return rows
 
 
 @registers.once

@@ -6,19 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import compress
 from typing import Any
 
 import pandas as pd
 
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.readiness import blocking
-from riskcalc.assessment.scoring import outside, ranked, scores
+from riskcalc.assessment.scoring import breaches, outside, ranked, scored
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.records import records
 from riskcalc.register.register import Register
 
-_NAMES = ["unit_id", "risk_id"]
 FIGURES = ("rated", "breaches", "newly_outside", "unrated", "decisions", "past_due")
 
 
@@ -49,7 +49,7 @@ def on_risks(context: Context) -> list[Decision]:
     >>> [(each.row, str(each.due_on), each.late) for each in found]
     [('PAY-R03', '2026-05-31', True), ('PAY-R11', '2026-10-31', False)]
     """
-    found = scores(context)
+    found = scored(context)
     risks = {risk["risk_id"]: risk for risk in context.register.rows("risks")}
     return [*_outside(found, risks, _dues(context), context.as_of), *_unrated(found, risks)]
 
@@ -61,8 +61,8 @@ def decisions(context: Context) -> tuple[Decision, ...]:
     """
     found = on_risks(context)
     acting, register = _acting(context.register), context.register
-    rated = scores(context)[["risk_id", "earned_level"]].dropna()
-    levels = dict(zip(rated["risk_id"], rated["earned_level"], strict=True))
+    rated = scored(context)
+    levels = dict(compress(zip(rated["risk_id"], rated["earned_level"], strict=True), rated["likelihood"].notna()))
     told = {(each.unit_id, name) for each in found for name in (each.row, *acting.get(each.row, ()))}
     named = (("controls", "control_id"), ("risks", "risk_id"))
     titles = {row[key]: row["title"] for table, key in named for row in register.rows(table)}
@@ -88,13 +88,13 @@ def standings(context: Context) -> dict[str, dict[str, int]]:
     >>> standings(Context.of(load("data"), "2026-H1"))["payroll"]["newly_outside"]
     2
     """
-    now, before, told = scores(context), context.previous(), decisions(context)
-    worse, unrated = outside(now), now["likelihood"].isna()
-    rows = {"rated": now[~unrated], "breaches": worse, "unrated": now[unrated]}
+    now, before, told = scored(context), context.previous(), decisions(context)
+    worse, rated = _named(now, breaches(now)), now["likelihood"].notna()
+    rows = {"rated": _named(now, rated), "breaches": worse, "unrated": _named(now, ~rated)}
     if before:
-        already = outside(scores(before)).set_index(_NAMES).index  # who moved to another unit is new there
-        rows["newly_outside"] = worse[~worse.set_index(_NAMES).index.isin(already)]
-    numbers = {name: Counter(found["unit_id"]) for name, found in rows.items()}
+        already = set(_named(scored(before), breaches(scored(before))))  # who moved to another unit is new there
+        rows["newly_outside"] = [each for each in worse if each not in already]
+    numbers = {name: Counter(unit for unit, _ in found) for name, found in rows.items()}
     numbers["decisions"] = Counter(each.unit_id for each in told)
     numbers["past_due"] = Counter(each.unit_id for each in told if each.late)
     units = context.register.business_units["unit_id"]
@@ -134,8 +134,8 @@ def in_words(found: Mapping[str, int], where: str = "") -> str:
 def _dues(context: Context) -> dict[str, date]:
     """For each risk the first due date among the open deficiencies of the controls that act on it."""
     dues: dict[str, date] = {}
-    for control, due in context.open_deficiencies[["control_id", "due_on"]].itertuples(index=False):
-        dues[control] = min(due.date(), dues.get(control, date.max))
+    for one in context.open_deficiencies:
+        dues[one["control_id"]] = min(one["due_on"].date(), dues.get(one["control_id"], date.max))
     acting = _acting(context.register).items()
     found = {risk: [dues[each] for each in controls if each in dues] for risk, controls in acting}
     return {risk: min(days) for risk, days in found.items() if days}
@@ -150,22 +150,26 @@ def _acting(register: Register) -> dict[str, set[str]]:
     return found
 
 
+def _named(scores: pd.DataFrame, which: Iterable[bool]) -> list[tuple[str, str]]:
+    """Some of the risks, with their units."""
+    return list(compress(zip(scores["unit_id"], scores["risk_id"], strict=True), which))
+
+
 def _outside(
     scores: pd.DataFrame, risks: Mapping[Any, Any], dues: Mapping[str, date], as_of: date
 ) -> Iterator[Decision]:
-    for scored in records(ranked(outside(scores))):
-        name = scored["risk_id"]
+    for each in records(ranked(outside(scores))):
+        name = each["risk_id"]
         risk, due = risks[name], dues.get(name)
         what, owner = "bring inside appetite, or accept", risk["owner"]
         if risk["treatment"] == "accept":
             due, owner = risk["accepted_until"].date(), risk["accepted_by"]
             what = "accepted outside appetite: renew or treat"
-        late, level = due is not None and due < as_of, str(scored["earned_level"])
-        yield Decision(scored["unit_id"], name, f"{risk['title']}: {what}", str(owner), due, late, level)
+        late, level = due is not None and due < as_of, str(each["earned_level"])
+        yield Decision(each["unit_id"], name, f"{risk['title']}: {what}", str(owner), due, late, level)
 
 
 def _unrated(scores: pd.DataFrame, risks: Mapping[Any, Any]) -> Iterator[Decision]:
-    for scored in records(scores[scores["likelihood"].isna()]):
-        risk = risks[scored["risk_id"]]
-        what = f"{risk['title']}: rate it, for nothing can be said of it yet"
-        yield Decision(scored["unit_id"], scored["risk_id"], what, str(risk["owner"]), None, False)
+    for unit, name in _named(scores, scores["likelihood"].isna()):
+        what = f"{risks[name]['title']}: rate it, for nothing can be said of it yet"
+        yield Decision(unit, name, what, str(risks[name]["owner"]), None, False)

@@ -17,11 +17,10 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment import evidence
-from riskcalc.assessment.context import Context, once
+from riskcalc.assessment.context import Context, once, rated
 from riskcalc.assessment.exposure import largest_losses
 from riskcalc.assessment.scoring import AXES
 from riskcalc.register.audiences import in_money
-from riskcalc.register.records import by_index, records
 
 SEVERITIES = ("deficiency", "significant deficiency", "material weakness")
 NOT_ASSESSED = "not assessed"
@@ -137,8 +136,7 @@ class _Case:
         self.context, register = context, context.register
         weights = evidence.assessed(context)
         self.controls = {row["control_id"]: {**row, **weights[row["control_id"]]} for row in register.rows("controls")}
-        rated = context.ratings[context.ratings["likelihood"].notna()]
-        self.ratings = by_index(rated.set_index("risk_id")[list(AXES)])
+        self.likelihood = {risk: given[0] for risk, given in rated(context).items() if not pd.isna(given[0])}
         self.losses = largest_losses(context)
         self.unit_of = dict(zip(register.risks["risk_id"], register.risks["unit_id"], strict=True))
         self.units = {unit["unit_id"]: unit for unit in register.rows("business_units")}
@@ -184,7 +182,7 @@ class _Case:
     def left(self, controls: set[str], risks: Iterable[str]) -> list[_Left]:
         """What is left of each rated risk with the controls taken to fail, and unproven ones not counted either."""
         fallen = self.fallen(controls)
-        return [self._left(risk, fallen) for risk in sorted(risks) if risk in self.ratings]
+        return [self._left(risk, fallen) for risk in sorted(risks) if risk in self.likelihood]
 
     def _left(self, risk: str, fallen: set[str]) -> _Left:
         weights = {link["control_id"]: self.proven[link["control_id"]] for link in self.links[risk]}
@@ -193,9 +191,9 @@ class _Case:
         for link in self.links[risk]:
             for axis in AXES if link["acts_on"] == "both" else (link["acts_on"],):
                 remaining[axis] *= 1 - Fraction(link["coverage"]) * Fraction(weights[link["control_id"]])
-        likelihood = float(1 + (int(self.ratings[risk]["likelihood"]) - 1) * remaining["likelihood"])
+        likelihood = float(1 + (self.likelihood[risk] - 1) * remaining["likelihood"])
         methodology, high = self.context.register.methodology, self.losses.get(risk)
-        whole = int(methodology.matrix.whole("likelihood", pd.Series([likelihood]))[0])
+        whole = int(methodology.matrix.whole("likelihood", [likelihood])[0])
         return _Left(
             risk,
             self.unit_of[risk],
@@ -215,9 +213,9 @@ def _case(context: Context) -> _Case:
 
 def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:
     """The deficiencies open on the day or in their unit's report, and the failed controls that have none on record."""
-    known, still = case.context.register.deficiencies, set(case.context.open_deficiencies["deficiency_id"])
-    on_record = set()
-    for deficiency in records(known[known["identified_on"] <= pd.Timestamp(case.context.as_of)]):
+    context, still = case.context, {one["deficiency_id"] for one in case.context.open_deficiencies}
+    on_record, day = set(), pd.Timestamp(context.as_of)
+    for deficiency in (one for one in context.register.rows("deficiencies") if one["identified_on"] <= day):
         control, closed = case.controls[deficiency["control_id"]], deficiency["closed_on"]
         if deficiency["deficiency_id"] in still:
             on_record.add(deficiency["control_id"])

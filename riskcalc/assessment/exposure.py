@@ -9,11 +9,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from riskcalc.assessment.context import Context
+from riskcalc.assessment.context import Context, once, rated
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.records import by_index
 
 COLUMNS = ["unit_id", "frequency", "low", "mode", "high", "frequency_from", "loss_from"]
 _LOSSES = ("low", "mode", "high")
@@ -30,17 +30,20 @@ def exposures(context: Context) -> pd.DataFrame:
     ['anchor', 'anchor']
     """
     index = pd.Index(context.register.risks["risk_id"].to_numpy(), name="risk_id")
-    found = pd.DataFrame(_figures(context), columns=COLUMNS, index=index)
-    figures = ["frequency", *_LOSSES]
-    return found.assign(**found[figures].astype(float))
+    figures = _figures(context).values()
+    found: dict[str, Any] = {name: [row[place] for row in figures] for place, name in enumerate(COLUMNS)}
+    found |= {name: np.array(found[name], float) for name in ("frequency", *_LOSSES)}
+    return pd.DataFrame(found, index)
 
 
 def largest_losses(context: Context) -> dict[str, Decimal]:
     """The high loss per event of each risk that has one, as written, so that it can be held against a materiality."""
-    risks = context.register.risks["risk_id"]
-    return {
-        risk: high for risk, figures in zip(risks, _figures(context), strict=True) if (high := figures[4]) is not None
-    }
+    return {risk: figures[4] for risk, figures in _figures(context).items() if figures[4] is not None}
+
+
+def frequencies(context: Context) -> dict[str, float]:
+    """The events a year of each risk for which a figure is known."""
+    return {risk: float(figures[1]) for risk, figures in _figures(context).items() if figures[1] is not None}
 
 
 # --- parts ---
@@ -48,17 +51,18 @@ def largest_losses(context: Context) -> dict[str, Decimal]:
 _Losses = list[Decimal | None]
 
 
-def _figures(context: Context) -> list[tuple[Any, ...]]:
-    register = context.register
-    ratings = by_index(context.ratings.set_index("risk_id")[["likelihood", "impact"]])
+@once
+def _figures(context: Context) -> dict[str, tuple[Any, ...]]:
+    """By risk, what ``COLUMNS`` has."""
+    register, ratings = context.register, rated(context)
     materiality = dict(zip(register.business_units["unit_id"], register.business_units["materiality"], strict=True))
-    rows = []
+    found = {}
     for risk in register.rows("risks"):
-        rating = ratings.get(risk["risk_id"], {})
-        frequency = _frequency(risk, rating.get("likelihood"), register.methodology)
-        loss = _loss(risk, rating.get("impact"), materiality[risk["unit_id"]], register.methodology)
-        rows.append((risk["unit_id"], frequency[0], *loss[0], frequency[1], loss[1]))
-    return rows
+        likelihood, impact = ratings.get(risk["risk_id"], (None, None))
+        frequency = _frequency(risk, likelihood, register.methodology)
+        loss = _loss(risk, impact, materiality[risk["unit_id"]], register.methodology)
+        found[risk["risk_id"]] = (risk["unit_id"], frequency[0], *loss[0], frequency[1], loss[1])
+    return found
 
 
 def _frequency(risk: Any, likelihood: Any, methodology: Methodology) -> tuple[Decimal | None, str]:

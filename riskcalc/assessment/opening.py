@@ -68,7 +68,7 @@ class _Opened:
         """
         found, context = {self.period.name: scores(self.context)}, self.context.previous()
         while context and len(found) < (2 if self.register.before else _MOST):
-            if self.context.tests.size and not context.tests.size:
+            if self.context.counts("control_tests").any() and not context.counts("control_tests").any():
                 break
             found[context.period.name] = scores(context)
             context = context.previous()

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import compress
 from typing import Any
 
 import pandas as pd
@@ -20,7 +21,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.deficiencies import NOT_ON_RECORD, SEVERITIES, Candidate, aggregated, candidates
 from riskcalc.assessment.next_steps import unassessed
-from riskcalc.assessment.scoring import outside, scores
+from riskcalc.assessment.scoring import breaches, scored
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.register import Register
@@ -105,8 +106,8 @@ def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
     True
     """
     case, asked = _case(context, report_type), _asked(context, report_type)
-    objectives = context.register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False)
-    return tuple(case.outlook(str(unit), str(name)) for unit, name in objectives if unit in asked)
+    objectives = context.register.rows("control_objectives")
+    return tuple(case.outlook(one["unit_id"], one["objective_id"]) for one in objectives if one["unit_id"] in asked)
 
 
 @once
@@ -203,8 +204,8 @@ def missing(control: Any, step: str, report_type: str) -> str:
 
 def _asked(context: Context, report_type: str) -> list[str]:
     """The units to answer for: the only one, or those whose report is of the type."""
-    units = context.register.business_units
-    return list(units["unit_id"][(units["report_type"] == report_type) | (len(units) == 1)])
+    units = context.register.rows("business_units")
+    return [one["unit_id"] for one in units if len(units) == 1 or one["report_type"] == report_type]
 
 
 _KEPT = ("key", "performed_by", "design", "owner", "relies_on")  # of a control's row: an organisation has many
@@ -301,9 +302,9 @@ class _Case:
         self.risks: dict[str, list[str]] = {}
         for risk in context.register.rows("risks"):
             self.risks.setdefault(risk["objective_id"], []).append(risk["risk_id"])
-        scored = scores(context, report_type)
-        self.outside = dict(zip(*(outside(scored)[name] for name in ("risk_id", "earned_level")), strict=True))
-        self.rated = set(scored["risk_id"][scored["likelihood"].notna()])
+        found = scored(context, report_type)
+        self.outside = dict(compress(zip(found["risk_id"], found["earned_level"], strict=True), breaches(found)))
+        self.rated = set(compress(found["risk_id"], found["likelihood"].notna()))
         self.weak = _material_weaknesses(context)
         self.closed = _closed_deviations(context)
 

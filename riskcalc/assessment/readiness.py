@@ -13,7 +13,7 @@ from riskcalc.assessment.next_steps import is_open, without_controls
 from riskcalc.assessment.opinion import NEEDED, STEPS, key_controls, missing, outlooks, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import by_index
 from riskcalc.register.register import Register
 
 LEAST_DAYS = 181  # six months, at the shortest
@@ -143,20 +143,22 @@ def _at_controls(
 @once
 def _mends(context: Context) -> Mapping[str, Any]:
     """The first open deficiency to mend of each control."""
-    return {row["control_id"]: row for row in reversed(records(context.open_deficiencies.sort_values("due_on")))}
+    by_due = sorted(context.open_deficiencies, key=lambda one: one["due_on"])
+    return {one["control_id"]: one for one in reversed(by_due)}
 
 
 def _unguarded(register: Register) -> Iterator[Gap]:
     """Objectives without a risk, and risks without a key control of ours; none where controls aren't assessed yet."""
     keys, acting = set(relevant(register.rows("controls"))), reaching(register)
     owners = {unit["unit_id"]: unit["owner"] for unit in register.rows("business_units")}
-    named = set(register.risks["objective_id"])
+    named = {risk["objective_id"] for risk in register.rows("risks")}
     for risk in register.rows("risks"):
         unknown = without_controls(register, risk["unit_id"])
         if not (unknown or keys.intersection(acting.get(risk["risk_id"], ()))):
             what, row = "no key control acts on it", (risk["objective_id"],)
             yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
-    for unit_id, objective in register.control_objectives[["unit_id", "objective_id"]].itertuples(index=False):
+    for each in register.rows("control_objectives"):
+        unit_id, objective = each["unit_id"], each["objective_id"]
         if not (objective in named or without_controls(register, unit_id)):
             what = "no risk to this objective is named"
             yield Gap(unit_id, (objective,), objective, "designed", what, owners[unit_id], None, None, True)
@@ -197,7 +199,7 @@ def _uncovered(context: Context, report_type: str) -> _Lacking:
         if not row["earning"]:
             what = f"no effective control of the component {str(component).replace('_', ' ')}"
             yield (), str(component), "component", what, "", None
-    for row in records(coverage.assertions(context, report_type)):
+    for row in coverage.assertions(context, report_type):
         if row["unguarded"]:
             what = f"no key control holds {row['assertion'].replace('_', ' ')} for {', '.join(row['unguarded'])}"
             yield (row["objective_id"],), row["objective_id"], "assertion", what, "", None

@@ -10,15 +10,13 @@ from riskcalc.assessment.coverage import NOT_ON_RECORD, report_items, training, 
 from riskcalc.assessment.opinion import ADVERSE, NOT_READY, QUALIFIED, UNMODIFIED, report_outlooks
 from riskcalc.assessment.scoping import process_scopes, unit_scope
 from riskcalc.errors import counted
-from riskcalc.register.records import records
 
 
 @check("year-end-unbridged", "look", "Plan a bridge letter, or move the report's period.")
 def _year_end_unbridged(context: Context) -> Seen:
     """Days between the report's end and the clients' year-end that nothing covers."""
-    units = context.register.business_units
-    for unit in records(units[units["report_type"] == "type2"]):
-        found = year_end(unit)
+    for unit in context.register.rows("business_units"):
+        found = year_end(unit) if unit["report_type"] == "type2" else None
         if found and found.unbridged:
             message = f"{counted(found.unbridged, 'day')} to the clients' year-end, {found.year_end}, not covered"
             yield unit["unit_id"], unit["unit_id"], message
@@ -31,7 +29,7 @@ def _year_end_unbridged(context: Context) -> Seen:
 def _untrained_owners(context: Context) -> Seen:
     """Owners of key controls whose training is overdue, or for whom none is planned."""
     for unit in context.register.business_units["unit_id"]:
-        for one in records(training(context, unit)):
+        for one in training(context, unit):
             if one["state"] in ("overdue", "none"):
                 told = "is overdue" if one["state"] == "overdue" else "isn't planned"
                 yield unit, one["controls"][0], f"training of its owner, {one['owner']}, {told}"
@@ -41,18 +39,18 @@ def _untrained_owners(context: Context) -> Seen:
 def _trained_strangers(context: Context) -> Seen:
     """People in training.csv who own no control of that unit: a changed owner, or a name spelt in another way."""
     register = context.register
-    owners = set(register.controls[["unit_id", "owner"]].itertuples(index=False, name=None))
-    for one in records(register.training[register.training["unit_id"].isin(register.business_units["unit_id"])]):
-        if (one["unit_id"], one["person"]) not in owners:
+    owners = {(control["unit_id"], control["owner"]) for control in register.rows("controls")}
+    units = set(register.business_units["unit_id"])
+    for one in register.rows("training"):
+        if one["unit_id"] in units and (one["unit_id"], one["person"]) not in owners:
             yield one["unit_id"], one["training_id"], f"{one['person']} owns no control of {one['unit_id']}"
 
 
 @check("cuec-untold", "act", "Tell clients, and say where in communicated_in.")
 def _cuec_untold(context: Context) -> Seen:
     """Complementary user entity controls that nobody told the clients about."""
-    controls = context.register.controls
-    for control in records(controls[controls["performed_by"] == "user_entity"]):
-        if pd.isna(control["communicated_in"]):
+    for control in context.register.rows("controls"):
+        if control["performed_by"] == "user_entity" and pd.isna(control["communicated_in"]):
             yield control["unit_id"], control["control_id"], "where clients are told of this control isn't said"
 
 
@@ -67,7 +65,7 @@ def _scope_open(context: Context) -> Seen:
 @check("scope-without-objective", "act", "State a control objective.")
 def _scope_without_objective(context: Context) -> Seen:
     """Processes in scope of SOC 1 that no control objective covers."""
-    covered = set(context.register.control_objectives[["unit_id", "process"]].itertuples(index=False, name=None))
+    covered = {(each["unit_id"], each["process"]) for each in context.register.rows("control_objectives")}
     for scope in process_scopes(context.register):
         if scope.soc1 in ("type1", "type2") and (scope.unit_id, scope.process) not in covered:
             yield scope.unit_id, scope.process, "is in scope of SOC 1, but no control objective covers it"
@@ -103,8 +101,8 @@ _WORSE = (UNMODIFIED, NOT_READY, QUALIFIED, ADVERSE, "disclaimer")
 @check("issued-unlike-outlook", "look", "Find out what the service auditor knew, or what is wrong in the register.")
 def _issued_unlike_outlook(context: Context) -> Seen:
     """Reports that were issued with a better opinion than the register supports."""
-    units = context.register.business_units
-    for unit in records(units[units["issued_on"] <= pd.Timestamp(context.as_of)]):
+    day = pd.Timestamp(context.as_of)
+    for unit in (each for each in context.register.rows("business_units") if each["issued_on"] <= day):
         found = report_outlooks(context, unit["report_type"])[unit["unit_id"]]
         if _WORSE.index(found.opinion) > _WORSE.index(unit["opinion"]):
             issued = f"its report, issued on {unit['issued_on'].date()}, is {unit['opinion']}"

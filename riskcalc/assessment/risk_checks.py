@@ -9,7 +9,7 @@ import pandas as pd
 
 from riskcalc.assessment.checks import Seen, acting, check, control_of, risks
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.exposure import exposures
+from riskcalc.assessment.exposure import frequencies
 from riskcalc.assessment.scoring import score_lines
 
 
@@ -90,14 +90,15 @@ def _accepted_by_owner(context: Context) -> Seen:
 )
 def _rate_unlike_rating(context: Context) -> Seen:
     """Risks whose modelled rate is more than a band away from that of their earned likelihood."""
-    methodology, lines = context.register.methodology, score_lines(context)
-    acting_on = lines[lines["acts_on"] != "impact"]
-    left = (1 - acting_on["earned_effect"].astype(float)).groupby(acting_on["risk_id"]).prod().to_dict()
-    frequencies = exposures(context)["frequency"].to_dict()
+    methodology, lines, rates = context.register.methodology, score_lines(context), frequencies(context)
+    left: dict[str, float] = {}
+    for name, acts_on, effect in zip(*(lines[each] for each in ("risk_id", "acts_on", "earned_effect")), strict=True):
+        if acts_on != "impact":
+            left[name] = left.get(name, 1.0) * (1 - effect)
     for risk in risks(context) if methodology.frequency_bands else ():
-        rate = frequencies[risk["risk_id"]] * left.get(risk["risk_id"], 1.0)
-        if not pd.isna(rate) and not pd.isna(risk["likelihood"]):
-            whole = int(methodology.matrix.whole("likelihood", pd.Series([risk["earned_likelihood"]]))[0])
+        if risk["risk_id"] in rates and not pd.isna(risk["likelihood"]):
+            rate = rates[risk["risk_id"]] * left.get(risk["risk_id"], 1.0)
+            whole = int(methodology.matrix.whole("likelihood", [risk["earned_likelihood"]])[0])
             bands = methodology.frequency_bands
             (low, high), near = bands[whole - 1], bands[max(0, whole - 2) : whole + 1]
             if rate < float(near[0][0]) or (near[-1][1] is not None and rate > float(near[-1][1])):
@@ -111,5 +112,5 @@ def _expired(risk: Any, as_of: date) -> bool:
 
 
 def _being_mended(context: Context, risk_id: str) -> bool:
-    open_for = set(context.open_deficiencies["control_id"])
+    open_for = {deficiency["control_id"] for deficiency in context.open_deficiencies}
     return any(control in open_for for control in acting(context).get(risk_id, []))

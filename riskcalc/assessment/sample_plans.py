@@ -59,9 +59,8 @@ def plan(
 
 def without_report(context: Context, units: tuple[str, ...] = ()) -> list[str]:
     """The units whose report ends before the period begins: none is planned over the period yet."""
-    found = context.register.business_units
-    early = found[found["report_to"] < pd.Timestamp(context.period.first_day)]["unit_id"]
-    return [unit_id for unit_id in early if not units or unit_id in units]
+    first, found = pd.Timestamp(context.period.first_day), context.register.rows("business_units")
+    return [one["unit_id"] for one in found if one["report_to"] < first and (not units or one["unit_id"] in units)]
 
 
 def of_control(plans: list[Planned], control_id: str) -> Planned:
@@ -85,7 +84,7 @@ def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, i
             yield Planned(*identity, 1, None, "one walkthrough: whether it is in use", "Type 1: walked through")
             continue
         if control["unit_id"] in assumed:
-            control |= {"report_from": first, "report_to": last}
+            control = {**control, "report_from": first, "report_to": last}
         basis, days = evidence.window(context, control, "type2")
         known = populations.get(control["control_id"]) or _performed(control["frequency"], basis.months)
         population = known or population_of(evidence.in_window(context, control, days))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskcalc.assessment import evidence
-from riskcalc.assessment.context import Context, once
+from riskcalc.assessment.context import Context, once, rated
 from riskcalc.register import register as registers
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.register import Register
@@ -61,25 +61,27 @@ def scores(context: Context, report_type: str | None = None) -> pd.DataFrame:
     >>> scores(Context.of(load("data"), "2025-H2")).shape == score(load("data")).shape
     True
     """
-    return _scored(context, report_type).copy()
+    return scored(context, report_type).copy()
 
 
 @once
-def _scored(context: Context, report_type: str | None) -> pd.DataFrame:
+def scored(context: Context, report_type: str | None = None) -> pd.DataFrame:
+    """The frame of ``scores`` itself, which is shared: for whoever only looks at it."""
     return score_from(context, _lines(context, report_type))
 
 
 def score_from(context: Context, lines: pd.DataFrame) -> pd.DataFrame:
     """As ``scores``, but from given score lines: those of ``score_lines``, or what would be if they were others."""
-    register, risks = context.register, context.register.risks
-    rated = context.ratings.set_index("risk_id")[list(AXES)].reindex(risks["risk_id"])
+    register, risks, rating_of = context.register, context.register.risks, rated(context)
     position = {name: place for place, name in enumerate(risks["risk_id"])}
+    known = [rating_of.get(name, (None, None)) for name in risks["risk_id"]]
+    given = {axis: pd.array([pair[place] for pair in known], "Int64") for place, axis in enumerate(AXES)}
     places = np.array([position[name] for name in lines["risk_id"]], np.intp)
     acts_on = lines["acts_on"].to_numpy(object)
     on_axis = {axis: (acts_on == axis) | (acts_on == "both") for axis in AXES}
-    inherent = {axis: rated[axis].to_numpy(dtype=float, na_value=np.nan) for axis in AXES}
+    inherent = {axis: each.to_numpy(dtype=float, na_value=np.nan) for axis, each in given.items()}
     columns: dict[str, Any] = {name: risks[name].array for name in ("unit_id", "risk_id")}
-    columns |= {axis: rated[axis].array for axis in AXES}
+    columns |= given
     for view in VIEWS:
         ratings = inherent
         if view != "inherent":
@@ -112,15 +114,18 @@ def _lines(context: Context, report_type: str | None) -> pd.DataFrame:
     found = [weights[name] for name in links["control_id"]]
     by_view = {f"{view}_weight": np.array([each[view] for each in found], float) for view in CONTROLLED}
     effects = {f"{view}_effect": links["coverage"].to_numpy() * by_view[f"{view}_weight"] for view in CONTROLLED}
-    reasons = pd.Series([each["reason"] for each in found], links.index, dtype=str)
-    return links.assign(**by_view, **effects, reason=reasons)
+    columns: dict[str, Any] = {str(name): links[name].array for name in links}
+    columns |= {**by_view, **effects, "reason": pd.Series([each["reason"] for each in found], dtype=str).array}
+    return pd.DataFrame(columns)
 
 
 @registers.once
 def _links(register: Register) -> pd.DataFrame:
     """The controls on each risk, in the order of both, with coverages as floats."""
-    links = register.risk_controls.sort_values(["risk_id", "control_id"]).reset_index(drop=True)
-    return links.assign(coverage=links["coverage"].astype(float))
+    links = register.risk_controls
+    keys = list(zip(links["risk_id"], links["control_id"], strict=True))
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return links.assign(coverage=links["coverage"].astype(float)).iloc[order].reset_index(drop=True)
 
 
 def residual(rating: Floats, effect: Floats, risk: npt.NDArray[np.intp]) -> Floats:
@@ -137,24 +142,30 @@ def residual(rating: Floats, effect: Floats, risk: npt.NDArray[np.intp]) -> Floa
     return 1 + (rating - 1) * remaining
 
 
-def ranked(scores: pd.DataFrame) -> pd.DataFrame:
-    """The rated risks, worst first: earned level, earned score, then id."""
-    rated = scores[scores["likelihood"].notna()]
-    return rated.sort_values(["earned_level", "earned_score", "risk_id"], ascending=[False, False, True])
+def ranked(scores: pd.DataFrame, most: int | None = None) -> pd.DataFrame:
+    """The rated risks, worst first: earned level, earned score, then id; of many only the first ``most``."""
+    levels, worth = scores["earned_level"].cat.codes, scores["earned_score"]
+    keys = list(zip((-levels).tolist(), (-worth).tolist(), scores["risk_id"], strict=True))
+    return scores.iloc[sorted(np.flatnonzero(levels >= 0).tolist(), key=keys.__getitem__)[:most]]
+
+
+def breaches(scores: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether each risk is rated, and worse than its unit's appetite on the earned view."""
+    return scores["breach"].to_numpy(bool, na_value=False)
 
 
 def outside(scores: pd.DataFrame) -> pd.DataFrame:
     """The rated risks that are worse than their unit's appetite on the earned view."""
-    return scores[scores["breach"].to_numpy(bool, na_value=False)]
+    return scores[breaches(scores)]
 
 
 def by_cell(scores: pd.DataFrame, view: str, matrix: Matrix) -> dict[tuple[int, int], list[str]]:
     """The rated risks of each cell (likelihood, impact), each read at the nearest whole ratings, as its level is."""
-    rated = scores[scores["likelihood"].notna()]
-    places = zip(*(matrix.whole(axis, rated[f"{view}_{axis}"]) for axis in AXES), rated["risk_id"], strict=True)
+    places = zip(*(matrix.whole(axis, scores[f"{view}_{axis}"]).tolist() for axis in AXES), strict=True)
     held: dict[tuple[int, int], list[str]] = {}
-    for likelihood, impact, risk_id in places:
-        held.setdefault((int(likelihood), int(impact)), []).append(str(risk_id))
+    for place, risk_id in zip(places, scores["risk_id"], strict=True):
+        if all(place):
+            held.setdefault(place, []).append(str(risk_id))
     return held
 
 

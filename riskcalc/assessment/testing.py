@@ -106,7 +106,7 @@ def conclude(
     tested = f"{deviations} of {sample_size} deviated"
     if systematic:
         return concluded("not_effective", f"{tested}, systematically")
-    if Fraction(deviations, sample_size) > Fraction(tolerable):
+    if deviations and Fraction(deviations, sample_size) > Fraction(tolerable):
         return concluded("not_effective", f"{tested}, more than the tolerable {_percent(tolerable)}")
     if sample_size == population:
         name = "operated_effectively"  # not more than tolerable, and nothing is left that could deviate

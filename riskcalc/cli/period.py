@@ -84,7 +84,7 @@ def _told(made: Opening, context: Context) -> Iterator[str]:
         rows = [f"{risk} {proposed.get(risk, 'unrated')}" for risk in risks if risk in made.proposals]
         yield from [f"  {unit_id}: {', '.join(rows)}"] if rows else []
     yield from _tests(context)
-    known = context.open_deficiencies.to_dict("records")
+    known = context.open_deficiencies
     yield f"{counted(len(known), 'open deficiency')} carried over."
     for row in known:
         due = f"due {row['due_on']:%Y-%m-%d}, {row['remediation_owner']}"

@@ -12,6 +12,7 @@ from typing import Any
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.errors import UsageError
 from riskcalc.pages import control_tests, loss, matrix, portfolio, readiness, risks, summary, unit, wording
+from riskcalc.pages.charts import Chart
 
 _UNIT: dict[str, tuple[Callable[..., Any], ...]] = {
     "in brief": (unit.heading, summary.unit, unit.figures),
@@ -64,10 +65,11 @@ class Chapter(tuple[Any, ...]):
     """The views of a chapter, which a notebook shows one after the other."""
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
+        from IPython.display import publish_display_data
 
-        for view in self:
-            display(view, metadata={"riskcalc": "chapter"})  # type: ignore[no-untyped-call]
+        for view in self:  # each knows all that it is shown as: IPython needn't ask its formatters
+            told = {} if isinstance(view, Chart) else {"riskcalc": "chapter"}
+            publish_display_data(view._repr_mimebundle_(), told)  # type: ignore[no-untyped-call]
 
 
 def chapter(opened: Assessment | Portfolio, name: str) -> Chapter:

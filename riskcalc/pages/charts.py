@@ -86,7 +86,7 @@ def plain(text: object, limit: int = 60) -> str:
 
 def unrated(scores: pd.DataFrame) -> str:
     """The sentence that keeps unrated risks visible; blank where there are none."""
-    missing = scores.loc[scores["likelihood"].isna(), "risk_id"]
+    missing = scores["risk_id"].array[scores["likelihood"].array.isna()]
     return (
         f"Unrated: {', '.join(missing)}."
         if 0 < len(missing) <= 12

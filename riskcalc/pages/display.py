@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
@@ -75,7 +75,7 @@ class Result:
 
 
 _BESIDE = r"[a-z0-9-]+\.html|feed\.atom|documents/[\w-]+\.(pdf|docx|xlsx|csv|txt)"
-_LINK = rf"{_BESIDE}|([a-z0-9-]+\.html)?(\?[a-z]+=[\w%.~-]*)?#[\w.-]+"
+_LINK = re.compile(rf"{_BESIDE}|([a-z0-9-]+\.html)?(\?[a-z]+=[\w%.~-]*)?#[\w.-]+", re.ASCII)
 _SHORT, _LONG = 14, 24  # characters up to which a cell isn't broken, and from which on it needs room to be read
 _SHOWN = 4  # ids that are spelled out in a cell of the matrix
 Cell = str | Mapping[str, Any]
@@ -332,23 +332,26 @@ def environment() -> Any:
     """The template environment; autoescaping is on for every template."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    made = Environment(
+    class ItemsFirst(Environment):
+        """Displays are dicts: what they hold is looked up before what dicts can do."""
+
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            return obj[attribute] if type(obj) is dict and attribute in obj else super().getattr(obj, attribute)
+
+    made = ItemsFirst(
         loader=PackageLoader("riskcalc.pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["local_link"] = _local_link
-    made.filters["css_text"] = _css_text
-    made.filters["attributes"] = _attributes
-    made.filters["data"] = _data
+    made.filters |= {"local_link": _local_link, "css_text": _css_text, "cells": _cells, "data": _data}
     return made
 
 
 def _local_link(target: str) -> str:
     """A page or file beside this one, or a place in this one; any other address, such as javascript:, leads nowhere."""
-    return target if re.fullmatch(_LINK, target, re.ASCII) else "#"
+    return target if _LINK.fullmatch(target) else "#"
 
 
 def _data(keys: Mapping[str, str]) -> Markup:
@@ -356,12 +359,23 @@ def _data(keys: Mapping[str, str]) -> Markup:
     return Markup("".join(f' data-{name}="{escape(value)}"' for name, value in keys.items()))  # noqa: S704 - escaped
 
 
-def _attributes(value: Cell, numeric: bool, column: str = "") -> Markup:
+def _cells(row: Sequence[Cell], shown: Mapping[str, Any], drawn: Callable[[Cell], Markup]) -> Markup:
+    """A table's row of cells, each with its heading; the first is the row's own heading, if it says anything."""
+    found = ""
+    for place, (column, value) in enumerate(zip(shown["columns"], row, strict=True)):
+        tag, kind, label = "td", "td", f' data-label="{escape(column)}"' if column else ""
+        if not place and value:
+            tag, kind, label = "th", 'th scope="row"', ""
+        text = escape(value.strip()) if isinstance(value, str) else drawn(value).strip()
+        found += f"<{kind}{_attributes(value, column in shown['numeric'], label)}>{text}</{tag}>"
+    return Markup(found)  # noqa: S704 - what came from a register is escaped
+
+
+def _attributes(value: Cell, numeric: bool, label: str) -> str:
     """What a table cell's element says of it: its heading, where links lead, how it sorts, how much room it needs."""
     given = {"text": value} if isinstance(value, str) else value
-    found = f' id="{escape(given["anchor"])}"' if "anchor" in given else ""
-    found += f' data-label="{escape(column)}"' if column else ""
-    longest = max(map(len, [given["text"], *given.get("note", "").split("\n")]))
+    found = f' id="{escape(given["anchor"])}"{label}' if "anchor" in given else label
+    longest = max(map(len, [given["text"], *given["note"].split("\n")])) if given.get("note") else len(given["text"])
     if "rank" in given and "bars" not in given:
         found += f' data-rank="{escape(given["rank"])}"'
     if "bars" in given:
@@ -372,7 +386,7 @@ def _attributes(value: Cell, numeric: bool, column: str = "") -> Markup:
         found += ' class="long"'
     elif len(given["text"]) <= _SHORT:
         found += ' class="short"'
-    return Markup(found)  # noqa: S704 - what came from a register is escaped
+    return found
 
 
 def _css_text(text: str) -> Markup:

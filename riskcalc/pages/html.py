@@ -72,14 +72,16 @@ def render_page(notebook: NotebookNode, static: bool = False) -> str:
             css=Markup(stylesheet("displays.css") + stylesheet("page.css")),
         )
     )
-    places = set(_PLACE.findall(page))
-    return _JUMP.sub(lambda link: link[0] if link[1] in places else link[2], page)  # what isn't here is no link
+    # plotly's script is nearly all of a page, and tells of no place
+    body, packed, scripts = page.partition('<script type="application/gzip"')
+    places = set(_PLACE.findall(body))
+    return _JUMP.sub(lambda link: link[0] if link[1] in places else link[2], body) + packed + scripts
 
 
 def _scripts(charts: bool) -> dict[str, Any]:
     """What a page carries to upgrade what is complete without it, and the hashes that let nothing else run."""
     inline = [_script("tables.js"), *([_script("loader.js")] if charts else [])]
-    plotly, plotly_hash = _plotly() if charts else ("", "")
+    plotly, plotly_hash = _plotly() if charts else (Markup(), "")
     hashes = [*map(_csp_hash, inline), *([plotly_hash] if charts else [])]
     return {"inline": [Markup(each) for each in inline], "plotly": plotly, "hashes": hashes}
 
@@ -89,6 +91,7 @@ def warm_pages() -> None:
     _scripts(charts=True)
     environment().get_template("page.html")
     environment().get_template("displays.html")
+    _plain_markdown()("*compiled* when it is first used")
 
 
 def _blocks(notebook: NotebookNode) -> Iterator[dict[str, Any]]:
@@ -203,13 +206,13 @@ def _script_json(value: object) -> Markup:
 
 
 @cache
-def _plotly() -> tuple[str, str]:
+def _plotly() -> tuple[Markup, str]:
     """Plotly's own script, compressed as base64, and its hash for the Content-Security-Policy."""
     from plotly.offline import get_plotlyjs
 
     script = get_plotlyjs()
     packed = gzip.compress(script.encode(), compresslevel=9, mtime=0)
-    return base64.b64encode(packed).decode(), _csp_hash(script)
+    return Markup(base64.b64encode(packed).decode()), _csp_hash(script)
 
 
 @cache

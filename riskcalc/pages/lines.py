@@ -72,7 +72,9 @@ def _y(part: float, plane: Sequence[float]) -> str:
 
 
 def _points(trace: Said, plane: Sequence[float]) -> list[str]:
-    return [f"{_x(x, plane)} {_y(y, plane)}" for x, y in zip(numbers(trace["x"]), numbers(trace["y"]), strict=True)]
+    x = _LEFT + (np.log10(numbers(trace["x"])) - plane[0]) / plane[1] * plane[2]
+    y = _TOP + (1 - numbers(trace["y"])) * plane[3]
+    return [f"{across:.1f} {down:.1f}" for across, down in zip(x.tolist(), y.tolist(), strict=True)]
 
 
 def _band(under: Said, over: Said, plane: Sequence[float]) -> str:

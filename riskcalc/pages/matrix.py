@@ -21,11 +21,12 @@ from riskcalc.assessment.movement import (
     rescored_risks,
 )
 from riskcalc.assessment.opening import Assessment, Portfolio
-from riskcalc.assessment.scoring import VIEWS, by_cell, outside
+from riskcalc.assessment.scoring import VIEWS, breaches, by_cell
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.charts import Chart, appetite_sides, heatmap, unrated
 from riskcalc.pages.display import Cell, Display, level_cell, state
+from riskcalc.pages.wording import rated_count
 from riskcalc.register.matrix import Matrix, ink_on
 
 _WORDS = {"inherent": "before controls", "claimed": "controls at their word", "earned": "documented and tested"}
@@ -34,7 +35,7 @@ _WORDS = {"inherent": "before controls", "claimed": "controls at their word", "e
 def picture(opened: Assessment | Portfolio) -> Display:
     """The earned matrix at a glance: how many risks each cell holds, which are outside appetite, what moved into it."""
     matrix, scores = opened.matrix, opened.scores
-    held, worse = by_cell(scores, "earned", matrix), by_cell(outside(scores), "earned", matrix)
+    held, worse = by_cell(scores, "earned", matrix), set(scores["risk_id"].array[breaches(scores)])
     arrived = _arrived(opened)
     appetites = sorted(set(scores["appetite"].dropna()), key=matrix.level_names.index)
     sides = appetite_sides(scores, matrix)
@@ -48,7 +49,7 @@ def picture(opened: Assessment | Portfolio) -> Display:
                     "ink": ink_on(level.colour),
                     "edges": " ".join(f"edge-{side}" for side in sides if (likelihood, impact) in sides[side]),
                     "count": len(held.get((likelihood, impact), [])),
-                    "outside": (number := len(worse.get((likelihood, impact), []))),
+                    "outside": (number := len(worse.intersection(held.get((likelihood, impact), [])))),
                     "dots": "●" * number if number < 5 else f"● {number}",
                     "moved": arrived.get((likelihood, impact), {}),
                     "href": f"?cell={likelihood}x{impact}#all-risks",
@@ -81,10 +82,9 @@ def heatmaps(scores: pd.DataFrame, matrix: Matrix) -> Display:
 
     ``scores`` has a row per risk, as from ``riskcalc.score``. Unrated risks are in no cell; the sentence counts them.
     """
-    rated = scores[scores["likelihood"].notna()]
-    lower = int((rated["inherent_level"].cat.codes > rated["earned_level"].cat.codes).sum())
+    lower = int((scores["inherent_level"].cat.codes > scores["earned_level"].cat.codes).sum())
     summary = (
-        f"Of {counted(len(rated), 'rated risk')}, controls bring {lower} to a lower level on the earned view. "
+        f"Of {counted(rated_count(scores), 'rated risk')}, controls bring {lower} to a lower level on the earned view. "
         f"{unrated(scores)}"
     )
     names = dict(zip(scores["risk_id"], scores["title"], strict=True)) if "title" in scores else {}
@@ -142,7 +142,8 @@ def told(move: Move, opened: Assessment | Portfolio) -> str:
 
 def unmoved(scores: pd.DataFrame, moved: Sequence[Move]) -> int:
     """How many rated risks didn't move; of one that isn't rated nobody can say."""
-    return int((scores["likelihood"].notna() & ~scores["risk_id"].isin([move.risk_id for move in moved])).sum())
+    known = {move.risk_id for move in moved}
+    return sum(risk not in known for risk in scores["risk_id"].array[scores["likelihood"].notna()])
 
 
 def rescored(unit: Assessment) -> Display:

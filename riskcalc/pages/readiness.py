@@ -109,7 +109,7 @@ def gap_list(unit: Assessment) -> Display:
 def deficiencies(unit: Assessment) -> Display:
     """A candidate severity for every deficiency, with reasons, and what it means for the SOC 1 report."""
     found = candidates(unit.context)
-    described = by_index(unit.register.deficiencies.set_index("deficiency_id"))
+    described = {one["deficiency_id"]: one for one in unit.register.rows("deficiencies")}
     hanging, over = _hanging(unit), assessed(unit.context, str(unit.unit["report_type"]))
     rows: list[list[Cell]] = []
     for one in found:
@@ -138,8 +138,8 @@ def together(unit: Assessment) -> Display:
 def assertions(unit: Assessment) -> Display:
     """Objectives by assertion: which risks name it, and where no key control holds."""
     found = coverage.assertions(unit.context, unit.unit["report_type"])
-    cells = {(row["objective_id"], row["assertion"]): row for row in records(found)}
-    named = set(found["assertion"])
+    cells = {(row["objective_id"], row["assertion"]): row for row in found}
+    named = {row["assertion"] for row in found}
     rows: list[list[Cell]] = [
         [objective, *(_assertion(cells.get((objective, name))) for name in get_args(Assertion))]
         for objective in unit.register.control_objectives["objective_id"]
@@ -240,7 +240,7 @@ def training(unit: Assessment) -> Display:
     words = {"completed": "completed", "overdue": "overdue since", "due": "due on"}
     tones = {"completed": "good", "overdue": "bad", "none": "bad", "due": "open"}
     rows: list[list[Cell]] = []
-    for one in records(coverage.training(unit.context, unit.unit["unit_id"])):
+    for one in coverage.training(unit.context, unit.unit["unit_id"]):
         when = one["completed_on"] if one["state"] == "completed" else one["due_on"]
         said = "nothing planned" if one["state"] == "none" else f"{words[one['state']]} {day(when)}"
         rows.append([one["owner"], ", ".join(one["controls"]), state(said, tones[one["state"]])])
@@ -253,7 +253,7 @@ def frameworks(unit: Assessment) -> Display:
     """Which other frameworks' requirements the controls are mapped to."""
     rows: list[list[Cell]] = [
         [one["framework"], one["reference"], ", ".join(one["controls"]), _of(len(one["earning"]), len(one["controls"]))]
-        for one in records(coverage.frameworks(unit.context))
+        for one in coverage.frameworks(unit.context)
     ]
     columns = ["Framework", "Reference", "Controls", "Earn in full"]
     note = (
@@ -323,7 +323,7 @@ def _to_year_end(unit: Assessment) -> tuple[str, str, str]:
 
 def _hanging(unit: Assessment) -> dict[str, Outlook]:
     """For each control at fault, or that one at fault relies on, the outlook of an objective that hangs on it."""
-    relied = unit.register.controls.set_index("control_id")["relies_on"].to_dict()
+    relied = {control["control_id"]: control["relies_on"] for control in unit.register.rows("controls")}
     waiting = [(row, each) for each in outlooks(unit.context, unit.unit["report_type"]) for row in each.blocking]
     found: dict[str, Outlook] = {}
     for row, outlook in waiting:

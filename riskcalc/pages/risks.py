@@ -5,7 +5,7 @@ A page's matrix, levels and ids lead here; where scripts run, readers filter it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from math import nan
 from typing import Any
@@ -37,7 +37,7 @@ _Lines = Mapping[str, Sequence[tuple[str, float]]]
 def of_unit(unit: Assessment) -> Display:
     """Every risk of the unit, the worst first and the unrated last, with all that is known of it."""
     described = {risk["risk_id"]: risk for risk in unit.register.rows("risks")}
-    reasons = {rating["risk_id"]: rating for rating in records(unit.context.ratings)}
+    reasons = {rating["risk_id"]: rating for rating in unit.context.rows("ratings")}
     controls = {control["control_id"]: control for control in unit.register.rows("controls")}
     lines: dict[str, list[tuple[Row, Row]]] = {}
     for line in records(unit.lines):
@@ -84,11 +84,12 @@ def _table(
     opened: Assessment | Portfolio, title: str, owned: list[str], told: Mapping[str, list[Any]], most: int
 ) -> Display:
     due = {each.row: each for each in decisions(opened.context)}
-    before = {} if opened.previous is None else opened.previous.set_index("risk_id")["earned_level"].to_dict()
+    then = opened.previous
+    before = {} if then is None else dict(zip(then["risk_id"], then["earned_level"], strict=True))
     moved = {move.risk_id: matrix.told(move, opened) for move in opened.moved}
     lines = _over_time(opened)
-    names = opened.register.business_units.set_index("unit_id")["name"].to_dict()
-    shown = list(_worst_first(opened.scores, most))
+    names = {unit["unit_id"]: unit["name"] for unit in opened.register.rows("business_units")}
+    shown = _worst_first(opened.scores, most)
     rows: list[list[Cell]] = [
         [
             _name(risk, opened),
@@ -120,14 +121,15 @@ def _before(name: str, before: Mapping[Any, Any], lines: _Lines, opened: Assessm
 
 def _over_time(opened: Assessment | Portfolio) -> _Lines:
     """Each risk's earned score in every period; nothing where there are only two, which are told in words."""
-    held = {name: each.set_index("risk_id")["earned_score"] for name, each in opened.history.items()}
-    names = opened.scores["risk_id"].tolist() if len(held) > 2 else []
-    return {name: [(when, float(each.get(name, nan))) for when, each in held.items()] for name in names}
+    if len(opened.history) <= 2:
+        return {}
+    told = opened.history.items()
+    held = {when: dict(zip(each["risk_id"], each["earned_score"].tolist(), strict=True)) for when, each in told}
+    return {name: [(when, each.get(name, nan)) for when, each in held.items()] for name in opened.scores["risk_id"]}
 
 
-def _worst_first(scores: pd.DataFrame, most: int) -> Iterator[dict[Any, Any]]:
-    unrated = scores[scores["likelihood"].isna()]
-    yield from [*records(ranked(scores)), *records(unrated)][:most]
+def _worst_first(scores: pd.DataFrame, most: int) -> list[dict[Any, Any]]:
+    return [*records(ranked(scores, most)), *records(scores[scores["likelihood"].isna()])][:most]
 
 
 def _name(risk: Row, opened: Assessment | Portfolio) -> Cell:
@@ -142,7 +144,7 @@ def _keys(
 ) -> dict[str, str]:
     """What the table can be filtered by; a key that isn't there is a no."""
     rated = not pd.isna(risk["likelihood"])
-    whole = [opened.matrix.whole(axis, pd.Series([risk[f"earned_{axis}"]]))[0] for axis in AXES] if rated else []
+    whole = [opened.matrix.whole(axis, [risk[f"earned_{axis}"]])[0] for axis in AXES] if rated else []
     found = {
         "level": str(risk["earned_level"]) if rated else "Unrated",
         "unit": str(names[risk["unit_id"]]) if isinstance(opened, Portfolio) else "",

@@ -23,7 +23,7 @@ from riskcalc.assessment.movement import (
     Move,
 )
 from riskcalc.assessment.opening import Assessment, Portfolio
-from riskcalc.assessment.scoring import level_counts, outside, ranked
+from riskcalc.assessment.scoring import breaches, outside, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, wording
 from riskcalc.pages.display import Cell, Display, day, due_cell, level_cell, state
@@ -46,7 +46,7 @@ def organisation(opened: Portfolio) -> Display:
 
 def headline(opened: Assessment | Portfolio, found: Sequence[Decision]) -> str:
     """How things stand in a line: risks outside the appetite, unrated ones, decisions past due."""
-    worse, rated = len(outside(opened.scores)), wording.rated_count(opened.scores)
+    worse, rated = int(breaches(opened.scores).sum()), wording.rated_count(opened.scores)
     unrated, late = len(opened.scores) - rated, sum(each.late for each in found)
     first = f"{counted(worse, 'risk')} outside appetite" if worse else "No rated risk is outside appetite"
     told = [first if rated else "No risk is rated"]
@@ -114,7 +114,7 @@ def _trend(opened: Assessment | Portfolio) -> list[dict[str, Any]]:
         {
             **_levels(name, scores, opened),
             "height": f"{100 * len(scores) / most:.0f}",
-            "outside": str(len(outside(scores))) if wording.rated_count(scores) else "–",
+            "outside": str(breaches(scores).sum()) if wording.rated_count(scores) else "–",
         }
         for name, scores in opened.history.items()
     ]
@@ -136,8 +136,9 @@ def _only_claimed(out: pd.DataFrame) -> str:
 
 
 def _levels(label: str, scores: pd.DataFrame, opened: Assessment | Portfolio) -> dict[str, Any]:
-    counts = level_counts(scores, opened.matrix).sum()
-    return display.bar(label, {str(name): int(number) for name, number in counts.items()}, opened.matrix)
+    counts = Counter(scores["earned_level"].tolist())
+    told = {name: counts[name] for name in reversed(opened.matrix.level_names)}
+    return display.bar(label, {**told, "Unrated": len(scores) - wording.rated_count(scores)}, opened.matrix)
 
 
 def _changes(opened: Assessment | Portfolio) -> dict[str, Any]:

@@ -42,11 +42,12 @@ def heading(unit: Assessment) -> Display:
 
 def figures(unit: Assessment) -> Display:
     """The unit's key figures: levels, what is claimed only, what changed, what it is measured against."""
-    about = unit.register.controls.set_index("control_id")
-    ours = about[about["performed_by"] != "user_entity"]  # a client's own never earn: they aren't tested here
-    weights, elsewhere = unit.controls.loc[ours.index], int((ours["unit_id"] != unit.unit["unit_id"]).sum())
-    idle = int((weights["earned"] <= 0).sum())
-    full = int(((weights["earned"] > 0) & (weights["earned"] >= weights["claimed"])).sum())
+    about, found = unit.register.rows("controls"), by_index(unit.controls)
+    ours = [one for one in about if one["performed_by"] != "user_entity"]  # a client's never earn: not tested here
+    weights = [found[one["control_id"]] for one in ours]
+    elsewhere = sum(one["unit_id"] != unit.unit["unit_id"] for one in ours)
+    idle = sum(each["earned"] <= 0 for each in weights)
+    full = sum(0 < each["earned"] >= each["claimed"] for each in weights)
     besides = f"; {elsewhere} of them {'is' if elsewhere == 1 else 'are'} another unit's" if elsewhere else ""
     apart = len(about) - len(ours)
     besides += f"; {apart} of clients not counted" if apart else ""
@@ -68,7 +69,7 @@ def figures(unit: Assessment) -> Display:
 def to_decide(unit: Assessment) -> Display:
     """What has to be decided, by whom and when: risks worse than the appetite, unrated ones, what else blocks."""
     scored = {risk["risk_id"]: risk for risk in records(unit.scores)}
-    described = by_index(unit.register.risks.set_index("risk_id"))
+    described = {risk["risk_id"]: risk for risk in unit.register.rows("risks")}
     missing = {gap.row: gap.what for gap in blocking(unit.context)}
     rows: list[list[Cell]] = []
     found = decisions(unit.context)
@@ -94,7 +95,8 @@ def objectives(unit: Assessment) -> Display:
     threatened: dict[str, list[str]] = {}
     for risk in unit.register.rows("risks"):
         threatened.setdefault(risk["objective_id"], []).append(risk["risk_id"])
-    worst = {risk["objective_id"]: risk["earned_level"] for risk in reversed(records(ranked(unit.scores)))}
+    by_level = ranked(unit.scores)[::-1]
+    worst = dict(zip(by_level["objective_id"], by_level["earned_level"], strict=True))
     for objective in unit.register.rows("control_objectives"):
         name, own = objective["objective_id"], threatened.get(objective["objective_id"], [])
         level = level_cell(worst[name], unit.matrix) if name in worst else {"text": "Unrated" if own else "No risk"}
@@ -205,13 +207,13 @@ def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
 
 def _lost(unit: Assessment, risk: Mapping[Any, Any], missing: str) -> str:
     """Why a risk is to be decided on: what its controls have not earned, one by one, and what is ``missing``."""
-    lines = unit.lines[unit.lines["risk_id"] == risk["risk_id"]]
-    if lines.empty:
+    lines = [line for line in records(unit.lines) if line["risk_id"] == risk["risk_id"]]
+    if not lines:
         return not_assessed.no_control(unit)
     if not risk["breach"]:
         return day(f"{missing}; the outlook depends on it")
-    short = lines[lines["earned_effect"] < lines["claimed_effect"]]
-    reasons = [f"{line['control_id']}: {line['reason']}" for line in records(short)]
+    short = [line for line in lines if line["earned_effect"] < line["claimed_effect"]]
+    reasons = [f"{line['control_id']}: {line['reason']}" for line in short]
     claimed, appetite = (unit.matrix.level_names.index(risk[name]) for name in ("claimed_level", "appetite"))
     reasons += ["its controls take away too little even as claimed"] * (claimed > appetite)
     return day("; ".join(filter(None, [missing, *reasons])))

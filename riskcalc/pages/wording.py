@@ -26,7 +26,7 @@ from riskcalc.assessment.opinion import (
     ReportOutlook,
     report_outlooks,
 )
-from riskcalc.assessment.scoring import AXES, outside
+from riskcalc.assessment.scoring import AXES, breaches
 from riskcalc.errors import counted
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
 from riskcalc.version import __version__
@@ -41,7 +41,7 @@ TONES = dict.fromkeys((ACHIEVED, UNMODIFIED), "good") | dict.fromkeys((NOT_ACHIE
 
 def verdict(scores: pd.DataFrame, appetite: str = "") -> tuple[str, str]:
     """The one sentence that says whether risks are inside ``appetite``, or that of the unit of each, and its tone."""
-    worse, rated = len(outside(scores)), rated_count(scores)
+    worse, rated = int(breaches(scores).sum()), rated_count(scores)
     unrated = len(scores) - rated
     rest = f" {unrated} unrated: nothing can be said of {'it' if unrated == 1 else 'them'}." if unrated else ""
     if worse:
@@ -170,7 +170,7 @@ def folded_for_the_board(shown: Display, unit: Assessment) -> Display:
 
 def rated_count(scores: pd.DataFrame) -> int:
     """How many risks are rated."""
-    return int(scores["likelihood"].notna().sum())
+    return len(scores) - int(scores["likelihood"].array.isna().sum())
 
 
 def acceptance(risk: Mapping[Any, Any], as_of: date) -> str:

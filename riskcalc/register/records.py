@@ -14,8 +14,8 @@ def records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
     [{'risk_id': 'R1', 'likelihood': 4}, {'risk_id': 'R2', 'likelihood': 2}]
     """
     names, missing = frame.columns.tolist(), pd.NA
-    columns = [[None if one is missing else one for one in column.tolist()] for _, column in frame.items()]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    rows = frame.to_numpy(object).tolist()
+    return [{name: None if one is missing else one for name, one in zip(names, row, strict=True)} for row in rows]
 
 
 def by_index(frame: pd.DataFrame) -> dict[Any, dict[Any, Any]]:

@@ -20,11 +20,10 @@ def test_a_hole_is_a_named_assertion_that_no_key_control_holds(tmp_path: Path) -
     """B-R1 is held by its walkthrough; undocumented, it isn't."""
     whole = Context.of(load(write_register(tmp_path / "a")))
     held = coverage.assertions(whole.only("beta"), "type1")
-    assert held["assertion"].tolist() == ["accuracy", "completeness"]
-    assert held["unguarded"].tolist() == [(), ()]
+    assert [(each["assertion"], each["unguarded"]) for each in held] == [("accuracy", ()), ("completeness", ())]
     broken = Context.of(load(write_register(tmp_path / "b", lambda rows: rows["controls"][3].update(documentation=""))))
     holes = coverage.assertions(broken.only("beta"), "type1")
-    assert holes["unguarded"].tolist() == [("B-R1",), ("B-R1",)]
+    assert [each["unguarded"] for each in holes] == [("B-R1",), ("B-R1",)]
 
 
 def test_components_count_what_earns(tmp_path: Path) -> None:
@@ -80,20 +79,20 @@ def test_training_of_owners(tmp_path: Path, completed: str, due: str, state: str
     register = load(
         write_register(tmp_path / "data", lambda rows: rows["training"][0].update(completed_on=completed, due_on=due))
     )
-    [row] = coverage.training(Context.of(register), "alpha").to_dict("records")
+    [row] = coverage.training(Context.of(register), "alpha")
     assert (row["owner"], row["controls"], row["state"]) == ("C. Owner", ("A-C1", "A-C2", "A-G1"), state)
 
 
 def test_an_owner_without_training_is_not_forgotten(tmp_path: Path) -> None:
     """Nothing planned is a state of its own."""
     register = load(write_register(tmp_path / "data", lambda rows: rows["training"].clear()))
-    assert coverage.training(Context.of(register), "alpha")["state"].tolist() == ["none"]
+    assert [each["state"] for each in coverage.training(Context.of(register), "alpha")] == ["none"]
 
 
 def test_frameworks_say_what_can_be_used_again(tmp_path: Path) -> None:
     """A-G1 serves CC6.1, but with a deviation it doesn't earn in full."""
     register = load(write_register(tmp_path / "data"))
-    [row] = coverage.frameworks(Context.of(register)).to_dict("records")
+    [row] = coverage.frameworks(Context.of(register))
     assert (row["framework"], row["reference"], row["controls"], row["earning"]) == ("SOC 2", "CC6.1", ("A-G1",), ())
 
 
@@ -128,5 +127,5 @@ def test_training_in_another_unit_counts_on_every_page(tmp_path: Path) -> None:
         rows["training"][0].update(person="C. Owner", completed_on="2026-05-01")
 
     whole = Context.of(load(write_register(tmp_path / "data", elsewhere)))
-    [on_page], [of_all] = (coverage.training(each, "alpha").to_dict("records") for each in (whole.only("alpha"), whole))
+    [on_page], [of_all] = (coverage.training(each, "alpha") for each in (whole.only("alpha"), whole))
     assert (on_page, on_page["state"]) == (of_all, "completed")
