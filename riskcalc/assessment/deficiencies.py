@@ -195,7 +195,7 @@ class _Case:
                 remaining[axis] *= 1 - Fraction(link["coverage"]) * Fraction(weights[link["control_id"]])
         likelihood = float(1 + (int(self.ratings[risk]["likelihood"]) - 1) * remaining["likelihood"])
         methodology, high = self.context.register.methodology, self.losses.get(risk)
-        whole = int(methodology.matrix.whole("likelihood", pd.Series([likelihood]))[0])
+        whole = int(methodology.matrix.whole("likelihood", likelihood))
         return _Left(
             risk,
             self.unit_of[risk],

@@ -61,7 +61,7 @@ def scores(context: Context, report_type: str | None = None) -> pd.DataFrame:
     >>> scores(Context.of(load("data"), "2025-H2")).shape == score(load("data")).shape
     True
     """
-    return _scored(context, report_type).copy()
+    return _scored(context, evidence.as_answered(context, report_type)).copy()
 
 
 @once

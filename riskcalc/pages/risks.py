@@ -142,7 +142,7 @@ def _keys(
 ) -> dict[str, str]:
     """What the table can be filtered by; a key that isn't there is a no."""
     rated = not pd.isna(risk["likelihood"])
-    whole = [opened.matrix.whole(axis, pd.Series([risk[f"earned_{axis}"]]))[0] for axis in AXES] if rated else []
+    whole = [opened.matrix.whole(axis, risk[f"earned_{axis}"]) for axis in AXES] if rated else []
     found = {
         "level": str(risk["earned_level"]) if rated else "Unrated",
         "unit": str(names[risk["unit_id"]]) if isinstance(opened, Portfolio) else "",
