@@ -231,7 +231,7 @@ def test_exact_and_simulated_years_agree_within_four_standard_errors(seed: int) 
     assert abs(drawn.mean - exact.mean) < 4 * exact.sd / years**0.5
     assert abs(drawn.p0 - exact.p0) < 4 * (exact.p0 * (1 - exact.p0) / years) ** 0.5 + 1e-9
     for q in (0.7, 0.95, 0.99):
-        x = exact.var(q) * 1.0001 + 1e-6
+        x = exact.var(q) * 1.001 + 1e-6  # beyond the step of a constant loss, which no grid can read exactly
         p = exact.exceed(x)
         assert abs(drawn.exceed(x) - p) < 4 * (p * (1 - p) / years) ** 0.5 + 2 / years
 
@@ -293,7 +293,7 @@ def test_the_order_of_risks_changes_nothing(chosen: list[tuple[float, float, flo
 @given(risks, st.floats(1e-3, 1e4))
 def test_scaling_money_scales_the_result(chosen: list[tuple[float, float, float]], scale: float) -> None:
     """Cents or millions: the same distribution."""
-    close(year_of(chosen), year_of(chosen, scale), scale=scale)
+    close(year_of(chosen), year_of(chosen, scale), rel=1e-3, scale=scale)
 
 
 @settings(max_examples=30, deadline=None)
