@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_cases import FIVE_RISKS, FIVE_RISKS_YEAR, GAMMA_CASES, ONE_LOGNORMAL, Gamma
-from scipy import stats
+from scipy import special, stats
 
 import riskcalc
 from riskcalc import loss
@@ -78,6 +78,26 @@ def test_limited_expected_values_and_survival_are_scipys(severity: Any, referenc
         below = reference.expect(lambda y, x=x: min(y, x), lb=reference.support()[0], ub=x)
         assert severity.lev(np.array([x]))[0] == pytest.approx(below + x * reference.sf(x), rel=1e-6)
         assert severity.sf(np.array([x]))[0] == pytest.approx(reference.sf(x), abs=1e-12)
+
+
+@given(
+    st.floats(0, 1e6),
+    st.floats(1e-3, 1e6),
+    st.floats(0, 1),
+    st.floats(0.1, 20),
+    st.lists(st.floats(-0.5, 1.5), min_size=1),
+)
+def test_the_limited_value_of_a_pert_is_that_of_its_beta(
+    low: float, width: float, mode: float, gamma: float, places: list[float]
+) -> None:
+    """Against E[min(B, u)] by the incomplete beta function of both shapes, at and around the ends."""
+    found = loss.pert(low, low + mode * width, low + width, gamma)
+    x = low + width * np.array([0.0, *places, 1.0])
+    u = np.clip((x - low) / (found.high - low), 0, 1)
+    inner = special.betainc(found.alpha + 1, found.beta, u) * found.alpha / (found.alpha + found.beta)
+    expected = np.minimum(x, low + (found.high - low) * (inner + u * special.betaincc(found.alpha, found.beta, u)))
+    assert found.lev(x) == pytest.approx(expected, rel=1e-9, abs=1e-9 * width)
+    assert found.lev_and_sf(x)[1] == pytest.approx(found.sf(x), abs=1e-15)
 
 
 @pytest.mark.parametrize(
