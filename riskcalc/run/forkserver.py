@@ -185,7 +185,6 @@ def main(target: str, home: str) -> None:
     if threads:
         os.write(answers, f"threads run after the imports, so it can't fork: {', '.join(threads)}\n".encode())
         return
-    gc.collect()
     gc.freeze()  # else the first collection in each child would copy all that it shares with this process
     gc.enable()
     gc.set_threshold(100_000)  # a child is short-lived, and looking for cycles again and again is 4 % of its time
