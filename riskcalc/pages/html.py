@@ -12,10 +12,9 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
-from threading import Thread
 from typing import Any
 
 from markupsafe import Markup
@@ -85,13 +84,11 @@ def _scripts(charts: bool) -> dict[str, Any]:
     return {"inline": [Markup(each) for each in inline], "plotly": plotly, "hashes": hashes}
 
 
-def warm_pages() -> Callable[[], None]:
-    """Read and compress what every page carries, for whoever renders many; what is returned waits for the end of it."""
-    packing = Thread(target=_scripts, args=[True])  # zlib leaves the interpreter to others meanwhile
-    packing.start()
+def warm_pages() -> None:
+    """Read and compress what every page carries, for whoever renders many."""
+    _scripts(charts=True)
     environment().get_template("page.html")
     environment().get_template("displays.html")
-    return packing.join
 
 
 def _blocks(notebook: NotebookNode) -> Iterator[dict[str, Any]]:

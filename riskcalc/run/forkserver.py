@@ -22,7 +22,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -179,10 +178,7 @@ def main(target: str, home: str) -> None:
     with without_grammar():
         module = importlib.import_module(target)
     module.warm_up()
-    until = time.monotonic() + 1  # a thread that has been joined is still on its way out
-    while (threads := _threads()) and time.monotonic() < until:
-        time.sleep(0.01)
-    if threads:
+    if threads := _threads():
         os.write(answers, f"threads run after the imports, so it can't fork: {', '.join(threads)}\n".encode())
         return
     gc.freeze()  # else the first collection in each child would copy all that it shares with this process

@@ -50,7 +50,7 @@ def warm_up() -> None:
     """Do now what every job would do first: the forkserver calls it, its children have it."""
     for module in _WARM:
         import_module(module)
-    packed = warm_pages()
+    warm_pages()
     warm_losses()
     new_shell()
     nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")]))
@@ -62,7 +62,6 @@ def warm_up() -> None:
     figure.update_layout(template=TEMPLATE, showlegend=False, title={"text": "x", "subtitle": {"text": "y"}})
     figure.add_vline(0, line=thin, annotation={"text": "0", "font": {"size": 1}})
     as_chart(figure)._repr_mimebundle_()
-    packed()
 
 
 def forked(folder: Path) -> None:
