@@ -61,8 +61,11 @@ def assess(context: Context, report_type: str | None = None) -> pd.DataFrame:
     return frame.astype({"upper_limit": float}).rename_axis("control_id")
 
 
-def assessed(context: Context, report_type: str | None = None) -> dict[str, dict[str, Any]]:
+@once
+def assessed(context: Context, report_type: str | None = None) -> Mapping[str, Mapping[str, Any]]:
     """The rows of ``assess`` by control."""
+    if report_type != (answered := as_answered(context, report_type)):
+        return assessed(context, answered)
     register = context.register
     conclusions = conclude_all(context, report_type)
     design = register.methodology.weights.design
@@ -102,6 +105,8 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     Each control is concluded on by its own unit's report, whichever unit asks: one control, one conclusion. Only in the
     share of a single unit may that unit's own controls be asked about as if its report were of another type.
     """
+    if report_type != (answered := as_answered(context, report_type)):
+        return conclude_all(context, answered)
     register = context.register
     units = register.business_units["unit_id"]
     sole = units.iloc[0] if report_type and len(units) == 1 else None
@@ -119,6 +124,11 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
         else:
             found[name] = _by_tests(context, control, repairs.get(name, ()), asked)
     return found
+
+
+def as_answered(context: Context, report_type: str | None) -> str | None:
+    """The type to ask about: of several units each control is asked about its own unit's, whichever is named."""
+    return "type2" if report_type and len(context.register.business_units) != 1 else report_type
 
 
 def window(context: Context, control: Mapping[Any, Any], report_type: str | None) -> tuple[Basis, Days]:

@@ -67,6 +67,8 @@ def scores(context: Context, report_type: str | None = None) -> pd.DataFrame:
 @once
 def scored(context: Context, report_type: str | None = None) -> pd.DataFrame:
     """The frame of ``scores`` itself, which is shared: for whoever only looks at it."""
+    if report_type != (answered := evidence.as_answered(context, report_type)):
+        return scored(context, answered)
     return score_from(context, _lines(context, report_type))
 
 

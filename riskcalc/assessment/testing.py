@@ -222,7 +222,7 @@ def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: da
 
     found = control.best(counting, lambda one: (_RANKS[one.name], -dated(one).untested_days))
     for days, group in (*_alone(operation), *_by_days(counting).items()):
-        alone = control.operation(group)
+        alone = control.operation(group) if group != counting else None  # they have been concluded on already
         if found and alone and alone.name == "not_effective" != found.name:
             reason = f"{alone.reason}, in {days[0]} to {days[1]}"
             found = replace(found, name="not_effective", reason=reason)

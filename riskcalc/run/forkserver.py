@@ -174,14 +174,15 @@ def main(target: str, home: str) -> None:
     requests, answers = os.fdopen(os.dup(0), "r", encoding="utf-8"), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(2, 1)  # whatever an import prints must not be taken for an answer
+    gc.disable()  # what is imported is no garbage, and looking for some takes 7 % of the time until children can be had
     with without_grammar():
         module = importlib.import_module(target)
     module.warm_up()
     if threads := _threads():
         os.write(answers, f"threads run after the imports, so it can't fork: {', '.join(threads)}\n".encode())
         return
-    gc.collect()
     gc.freeze()  # else the first collection in each child would copy all that it shares with this process
+    gc.enable()
     gc.set_threshold(100_000)  # a child is short-lived, and looking for cycles again and again is 4 % of its time
     children: set[int] = set()
     signal.signal(signal.SIGCHLD, lambda *_: _reap(children, answers))

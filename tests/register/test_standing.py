@@ -134,9 +134,11 @@ def test_a_change_counts_from_its_day_on(tmp_path: Path, change: Callable[[Rows]
     then, later = ([Context.of(each, name).register for each in (before, after)] for name in ("2026-H1", "2026-H2"))
     assert then[0].fingerprint() == then[1].fingerprint()
     assert later[0].fingerprint() != later[1].fingerprint()
+    handed = Subsets(Context.of(riskcalc.load(tmp_path / "after"), "2026-H2").register)
     for unit in ("alpha", "beta"):
         assert then[0].only(unit).fingerprint() == then[1].only(unit).fingerprint()
-        assert Subsets(later[1]).fingerprint(unit) == later[1].only(unit).fingerprint()
+        assert handed.fingerprint(unit) == later[1].only(unit).fingerprint()
+    assert handed.whole().fingerprint() == later[1].fingerprint()
 
 
 def test_what_moved_is_told_between_facts_as_they_stood(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ ENDINGS = {
     "hangs in C": ("import ctypes; ctypes.PyDLL(None).sleep(600)", {"timeout": 5}, "timeout", "still running after 5 s, in cell 2"),
     "eats memory": (GROW, {"memory": 900}, "died", "MB of memory, more than 900 MB, in cell 2 (held = [])"),
     "fills the disk": ("open('/dev/full', 'w', buffering=1).write('x' * 10_000 + '\\n')", {}, "failed", "OSError: [Errno 28] No space left on device"),
+    "shows what no notebook holds": ("display({'text/html': 5}, raw=True)", {}, "died", "cell 2 (display({'text/html': 5}, raw=True))"),
     "another unit": ('business_unit = "beta"', {}, "failed", "the notebook's result is for unit_id 'beta', not 'alpha'"),
 }  # fmt: skip
 WITH_KERNELS = ("raises", "segfaults", "hangs in C", "eats memory")  # a kernel takes its time to start
