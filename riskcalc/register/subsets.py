@@ -53,14 +53,6 @@ class Subsets:
         }
         self._arrays: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
 
-    def whole(self) -> Register:
-        """The register; its fingerprint goes with it where the rows' hashes are known already, as with a unit's."""
-        if "_hashes" in vars(self) and "_fingerprint" not in vars(self.register):
-            beside, before = [*self.register.assumed, *self.register.ended], self._earlier and self._earlier._hashes
-            known = fingerprint_of(self.register.methodology, self._hashes, beside, before or {})
-            vars(self.register)["_fingerprint"] = known
-        return self.register
-
     def of(self, unit_id: str) -> Register:
         """The unit's share; an unknown unit's is empty."""
         rows = {name: getattr(self.register, name).iloc[places] for name, places in self._rows(unit_id).items()}
@@ -161,7 +153,7 @@ class Subsets:
 
 def pack(shares: Subsets, data_dir: str, unit_id: str | None) -> bytes:
     """A unit's share of the register in ``data_dir``, or all of it for None, to be handed to another process."""
-    register = shares.whole() if unit_id is None else shares.of(unit_id)
+    register = shares.register if unit_id is None else shares.of(unit_id)
     return pickle.dumps((data_dir, unit_id, register), protocol=pickle.HIGHEST_PROTOCOL)
 
 
