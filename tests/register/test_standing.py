@@ -138,7 +138,7 @@ def test_a_change_counts_from_its_day_on(tmp_path: Path, change: Callable[[Rows]
     for unit in ("alpha", "beta"):
         assert then[0].only(unit).fingerprint() == then[1].only(unit).fingerprint()
         assert handed.fingerprint(unit) == later[1].only(unit).fingerprint()
-    assert handed.whole().fingerprint() == later[1].fingerprint()
+    assert handed.register.fingerprint() == later[1].fingerprint()
 
 
 def test_what_moved_is_told_between_facts_as_they_stood(tmp_path: Path) -> None:
