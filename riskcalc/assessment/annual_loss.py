@@ -7,7 +7,7 @@ impact; see docs/methodology.md. Everything is exact: a control that fails is a 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -19,13 +19,13 @@ from riskcalc import loss
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.exposure import exposures
-from riskcalc.assessment.scoring import AXES, score_lines
+from riskcalc.assessment.scoring import AXES, VIEWS, score_lines
 from riskcalc.errors import UsageError
-from riskcalc.loss.compound import POINTS
 from riskcalc.loss.distributions import Constant, Floats, Lognormal, LossDistribution, Pert
 from riskcalc.register.register import Register
 
 TAIL = 0.95
+POINTS = 2**15  # grid points for figures: within a ten-thousandth of what finer grids give
 COARSE = 2**12  # grid points for a picture of thousands of risks
 _FEWER = 2**11  # grid points where only a picture, or the difference between two yearly losses, is wanted
 _SLICES = 512
@@ -108,6 +108,13 @@ def year(quantified: Model, view: str = "earned", points: int = POINTS) -> loss.
     return per_client(quantified, 1, view, points)
 
 
+def years(quantified: Model, points: int = POINTS) -> dict[str, loss.AnnualLoss]:
+    """The yearly loss in every view, for less than each by itself."""
+    found = _aggregate(quantified, [_effects(quantified, view) for view in VIEWS], points)
+    quantified.years.update({(view, 1, points): made for view, made in zip(VIEWS, found, strict=True)})
+    return dict(zip(VIEWS, found, strict=True))
+
+
 def per_client(quantified: Model, clients: int, view: str = "earned", points: int = POINTS) -> loss.AnnualLoss:
     """The yearly misstatement of one of so many clients, if each event hits one of them and all are alike.
 
@@ -176,17 +183,17 @@ def sensitivity(quantified: Model, threshold: float) -> pd.DataFrame:
 
     Only figures that come from anchors move; those that the register gives for a risk stay. Indexed by what is changed.
     """
-    rows = {}
-    for what, column, source in (
-        ("frequencies", ["frequency"], "frequency_from"),
-        ("losses", ["low", "mode", "high"], "loss_from"),
-    ):
+    left = _left(quantified, [_effects(quantified, "earned")])
+    cases, rates, scale = [], [], []
+    for what, source in (("frequencies", "frequency_from"), ("losses", "loss_from")):
+        anchored = (quantified.risks[source] == "anchor").to_numpy()
         for word, factor in (("halved", 0.5), ("doubled", 2.0)):
-            by = np.where(quantified.risks[source] == "anchor", factor, 1.0)
-            moved = quantified.risks.assign(**{name: quantified.risks[name] * by for name in column})
-            one = year(replace(quantified, risks=moved), "earned", _FEWER)
-            rows[f"{what} {word}"] = {"mean": one.mean, "exceed": one.exceed(threshold)}
-    return pd.DataFrame.from_dict(rows, orient="index")
+            by = np.where(anchored, factor, 1.0)
+            cases.append(f"{what} {word}")
+            rates.append(quantified.rates * left["likelihood"][0] * (by if what == "frequencies" else 1.0))
+            scale.append(left["impact"][0] * (by if what == "losses" else 1.0))
+    moved = loss.aggregate_each(np.array(rates), quantified.losses, np.array(scale), points=_FEWER)
+    return pd.DataFrame([{"mean": one.mean, "exceed": one.exceed(threshold)} for one in moved], index=cases)
 
 
 def band(quantified: Model, losses: Floats, seed: int, draws: int = 32) -> pd.DataFrame:
@@ -276,8 +283,6 @@ def _with_weights(quantified: Model, assumed: Sequence[Mapping[str, float]]) -> 
 
 
 def _aggregate(quantified: Model, effects: Sequence[Floats], points: int, clients: int = 1) -> list[loss.AnnualLoss]:
-    if quantified.risks.empty:
-        return [loss.aggregate([0.0], Constant(0.0))] * len(effects)
     left = _left(quantified, effects)
     rates = quantified.rates * (left["likelihood"] / clients)
     return loss.aggregate_each(rates, quantified.losses, left["impact"], points=points)

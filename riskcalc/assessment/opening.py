@@ -17,7 +17,7 @@ from riskcalc.assessment.consistency import Finding, findings
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.movement import Move, moves
 from riskcalc.assessment.opinion import NEEDED, Outlook, outlooks
-from riskcalc.assessment.scoring import VIEWS, score_lines, scores
+from riskcalc.assessment.scoring import score_lines, scores
 from riskcalc.errors import UsageError
 from riskcalc.loss.compound import AnnualLoss
 from riskcalc.register import audiences
@@ -104,7 +104,7 @@ class Assessment(_Opened):
     @cached_property
     def years(self) -> dict[str, AnnualLoss]:
         """The yearly loss: inherent, claimed and earned."""
-        return {view: annual_loss.year(self.quantified, view) for view in VIEWS}
+        return annual_loss.years(self.quantified)
 
     @property
     def in_money(self) -> bool:

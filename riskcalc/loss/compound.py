@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskcalc.loss.distributions import Floats, LossDistribution, constant, lognormal_90, pert
-from riskcalc.loss.mixture import Block, Mixture, blocks_of, one_of
+from riskcalc.loss.mixture import Block, Mixture, blocks_of, mixtures, one_of
 
 __all__ = ["AnnualLoss", "aggregate", "aggregate_each", "constant", "lognormal_90", "pert"]
 
@@ -27,9 +27,12 @@ YEARS = 100_000
 _FINER = 16  # a grid's step against that of the next finer one, which has _FEWER of its points
 _FEWER = 2
 _TILT = 22.0  # over the padded grid: aliasing below e-22, rounding noise below 1e-11
+_ROUNDING = 1e-10  # probabilities that what is left of the tail can't be told from
 _BEYOND = 1e-9  # yearly probability of one loss beyond the coarsest grid
-_COARSE = 2**12  # up to as many points, interpolation is a matrix that is kept
-_NODES = 1024  # at most; fewer on a coarse grid, where nobody needs as many digits
+_COARSE = 2**12  # up to as many points, small losses are resolved less finely
+_NODES = 512  # at most; fewer on a coarse grid, where nobody needs as many digits
+_REACHES = 4  # of a grid, from one to its double
+_OCTAVE = 4  # amounts, from one to its double, at which a year's reach is looked for
 _NARROW = 0.25  # sd / mean below which a loss is put on the grid directly, not by interpolation
 _WIDE_SIGMA = 2.5
 
@@ -85,12 +88,16 @@ class AnnualLoss:
         return at + (self.mean - self.limited(at)) / (1 - q)
 
     def exceed(self, x: float) -> float:
-        """The probability that a year's loss is more than ``x``; 0 beyond the coarsest grid, see ``checks``."""
+        """The probability that a year's loss is more than ``x``.
+
+        Exact: at least 1e-10, for rounding hides what is less, and beyond the coarsest grid that of its end, which is
+        an upper bound; 0 only where nothing can be lost.
+        """
         return float(self.exceeding(np.array([x]))[0])
 
     def exceeding(self, losses: Floats) -> Floats:
         """As ``exceed``, for an array of losses."""
-        return np.asarray(1 - np.interp(losses, self.grid.loss, self.grid.cdf, left=0.0, right=1.0))
+        return np.asarray(1 - np.interp(losses, self.grid.loss, self.grid.cdf, left=0.0))
 
     def limited(self, x: float) -> float:
         """E[min(S, x)]."""
@@ -133,9 +140,9 @@ def aggregate(
     (0.082085, 0.034)
     """
     rates = np.atleast_1d(np.asarray(frequency, float))
-    blocks = blocks_of(severity, len(rates))
     if not (rates.ndim == 1 and np.all(rates >= 0) and np.all(np.isfinite(rates))):
         raise ValueError("frequency must be events a year, 0 or more, one per risk")
+    blocks = blocks_of(severity, len(rates))
     if method == "exact":
         return _exact(Mixture(rates[None], blocks), points)[0]
     if method == "simulate":
@@ -148,18 +155,14 @@ def aggregate_each(
 ) -> list[AnnualLoss]:
     """As ``aggregate``, exactly, for many years at once: what would be, if frequencies and losses were others.
 
-    A row per year and a column per risk: of events a year, and of what the risk's losses are multiplied by.
+    A row per year and a column per risk: of events a year, and of what the risk's losses are multiplied by. What years
+    have in common is computed once; each is the same to the last bit as it would be alone.
 
     >>> years = aggregate_each(np.array([[0.5], [0.5]]), [lognormal_90(1_000, 50_000)], np.array([[1.0], [0.0]]))
     >>> [year.mean > 0 for year in years]
     [True, False]
     """
-    lost = scale > 0
-    blocks = [
-        (one.scaled(np.where(lost, scale, 1.0)[:, places]), places)
-        for one, places in blocks_of(severity, scale.shape[1])
-    ]
-    return _exact(Mixture(frequency, blocks, lost), points)
+    return _exact(mixtures(frequency, severity, scale), points)
 
 
 # --- exact ---
@@ -175,17 +178,18 @@ def _exact(mixture: Mixture, points: int) -> list[AnnualLoss]:
 
 
 def _happening(mixture: Mixture, points: int) -> Iterator[AnnualLoss]:
-    """The years in which something may happen: their grids, from the coarsest on, those of one level at once."""
+    """The years in which something may happen: their grids, from the coarsest on, those of one reach at once."""
     spans = _spans(mixture, points)
     made: list[list[tuple[_Grid, tuple[float, float, float, float]]]] = [[] for _ in spans]
     for level in range(max(map(len, spans))):
-        years = np.array([year for year, each in enumerate(spans) if len(each) > level])
-        reach = np.array([spans[year][level] for year in years])
-        found = _compound(mixture.only(years), reach, points // _FEWER if level else points)
-        for year, grid in zip(years, found, strict=True):
-            made[year].append(grid)
-    for year, grids in enumerate(made):
-        yield _checked(mixture, year, spans[year][0], points, grids)
+        reach = np.array([each[level] if len(each) > level else 0.0 for each in spans])
+        for span in np.unique(reach[reach > 0]):
+            years = np.flatnonzero(reach == span)
+            found = _compound(mixture.only(years), float(span), points // _FEWER if level else points)
+            for year, grid in zip(years, found, strict=True):
+                made[year].append(grid)
+    for number, grids in enumerate(made):
+        yield _checked(mixture, number, spans[number][0], points, grids)
 
 
 def _checked(mixture: Mixture, year: int, span: float, points: int, grids: list[Any]) -> AnnualLoss:
@@ -223,18 +227,25 @@ def _joined(grids: list[_Grid], capped: float) -> _Grid:
 
 
 def _spans(mixture: Mixture, points: int) -> list[list[float]]:
-    """How far each year's grids reach, the coarsest first; the last one resolves the smallest losses."""
+    """How far each year's grids reach, the coarsest first; the last one resolves the smallest losses.
+
+    Rounded up a little, so that years that differ little have the same grids.
+    """
     happening = mixture.rates > 0
     least = np.where(happening, mixture.means, np.inf).min(axis=1)
     most = np.where(happening, mixture.means, 0.0).max(axis=1)
-    x = np.geomspace(least * 1e-9, most * 1e9, min(768, points // 4), axis=1)
-    survival = mixture.weighted("sf", x)
+    first = np.floor(_OCTAVE * np.log2(least * 1e-3)).astype(int)
+    final = np.ceil(_OCTAVE * np.log2(most * 1e9)).astype(int)
+    start = int(first.min())
+    x = np.exp2(np.arange(start, final.max() + 1) / _OCTAVE)
     found = []
-    for year, smallest in enumerate(_typical(mixture)):
-        last = int(np.argmax(survival[year] < _BEYOND)) or x.shape[1] - 1
-        steps, until = np.diff(x[year, : last + 1], prepend=0.0), slice(last + 1)
-        second = float(np.sum(2 * x[year, until] * survival[year, until] * steps))  # rate x E[min(X, reach)^2], roughly
-        spans = [float(x[year, last] + mixture.mean[year] + 8 * np.sqrt(second))]
+    for year, (survival, smallest) in enumerate(zip(mixture.survival(x), _typical(mixture), strict=True)):
+        own = slice(first[year] - start, final[year] - start + 1)
+        last = int(np.argmax(survival[own] < _BEYOND)) or own.stop - own.start - 1
+        amounts, exceeding = x[own][: last + 1], survival[own][: last + 1]
+        second = float(np.sum(2 * amounts * exceeding * np.diff(amounts, prepend=0.0)))  # rate x E[min(X, reach)^2]
+        reach = float(amounts[-1] + mixture.mean[year] + 8 * np.sqrt(second))
+        spans = [float(np.exp2(np.ceil(np.log2(reach) * _REACHES) / _REACHES))]
         step = spans[0] / points
         while step > smallest / (64 if points > _COARSE else 8) and len(spans) < 8:
             step /= _FINER
@@ -253,104 +264,111 @@ def _typical(mixture: Mixture) -> Floats:
     return np.asarray((mean / (1 + np.square(ratio)) ** 0.5).min(axis=1))
 
 
-def _compound(mixture: Mixture, span: Floats, points: int) -> Iterator[tuple[_Grid, tuple[float, float, float, float]]]:
-    """The loss of each year on one grid, and how it checks.
+def _compound(mixture: Mixture, span: float, points: int) -> Iterator[tuple[_Grid, tuple[float, float, float, float]]]:
+    """The loss of each year on one grid, the same for all, and how it checks.
 
     That is its mean against the analytic mean of losses capped at its end, its deviation against that of the losses put
     on it, that deviation, and that mean.
     """
-    masses, capped = _discretised(mixture, span / points, points)
-    size, (number, tilt, _) = 2 * points, _counted(points)
+    step = span / points
+    masses, capped = _discretised(mixture, step, points)
+    size, (number, tilt) = 2 * points, _counted(points)
     transform = np.fft.rfft(masses * tilt, size)
     transform -= mixture.rate[:, None]
     years = np.fft.irfft(np.exp(transform, out=transform), size)[:, :points]  # beyond, the tilt makes noise of rounding
     years /= tilt
-    for year, mass, step, p0, most in zip(years, masses, span / points, mixture.p0, capped, strict=True):
-        loss: Floats = step * number
-        total = np.cumsum(year)
-        cdf = np.maximum.accumulate(np.clip(total - year / 2, p0, 1.0))
-        cdf[0], cdf[-1] = p0, min(total[-2] + year[-2] / 2, 1.0)  # the last point carries all larger losses
-        limited = step * np.concatenate([[0.0], np.cumsum(1 - total[:-1])])
-        put_in = float(np.sqrt(mass @ np.square(loss)))
-        deviation = float(np.sqrt(max(0.0, float(year @ np.square(loss)) - float(year @ loss) ** 2)))
-        yield _Grid(loss, cdf, limited), (float(limited[-1] / most - 1), deviation / put_in - 1, put_in, float(most))
+    loss: Floats = step * number
+    squares = np.square(loss)
+    totals = np.cumsum(years, axis=1)
+    most = np.maximum(mixture.p0, 1 - _ROUNDING)
+    until = totals - years / 2
+    until[:, -1] = totals[:, -2] + years[:, -2] / 2  # the last point carries all larger losses
+    cdfs = np.maximum.accumulate(np.clip(until, mixture.p0[:, None], most[:, None]), axis=1)
+    cdfs[:, 0] = mixture.p0
+    limited = np.zeros_like(totals)
+    np.cumsum(1 - totals[:, :-1], axis=1, out=limited[:, 1:])
+    limited *= step
+    for year, mass, cdf, mean, known in zip(years, masses, cdfs, limited, capped, strict=True):
+        put_in = float(np.sqrt(mass @ squares))
+        deviation = float(np.sqrt(max(0.0, float(year @ squares) - float(year @ loss) ** 2)))
+        yield _Grid(loss, cdf, mean), (float(mean[-1] / known - 1), deviation / put_in - 1, put_in, float(known))
 
 
-def _discretised(mixture: Mixture, step: Floats, points: int) -> tuple[Floats, Floats]:
+def _discretised(mixture: Mixture, step: float, points: int) -> tuple[Floats, Floats]:
     """Events a year at each multiple of ``step``, larger losses on the last: second differences of rate x E[min(X, x)].
 
     Losses are taken at ever larger nodes and interpolated, but for narrow ones, whose own grid points are taken.
     """
     narrow = mixture.sds < _NARROW * mixture.means
-    limited = np.zeros((len(step), points)) if narrow.all() else _interpolated(mixture, step, points, ~narrow)
+    limited = _interpolated(mixture, step, points, ~narrow)
     masses = np.zeros_like(limited)
-    masses[:, 1:-1] = (2 * limited[:, 1:-1] - limited[:, :-2] - limited[:, 2:]) / step[:, None]
+    masses[:, 1:-1] = (2 * limited[:, 1:-1] - limited[:, :-2] - limited[:, 2:]) / step
     masses[:, -1] = (limited[:, -1] - limited[:, -2]) / step  # rounding leaves tiny negatives: cutting them adds up
     capped = limited[:, -1].copy()
-    for one, places in mixture.blocks:
-        for column, place in enumerate(places):
-            for year in np.flatnonzero(narrow[:, place] & (mixture.rates[:, place] > 0)):
-                rate, own = mixture.rates[year, place], one_of(one, int(year), column)
-                capped[year] += _add_narrow(masses[year], own, rate, step[year])
+    narrow &= mixture.rates > 0
+    for number in np.unique(mixture.which[narrow]):
+        first, own, most = _narrow(mixture.one(number), step, points)
+        for year, risk in np.argwhere(narrow & (mixture.which == number)):
+            rate = mixture.rates[year, risk]
+            masses[year, first : first + len(own)] += rate * own
+            capped[year] += rate * most
     masses[:, 0] += mixture.rate - masses.sum(axis=1)
     return masses, capped
 
 
 @cache
-def _counted(points: int) -> tuple[Floats, Floats, Floats]:
-    """The points of a grid by number, their tilt, and the logarithms of their numbers from 1 on."""
+def _counted(points: int) -> tuple[Floats, Floats]:
+    """The points of a grid by number, and their tilt."""
     number: Floats = np.arange(points, dtype=float)
-    return number, np.exp(-_TILT / (2 * points) * number), np.log(number[1:])
+    return number, np.exp(-_TILT / (2 * points) * number)
 
 
-def _interpolated(mixture: Mixture, step: Floats, points: int, chosen: npt.NDArray[np.bool_]) -> Floats:
-    from scipy.interpolate import CubicSpline  # only here: importing it takes longer than most yearly losses
-
-    nodes = _nodes(points)
-    values = mixture.weighted("lev", nodes * step[:, None], chosen)
-    limited = np.zeros((len(step), points))
-    for year, at_nodes in enumerate(values):
-        if points <= _COARSE:
-            limited[year, 1:] = _spline(points) @ at_nodes
-        else:
-            limited[year, 1:] = CubicSpline(np.log(nodes), at_nodes)(_counted(points)[2])
+def _interpolated(mixture: Mixture, step: float, points: int, chosen: npt.NDArray[np.bool_]) -> Floats:
+    """Rate x E[min(X, x)] at the grid's points, by year: cubic in ln x between nodes, where the slope is x P(X > x)."""
+    limited = np.zeros((len(mixture.rates), points))
+    if (chosen & (mixture.rates > 0)).any():
+        nodes, place, basis = _between(points)
+        x = step * nodes
+        levels, slopes = mixture.limited(x, chosen)
+        slopes *= x
+        for year, (level, slope) in enumerate(zip(levels, slopes, strict=True)):
+            parts = (level[place], level[place + 1], slope[place], slope[place + 1])
+            limited[year, 1:] = sum(by * part for by, part in zip(basis, parts, strict=True))
     return limited
 
 
-def _nodes(points: int) -> Floats:
-    """Where a grid's losses are taken, in steps of the grid."""
-    return np.geomspace(1 / 4, points - 1, min(_NODES, points // 16))
-
-
 @cache
-def _spline(points: int) -> Floats:
-    """What makes a coarse grid's values of those at its nodes: the spline is linear in them, whatever the step."""
-    from scipy.interpolate import CubicSpline
+def _between(points: int) -> tuple[Floats, npt.NDArray[np.intp], tuple[Floats, ...]]:
+    """Where a grid's losses are taken, in its steps; for each of its points but 0 the node below it, and the cubic
+    Hermite polynomials there of the values and the slopes at that node and the next.
+    """
+    nodes = np.geomspace(1 / 4, points - 1, min(_NODES, points // 32))
+    number = _counted(points)[0][1:]
+    place = np.clip(np.searchsorted(nodes, number, side="right") - 1, 0, len(nodes) - 2)
+    width = np.log(nodes[1] / nodes[0])
+    t = np.log(number / nodes[place]) / width
+    rest = 1 - t
+    basis = (rest**2 * (1 + 2 * t), t**2 * (1 + 2 * rest), width * t * rest**2, -width * t**2 * rest)
+    return nodes, place, basis
 
-    nodes = _nodes(points)
-    made: Floats = CubicSpline(np.log(nodes), np.eye(len(nodes)))(_counted(points)[2])
-    return made
 
-
-def _add_narrow(masses: Floats, severity: Any, rate: float, step: float) -> float:
-    """Add a loss that spans few grid points; returns its rate x E[min(X, end of the grid)]."""
-    last = len(masses) - 1
+def _narrow(severity: Any, step: float, points: int) -> tuple[int, Floats, float]:
+    """A loss that spans few grid points: the first of them, the probability at each, and E[min(X, end of the grid)]."""
+    last = points - 1
     mean, sd = float(severity.mean), float(severity.sd)
     first = int(np.clip(np.floor((mean - 40 * sd) / step) - 1, 0, last))
     final = int(np.clip(np.ceil((mean + 40 * sd) / step) + 1, 0, last))
     if first == last:
-        masses[last] += rate
-        return rate * float(severity.lev(np.array([step * last]))[..., 0])
+        return last, np.ones(1), float(severity.lev(np.array([step * last]))[..., 0])
     around = step * np.arange(first - 1, final + 2)
     limited = np.where(around > 0, severity.lev(np.maximum(around, step * 1e-9)), around)
-    own = rate * (2 * limited[1:-1] - limited[:-2] - limited[2:]) / step
+    own = (2 * limited[1:-1] - limited[:-2] - limited[2:]) / step
     if final == last:
-        own[-1] = rate * (limited[-2] - limited[-3]) / step
+        own[-1] = (limited[-2] - limited[-3]) / step
     own = np.maximum(own, 0.0)
     if first == 0:
         own[0] = 0.0  # what is left goes to 0 with the rest of the rate
-    masses[first : final + 1] += own
-    return rate * float(limited[-2])
+    return first, own, float(limited[-2])
 
 
 def _warnings(mixture: Mixture, year: int, beyond: float, mean_beyond: float) -> list[str]:

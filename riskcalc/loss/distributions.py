@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betainc, betaincinv, ndtr
+from scipy.special import betainc, betaincinv, betaln, ndtr, xlog1py, xlogy
 
 Floats = npt.NDArray[np.float64]
 _Z95 = 1.6448536269514722  # the standard normal's 95th percentile
@@ -54,9 +54,13 @@ class Lognormal:
 
     def lev(self, x: Floats) -> Floats:
         """The mean x Phi((ln x - mu - sigma^2) / sigma) + x x (1 - Phi((ln x - mu) / sigma))."""
-        z, sigma = self._standard(x), _column(self.sigma)
-        below = _column(self.mean) * ndtr(z - sigma)
-        return cast(Floats, below + np.asarray(x) * ndtr(-z))
+        return self.lev_and_sf(x)[0]
+
+    def lev_and_sf(self, x: Floats) -> tuple[Floats, Floats]:
+        """Both at once, for little more than one of them."""
+        z = self._standard(x)
+        survival = ndtr(-z)
+        return _column(self.mean) * ndtr(z - _column(self.sigma)) + np.asarray(x) * survival, survival
 
     def sf(self, x: Floats) -> Floats:
         """1 - Phi((ln x - mu) / sigma)."""
@@ -108,9 +112,15 @@ class Pert:
 
     def lev(self, x: Floats) -> Floats:
         """The low end + width x E[min(B, u)], u = (x - low) / width; x itself below low."""
+        return self.lev_and_sf(x)[0]
+
+    def lev_and_sf(self, x: Floats) -> tuple[Floats, Floats]:
+        """Both at once: I_u(alpha + 1, beta) = I_u(alpha, beta) - u^alpha (1 - u)^beta / (alpha B(alpha, beta))."""
         u, alpha, beta = self._unit(x), _column(self.alpha), _column(self.beta)
-        limited = alpha / (alpha + beta) * betainc(alpha + 1, beta, u) + u * (1 - betainc(alpha, beta, u))
-        return cast(Floats, np.minimum(x, _column(self.low) + _column(self._width) * limited))
+        below = betainc(alpha, beta, u)
+        next_below = below - np.exp(xlogy(alpha, u) + xlog1py(beta, -u) - betaln(alpha, beta)) / alpha
+        limited = alpha / (alpha + beta) * next_below + u * (1 - below)
+        return np.minimum(x, _column(self.low) + _column(self._width) * limited), cast(Floats, 1 - below)
 
     def sf(self, x: Floats) -> Floats:
         """1 - I_u(alpha, beta)."""

@@ -161,7 +161,7 @@ def organisation(portfolio: Portfolio) -> go.Figure | Display:
         quantified = portfolio.quantified
     except UsageError as error:
         return display.table("What a year may cost", ["Not added up"], [[state(str(error), "open")]])
-    years = {view: annual_loss.year(quantified, view, annual_loss.COARSE) for view in VIEWS}
+    years = annual_loss.years(quantified, annual_loss.COARSE)
     return loss_charts.organisation(years, quantified.currency)
 
 

@@ -39,7 +39,6 @@ _WARM = (
     "riskcalc.pages.trust_centre",
     "IPython.core.logger",
     "plotly.io",
-    "scipy.interpolate",
 )
 
 _MOST = 500  # characters of an error that are told

@@ -65,6 +65,20 @@ def test_earned_lies_between_claimed_and_inherent(sample: riskcalc.Register) -> 
             assert earned.exceed(x) <= inherent.exceed(x) + 1e-8
 
 
+@pytest.mark.parametrize("unit", ["payroll", "claims", "funds", "payments", "loans"])
+def test_what_a_page_says_is_within_a_ten_thousandth_of_what_finer_grids_say(
+    sample: riskcalc.Register, unit: str
+) -> None:
+    """Every view, asked for together: against grids of eight times the points, one view at a time."""
+    quantified = annual_loss.model(Context.of(sample).only(unit))
+    for view, year in annual_loss.years(quantified).items():
+        finer = annual_loss.year(quantified, view, 8 * annual_loss.POINTS)
+        for q in (0.9, 0.99, 0.999):
+            assert year.var(q) == pytest.approx(finer.var(q), rel=1e-4)
+            assert year.tvar(q) == pytest.approx(finer.tvar(q), rel=1e-4)
+            assert year.exceed(finer.var(q)) == pytest.approx(finer.exceed(finer.var(q)), rel=1e-4)
+
+
 def test_shares_add_up_and_name_the_right_risk(sample: riskcalc.Register) -> None:
     """Of the expected loss and of the tail; the tail's against a simulation of the same years."""
     quantified = annual_loss.model(Context.of(sample).only("payments"))

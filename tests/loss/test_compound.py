@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_cases import FIVE_RISKS, FIVE_RISKS_YEAR, GAMMA_CASES, ONE_LOGNORMAL, Gamma
-from scipy import stats
+from scipy import special, stats
 
 import riskcalc
 from riskcalc import loss
@@ -78,6 +78,26 @@ def test_limited_expected_values_and_survival_are_scipys(severity: Any, referenc
         below = reference.expect(lambda y, x=x: min(y, x), lb=reference.support()[0], ub=x)
         assert severity.lev(np.array([x]))[0] == pytest.approx(below + x * reference.sf(x), rel=1e-6)
         assert severity.sf(np.array([x]))[0] == pytest.approx(reference.sf(x), abs=1e-12)
+
+
+@given(
+    st.floats(0, 1e6),
+    st.floats(1e-3, 1e6),
+    st.floats(0, 1),
+    st.floats(0.1, 20),
+    st.lists(st.floats(-0.5, 1.5), min_size=1),
+)
+def test_the_limited_value_of_a_pert_is_that_of_its_beta(
+    low: float, width: float, mode: float, gamma: float, places: list[float]
+) -> None:
+    """Against E[min(B, u)] by the incomplete beta function of both shapes, at and around the ends."""
+    found = loss.pert(low, low + mode * width, low + width, gamma)
+    x = low + width * np.array([0.0, *places, 1.0])
+    u = np.clip((x - low) / (found.high - low), 0, 1)
+    inner = special.betainc(found.alpha + 1, found.beta, u) * found.alpha / (found.alpha + found.beta)
+    expected = np.minimum(x, low + (found.high - low) * (inner + u * special.betaincc(found.alpha, found.beta, u)))
+    assert found.lev(x) == pytest.approx(expected, rel=1e-9, abs=1e-9 * width)
+    assert found.lev_and_sf(x)[1] == pytest.approx(found.sf(x), abs=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +211,17 @@ def test_constant_losses_are_a_poisson_count() -> None:
     assert year.tvar(0.5) > year.var(0.5)
 
 
+def test_what_is_unlikely_is_not_called_impossible() -> None:
+    """Several events that must fall into one year, and amounts that no grid reaches: little, never nothing."""
+    year = loss.aggregate([0.025], loss.pert(2e4, 8e4, 1.9e5))
+    several = stats.poisson(0.025)
+    assert several.pmf(3) * 1e-4 < year.exceed(5e5) < several.sf(2)
+    assert 0 < year.exceed(1e12) <= year.exceed(1e7) <= year.exceed(5e5)
+    assert year.exceed(1e12) < 1e-6
+    never = loss.aggregate([1e-13], loss.constant(5))
+    assert 0 <= never.exceed(10) <= never.exceed(1) <= 1.001e-13
+
+
 def test_no_risk_no_loss() -> None:
     """No event, or events that cost nothing."""
     for year in (loss.aggregate([0.0], loss.constant(5)), loss.aggregate([2.0], loss.constant(0))):
@@ -231,7 +262,7 @@ def test_exact_and_simulated_years_agree_within_four_standard_errors(seed: int) 
     assert abs(drawn.mean - exact.mean) < 4 * exact.sd / years**0.5
     assert abs(drawn.p0 - exact.p0) < 4 * (exact.p0 * (1 - exact.p0) / years) ** 0.5 + 1e-9
     for q in (0.7, 0.95, 0.99):
-        x = exact.var(q) * 1.0001 + 1e-6
+        x = exact.var(q) * 1.001 + 1e-6  # beyond the step of a constant loss, which no grid can read exactly
         p = exact.exceed(x)
         assert abs(drawn.exceed(x) - p) < 4 * (p * (1 - p) / years) ** 0.5 + 2 / years
 
@@ -293,7 +324,7 @@ def test_the_order_of_risks_changes_nothing(chosen: list[tuple[float, float, flo
 @given(risks, st.floats(1e-3, 1e4))
 def test_scaling_money_scales_the_result(chosen: list[tuple[float, float, float]], scale: float) -> None:
     """Cents or millions: the same distribution."""
-    close(year_of(chosen), year_of(chosen, scale), scale=scale)
+    close(year_of(chosen), year_of(chosen, scale), rel=1e-3, scale=scale)
 
 
 @settings(max_examples=30, deadline=None)
