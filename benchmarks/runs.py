@@ -119,7 +119,8 @@ def empty(folder: Path) -> Path:
     """The notebooks, that of a unit with nothing in it but the result that a run insists on."""
     shutil.copytree(BOOK.parent, folder)
     parameters = 'business_unit = ""\nperiod = ""\ndata_dir = ""\nas_of = ""\naudience = ""'
-    result = 'from riskcalc.pages.display import Result\nResult({"unit_id": business_unit, "period": period})'
+    told = '{"unit_id": business_unit, "period": period, "rated": 0, "breaches": 0}'  # else the runner works them out
+    result = f"from riskcalc.pages.display import Result\nResult({told})"
     cells = [
         nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell(result),
