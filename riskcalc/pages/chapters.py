@@ -13,6 +13,7 @@ from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.errors import UsageError
 from riskcalc.pages import control_tests, loss, matrix, portfolio, readiness, risks, summary, unit, wording
 from riskcalc.pages.charts import Chart
+from riskcalc.pages.display import Display
 
 _UNIT: dict[str, tuple[Callable[..., Any], ...]] = {
     "in brief": (unit.heading, summary.unit, unit.figures),
@@ -67,9 +68,11 @@ class Chapter(tuple[Any, ...]):
     def _ipython_display_(self) -> None:
         from IPython.display import publish_display_data
 
+        below = False
         for view in self:  # each knows all that it is shown as: IPython needn't ask its formatters
             told = {} if isinstance(view, Chart) else {"riskcalc": "chapter"}
-            publish_display_data(view._repr_mimebundle_(), told)  # type: ignore[no-untyped-call]
+            publish_display_data(view._repr_mimebundle_(below=below), told)  # type: ignore[no-untyped-call]
+            below = below or isinstance(view, Display)
 
 
 def chapter(opened: Assessment | Portfolio, name: str) -> Chapter:
