@@ -253,7 +253,7 @@ def test_the_planned_size_is_the_smallest_that_is_enough(tolerable: int, expecte
 
 
 def test_a_rate_counts_as_it_is_written_whatever_was_asked_before() -> None:
-    """0.3 is three tenths; the binary fraction, which Python holds to be equal to it, is a little less."""
+    """0.3 is three tenths; the binary fraction beside it, which Python holds to be equal, is a little less."""
     assert [limit_is_at_most(5, 0, rate, population=10) for rate in (0.3, Decimal.from_float(0.3), 0.3)] == [
         True,
         False,
