@@ -27,6 +27,7 @@ YEARS = 100_000
 _FINER = 16  # a grid's step against that of the next finer one, which has _FEWER of its points
 _FEWER = 2
 _TILT = 22.0  # over the padded grid: aliasing below e-22, rounding noise below 1e-11
+_ROUNDING = 1e-10  # probabilities that what is left of the tail can't be told from
 _BEYOND = 1e-9  # yearly probability of one loss beyond the coarsest grid
 _COARSE = 2**12  # up to as many points, small losses are resolved less finely
 _NODES = 512  # at most; fewer on a coarse grid, where nobody needs as many digits
@@ -87,12 +88,16 @@ class AnnualLoss:
         return at + (self.mean - self.limited(at)) / (1 - q)
 
     def exceed(self, x: float) -> float:
-        """The probability that a year's loss is more than ``x``; 0 beyond the coarsest grid, see ``checks``."""
+        """The probability that a year's loss is more than ``x``.
+
+        Exact: at least 1e-10, for rounding hides what is less, and beyond the coarsest grid that of its end, which is
+        an upper bound; 0 only where nothing can be lost.
+        """
         return float(self.exceeding(np.array([x]))[0])
 
     def exceeding(self, losses: Floats) -> Floats:
         """As ``exceed``, for an array of losses."""
-        return np.asarray(1 - np.interp(losses, self.grid.loss, self.grid.cdf, left=0.0, right=1.0))
+        return np.asarray(1 - np.interp(losses, self.grid.loss, self.grid.cdf, left=0.0))
 
     def limited(self, x: float) -> float:
         """E[min(S, x)]."""
@@ -275,16 +280,18 @@ def _compound(mixture: Mixture, span: float, points: int) -> Iterator[tuple[_Gri
     loss: Floats = step * number
     squares = np.square(loss)
     totals = np.cumsum(years, axis=1)
-    cdfs = np.maximum.accumulate(np.clip(totals - years / 2, mixture.p0[:, None], 1.0), axis=1)
+    most = np.maximum(mixture.p0, 1 - _ROUNDING)
+    until = totals - years / 2
+    until[:, -1] = totals[:, -2] + years[:, -2] / 2  # the last point carries all larger losses
+    cdfs = np.maximum.accumulate(np.clip(until, mixture.p0[:, None], most[:, None]), axis=1)
     cdfs[:, 0] = mixture.p0
-    cdfs[:, -1] = np.minimum(totals[:, -2] + years[:, -2] / 2, 1.0)  # the last point carries all larger losses
     limited = np.zeros_like(totals)
     np.cumsum(1 - totals[:, :-1], axis=1, out=limited[:, 1:])
     limited *= step
-    for year, mass, cdf, mean, most in zip(years, masses, cdfs, limited, capped, strict=True):
+    for year, mass, cdf, mean, known in zip(years, masses, cdfs, limited, capped, strict=True):
         put_in = float(np.sqrt(mass @ squares))
         deviation = float(np.sqrt(max(0.0, float(year @ squares) - float(year @ loss) ** 2)))
-        yield _Grid(loss, cdf, mean), (float(mean[-1] / most - 1), deviation / put_in - 1, put_in, float(most))
+        yield _Grid(loss, cdf, mean), (float(mean[-1] / known - 1), deviation / put_in - 1, put_in, float(known))
 
 
 def _discretised(mixture: Mixture, step: float, points: int) -> tuple[Floats, Floats]:

@@ -211,6 +211,17 @@ def test_constant_losses_are_a_poisson_count() -> None:
     assert year.tvar(0.5) > year.var(0.5)
 
 
+def test_what_is_unlikely_is_not_called_impossible() -> None:
+    """Several events that must fall into one year, and amounts that no grid reaches: little, never nothing."""
+    year = loss.aggregate([0.025], loss.pert(2e4, 8e4, 1.9e5))
+    several = stats.poisson(0.025)
+    assert several.pmf(3) * 1e-4 < year.exceed(5e5) < several.sf(2)
+    assert 0 < year.exceed(1e12) <= year.exceed(1e7) <= year.exceed(5e5)
+    assert year.exceed(1e12) < 1e-6
+    never = loss.aggregate([1e-13], loss.constant(5))
+    assert 0 <= never.exceed(10) <= never.exceed(1) <= 1.001e-13
+
+
 def test_no_risk_no_loss() -> None:
     """No event, or events that cost nothing."""
     for year in (loss.aggregate([0.0], loss.constant(5)), loss.aggregate([2.0], loss.constant(0))):
