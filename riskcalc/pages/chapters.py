@@ -68,11 +68,10 @@ class Chapter(tuple[Any, ...]):
     def _ipython_display_(self) -> None:
         from IPython.display import publish_display_data
 
-        below = False
-        for view in self:  # each knows all that it is shown as: IPython needn't ask its formatters
+        for place, view in enumerate(self):  # each knows all that it is shown as: no formatter need be asked
             told = {} if isinstance(view, Chart) else {"riskcalc": "chapter"}
+            below = any(isinstance(each, Display) for each in self[:place])
             publish_display_data(view._repr_mimebundle_(below=below), told)  # type: ignore[no-untyped-call]
-            below = below or isinstance(view, Display)
 
 
 def chapter(opened: Assessment | Portfolio, name: str) -> Chapter:
