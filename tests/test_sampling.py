@@ -252,6 +252,15 @@ def test_the_planned_size_is_the_smallest_that_is_enough(tolerable: int, expecte
     assert enough == [False] * (size - 1) + [True]
 
 
+def test_a_rate_counts_as_it_is_written_whatever_was_asked_before() -> None:
+    """0.3 is three tenths; the binary fraction beside it, which Python holds to be equal, is a little less."""
+    assert [limit_is_at_most(5, 0, rate, population=10) for rate in (0.3, Decimal.from_float(0.3), 0.3)] == [
+        True,
+        False,
+        True,
+    ]
+
+
 def test_rates_are_not_binary_floats() -> None:
     """0.07 x 1300 is 91, not 92, and a risk of 1 - 0.90 is just 0.10: a tie counts as enough."""
     assert sample_size(0.07, 0, 0.9, 1300) == sample_size(Fraction(91, 1300), 0, Fraction(9, 10), 1300)

@@ -91,10 +91,9 @@ class Context:
 
     def counts(self, table: str) -> npt.NDArray[np.bool_]:
         """Which rows of ``ratings`` or ``control_tests`` are the period's, but for those of a later day."""
-        found, dated = getattr(self.register, table), {"ratings": "rated_on", "control_tests": "tested_on"}[table]
-        of_period: npt.NDArray[np.bool_] = found["period"].to_numpy(object) == self.period.name
-        of_period &= ~(found[dated] > pd.Timestamp(self.as_of)).to_numpy()
-        return of_period
+        found: pd.DataFrame = getattr(self.register, table)
+        later = found[{"ratings": "rated_on", "control_tests": "tested_on"}[table]] > pd.Timestamp(self.as_of)
+        return np.array(found["period"].to_numpy(object) == self.period.name) & ~later.to_numpy(bool)
 
     def rows(self, table: str) -> list[dict[Any, Any]]:
         """The rows of ``ratings`` or ``control_tests`` that count, as ``Register.rows`` has them."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from riskcalc.assessment.context import Context, once, rated
@@ -30,10 +29,9 @@ def exposures(context: Context) -> pd.DataFrame:
     ['anchor', 'anchor']
     """
     index = pd.Index(context.register.risks["risk_id"].to_numpy(), name="risk_id")
-    figures = _figures(context).values()
-    found: dict[str, Any] = {name: [row[place] for row in figures] for place, name in enumerate(COLUMNS)}
-    found |= {name: np.array(found[name], float) for name in ("frequency", *_LOSSES)}
-    return pd.DataFrame(found, index)
+    found = pd.DataFrame(list(_figures(context).values()), columns=COLUMNS, index=index)
+    figures = ["frequency", *_LOSSES]
+    return found.assign(**found[figures].astype(float))
 
 
 def largest_losses(context: Context) -> dict[str, Decimal]:

@@ -158,10 +158,9 @@ def _unguarded(register: Register) -> Iterator[Gap]:
             what, row = "no key control acts on it", (risk["objective_id"],)
             yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
     for each in register.rows("control_objectives"):
-        unit_id, objective = each["unit_id"], each["objective_id"]
-        if not (objective in named or without_controls(register, unit_id)):
-            what = "no risk to this objective is named"
-            yield Gap(unit_id, (objective,), objective, "designed", what, owners[unit_id], None, None, True)
+        if not (each["objective_id"] in named or without_controls(register, each["unit_id"])):
+            what, name, owner = "no risk to this objective is named", each["objective_id"], owners[each["unit_id"]]
+            yield Gap(each["unit_id"], (name,), name, "designed", what, owner, None, None, True)
 
 
 def _too_short(register: Register, unit: Any) -> Iterator[Gap]:

@@ -112,5 +112,4 @@ def _expired(risk: Any, as_of: date) -> bool:
 
 
 def _being_mended(context: Context, risk_id: str) -> bool:
-    open_for = {deficiency["control_id"] for deficiency in context.open_deficiencies}
-    return any(control in open_for for control in acting(context).get(risk_id, []))
+    return any(one["control_id"] in acting(context).get(risk_id, ()) for one in context.open_deficiencies)

@@ -13,6 +13,7 @@ from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.errors import UsageError
 from riskcalc.pages import control_tests, loss, matrix, portfolio, readiness, risks, summary, unit, wording
 from riskcalc.pages.charts import Chart
+from riskcalc.pages.display import Display
 
 _UNIT: dict[str, tuple[Callable[..., Any], ...]] = {
     "in brief": (unit.heading, summary.unit, unit.figures),
@@ -67,9 +68,10 @@ class Chapter(tuple[Any, ...]):
     def _ipython_display_(self) -> None:
         from IPython.display import publish_display_data
 
-        for view in self:  # each knows all that it is shown as: IPython needn't ask its formatters
+        for place, view in enumerate(self):  # each knows all that it is shown as: no formatter need be asked
             told = {} if isinstance(view, Chart) else {"riskcalc": "chapter"}
-            publish_display_data(view._repr_mimebundle_(), told)  # type: ignore[no-untyped-call]
+            below = any(isinstance(each, Display) for each in self[:place])
+            publish_display_data(view._repr_mimebundle_(below=below), told)  # type: ignore[no-untyped-call]
 
 
 def chapter(opened: Assessment | Portfolio, name: str) -> Chapter:

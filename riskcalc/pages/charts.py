@@ -102,7 +102,11 @@ def finish(
     """One look for all charts, and what a page needs: the words and the data."""
     title = layout["title"]["text"]
     about = {"title": title, "summary": summary.strip(), "table": table.as_json(), "curve": True}
-    return Chart(traces, {**layout, "template": TEMPLATE, "height": height, "meta": {"riskcalc": about}})
+    whole = {**layout, "template": TEMPLATE, "height": height, "meta": {"riskcalc": about}}
+    made = Chart(traces, whole, skip_invalid=True, _validate=False)  # ours is valid, and checking it takes most time
+    for each in (made, made.layout, *made.data):
+        each._validate = True  # what somebody else changes isn't known to be
+    return made
 
 
 def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _Start = None) -> Chart:

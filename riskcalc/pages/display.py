@@ -54,8 +54,9 @@ class Display:
         """The same, with what it says in a sentence: the title of its slide."""
         return Display(self.kind, {**self.content, "headline": headline})
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        style = f"<style>{stylesheet('displays.css')}</style>"
+    def _repr_mimebundle_(self, below: bool = False, **_: object) -> dict[str, Any]:
+        """As a notebook has it; ``below`` another of the same cell, whose styles hold for it."""
+        style = "" if below else f"<style>{stylesheet('displays.css')}</style>"
         html = f'<div class="riskcalc">{style}{render(self.as_json())}</div>'
         return {
             DISPLAY_MIME: self.as_json(),

@@ -94,8 +94,8 @@ def _curves(years: Mapping[str, AnnualLoss], losses: Any) -> list[dict[str, Any]
 def _layout(currency: str) -> dict[str, Any]:
     title = f"Loss of all clients together in a year, {plain(currency)}"
     return {
-        "xaxis": {"type": "log", "title": title, "tickformat": "~s", "dtick": "D2"},
-        "yaxis": {"title": "Probability that a year exceeds it", "tickformat": ".0%", "range": [0, 1.02]},
+        "xaxis": {"type": "log", "title": {"text": title}, "tickformat": "~s", "dtick": "D2"},
+        "yaxis": {"title": {"text": "Probability that a year exceeds it"}, "tickformat": ".0%", "range": [0, 1.02]},
         "legend": {"y": 1.1},
         "title": {"text": "What a year may cost", "y": 0.97, "yanchor": "top"},
     }

@@ -121,11 +121,10 @@ def _before(name: str, before: Mapping[Any, Any], lines: _Lines, opened: Assessm
 
 def _over_time(opened: Assessment | Portfolio) -> _Lines:
     """Each risk's earned score in every period; nothing where there are only two, which are told in words."""
-    if len(opened.history) <= 2:
-        return {}
-    told = opened.history.items()
+    told = opened.history.items() if len(opened.history) > 2 else ()
     held = {when: dict(zip(each["risk_id"], each["earned_score"].tolist(), strict=True)) for when, each in told}
-    return {name: [(when, each.get(name, nan)) for when, each in held.items()] for name in opened.scores["risk_id"]}
+    names = opened.scores["risk_id"] if held else ()
+    return {name: [(when, each.get(name, nan)) for when, each in held.items()] for name in names}
 
 
 def _worst_first(scores: pd.DataFrame, most: int) -> list[dict[Any, Any]]:

@@ -136,9 +136,9 @@ def _only_claimed(out: pd.DataFrame) -> str:
 
 
 def _levels(label: str, scores: pd.DataFrame, opened: Assessment | Portfolio) -> dict[str, Any]:
-    counts = Counter(scores["earned_level"].tolist())
-    told = {name: counts[name] for name in reversed(opened.matrix.level_names)}
-    return display.bar(label, {**told, "Unrated": len(scores) - wording.rated_count(scores)}, opened.matrix)
+    counts = Counter(level if isinstance(level, str) else "Unrated" for level in scores["earned_level"])
+    names = (*reversed(opened.matrix.level_names), "Unrated")
+    return display.bar(label, {name: counts[name] for name in names}, opened.matrix)
 
 
 def _changes(opened: Assessment | Portfolio) -> dict[str, Any]:

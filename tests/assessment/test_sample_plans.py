@@ -96,6 +96,15 @@ def test_what_is_planned_is_what_the_conclusion_asks_for(tmp_path: Path, frequen
         assert assess(tested(size - 1), "type2").loc["A-C1", "conclusion"] == "insufficient_evidence"
 
 
+def test_planning_beyond_a_report_changes_no_row(tmp_path: Path) -> None:
+    """A report that ended is planned for over the period: that is assumed for the plan, and nowhere else."""
+    ended = {"report_from": "2025-07-01", "report_to": "2025-12-31"}
+    context = Context.of(load(write_register(tmp_path, lambda rows: rows["business_units"][0].update(ended))))
+    before = repr(context.register.rows("controls"))
+    assert plan(context)
+    assert repr(context.register.rows("controls")) == before
+
+
 def test_a_type_1_control_is_planned_to_be_walked_through(tmp_path: Path) -> None:
     """Its operation isn't tested, so no sample is asked for."""
     planned = of_control(plan(Context.of(load(write_register(tmp_path)))), "B-C1")

@@ -75,3 +75,11 @@ def test_a_view_that_fails_fails_the_cell(whole: Assessment, monkeypatch: pytest
     monkeypatch.setitem(chapter.__globals__["_UNIT"], "loss", (loss.figures, broken))
     with pytest.raises(ZeroDivisionError):
         chapter(whole, "loss")
+
+
+def test_the_styles_come_with_the_first_display_of_a_cell(whole: Assessment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They hold for what stands below it. A chart's don't count: JupyterLab draws it by plotly."""
+    sent: list[dict[str, str]] = []
+    monkeypatch.setattr("IPython.display.publish_display_data", lambda data, _: sent.append(data))
+    chapter(whole, "matrix")._ipython_display_()
+    assert ["<style>" in each["text/html"] for each in sent] == [True, True, False, False]

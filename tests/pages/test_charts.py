@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from register_files import SAMPLE
 
+from riskcalc.assessment.opening import open_unit
 from riskcalc.errors import UsageError
-from riskcalc.pages import charts
+from riskcalc.pages import charts, loss
 from riskcalc.pages.charts import as_chart, heatmap
 from riskcalc.pages.display import DISPLAY_MIME, PLOTLY_MIME
 from riskcalc.pages.html import PageExporter, render_page
@@ -154,6 +157,16 @@ def test_in_a_notebook_the_chart_leads_and_a_page_has_the_table() -> None:
     assert "No rated risk is worse than the appetite." in page
     assert "Arrows" not in page
     assert "plotly" not in page
+
+
+def test_plotly_accepts_what_we_draw_and_checks_what_others_change() -> None:
+    """It isn't asked to when a chart is made, for that takes most of the time."""
+    unit = open_unit("payroll", data_dir=str(SAMPLE))
+    for figure in (heatmap(unit.scores, unit.matrix, start="inherent"), loss.exceedance(unit)):
+        assert json.loads(go.Figure(figure.to_dict()).to_json()) == json.loads(figure.to_json())
+        for part in (figure.layout, figure.layout.xaxis, *figure.data):
+            with pytest.raises(ValueError, match="nonsense"):
+                part.nonsense = 1
 
 
 def test_a_click_lists_the_risks_of_a_cell() -> None:
