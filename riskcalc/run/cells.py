@@ -163,9 +163,9 @@ class _Session(Session):  # type: ignore[misc]
     def send(
         self, _: Any, msg_or_type: Any, content: Any = None, parent: Any = None, *__: Any, **___: Any
     ) -> dict[str, Any]:
-        """Take a message, or make one and take it."""
+        """Take a message, or make one and take it, as it would come out of a socket: of JSON's own types."""
         made = msg_or_type if isinstance(msg_or_type, dict) else self.msg(msg_or_type, content, parent)
-        self._take(made)
+        self._take({**made, "content": self.unpack(self.pack(made["content"]))})
         return dict(made)
 
 

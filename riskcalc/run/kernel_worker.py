@@ -10,13 +10,14 @@ from riskcalc.imports import without_grammar
 
 with without_grammar():
     from jupyter_client.manager import AsyncKernelManager
+    from nbformat import NotebookNode
 
     from riskcalc.run.worker import main, run_papermill
 
 from riskcalc.run.descendants import become_subreaper, end_children
 
 
-def with_kernel(source: Path, target: Path, options: dict[str, Any]) -> None:
+def with_kernel(source: Path, target: Path, options: dict[str, Any]) -> NotebookNode:
     """Run a notebook in a kernel; they talk over a socket file in its folder, for TCP ports race in parallel starts."""
     kernel = AsyncKernelManager(
         kernel_name="python3",
@@ -24,7 +25,7 @@ def with_kernel(source: Path, target: Path, options: dict[str, Any]) -> None:
         ip=str(source.parent / "k"),
         connection_file=str(source.parent / "c.json"),
     )
-    run_papermill(source, target, options, km=kernel)
+    return run_papermill(source, target, options, km=kernel)
 
 
 if __name__ == "__main__":

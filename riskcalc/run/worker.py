@@ -83,9 +83,9 @@ def main(folder: Path, runner: int, execute: Execute) -> None:
     (folder / "outcome.json").write_text(json.dumps(told), "utf-8")
 
 
-def run_papermill(source: Path, target: Path, options: dict[str, Any], **engine: Any) -> None:
-    """Papermill as every job has it; ``engine`` are what the engine takes besides."""
-    papermill.execute_notebook(
+def run_papermill(source: Path, target: Path, options: dict[str, Any], **engine: Any) -> Any:
+    """The notebook that papermill has run, as every job has it; ``engine`` are what the engine takes besides."""
+    return papermill.execute_notebook(
         source,
         target,
         kernel_name="python3",
@@ -106,15 +106,15 @@ def _end_with(runner: int) -> None:
 
 
 def _run(job: dict[str, Any], folder: Path, execute: Execute) -> tuple[str, str | None]:
-    executed = folder / "output.ipynb"
     at = _At(folder / "cell")
     try:
-        execute(folder / "in.ipynb", executed, {"parameters": job["parameters"], "on_cell_execute": at})
+        notebook = execute(
+            folder / "in.ipynb", folder / "output.ipynb", {"parameters": job["parameters"], "on_cell_execute": at}
+        )
     except papermill.PapermillExecutionError as error:
         return "failed", f"{at}: {error.ename}: {error.evalue}"
     except DeadKernelError:
         return "died", f"{at}: the kernel died"
-    notebook = nbformat.v4.reads(executed.read_text("utf-8"))  # papermill has just validated it
     results = [
         output.data[RESULT_MIME]
         for cell in notebook.cells

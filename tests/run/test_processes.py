@@ -372,6 +372,7 @@ EVERYTHING = [
     "from IPython.display import HTML, clear_output, display\nshown = display(HTML('<b>a</b>'), display_id='x')",
     "shown.update(HTML('<i>b</i>'))",
     "print(1); clear_output(); print(2)",
+    "import datetime\ndisplay({'application/json': {1: datetime.datetime(2026, 1, 1), 'x': (1, 2.5)}}, raw=True)",
     "!echo from the shell",
     "%%bash\necho magic",
     "def f():\n    return 1 / 0\nf()",
