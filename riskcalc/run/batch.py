@@ -177,9 +177,7 @@ def plan(request: Request) -> list[Programme]:
     Raises RegisterError or UsageError for whatever can't be run as asked.
     """
     _check_limits(request)
-    whole = load(request.data_dir, request.period)
-    context = Context.of(whole, request.period, as_day(request.as_of, "--as-of"))
-    del whole  # with its rows of all days and periods
+    context = Context.of(load(request.data_dir, request.period), request.period, as_day(request.as_of, "--as-of"))
     shares = Subsets(context.register)
     return [_plan(request, audiences.find(name), context, shares) for name in request.audiences]
 
