@@ -86,8 +86,7 @@ class Context:
 
         They are shared, as ``Register.rows`` are.
         """
-        day, known = pd.Timestamp(self.as_of), self.register.rows("deficiencies")
-        return [one for one in known if one["identified_on"] <= day and not one["closed_on"] <= day]
+        return _open_deficiencies(self)
 
     def counts(self, table: str) -> npt.NDArray[np.bool_]:
         """Which rows of ``ratings`` or ``control_tests`` are the period's, but for those of a later day."""
@@ -115,6 +114,12 @@ def once(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Con
         return by_register(context.register, (context.period, context.as_of), *args, **kwargs)
 
     return remembered
+
+
+@once
+def _open_deficiencies(context: Context) -> list[dict[Any, Any]]:
+    day, known = pd.Timestamp(context.as_of), context.register.rows("deficiencies")
+    return [one for one in known if one["identified_on"] <= day and not one["closed_on"] <= day]
 
 
 @once

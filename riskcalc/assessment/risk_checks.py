@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.checks import Seen, acting, check, control_of, risks
-from riskcalc.assessment.context import Context
+from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.exposure import frequencies
 from riskcalc.assessment.scoring import score_lines
 
@@ -112,4 +112,9 @@ def _expired(risk: Any, as_of: date) -> bool:
 
 
 def _being_mended(context: Context, risk_id: str) -> bool:
-    return any(one["control_id"] in acting(context).get(risk_id, ()) for one in context.open_deficiencies)
+    return not _in_repair(context).isdisjoint(acting(context).get(risk_id, ()))
+
+
+@once
+def _in_repair(context: Context) -> frozenset[str]:
+    return frozenset(one["control_id"] for one in context.open_deficiencies)
