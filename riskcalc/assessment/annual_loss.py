@@ -22,6 +22,7 @@ from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.scoring import AXES, VIEWS, score_lines
 from riskcalc.errors import UsageError
 from riskcalc.loss.distributions import Constant, Floats, Lognormal, LossDistribution, Pert
+from riskcalc.loss.mixture import lev_and_sf
 from riskcalc.register.register import Register
 
 TAIL = 0.95
@@ -323,6 +324,7 @@ def _beyond(severities: Sequence[LossDistribution], total: loss.AnnualLoss, at: 
     found = np.zeros(len(severities))
     for number, one in enumerate(severities):
         if means[number] > 0:
-            lost = np.ravel(one.lev(edges)) - edges * np.ravel(one.sf(edges))  # E[X; X <= edge]
+            limited, survival = lev_and_sf(one, edges)
+            lost = np.ravel(limited) - edges * np.ravel(survival)  # E[X; X <= edge]
             found[number] = np.diff(lost) @ ((exceed[1:] + exceed[:-1]) / 2) + means[number] - lost[-1]
     return found

@@ -84,7 +84,7 @@ class Mixture:
 
     def limited(self, x: Floats, chosen: npt.NDArray[np.bool_]) -> Floats:
         """Sum over the chosen risks of rate x E[min(loss, x)], and of rate x P(loss > x), as ``survival``."""
-        return self._weighted(x, lambda one: _lev_and_sf(one, x), chosen & (self.rates > 0))
+        return self._weighted(x, lambda one: lev_and_sf(one, x), chosen & (self.rates > 0))
 
     def _weighted(self, x: Floats, figures: Callable[[Any], Sequence[Floats]], counts: npt.NDArray[np.bool_]) -> Floats:
         values: list[Floats] = []
@@ -129,7 +129,8 @@ def mixtures(rates: Floats, severity: Sequence[LossDistribution], scale: Floats)
     return Mixture(rates, blocks, which, scale > 0)
 
 
-def _lev_and_sf(severity: Any, x: Floats) -> tuple[Floats, Floats]:
+def lev_and_sf(severity: Any, x: Floats) -> tuple[Floats, Floats]:
+    """E[min(X, x)] and P(X > x); at once, where the severity can."""
     together = getattr(severity, "lev_and_sf", None)
     return together(x) if together else (severity.lev(x), severity.sf(x))
 
