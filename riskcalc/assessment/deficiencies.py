@@ -95,7 +95,10 @@ def aggregated(context: Context) -> list[Candidate]:
 def _aggregated(context: Context) -> tuple[Candidate, ...]:
     case = _case(context)
     still = [one for one in _deficient(case) if pd.isna(one.get("closed_on"))]
-    touched = {one["control_id"]: case.touched({one["control_id"]}) for one in still}
+    of_risk: dict[str, list[int]] = {}
+    for place, one in enumerate(still):
+        for risk_id in case.touched({one["control_id"]}):
+            of_risk.setdefault(risk_id, []).append(place)
     found = []
     for about, column in (("objective", "objective_id"), ("account", "account")):
         groups: dict[tuple[str, str], set[str]] = {}
@@ -103,7 +106,7 @@ def _aggregated(context: Context) -> tuple[Candidate, ...]:
             if not pd.isna(risk[column]):
                 groups.setdefault((risk["unit_id"], risk[column]), set()).add(risk["risk_id"])
         for (unit, name), within in groups.items():
-            members = [one for one in still if touched[one["control_id"]] & within]
+            members = [still[place] for place in sorted({each for risk in within for each in of_risk.get(risk, ())})]
             controls = {one["control_id"] for one in members}
             if len(controls) > 1:
                 left = case.left(controls, case.touched(controls) & within)
