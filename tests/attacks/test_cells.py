@@ -16,6 +16,7 @@ from riskcalc.errors import UsageError
 from riskcalc.files import as_line
 from riskcalc.register.checked_rows import check_lines
 from riskcalc.register.integrity import check_references
+from riskcalc.register.lines import Lines
 from riskcalc.register.register import read_tables
 from riskcalc.register.tables import TABLES
 
@@ -71,7 +72,7 @@ def test_a_cell_loads_or_is_refused_where_it_stands(tmp_path: Path, name: str) -
         for value in [*NASTY, *(mutated(cells[column], chance) for _ in range(5))]:
             row = [*cells.values()]
             row[place] = value
-            table = replace(tables[name], rows={}, cells={}, problems=[], whole=False)
+            table = replace(tables[name], cells=Lines((), dict), problems=[], whole=False)
             check_lines(table, header, [(line, row), *others], methodology)
             found = [*table.problems, *check_references({**tables, name: table})]
             for problem in found:
