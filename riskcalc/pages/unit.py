@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -72,16 +72,16 @@ def to_decide(unit: Assessment) -> Display:
     described = {risk["risk_id"]: risk for risk in unit.register.rows("risks")}
     missing = {gap.row: gap.what for gap in blocking(unit.context)}
     rows: list[list[Cell]] = []
-    found = decisions(unit.context)
+    found, lines = decisions(unit.context), records(unit.lines)
     for each in found:
         name, due = display.jump(each.row), due_cell(each.due_on, each.late)
         if each.row not in scored:
             rows.append([name, day(each.what), "", "", "", "the outlook depends on it", each.owner, due, ""])
             continue
         risk, details = scored[each.row], described[each.row]
-        why = (
-            "not rated in this period" if pd.isna(risk["likelihood"]) else _lost(unit, risk, missing.get(each.row, ""))
-        )
+        own = [line for line in lines if line["risk_id"] == each.row]
+        unrated, lacks = pd.isna(risk["likelihood"]), missing.get(each.row, "")
+        why = "not rated in this period" if unrated else _lost(unit, risk, own, lacks)
         treatment: Cell = {"text": risk["treatment"], "note": wording.acceptance(details, unit.as_of)}
         rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due, treatment])
     columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
@@ -205,9 +205,8 @@ def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
     ), f"of years, by what controls have earned; claimed {wording.percent(chances['claimed'])}"
 
 
-def _lost(unit: Assessment, risk: Mapping[Any, Any], missing: str) -> str:
+def _lost(unit: Assessment, risk: Mapping[Any, Any], lines: Sequence[Mapping[Any, Any]], missing: str) -> str:
     """Why a risk is to be decided on: what its controls have not earned, one by one, and what is ``missing``."""
-    lines = [line for line in records(unit.lines) if line["risk_id"] == risk["risk_id"]]
     if not lines:
         return not_assessed.no_control(unit)
     if not risk["breach"]:
