@@ -63,21 +63,22 @@ def measured(*command: str) -> Figures:
     environment["PATH"] = f"{SCRIPTS}{os.pathsep}{environment.get('PATH', '')}"
     began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
-    peak = [0.0]
-    watcher = threading.Thread(target=_watch, args=(process.pid, peak), daemon=True)
+    peak, ended = [0.0], threading.Event()
+    watcher = threading.Thread(target=_watch, args=(process.pid, peak, ended), daemon=True)
     watcher.start()
     _, said = process.communicate()
     seconds = time.perf_counter() - began
     if process.returncode:
         sys.exit(f"{command[0]} failed: {said.decode()[-2000:]}")
+    ended.set()
     watcher.join()
     since = resource.getrusage(resource.RUSAGE_CHILDREN)
     return seconds, since.ru_utime + since.ru_stime - used.ru_utime - used.ru_stime, peak[0]
 
 
-def _watch(pid: int, peak: list[float]) -> None:
+def _watch(pid: int, peak: list[float], ended: threading.Event) -> None:
     """Note the most memory: shared pages counted once, as far as the system tells."""
-    while True:
+    while not ended.wait(_LOOK):
         try:
             parent = psutil.Process(pid)
             used = 0
@@ -89,7 +90,6 @@ def _watch(pid: int, peak: list[float]) -> None:
         except psutil.NoSuchProcess:
             return
         peak[0] = max(peak[0], used / 2**20)
-        time.sleep(_LOOK)
 
 
 def stock(folder: Path) -> dict[str, Figures]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from itertools import compress
 from typing import Any
@@ -202,10 +203,10 @@ def missing(control: Any, step: str, report_type: str) -> str:
 # --- parts ---
 
 
-def _asked(context: Context, report_type: str) -> list[str]:
-    """The units to answer for: the only one, or those whose report is of the type."""
+def _asked(context: Context, report_type: str) -> dict[str, None]:
+    """The units to answer for, in order: the only one, or those whose report is of the type."""
     units = context.register.rows("business_units")
-    return [one["unit_id"] for one in units if len(units) == 1 or one["report_type"] == report_type]
+    return {one["unit_id"]: None for one in units if len(units) == 1 or one["report_type"] == report_type}
 
 
 _KEPT = ("key", "performed_by", "design", "owner", "relies_on")  # of a control's row: an organisation has many
@@ -305,7 +306,12 @@ class _Case:
         found = scored(context, report_type)
         self.outside = dict(compress(zip(found["risk_id"], found["earned_level"], strict=True), breaches(found)))
         self.rated = set(compress(found["risk_id"], found["likelihood"].notna()))
-        self.weak = _material_weaknesses(context)
+        self.ended: dict[str, list[tuple[str, str, date]]] = {}
+        for one in context.register.ended if report_type == "type2" else ():
+            self.ended.setdefault(one[0], []).append(one)
+        self.weak: dict[str, list[Candidate]] = {}
+        for each in _material_weaknesses(context):
+            self.weak.setdefault(each.unit_id, []).append(each)
         self.closed = _closed_deviations(context)
 
     def carrying(self, risk: str) -> list[Any]:
@@ -365,11 +371,10 @@ class _Case:
         found |= {risk: f"{risk} is unrated" for risk in risks if risk not in self.rated}
         found |= {
             control: f"{control} acted on {risk} until {last}, in the report's period: its tests up to then count, too"
-            for risk, control, last in sorted(self.register.ended)
-            if self.report_type == "type2" and risk in risks
+            for risk, control, last in sorted(one for risk in risks for one in self.ended.get(risk, ()))
         }
-        for one in self.weak:
-            if one.unit_id == unit and set(one.risks) & set(risks):
+        for one in self.weak.get(unit, ()):
+            if set(one.risks) & set(risks):
                 found |= dict.fromkeys(one.controls, _weakness(one))
         return found
 

@@ -74,11 +74,11 @@ def blocking(context: Context) -> tuple[Gap, ...]:
     >>> {gap.row for gap in blocking(context)} == {gap.row for gap in gaps(context) if gap.blocks}
     True
     """
-    found = list(_unguarded(context.register))
+    found, rows = list(_unguarded(context.register)), _blocked(context)
+    lacking = {kind: _by_control(context, kind) for kind in NEEDED}
     for unit in context.register.rows("business_units"):
-        report_type, name = unit["report_type"], unit["unit_id"]
-        blocked = {row for each in outlooks(context, report_type) if each.unit_id == name for row in each.blocking}
-        lacks = {key: lack for key, lack in _lacks(context, report_type).items() if key[0] in blocked}
+        of_control, blocked = lacking[unit["report_type"]], rows.get((unit["unit_id"], unit["report_type"]), set())
+        lacks = {key: lack for row in sorted(blocked) for key, lack in of_control.get(row, {}).items()}
         found.extend(_at_controls(unit, lacks, context, {}, blocked))
         found.extend(_too_short(context.register, unit))
     return _by_urgency(found)
@@ -113,6 +113,22 @@ def _lacks(context: Context, report_type: str) -> dict[tuple[str, str], tuple[st
             if what not in said:
                 found[name, step] = (what, control["owner"])
             said.add(what)
+    return found
+
+
+def _by_control(context: Context, report_type: str) -> dict[str, dict[tuple[str, str], tuple[str, str]]]:
+    """``_lacks`` of each control."""
+    found: dict[str, dict[tuple[str, str], tuple[str, str]]] = {}
+    for key, lack in _lacks(context, report_type).items():
+        found.setdefault(key[0], {})[key] = lack
+    return found
+
+
+def _blocked(context: Context) -> dict[tuple[str, str], set[str]]:
+    """What blocks an objective, by unit and type of report."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for each in (one for kind in NEEDED for one in outlooks(context, kind)):
+        found.setdefault((each.unit_id, each.report_type), set()).update(each.blocking)
     return found
 
 

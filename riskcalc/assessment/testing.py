@@ -92,16 +92,17 @@ def conclude(
     planned: int,
     sampling: Sampling,
     population: int | None = None,
+    tests: tuple[str, ...] = (),
 ) -> Conclusion:
     """Conclude on a test of operation: operated effectively, not effective, or insufficient evidence.
 
-    ``planned`` is the sample size that the control's frequency asks for (``planned_size``).
+    ``planned`` is the sample size that the control's frequency asks for (``planned_size``), ``tests`` are the rounds.
     """
     tolerable, confidence = sampling.tolerable_deviation_rate, sampling.confidence
     limit = _limit(sample_size, deviations, confidence, population)
 
     def concluded(name: str, reason: str) -> Conclusion:
-        return Conclusion(name, reason, sample_size, deviations, limit)
+        return Conclusion(name, reason, sample_size, deviations, limit, tests)
 
     tested = f"{deviations} of {sample_size} deviated"
     if systematic:
@@ -160,8 +161,8 @@ class Basis:
         # an ad hoc control's planned size is the smallest with a tolerable limit, which is looked at anyway
         planned = items + 1 if self.frequency == "ad_hoc" and not self.once else self.planned(population)
         systematic = any(each.systematic for each in rounds)
-        found = conclude(items, deviations, systematic, planned, self.sampling, population)
-        return replace(found, tests=tuple(each.test_id for each in rounds))
+        tests = tuple(each.test_id for each in rounds)
+        return conclude(items, deviations, systematic, planned, self.sampling, population, tests)
 
     def best(self, rounds: Sequence[Round], rank: Callable[[Conclusion], tuple[int, int]]) -> Conclusion | None:
         """As ``operation``, with clean rounds left aside where they show too little and only add untested items."""

@@ -211,7 +211,7 @@ def _plotly() -> tuple[Markup, str]:
     from plotly.offline import get_plotlyjs
 
     script = get_plotlyjs()
-    packed = gzip.compress(script.encode(), compresslevel=9, mtime=0)
+    packed = gzip.compress(script.encode(), compresslevel=6, mtime=0)
     return Markup(base64.b64encode(packed).decode()), _csp_hash(script)
 
 

@@ -36,7 +36,8 @@ from riskcalc.register.tables import TABLES
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_SMALL = 5000  # rows that are kept as records as well; a table of many would take as much memory again
+_MOST_KEPT = 50_000  # rows of a table that are kept as records as well, which takes as much memory again
+_AT_ONCE = 5000  # rows whose hashes are found together
 _STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
 
 
@@ -157,7 +158,7 @@ class Register:
     def rows(self, table: str) -> list[dict[Any, Any]]:
         """The rows of a table as records, in its order; those of a small table are shared: nobody may change them."""
         frame = getattr(self, table)
-        return _rows(self, table) if len(frame) <= _SMALL else records(frame)
+        return _rows(self, table) if len(frame) <= _MOST_KEPT else records(frame)
 
     def fingerprint(self) -> str:
         """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""
@@ -176,9 +177,11 @@ def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     """The SHA-256 of each row's content."""
     columns = [table[name] for name in table.columns if name not in SPAN or table[name].notna().any()]
     found = np.empty(len(table), "S32")
-    for at in range(0, len(table), _SMALL):  # a few at a time: as Python's own values, rows take much memory
-        rows = zip(*(_plain(column.iloc[at : at + _SMALL]) for column in columns), strict=True)
-        found[at : at + _SMALL] = [hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest() for row in rows]
+    for at in range(0, len(table), _AT_ONCE):  # as Python's own values, rows take much memory
+        rows = zip(*(_plain(column.iloc[at : at + _AT_ONCE]) for column in columns), strict=True)
+        found[at : at + _AT_ONCE] = [
+            hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest() for row in rows
+        ]
     return found
 
 

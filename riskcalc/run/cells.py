@@ -21,6 +21,7 @@ from ipykernel.compiler import XCachingCompiler
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.zmqshell import ZMQInteractiveShell
 from jupyter_client.session import Session
+from nbformat import v4
 from nbformat.v4 import nbbase
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager
@@ -28,6 +29,7 @@ from papermill.log import logger
 from traitlets.config import Config
 
 from riskcalc.pages.frames import teach
+from riskcalc.run.notebook_json import writes_json
 
 MOST_TEXT = 20 * 2**20  # characters that a notebook may print, all cells together
 
@@ -48,6 +50,7 @@ def _validate(node: Any, ref: str | None = None) -> None:
 
 
 nbbase.validate = _validate
+v4.writes_json = writes_json
 
 
 class InPlace(NBClientEngine):  # type: ignore[misc]
