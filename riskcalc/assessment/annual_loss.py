@@ -163,7 +163,7 @@ def controls(quantified: Model, threshold: float) -> pd.DataFrame:
     """
     names, cases = _acting(quantified), {"now": None, "failed": 0.0, "repaired": 1.0}
     assumed = [{} if weight is None else {name: weight} for name in names for weight in cases.values()]
-    found = iter(_with_weights(quantified, assumed))
+    found = iter(_with_weights(quantified, assumed, threshold))
     rows = {
         name: {
             f"{figure}_{what}": one.mean if figure == "mean" else one.exceed(threshold)
@@ -193,7 +193,7 @@ def sensitivity(quantified: Model, threshold: float) -> pd.DataFrame:
             cases.append(f"{what} {word}")
             rates.append(quantified.rates * left["likelihood"][0] * (by if what == "frequencies" else 1.0))
             scale.append(left["impact"][0] * (by if what == "losses" else 1.0))
-    moved = loss.aggregate_each(np.array(rates), quantified.losses, np.array(scale), points=_FEWER)
+    moved = loss.aggregate_each(np.array(rates), quantified.losses, np.array(scale), points=_FEWER, least=threshold)
     return pd.DataFrame([{"mean": one.mean, "exceed": one.exceed(threshold)} for one in moved], index=cases)
 
 
@@ -219,7 +219,7 @@ def band(quantified: Model, losses: Floats, seed: int, draws: int = 32) -> pd.Da
         for parts in [(rng.permutation(draws) + rng.random(draws)) / draws]
     }
     own = [{name: float(drawn[number]) for name, drawn in weights_drawn.items()} for number in range(draws)]
-    drawn = [one.exceeding(losses) for one in _with_weights(quantified, own)]
+    drawn = [one.exceeding(losses) for one in _with_weights(quantified, own, float(losses.min()))]
     low, median, high = np.quantile(drawn, [0.05, 0.5, 0.95], axis=0)
     return pd.DataFrame({"loss": losses, "low": low, "median": median, "high": high})
 
@@ -273,20 +273,25 @@ def _left(quantified: Model, effects: Sequence[Floats]) -> dict[str, Floats]:
     return left
 
 
-def _with_weights(quantified: Model, assumed: Sequence[Mapping[str, float]]) -> list[loss.AnnualLoss]:
-    """The years that would be if controls weighed something else by themselves; each that differs is computed once."""
+def _with_weights(quantified: Model, assumed: Sequence[Mapping[str, float]], least: float) -> list[loss.AnnualLoss]:
+    """The years that would be if controls weighed something else by themselves; each that differs is computed once.
+
+    They are asked about amounts from ``least`` on only.
+    """
     controls, coverage = quantified.covering
     each = [evidence.earned_weights(quantified.context, one) for one in assumed]
     effects = [coverage * np.array([weights[name] for name in controls], float) for weights in each]
     distinct = {row.tobytes(): row for row in effects}
-    found = dict(zip(distinct, _aggregate(quantified, [*distinct.values()], _FEWER), strict=True))
+    found = dict(zip(distinct, _aggregate(quantified, [*distinct.values()], _FEWER, least=least), strict=True))
     return [found[row.tobytes()] for row in effects]
 
 
-def _aggregate(quantified: Model, effects: Sequence[Floats], points: int, clients: int = 1) -> list[loss.AnnualLoss]:
+def _aggregate(
+    quantified: Model, effects: Sequence[Floats], points: int, clients: int = 1, least: float = 0.0
+) -> list[loss.AnnualLoss]:
     left = _left(quantified, effects)
     rates = quantified.rates * (left["likelihood"] / clients)
-    return loss.aggregate_each(rates, quantified.losses, left["impact"], points=points)
+    return loss.aggregate_each(rates, quantified.losses, left["impact"], points=points, least=least)
 
 
 def _severities(quantified: Model, left: Floats) -> list[Lognormal | Pert | Constant]:

@@ -151,35 +151,41 @@ def aggregate(
 
 
 def aggregate_each(
-    frequency: Floats, severity: Sequence[LossDistribution], scale: Floats, *, points: int = POINTS
+    frequency: Floats,
+    severity: Sequence[LossDistribution],
+    scale: Floats,
+    *,
+    points: int = POINTS,
+    least: float = 0.0,
 ) -> list[AnnualLoss]:
     """As ``aggregate``, exactly, for many years at once: what would be, if frequencies and losses were others.
 
     A row per year and a column per risk: of events a year, and of what the risk's losses are multiplied by. What years
-    have in common is computed once; each is the same to the last bit as it would be alone.
+    have in common is computed once; each is the same to the last bit as it would be alone. With ``least``, the smallest
+    amount that the years will be asked about, no grids are made that resolve smaller ones only.
 
     >>> years = aggregate_each(np.array([[0.5], [0.5]]), [lognormal_90(1_000, 50_000)], np.array([[1.0], [0.0]]))
     >>> [year.mean > 0 for year in years]
     [True, False]
     """
-    return _exact(mixtures(frequency, severity, scale), points)
+    return _exact(mixtures(frequency, severity, scale), points, least)
 
 
 # --- exact ---
 
 
-def _exact(mixture: Mixture, points: int) -> list[AnnualLoss]:
+def _exact(mixture: Mixture, points: int, least: float = 0.0) -> list[AnnualLoss]:
     happens = np.flatnonzero(mixture.rate > 0)
     found = [AnnualLoss(0.0, 0.0, float(p0), {"warnings": ()}, _STILL) for p0 in mixture.p0]
     if len(happens):
-        for year, made in zip(happens, _happening(mixture.only(happens), points), strict=True):
+        for year, made in zip(happens, _happening(mixture.only(happens), points, least), strict=True):
             found[year] = made
     return found
 
 
-def _happening(mixture: Mixture, points: int) -> Iterator[AnnualLoss]:
+def _happening(mixture: Mixture, points: int, least: float) -> Iterator[AnnualLoss]:
     """The years in which something may happen: their grids, from the coarsest on, those of one reach at once."""
-    spans = _spans(mixture, points)
+    spans = _spans(mixture, points, least)
     made: list[list[tuple[_Grid, tuple[float, float, float, float]]]] = [[] for _ in spans]
     for level in range(max(map(len, spans))):
         reach = np.array([each[level] if len(each) > level else 0.0 for each in spans])
@@ -226,16 +232,16 @@ def _joined(grids: list[_Grid], capped: float) -> _Grid:
     return found
 
 
-def _spans(mixture: Mixture, points: int) -> list[list[float]]:
-    """How far each year's grids reach, the coarsest first; the last one resolves the smallest losses.
+def _spans(mixture: Mixture, points: int, least: float) -> list[list[float]]:
+    """How far each year's grids reach, beyond ``least``, the coarsest first; the last one resolves the smallest losses.
 
     Rounded up a little, so that years that differ little have the same grids.
     """
     happening = mixture.rates > 0
-    least = np.where(happening, mixture.means, np.inf).min(axis=1)
-    most = np.where(happening, mixture.means, 0.0).max(axis=1)
-    first = np.floor(_OCTAVE * np.log2(least * 1e-3)).astype(int)
-    final = np.ceil(_OCTAVE * np.log2(most * 1e9)).astype(int)
+    smallest_mean = np.where(happening, mixture.means, np.inf).min(axis=1)
+    largest_mean = np.where(happening, mixture.means, 0.0).max(axis=1)
+    first = np.floor(_OCTAVE * np.log2(smallest_mean * 1e-3)).astype(int)
+    final = np.ceil(_OCTAVE * np.log2(largest_mean * 1e9)).astype(int)
     start = int(first.min())
     x = np.exp2(np.arange(start, final.max() + 1) / _OCTAVE)
     found = []
@@ -248,9 +254,10 @@ def _spans(mixture: Mixture, points: int) -> list[list[float]]:
         spans = [float(np.exp2(np.ceil(np.log2(reach) * _REACHES) / _REACHES))]
         step = spans[0] / points
         while step > smallest / (64 if points > _COARSE else 8) and len(spans) < 8:
-            step /= _FINER
-            spans.append(step * points / _FEWER)
-            step = spans[-1] / (points // _FEWER)
+            if (finer := step / _FINER * points / _FEWER) <= least:
+                break
+            spans.append(finer)
+            step = finer / (points // _FEWER)
         found.append(spans)
     return found
 
