@@ -6,24 +6,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_GRAMMAR = "rfc3987_syntax"
+_FORMATS = ("rfc3987_syntax", "isoduration")
 
 
 @contextmanager
 def without_grammar() -> Iterator[None]:
     """Leave out, while nbformat is imported, what jsonschema would import where JupyterLab has brought it.
 
-    It checks a format (IRI) that no notebook has, and parses a grammar for that, which takes longer than all other
-    imports of a notebook's run together. Where it is imported already, nothing changes.
+    They check formats (IRI, durations) that no notebook has. For the first a grammar is parsed, which takes longer than
+    all other imports of a notebook's run together. Where they are imported already, nothing changes.
 
     >>> with without_grammar():
     ...     import nbformat
     """
-    leave_out = not {_GRAMMAR, "jsonschema"} & sys.modules.keys()
-    if leave_out:
-        sys.modules[_GRAMMAR] = None  # type: ignore[assignment]
+    left_out = [] if "jsonschema" in sys.modules else [name for name in _FORMATS if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(left_out))  # type: ignore[arg-type]
     try:
         yield
     finally:
-        if leave_out:
-            sys.modules.pop(_GRAMMAR, None)
+        for name in left_out:
+            sys.modules.pop(name, None)
