@@ -210,8 +210,12 @@ def _threads() -> list[str]:
 
 
 def _reap(children: set[int], answers: int) -> None:
+    """Tell of the children that have ended; may be interrupted by itself, as another ends."""
     while children:
-        pid, status = os.waitpid(-1, os.WNOHANG)
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:  # what interrupted this has reaped the last of them
+            return
         if not pid:
             return
         children.discard(pid)

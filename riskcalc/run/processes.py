@@ -195,9 +195,11 @@ class ForkEngine(_Processes):
         self._forkserver.close()
 
     def _start(self, work: Path) -> Running:
-        if not self._forkserver.alive:  # somebody killed it, with all its children: the other jobs get a new one
-            self._forkserver.close()
-            self._forkserver = ForkServer("riskcalc.run.worker", self._home)
+        with suppress(ForkError):
+            if self._forkserver.alive:
+                return self._forkserver.start(work)
+        self._forkserver.close()  # somebody killed it, with all its children: the other jobs get a new one
+        self._forkserver = ForkServer("riskcalc.run.worker", self._home)
         return self._forkserver.start(work)
 
 
