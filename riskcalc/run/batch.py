@@ -33,6 +33,7 @@ ORGANISATION = "organisation"
 _PRINTED = (".pdf", ".png")  # what a browser makes of a page
 _OUTDATED = "its page is of an earlier register, day or notebook; run this unit again"
 _EVERY = (*ENDINGS, *FORMATS, *_PRINTED)
+_FEW = 500  # units; the organisation's page of more may take as many times as long, and as much memory
 _MOST_TOLD = 2000  # characters of a reason that the manifest keeps
 _BOOKS = dict.fromkeys(("client", "public"), ("trust_centre.ipynb", "trust_centre.ipynb"))
 Seen = Callable[[Entry, str], None]
@@ -43,7 +44,8 @@ Print = Callable[[bytes, Sequence[str]], dict[str, bytes]]
 class Request:
     """What a run was asked for; ``units`` empty means all of them, ``shard`` every n-th of these: (number, n).
 
-    ``timeout`` is in seconds and ``memory`` in MB, for each unit; ``formats`` are endings of files wanted besides.
+    ``timeout`` is in seconds and ``memory`` in MB, for each unit; for the organisation as many times as it has 500
+    units, if it has more. ``formats`` are endings of files wanted besides.
     """
 
     data_dir: str = "data"
@@ -135,8 +137,10 @@ class Programme:
         return self._job(unit_id, Book(self.assessment.text, parameters), {"unit_id": unit_id}, unit_id)
 
     def whole(self, manifest: str) -> Job:
-        """The job of the organisation, which reads the units' ``manifest``."""
-        return self._job(ORGANISATION, Book(self.portfolio.text, {**self.portfolio.parameters, "manifest": manifest}))
+        """The job of the organisation, which reads the units' ``manifest``; of many units it may take more of all."""
+        job = self._job(ORGANISATION, Book(self.portfolio.text, {**self.portfolio.parameters, "manifest": manifest}))
+        times = max(1.0, len(self.shares.register.business_units) / _FEW)
+        return replace(job, timeout=job.timeout * times, memory=job.memory * times)
 
     def _job(self, name: str, book: Book, expects: dict[str, str] | None = None, unit_id: str | None = None) -> Job:
         asked = self.request

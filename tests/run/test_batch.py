@@ -545,3 +545,16 @@ def test_an_unknown_audience_is_refused_with_those_there_are() -> None:
     done = CliRunner().invoke(main, ["run", "--audience", "board,press"])
     assert done.exit_code == 2
     assert "'press'; allowed: internal, board, auditor, unit, client, public." in done.output
+
+
+def test_the_page_of_very_many_units_may_take_more_than_that_of_one(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [programme] = batch.plan(request(small, tmp_path, timeout=10.0, memory=300.0))
+    units = len(programme.units)
+    limits = lambda job: (job.timeout, job.memory)  # noqa: E731
+    assert limits(programme.whole("m")) == limits(programme.job(programme.units[0])) == (10.0, 300.0)
+    monkeypatch.setattr(batch, "_FEW", 1)
+    assert limits(programme.whole("m")) == (10.0 * units, 300.0 * units)
+    assert limits(programme.job(programme.units[0])) == (10.0, 300.0)
+    assert units > 1
