@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -159,10 +159,13 @@ def _cut(table: pd.DataFrame, places: np.ndarray[Any, Any]) -> pd.DataFrame:
     return table.iloc[first:end] if end - first == len(places) else table.iloc[places]
 
 
-def pack(shares: Subsets, data_dir: str, unit_id: str | None) -> bytes:
-    """A unit's share of the register in ``data_dir``, or all of it for None, to be handed to another process."""
-    register = shares.register if unit_id is None else shares.of(unit_id)
-    return pickle.dumps((data_dir, unit_id, register), protocol=pickle.HIGHEST_PROTOCOL)
+def pack(shares: Subsets, data_dir: str, unit_id: str | None) -> Callable[[IO[bytes]], None]:
+    """What writes a unit's share of the register in ``data_dir``, or all of it for None, for another process."""
+    return partial(_dump, (data_dir, unit_id, shares.register if unit_id is None else shares.of(unit_id)))
+
+
+def _dump(handed: object, file: IO[bytes]) -> None:
+    pickle.dump(handed, file, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def read_standing(data_dir: str, period: str, as_of: date | None, unit_id: str | None = None) -> Register:

@@ -11,7 +11,7 @@ from concurrent.futures import Executor, Future, as_completed
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property, partial
+from functools import partial
 
 from riskcalc import notebook_files
 from riskcalc.assessment.context import Context
@@ -126,10 +126,9 @@ class Programme:
         """The whole register in the period and as of the day of the run."""
         return Context.of(self.shares.register, self.period, self.as_of)
 
-    @cached_property
-    def figures(self) -> dict[str, dict[str, int]]:
-        """How each unit stands, for readers whose pages don't tell it."""
-        return standings(self.context)
+    def figures(self, unit_id: str) -> dict[str, int]:
+        """How a unit stands, for readers whose pages don't tell it: by its share, so that nobody waits for all."""
+        return standings(Context.of(self.shares.of(unit_id)))[unit_id]
 
     def job(self, unit_id: str) -> Job:
         """The job of a unit."""
@@ -443,7 +442,7 @@ def _stored(programme: Programme, entry: Entry, name: str, outcome: Outcome) -> 
         return replace(entry, status="failed" if outcome.status == "ok" else outcome.status, error=told)
     figures = _figures(outcome)
     if not set(figures) >= {"rated", "breaches"} and outcome.status == "ok" and not whole:
-        figures = programme.figures[entry.unit_id] | figures
+        figures = programme.figures(entry.unit_id) | figures
     outputs = {f"{name}{ending}": sha256(content) for ending, content in files.items()}
     return replace(entry, outputs=outputs, figures=figures)
 

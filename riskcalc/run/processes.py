@@ -14,10 +14,11 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from riskcalc.errors import ForkError
 from riskcalc.run.descendants import end_family, memory
@@ -41,9 +42,9 @@ _LOOK = 0.2  # seconds between two looks at a process's memory
 class Job:
     """A notebook to run with parameters, and within which limits.
 
-    ``notebook`` is its text, ``share`` what ``share.pack`` made of the register for it; ``expects`` are values that the
-    notebook's result must have: the proof that it ran for the right unit. ``timeout`` is in seconds, ``memory`` in MB.
-    ``formats``, of ``FORMATS``, are wanted besides page, notebook and results.
+    ``notebook`` is its text, ``share`` writes what it needs of the register (``subsets.pack``); ``expects`` are values
+    that the notebook's result must have: the proof that it ran for the right unit. ``timeout`` is in seconds,
+    ``memory`` in MB. ``formats``, of ``FORMATS``, are wanted besides page, notebook and results.
     """
 
     unit_id: str
@@ -52,7 +53,7 @@ class Job:
     timeout: float
     memory: float
     expects: dict[str, str] = field(default_factory=dict)
-    share: bytes = b""
+    share: Callable[[IO[bytes]], None] | None = None
     formats: tuple[str, ...] = ()
 
 
@@ -249,7 +250,8 @@ def _put_down(job: Job, work: Path) -> None:
     (work / "in.ipynb").write_text(job.notebook, "utf-8")
     (work / "job.json").write_text(json.dumps({name: getattr(job, name) for name in _TOLD}), "utf-8")
     if job.share:
-        (work / "share").write_bytes(job.share)
+        with open(work / "share", "wb") as file:
+            job.share(file)
 
 
 def _told(work: Path, code: int) -> tuple[str, str | None]:

@@ -18,6 +18,8 @@ from click.testing import CliRunner
 from register_files import replace_in, write_register
 
 import riskcalc
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.decisions import standings
 from riskcalc.assessment.opening import open_unit
 from riskcalc.cli.main import main
 from riskcalc.errors import UsageError
@@ -487,7 +489,14 @@ def test_the_publics_breaches_are_those_of_the_runs_own_day(small: Path, tmp_pat
     replace_in(small / "business_units.csv", ",Medium,", ",Low,")
     days = ("2026-06-14", "")
     found = [batch.plan(request(small, tmp_path, audiences=("public",), as_of=day))[0].figures for day in days]
-    assert [[each[unit]["breaches"] for unit in ("alpha", "beta")] for each in found] == [[0, 0], [1, 0]]
+    assert [[figures(unit)["breaches"] for unit in ("alpha", "beta")] for figures in found] == [[0, 0], [1, 0]]
+
+
+def test_a_unit_stands_as_in_the_whole(tmp_path: Path) -> None:
+    """What the runner finds of a unit's share for the public is what the organisation's page says of it."""
+    [programme] = batch.plan(request(ROOT / "data", tmp_path, audiences=("public",)))
+    whole = standings(Context.of(riskcalc.load(ROOT / "data")))
+    assert {unit: programme.figures(unit) for unit in programme.units} == whole
 
 
 def test_an_id_can_not_forge_a_line_of_progress_or_mail(capsys: pytest.CaptureFixture[str]) -> None:
