@@ -31,7 +31,8 @@ def writes_json(notebook: Mapping[str, Any], **_: object) -> str:
 
 def _cell(cell: Mapping[str, Any]) -> dict[str, Any]:
     made = {**cell, "metadata": {name: value for name, value in cell["metadata"].items() if name != "trusted"}}
-    made["source"] = _lines(cell["source"])
+    if "source" in cell:
+        made["source"] = _lines(cell["source"])
     if "attachments" in cell:
         made["attachments"] = {name: _bundle(data) for name, data in cell["attachments"].items()}
     if cell["cell_type"] == "code":
@@ -41,7 +42,7 @@ def _cell(cell: Mapping[str, Any]) -> dict[str, Any]:
 
 def _output(output: Mapping[str, Any]) -> Mapping[str, Any]:
     if output["output_type"] in ("execute_result", "display_data"):
-        return {**output, "data": _bundle(output["data"])}
+        return {**output, "data": _bundle(output["data"])} if "data" in output else output
     return {**output, "text": _lines(output["text"])} if output["output_type"] == "stream" else output
 
 

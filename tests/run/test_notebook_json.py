@@ -62,6 +62,14 @@ def test_it_is_the_text_that_nbformat_writes(cells: list[Any], meta: dict[str, A
     assert writes_json(notebook) == JSONWriter().writes(notebook)
 
 
+def test_what_a_notebook_lacks_is_not_made_up() -> None:
+    """Not valid, but written as it is: nbformat only says so."""
+    output = {"output_type": "display_data", "metadata": {}}
+    cells = [{"cell_type": "code", "metadata": {}, "outputs": [output]}, {"cell_type": "raw", "metadata": {}}]
+    notebook = from_dict({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    assert writes_json(notebook) == JSONWriter().writes(notebook)
+
+
 def test_what_is_no_json_is_refused_as_by_nbformat() -> None:
     notebook = v4.new_notebook(metadata={"day": {1, 2}})
     with pytest.raises(TypeError, match="set is not JSON serializable"):
