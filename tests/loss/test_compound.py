@@ -387,3 +387,22 @@ def test_a_year_is_the_same_to_the_last_bit_alone_and_among_others(years: list[l
         assert plain.p0 == found.p0
         assert plain.mean == pytest.approx(found.mean, rel=1e-12)
         assert plain.exceed(5_000) == pytest.approx(found.exceed(5_000), rel=1e-9, abs=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0, 5), st.floats(1, 1e6), st.floats(1, 300)), min_size=1, max_size=4),
+    st.floats(1, 1e7),
+)
+def test_who_asks_about_large_amounts_only_gets_the_same_answers(
+    risks: list[tuple[float, float, float]], least: float
+) -> None:
+    """Grids that resolve what nobody asks about are left out, and nothing else."""
+    rates = np.array([[rate for rate, _, _ in risks]])
+    severities = [loss.lognormal_90(low, low * wide) for _, low, wide in risks]
+    amounts = least * np.geomspace(1, 1000, 30)
+    [whole] = loss.aggregate_each(rates, severities, np.ones_like(rates), points=2**11)
+    [part] = loss.aggregate_each(rates, severities, np.ones_like(rates), points=2**11, least=least)
+    assert (part.mean, part.sd, part.p0) == (whole.mean, whole.sd, whole.p0)
+    assert len(part.grid.loss) <= len(whole.grid.loss)
+    assert part.exceeding(amounts) == pytest.approx(whole.exceeding(amounts), rel=1e-4, abs=1e-9)
