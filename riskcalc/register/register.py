@@ -15,7 +15,6 @@ from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_origin
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -36,6 +35,7 @@ from riskcalc.register.tables import TABLES
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_KNOWN = "_known"  # what ``once`` remembers of a register
 _MOST_KEPT = 50_000  # rows of a table that are kept as records as well, which takes as much memory again
 _AT_ONCE = 5000  # rows whose hashes are found together
 _STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
@@ -160,6 +160,10 @@ class Register:
         frame = getattr(self, table)
         return _rows(self, table) if len(frame) <= _MOST_KEPT else records(frame)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is remembered of it, which another process can find itself."""
+        return {name: value for name, value in vars(self).items() if name != _KNOWN}
+
     def fingerprint(self) -> str:
         """SHA-256 over the content of every table and the methodology; the order of rows doesn't matter."""
         return self._fingerprint
@@ -215,16 +219,17 @@ def fingerprint_of(
 def once(work: Callable[Concatenate[Register, P], T]) -> Callable[Concatenate[Register, P], T]:
     """Remember what ``work`` finds for a register and (hashable) arguments, for as long as the register is used.
 
-    The results are shared: whoever gets one must not change it.
+    The results are shared: whoever gets one must not change it. They are kept with the register, so that one which
+    refers to the register doesn't keep it for ever.
     """
-    known: WeakKeyDictionary[Register, dict[object, T]] = WeakKeyDictionary()
 
     @wraps(work)
     def remembered(register: Register, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        found, key = known.setdefault(register, {}), (args, tuple(kwargs.items()))
-        if key not in found:
-            found[key] = work(register, *args, **kwargs)
-        return found[key]
+        known, key = vars(register).setdefault(_KNOWN, {}), (work, args, tuple(kwargs.items()))
+        if key not in known:
+            known[key] = work(register, *args, **kwargs)
+        found: T = known[key]
+        return found
 
     return remembered
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import pickle
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 import riskcalc
 from riskcalc.assessment import coverage, evidence, exposure, opinion, readiness, scoring
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.decisions import standings
 from riskcalc.assessment.opening import open_unit
 from riskcalc.errors import UsageError
 
@@ -56,3 +60,14 @@ def test_a_context_is_the_latest_period_unless_another_is_named(small: Path) -> 
     assert previous.period.name == "2025-H2"
     with pytest.raises(UsageError, match="2026-H1"):
         Context.of(register, "1999")
+
+
+def test_a_register_that_nobody_uses_any_more_is_let_go(sample: riskcalc.Register) -> None:
+    """What is remembered of it refers to it; a runner looks at thousands of shares, a notebook is run again and again."""
+    share = sample.only("payroll")
+    standings(Context.of(share))
+    assert len(pickle.dumps(share)) < 2 * len(pickle.dumps(sample.only("payroll")))
+    seen = weakref.ref(share)
+    del share
+    gc.collect()
+    assert seen() is None
