@@ -11,9 +11,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from riskcalc.assessment import annual_loss
+from riskcalc.assessment.context import rated
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import VIEWS
 from riskcalc.errors import UsageError, counted
+from riskcalc.loss.compound import AnnualLoss
 from riskcalc.pages import display, loss_charts
 from riskcalc.pages.display import Cell, Display, state
 from riskcalc.pages.wording import folded_for_the_board, money, percent
@@ -22,6 +24,8 @@ from riskcalc.register.records import by_index
 _SEED = 2026  # of the band; fixed, so that the same register gives the same page
 BEYOND = "All clients together, beyond one client's materiality"  # materiality is a client's; losses are added up
 _QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
+
+_NAMED = 5  # units that are named
 
 T = TypeVar("T")
 
@@ -42,7 +46,7 @@ def _against_materiality(shown: Callable[[Assessment], T]) -> Callable[[Assessme
 @_against_materiality
 def figures(unit: Assessment) -> Display:
     """The unit's year in money: expected, against materiality, and what untested controls cost."""
-    years, currency, missing = unit.years, unit.unit["currency"], unit.quantified.unquantified
+    years, currency, without = unit.years, unit.unit["currency"], _without(unit.quantified)
     if unit.quantified.risks.empty:
         return display.remark("No risk is quantified, so nothing can be said of a year in money.")
     claimed, earned = years["claimed"], years["earned"]
@@ -54,8 +58,7 @@ def figures(unit: Assessment) -> Display:
             (
                 "Expected loss a year, all clients together",
                 money(earned.mean, currency),
-                f"earned; claimed {money(claimed.mean, currency)}"
-                + (f"; without {counted(len(missing), 'risk')} that nobody quantified" if missing else ""),
+                f"earned; claimed {money(claimed.mean, currency)}" + (f"; without {without}" if without else ""),
             ),
             (
                 BEYOND,
@@ -68,11 +71,7 @@ def figures(unit: Assessment) -> Display:
                 percent(earned.exceed(performance)),
                 f"of years; claimed {percent(claimed.exceed(performance))}",
             ),
-            (
-                "1 year in 20 costs all clients together more than",
-                money(earned.var(0.95), currency),
-                money(earned.tvar(0.95), currency) + " on average",
-            ),
+            _one_in_twenty(earned, currency),
             ("Price of claims not earned", money(gap, currency), "expected loss a year, earned less claimed"),
         ],
     )
@@ -122,7 +121,7 @@ def quantiles(unit: Assessment) -> Display:
     rows: list[list[Cell]] = [["Expected", *(f"{years[view].mean:,.0f}" for view in VIEWS)]]
     for q in _QUANTILES:
         rows.append(
-            [f"1 year in {round(1 / (1 - q)):,} costs more than", *(f"{years[view].var(q):,.0f}" for view in VIEWS)]
+            [f"1 year in {round(1 / (1 - q)):,} costs more than", *(_amount(years[view].var(q)) for view in VIEWS)]
         )
     rows.append(["Mean of the worst 1 % of years", *(f"{years[view].tvar(0.99):,.0f}" for view in VIEWS)])
     rows.append(["No event at all", *(f"{percent(years[view].p0)} of years" for view in VIEWS)])
@@ -162,7 +161,7 @@ def organisation(portfolio: Portfolio) -> go.Figure | Display:
     except UsageError as error:
         return display.table("What a year may cost", ["Not added up"], [[state(str(error), "open")]])
     years = annual_loss.years(quantified, annual_loss.COARSE)
-    return loss_charts.organisation(years, quantified.currency)
+    return loss_charts.organisation(years, quantified.currency, _left_out(portfolio))
 
 
 def by_unit(portfolio: Portfolio) -> Display:
@@ -173,10 +172,41 @@ def by_unit(portfolio: Portfolio) -> Display:
         return display.table("Where the loss comes from", ["Not added up"], [[state(str(error), "open")]])
     shares = annual_loss.contributions(quantified, points=annual_loss.COARSE).groupby("unit_id").sum()
     names = dict(zip(*(portfolio.register.business_units[name] for name in ("unit_id", "name")), strict=True))
-    return loss_charts.contributions(shares, names, quantified.currency, {})
+    return loss_charts.contributions(shares, names, quantified.currency, {}, _left_out(portfolio))
 
 
 # --- parts ---
+
+
+def _one_in_twenty(year: AnnualLoss, currency: str) -> tuple[str, str, str]:
+    if year.var(0.95) == 0:
+        return "Years that cost anything", percent(1 - year.p0), "fewer than 1 in 20, so that one costs nothing"
+    told = money(year.tvar(0.95), currency) + " on average"
+    return "1 year in 20 costs all clients together more than", money(year.var(0.95), currency), told
+
+
+def _amount(exceeded: float) -> str:
+    """What some years exceed; nothing, where fewer cost anything at all."""
+    return f"{exceeded:,.0f}" if exceeded else "–"
+
+
+def _without(quantified: annual_loss.Model) -> str:
+    """How many risks aren't in the amounts, and why."""
+    known = rated(quantified.context)
+    unrated = sum(pd.isna(known.get(risk, (None,))[0]) for risk in quantified.unquantified)
+    others = len(quantified.unquantified) - unrated
+    told = [counted(unrated, "unrated risk")] * bool(unrated)
+    return " and ".join(told + [f"{counted(others, 'risk')} without amounts"] * bool(others))
+
+
+def _left_out(portfolio: Portfolio) -> str:
+    """What the organisation's amounts leave out: risks, and whole units."""
+    without, held = _without(portfolio.quantified), set(portfolio.quantified.risks["unit_id"])
+    units = portfolio.register.business_units
+    none = [name for unit, name in zip(units["unit_id"], units["name"], strict=True) if unit not in held]
+    told = [f"Left out: {without}."] if without else []
+    some = f"{', '.join(none[:_NAMED])}{f' and {len(none) - _NAMED} more' if len(none) > _NAMED else ''}"
+    return " ".join([*told, *([f"Of {some} nothing is quantified."] if none else [])])
 
 
 def _sources(unit: Assessment) -> str:

@@ -63,18 +63,24 @@ def exceedance(years: Mapping[str, AnnualLoss], unit: Mapping[str, Any], band: p
     return finish(traces, layout, sentence(years, materiality), table, 460)
 
 
-def organisation(years: Mapping[str, AnnualLoss], currency: str) -> go.Figure:
+def organisation(years: Mapping[str, AnnualLoss], currency: str, left_out: str = "") -> go.Figure:
     """The exceedance curves of all units together; materiality is each unit's own, so none is drawn."""
     losses = np.geomspace(max(years["earned"].var(0.02), 1.0), max(years["inherent"].var(0.995), 10.0), 81)
-    earned, claimed = (years[view].var(0.95) for view in ("earned", "claimed"))
-    told = (
-        f"1 year in 20 costs all units' clients together more than {earned:,.0f} {currency}; it would be "
-        f"{claimed:,.0f} if every control operated as claimed."
-        if years["inherent"].mean
-        else "No risk is quantified, so nothing can be said."
-    )
+    told = " ".join(filter(None, [_one_in_twenty(years, currency), left_out]))
     table = _exceedance_table(years, losses, currency)
     return finish(_curves(years, losses), _layout(currency), told, table, 430)
+
+
+def _one_in_twenty(years: Mapping[str, AnnualLoss], currency: str) -> str:
+    earned, claimed = (years[view].var(0.95) for view in ("earned", "claimed"))
+    if not years["inherent"].mean:
+        return "No risk is quantified, so nothing can be said."
+    if not earned:
+        return f"{percent(1 - years['earned'].p0)} of years cost anything at all."
+    return (
+        f"1 year in 20 costs all units' clients together more than {earned:,.0f} {currency}; it would be "
+        f"{claimed:,.0f} if every control operated as claimed."
+    )
 
 
 def _shade(band: pd.DataFrame) -> list[dict[str, Any]]:
@@ -112,7 +118,9 @@ def sentence(years: Mapping[str, AnnualLoss], materiality: float) -> str:
     return f"{told}; it would be {then} if every control operated as claimed."
 
 
-def contributions(parts: pd.DataFrame, titles: Mapping[str, str], currency: str, places: Mapping[str, Cell]) -> Display:
+def contributions(
+    parts: pd.DataFrame, titles: Mapping[str, str], currency: str, places: Mapping[str, Cell], left_out: str = ""
+) -> Display:
     """Which risks the expected loss and the loss of the worst years come from, with bars to scale."""
     order = parts.sort_values(["tail_share", "expected_share"], ascending=False)
     most = max([*order["tail_share"], *order["expected_share"], 1e-9])
@@ -134,7 +142,7 @@ def contributions(parts: pd.DataFrame, titles: Mapping[str, str], currency: str,
             f"{order.index[0]} makes {percent(first['tail_share'], 0)} of the loss in the worst years "
             f"and {percent(first['expected_share'], 0)} of the expected loss."
         )
-    return display.table("Where the loss comes from", columns, rows, numeric=columns[2:3], summary=told)
+    return display.table("Where the loss comes from", columns, rows, numeric=columns[2:3], summary=told, note=left_out)
 
 
 def tornado(controls: pd.DataFrame, titles: Mapping[str, str], most: int = 12) -> Display:

@@ -154,7 +154,7 @@ def result(unit: Assessment) -> Result:
             **standings(unit.context)[unit.unit["unit_id"]],
             "report_outlook": wording.report(unit.context, unit.unit).opinion,
             "currency": unit.unit["currency"],
-            **(_in_money(unit) if unit.in_money else {}),
+            **(_in_money(unit) if unit.in_money and not unit.quantified.risks.empty else {}),
             **not_assessed.listed(unit),
             "risks": [wording.plain_values(row) for row in records(rated)],
         }

@@ -115,6 +115,8 @@ def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> No
     assert told.startswith(
         f"1 year in 20 costs all units' clients together more than {whole.var(0.95):,.0f} EUR; it would be "
     )
+    assert told.endswith(" Left out: 1 unrated risk.")
+    assert loss.by_unit(portfolio).content["note"] == "Left out: 1 unrated risk."
     text = (folder / "methodology.toml").read_text("utf-8").replace("GBP = 1.17\n", "")
     (folder / "methodology.toml").write_text(text, "utf-8")
     for refused in (loss.by_unit, loss.organisation):
@@ -147,9 +149,7 @@ def test_where_nothing_is_quantified_no_figure_says_that_all_is_well(tmp_path: P
 def test_an_unquantified_risk_is_told_beside_the_expected_loss(tmp_path: Path) -> None:
     """A-R2 isn't rated, so the amount leaves it out."""
     items = {item["label"]: item for item in loss.figures(opened(tmp_path, own)).content["items"]}
-    assert items["Expected loss a year, all clients together"]["note"].endswith(
-        "; without 1 risk that nobody quantified"
-    )
+    assert items["Expected loss a year, all clients together"]["note"].endswith("; without 1 unrated risk")
 
 
 def test_a_risk_that_makes_almost_all_of_the_loss_does_not_make_all() -> None:
@@ -159,3 +159,30 @@ def test_a_risk_that_makes_almost_all_of_the_loss_does_not_make_all() -> None:
     said = [contributions(some, {}, "EUR", {}).content["summary"] for some in (parts, parts.iloc[:1] / 0.999)]
     assert said[0] == "A-R1 makes over 99% of the loss in the worst years and over 99% of the expected loss."
     assert said[1] == "A-R1 makes 100% of the loss in the worst years and 100% of the expected loss."
+
+
+def test_what_fewer_years_than_asked_about_exceed_is_no_amount(tmp_path: Path) -> None:
+    """One event of a risk in 50 years: 1 year in 20 doesn't cost more than 0."""
+
+    def rare(rows: Rows) -> None:
+        own(rows)
+        for risk in rows["risks"]:
+            risk["frequency_per_year"] = "0.02"
+
+    unit = opened(tmp_path, rare)
+    items = {item["label"]: item for item in loss.figures(unit).content["items"]}
+    assert "1 year in 20 costs all clients together more than" not in items
+    assert items["Years that cost anything"]["value"] == f"{1 - unit.years['earned'].p0:.1%}" != "0.0%"
+    rows = {row[0]: row for row in loss.quantiles(unit).content["rows"]}
+    assert rows["1 year in 20 costs more than"][1:] == ["–", "–", "–"]
+
+
+def test_the_organisation_names_the_units_that_its_amounts_leave_out(tmp_path: Path) -> None:
+    def unrated(rows: Rows) -> None:
+        for rating in rows["ratings"]:
+            if rating["risk_id"].startswith("B-"):
+                rating.update(likelihood="", impact="", rationale="", rated_by="", rated_on="")
+
+    portfolio = open_portfolio(data_dir=str(write_register(tmp_path / "data", unrated)))
+    assert "Of Beta nothing is quantified." in about(loss.organisation(portfolio))["summary"]
+    assert "expected_loss" not in unit_page.result(open_unit("beta", "", str(tmp_path / "data"))).values
