@@ -32,6 +32,7 @@ _BEYOND = 1e-9  # yearly probability of one loss beyond the coarsest grid
 _COARSE = 2**12  # up to as many points, small losses are resolved less finely
 _NODES = 512  # at most; fewer on a coarse grid, where nobody needs as many digits
 _REACHES = 4  # of a grid, from one to its double
+_CLEAR = 1.05  # amounts just beyond the end of a finer grid are still told with its help
 _OCTAVE = 4  # amounts, from one to its double, at which a year's reach is looked for
 _NARROW = 0.25  # sd / mean below which a loss is put on the grid directly, not by interpolation
 _WIDE_SIGMA = 2.5
@@ -162,7 +163,8 @@ def aggregate_each(
 
     A row per year and a column per risk: of events a year, and of what the risk's losses are multiplied by. What years
     have in common is computed once; each is the same to the last bit as it would be alone. With ``least``, the smallest
-    amount that the years will be asked about, no grids are made that resolve smaller ones only.
+    amount that the years will be asked about, no grids are made that resolve smaller ones only: the answers are
+    the same within a thousandth.
 
     >>> years = aggregate_each(np.array([[0.5], [0.5]]), [lognormal_90(1_000, 50_000)], np.array([[1.0], [0.0]]))
     >>> [year.mean > 0 for year in years]
@@ -254,7 +256,7 @@ def _spans(mixture: Mixture, points: int, least: float) -> list[list[float]]:
         spans = [float(np.exp2(np.ceil(np.log2(reach) * _REACHES) / _REACHES))]
         step = spans[0] / points
         while step > smallest / (64 if points > _COARSE else 8) and len(spans) < 8:
-            if (finer := step / _FINER * points / _FEWER) <= least:
+            if (finer := step / _FINER * points / _FEWER) * _CLEAR <= least:
                 break
             spans.append(finer)
             step = finer / (points // _FEWER)

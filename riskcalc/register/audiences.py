@@ -139,7 +139,8 @@ def redacted(register: Register, audience: Audience) -> Register:
     if audience is FULL:
         return register
     tables: dict[str, Any] = {
-        name: _shown(getattr(register, name), audience.withheld[name], audience.hidden[name]) for name in TABLES
+        name: _shown(_counting(register, name, audience), audience.withheld[name], audience.hidden[name])
+        for name in TABLES
     }
     if audience.told:
         _refuse_assumed(register)
@@ -148,6 +149,17 @@ def redacted(register: Register, audience: Audience) -> Register:
     found = replace(register, notes=(), before=before, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
+
+
+def _counting(register: Register, name: str, audience: Audience) -> pd.DataFrame:
+    """A table; of ratings, where their day is withheld, those that count: nobody could tell the later ones any more."""
+    rows: pd.DataFrame = getattr(register, name)
+    if name != "ratings" or "rated_on" not in (*audience.withheld[name], *audience.hidden[name]):
+        return rows
+    period, day = register.stands or (None, date.max)
+    last = {each.name: day if each == period else min(day, each.as_of) for each in register.periods}
+    limits = [pd.Timestamp(last[each]) for each in rows["period"]]
+    return rows[~(rows["rated_on"] > pd.Series(limits, rows.index, dtype="datetime64[s]"))]
 
 
 def for_them(register: Register, name: str, audience: Audience) -> pd.DataFrame:

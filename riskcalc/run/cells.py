@@ -8,6 +8,7 @@ those of a kernel; two things differ: widgets keep no state, and ``input()`` fin
 from __future__ import annotations
 
 import io
+import json
 import os
 import stat
 import sys
@@ -20,6 +21,7 @@ import nbformat
 from ipykernel.compiler import XCachingCompiler
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.zmqshell import ZMQInteractiveShell
+from jupyter_client.jsonutil import json_default
 from jupyter_client.session import Session
 from nbformat import v4
 from nbformat.v4 import nbbase
@@ -168,8 +170,15 @@ class _Session(Session):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """Take a message, or make one and take it, as it would come out of a socket: of JSON's own types."""
         made = msg_or_type if isinstance(msg_or_type, dict) else self.msg(msg_or_type, content, parent)
-        self._take({**made, "content": self.unpack(self.pack(made["content"]))})
+        self._take({**made, "content": self.unpack(self._packed(made["content"]))})
         return dict(made)
+
+    def _packed(self, content: Any) -> bytes:
+        """As text; what no text can hold (half of a pair of surrogates) is a question mark, as on a terminal."""
+        try:
+            return bytes(self.pack(content))
+        except UnicodeEncodeError:
+            return json.dumps(content, default=json_default, ensure_ascii=False).encode("utf-8", "replace")
 
 
 class _Channel(deque[dict[str, Any]]):

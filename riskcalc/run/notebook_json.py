@@ -11,7 +11,7 @@ from json.encoder import encode_basestring
 from math import isfinite
 from typing import Any
 
-from nbformat.v4.nbjson import BytesEncoder
+from nbformat.v4.nbjson import BytesEncoder, writes
 
 _LINES = ("application/javascript", "image/svg+xml")  # beside text, what is kept as a list of lines
 _TRANSIENT = ("orig_nbformat", "orig_nbformat_minor", "signature")
@@ -19,12 +19,16 @@ _WORDS: dict[object, str] = {None: "null", True: "true", False: "false"}
 _BY_ITSELF = BytesEncoder(indent=1, sort_keys=True, separators=(",", ": "), ensure_ascii=False)
 
 
-def writes_json(notebook: Mapping[str, Any], **_: object) -> str:
+def writes_json(notebook: Mapping[str, Any], **options: object) -> str:
     """The text of a notebook of format 4: indented by 1, sorted by name, texts of several lines as lists of them.
+
+    With options, of nbformat's own writer, it is that which writes.
 
     >>> writes_json({"cells": [], "metadata": {}, "nbformat": 4})
     '{\\n "cells": [],\\n "metadata": {},\\n "nbformat": 4\\n}'
     """
+    if options:
+        return str(writes(notebook, **options))
     metadata = {name: value for name, value in notebook["metadata"].items() if name not in _TRANSIENT}
     return _text({**notebook, "metadata": metadata, "cells": [_cell(each) for each in notebook["cells"]]}, "\n")
 

@@ -17,6 +17,7 @@ from register_files import SAMPLE, change, write_register
 from running import run_here
 
 from riskcalc import notebook_files
+from riskcalc.assessment.decisions import standings
 from riskcalc.assessment.opening import Assessment, open_unit
 from riskcalc.errors import UsageError
 from riskcalc.pages import trust_centre
@@ -136,6 +137,15 @@ def test_every_audience_sees_the_same_figures(opened: dict[str, Assessment], nam
         pd.testing.assert_frame_equal(whole.scores, part.scores)
         assert whole.years["earned"].mean == part.years["earned"].mean
         assert whole.register.fingerprint() == part.register.fingerprint()
+
+
+@pytest.mark.parametrize("name", ["board", "unit", "auditor"])
+@pytest.mark.parametrize("as_of", ["2026-05-10", "2026-06-12"])
+def test_ratings_of_later_days_count_for_no_audience(name: str, as_of: str) -> None:
+    """Some see no rating's day; what they see rests on the ratings of that day all the same."""
+    whole, theirs = (open_unit("loans", "2026-H1", str(ROOT / "data"), as_of, each) for each in ("", name))
+    assert standings(theirs.context) == standings(whole.context)
+    assert theirs.scores["earned_score"].tolist() == pytest.approx(whole.scores["earned_score"].tolist(), nan_ok=True)
 
 
 def test_redaction_tells_withheld_from_blank(sample: Register) -> None:

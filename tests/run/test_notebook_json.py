@@ -70,6 +70,12 @@ def test_what_a_notebook_lacks_is_not_made_up() -> None:
     assert writes_json(notebook) == JSONWriter().writes(notebook)
 
 
+def test_options_are_those_of_nbformat() -> None:
+    notebook = v4.new_notebook(cells=[v4.new_markdown_cell("é\nb", id="a")])
+    for options in ({"ensure_ascii": True}, {"split_lines": False}):
+        assert writes_json(notebook, **options) == JSONWriter().writes(notebook, **options)
+
+
 def test_what_is_no_json_is_refused_as_by_nbformat() -> None:
     notebook = v4.new_notebook(metadata={"day": {1, 2}})
     with pytest.raises(TypeError, match="set is not JSON serializable"):

@@ -237,6 +237,21 @@ def test_a_forking_process_that_does_not_answer_is_replaced(monkeypatch: pytest.
         engine.stop()
 
 
+@pytest.mark.parametrize("cell", ["print('a\\ud800b')", "import sys; sys.stderr.write('a\\ud800b')"])
+def test_half_a_character_is_shown_as_a_question_mark(fork: ForkEngine, cell: str) -> None:
+    """No text can hold it, and the next cells run, as with a kernel."""
+    outcome = fork(job(cell, "found = 1"))
+    assert found(outcome) == 1
+    assert "a?b" in outcome.files[".ipynb"].decode()
+
+
+def test_an_error_that_names_half_a_character_is_told(fork: ForkEngine) -> None:
+    outcome = fork(job("raise ValueError('a\\ud800b')"))
+    assert outcome.status == "failed"
+    assert "ValueError" in (outcome.error or "")
+    assert "a?b" in outcome.files[".ipynb"].decode()
+
+
 def test_a_job_that_comes_while_the_forking_process_dies_gets_another() -> None:
     """It takes a moment to end, in which it still seems to be there."""
     engine = ForkEngine()
