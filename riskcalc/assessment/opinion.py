@@ -178,9 +178,11 @@ def reaching(register: Register, least: Decimal = LEAST_COVERAGE) -> dict[str, l
     return found
 
 
-def missing(control: Any, step: str, report_type: str) -> str:
-    """What a control lacks at a step, in words."""
-    untested = "was not shown to be in use" if report_type == "type1" else "was not tested in the report's period"
+def missing(control: Any, step: str, report_type: str, unit_id: str) -> str:
+    """What a control lacks at a step, in words for a unit; another unit's is asked about by that unit's own report."""
+    ours, period = control["unit_id"] == unit_id, report_period(control, unit_id)
+    type1 = (report_type if ours else control["report_type"]) == "type1"
+    untested = "was not shown to be in use" if type1 else f"was not tested in {period}"
     if step == "designed":
         return f"design is {control['design'].replace('_', ' ')}"
     if step == "documented":
@@ -193,11 +195,23 @@ def missing(control: Any, step: str, report_type: str) -> str:
         return f"{control['conclusion'].replace('_', ' ')} ({control['why']})"
     if step == "evidenced":
         lacking = control["unevidenced"]
-        return f"has no evidence on record of {lacking}" if lacking else f"relies on {control['rests_on']}"
+        return f"has no evidence on record of {lacking}" if lacking else f"relies on {_relied_on(control, unit_id)}"
     if control["to_come"]:
-        return f"can't be shown yet: its report's period still runs for {counted(int(control['to_come']), 'day')}"
+        runs = "its report's period" if ours else period
+        return f"can't be shown yet: {runs} still runs for {counted(int(control['to_come']), 'day')}"
     days = counted(int(control["untested_days"]), "day")
-    return f"was not tested on {days} of the report's period, over the {control['allowed']} allowed"
+    return f"was not tested on {days} of {period}, over the {control['allowed']} allowed"
+
+
+def report_period(control: Any, unit_id: str) -> str:
+    """The period that a control's evidence is asked over, told to a unit: that of its own unit's report, whoever asks.
+
+    >>> report_period({"unit_id": "payroll"}, "loans"), report_period({"unit_id": "loans"}, "payroll")
+    ("the period of payroll's report", "the period of loans' report")
+    """
+    owner = control["unit_id"]
+    whose = f"{owner}'" if owner.endswith("s") else f"{owner}'s"
+    return "the report's period" if owner == unit_id else f"the period of {whose} report"
 
 
 # --- parts ---
@@ -209,7 +223,8 @@ def _asked(context: Context, report_type: str) -> dict[str, None]:
     return {one["unit_id"]: None for one in units if len(units) == 1 or one["report_type"] == report_type}
 
 
-_KEPT = ("key", "performed_by", "design", "owner", "relies_on")  # of a control's row: an organisation has many
+# Of a control's row: an organisation has many.
+_KEPT = ("unit_id", "report_type", "key", "performed_by", "design", "owner", "relies_on")
 _MADE = (
     "to_come",
     "why",
@@ -252,24 +267,34 @@ def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
             "allowed": most,
             "in_period": tested and row["untested_days"] <= most and to_come == 0,
         }
-    for row, rests_on in zip(found.values(), _resting_on(found), strict=True):
-        row |= {"rests_on": rests_on, "evidenced": row["evidenced"] and rests_on == ""}
+    for row, doubt in zip(found.values(), _resting_on(found), strict=True):
+        row["doubt"] = doubt
+        row["rests_on"] = _relied_on(row, row["unit_id"])
+    for row in found.values():
+        row["evidenced"] = row["evidenced"] and row["doubt"] is None
     for row, fault in zip(found.values(), _faults(found, NEEDED[report_type]), strict=True):
         row["fault"] = fault
     return found
 
 
-def _resting_on(rows: Mapping[str, Any]) -> list[str]:
+def _relied_on(control: Any, unit_id: str) -> str:
+    """The control that this one relies on in vain, and what that lacks, in words for a unit; blank where none is so."""
+    if control["doubt"] is None:
+        return ""
+    relied, step = control["doubt"]
+    return f"{relied['control_id']}, which {missing(relied, step, 'type2', unit_id)}"
+
+
+def _resting_on(rows: Mapping[str, Any]) -> list[tuple[Any, str] | None]:
     """By control, one that it relies on, through any chain, without evidence or untested for too long, and which."""
 
-    def lacking(name: str) -> str:
+    def lacking(name: str) -> tuple[Any, str] | None:
         known = [name]
         for each in known:  # grows as it is read
             known += [relied for relied in rows[each]["relies_on"] if relied not in known]
         doubtful = (one for one in known[1:] if not (rows[one]["evidenced"] and rows[one]["in_period"]))
-        one = next((one for one in doubtful if rows[one]["operated"]), "")
-        step = one and ("in_period" if rows[one]["evidenced"] else "evidenced")
-        return f"{one}, which {missing(rows[one], step, 'type2')}" if one else ""
+        one = next((rows[one] for one in doubtful if rows[one]["operated"]), None)
+        return one and (one, "in_period" if one["evidenced"] else "evidenced")
 
     return [lacking(name) for name in rows]
 
@@ -336,7 +361,7 @@ class _Case:
         if open_risks:
             final = any(all(one["fault"] == "hard" for one in self.carrying(risk)) for risk in open_risks)
             outcome = NOT_ACHIEVED if final else NOT_YET
-        faults = tuple(dict.fromkeys(self._fault(risk) for risk in open_risks))
+        faults = tuple(dict.fromkeys(self._fault(unit, risk) for risk in open_risks))
         blocking = [row for risk in open_risks for row in self._rows(risk)]
         blocking += [] if open_risks else contradictions
         return Outlook(
@@ -350,16 +375,16 @@ class _Case:
             self._reported(acting),
         )
 
-    def _fault(self, risk: str) -> str:
-        lacking = [self._lacking(control) for control in self.carrying(risk)]
+    def _fault(self, unit: str, risk: str) -> str:
+        lacking = [self._lacking(unit, control) for control in self.carrying(risk)]
         return f"{risk}: {'; '.join(lacking) or 'no key control acts on it'}"
 
     def _rows(self, risk: str) -> list[str]:
         return [control["control_id"] for control in self.carrying(risk)] or [risk]
 
-    def _lacking(self, control: Any) -> str:
+    def _lacking(self, unit: str, control: Any) -> str:
         lacks = [step for step in NEEDED[self.report_type] if not control[step]]
-        texts = dict.fromkeys(missing(control, step, self.report_type) for step in lacks)
+        texts = dict.fromkeys(missing(control, step, self.report_type, unit) for step in lacks)
         return f"{control['control_id']} {', '.join(texts)}"
 
     def _contradictions(self, unit: str, risks: list[str]) -> dict[str, str]:

@@ -7,10 +7,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import pandas as pd
+
 from riskcalc.assessment import coverage
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.next_steps import is_open, without_controls
-from riskcalc.assessment.opinion import NEEDED, STEPS, key_controls, missing, outlooks, reaching, relevant
+from riskcalc.assessment.opinion import (
+    NEEDED,
+    STEPS,
+    key_controls,
+    missing,
+    outlooks,
+    reaching,
+    relevant,
+    report_period,
+)
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.records import by_index
@@ -42,7 +53,8 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     """Everything missing for each unit's own type of report: what blocks an objective first, then by due date.
 
     Owner and due date are those of the control's open deficiency, else the control's owner and no date. ``since``
-    is when that deficiency was identified, else the end of the previous period if it lacked the same then, else None.
+    is when that deficiency was identified, else the end of the previous period if it lacked the same then, else None:
+    what a report's evidence lacks is the same only for the same report, once that has begun.
 
     >>> from riskcalc.register.register import load
     >>> "PAY-C03" in {gap.row for gap in gaps(Context.of(load("data")).only("payroll"))}
@@ -52,11 +64,9 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     found: list[Gap] = []
     for unit in units:
         report_type, mine = unit["report_type"], context if len(units) == 1 else context.only(unit["unit_id"])
-        before = mine.previous()
-        earlier = _lacks(before, report_type) if before else {}
-        then = {(key, what): before.period.last_day for key, (what, _) in earlier.items()} if before else {}
+        then = _known_then(mine, report_type, unit["unit_id"])
         blocked = {row for each in outlooks(mine, report_type) for row in each.blocking}
-        found.extend(_at_controls(unit, _lacks(mine, report_type), mine, then, blocked))
+        found.extend(_at_controls(unit, _lacks(mine, report_type, unit["unit_id"]), mine, then, blocked))
         found.extend(_unguarded(mine.register))
         found.extend(_too_short(mine.register, unit))
         found.extend(_of_the_report(mine, unit))
@@ -75,10 +85,10 @@ def blocking(context: Context) -> tuple[Gap, ...]:
     True
     """
     found, rows = list(_unguarded(context.register)), _blocked(context)
-    lacking = {kind: _by_control(context, kind) for kind in NEEDED}
     for unit in context.register.rows("business_units"):
-        of_control, blocked = lacking[unit["report_type"]], rows.get((unit["unit_id"], unit["report_type"]), set())
-        lacks = {key: lack for row in sorted(blocked) for key, lack in of_control.get(row, {}).items()}
+        name, kind = unit["unit_id"], unit["report_type"]
+        keys, blocked = key_controls(context, kind), rows.get((name, kind), set())
+        lacks = _lacking({row: keys[row] for row in sorted(blocked) if row in keys}, kind, name)
         found.extend(_at_controls(unit, lacks, context, {}, blocked))
         found.extend(_too_short(context.register, unit))
     return _by_urgency(found)
@@ -103,25 +113,54 @@ def served(register: Register) -> dict[str, tuple[str, ...]]:
 
 
 @once
-def _lacks(context: Context, report_type: str) -> dict[tuple[str, str], tuple[str, str]]:
-    """What each key control lacks, by control and step, each said once, with the control's owner."""
+def _lacks(context: Context, report_type: str, unit_id: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """What each key control lacks, by control and step."""
+    return _lacking(key_controls(context, report_type), report_type, unit_id)
+
+
+def _lacking(controls: Mapping[str, Any], report_type: str, unit_id: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """What controls lack, by control and step, each said once, in words for a unit, with the control's owner."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
-    for name, control in key_controls(context, report_type).items():
+    for name, control in controls.items():
         said: set[str] = set()
         for step in (step for step in NEEDED[report_type] if not control[step]):
-            what = missing(control, step, report_type)
+            what = missing(control, step, report_type, unit_id)
             if what not in said:
                 found[name, step] = (what, control["owner"])
             said.add(what)
     return found
 
 
-def _by_control(context: Context, report_type: str) -> dict[str, dict[tuple[str, str], tuple[str, str]]]:
-    """``_lacks`` of each control."""
-    found: dict[str, dict[tuple[str, str], tuple[str, str]]] = {}
-    for key, lack in _lacks(context, report_type).items():
-        found.setdefault(key[0], {})[key] = lack
-    return found
+def _known_then(context: Context, report_type: str, unit_id: str) -> dict[tuple[tuple[str, str], str], date]:
+    """The faults of the previous period's end, with that day, but for those of the evidence for another report."""
+    before = context.previous()
+    if before is None:
+        return {}
+    controls, same = key_controls(before, report_type), _of_the_same_report(before, context)
+    return {
+        (key, what): before.period.last_day
+        for key, (what, _) in _lacks(before, report_type, unit_id).items()
+        if key[0] in same or _lasting(controls[key[0]], key[1])
+    }
+
+
+def _of_the_same_report(before: Context, now: Context) -> set[str]:
+    """The controls whose unit's report was the same before, and had begun."""
+    day = pd.Timestamp(before.period.last_day)
+    begun = (one for one in before.register.rows("controls") if not one["report_from"] > day)
+    then = {one["control_id"]: _report(one) for one in begun}
+    return {one["control_id"] for one in now.register.rows("controls") if then.get(one["control_id"]) == _report(one)}
+
+
+def _report(control: Any) -> tuple[str, ...]:
+    return tuple(str(control[column]) for column in ("report_type", "report_from", "report_to"))
+
+
+def _lasting(control: Any, step: str) -> bool:
+    """Whether what a control lacks at a step is missing from itself or its named tests, whatever the report."""
+    return step in ("designed", "documented") or bool(
+        step == "evidenced" and control["tests"] and control["unevidenced"]
+    )
 
 
 def _blocked(context: Context) -> dict[tuple[str, str], set[str]]:
@@ -191,7 +230,7 @@ def _of_the_report(context: Context, unit: Any) -> Iterator[Gap]:
     """What the report lacks beside its controls' steps: none of it decides on an objective by itself."""
     name, report_type = unit["unit_id"], unit["report_type"]
     uncovered = () if without_controls(context.register, name) else _uncovered(context, report_type)
-    lacking = [*_roll_forward(context, report_type), *uncovered, *_unfinished(context, name)]
+    lacking = [*_roll_forward(context, report_type, name), *uncovered, *_unfinished(context, name)]
     for objectives, row, step, what, owner, due in lacking:
         yield Gap(name, objectives, row, step, what, owner or unit["owner"], due, None, False)
 
@@ -199,12 +238,13 @@ def _of_the_report(context: Context, unit: Any) -> Iterator[Gap]:
 _Lacking = Iterator[tuple[tuple[str, ...], str, str, str, str, date | None]]
 
 
-def _roll_forward(context: Context, report_type: str) -> _Lacking:
+def _roll_forward(context: Context, report_type: str, unit_id: str) -> _Lacking:
     serves = served(context.register)
     for name, control in key_controls(context, report_type).items():
         days = control["roll_forward"]
         if report_type == "type2" and days and control["conclusion"] != "not_tested":
-            what = f"roll forward: no test covers the last {counted(int(days), 'day')} of the report's period"
+            over = f"the last {counted(int(days), 'day')} of {report_period(control, unit_id)}"
+            what = f"roll forward: no test covers {over}"
             yield serves.get(name, ()), name, "roll_forward", what, control["owner"], None
 
 

@@ -73,9 +73,9 @@ def _scope_without_objective(context: Context) -> Seen:
 
 @check("report-unlike-scope", "note", "Change the plan, or record why it differs.")
 def _report_type_unlike_scope(context: Context) -> Seen:
-    """Units whose planned report isn't the one that the answers propose."""
-    scopes = process_scopes(context.register)
-    for unit in context.register.rows("business_units"):
+    """Units whose planned report isn't the one that the answers propose; without answers nothing is proposed."""
+    scopes, answered = process_scopes(context.register), set(context.register.scoping["unit_id"])
+    for unit in (each for each in context.register.rows("business_units") if each["unit_id"] in answered):
         found = unit_scope(scopes, unit["unit_id"])
         if found.soc1 not in ("open", unit["report_type"]):
             planned = f"SOC 1 Type {unit['report_type'][-1]}"

@@ -87,11 +87,19 @@ def seen(register: Register, period: Period, as_of: date, asked: str, dues: bool
     from riskcalc.register.periods import reason
 
     told = f"{period.name} seen from {as_of}"
-    later = "; ratings of later days count for this choice only" if as_of < period.as_of else ""
+    later = "; ratings of later days count for this choice only" if _rated_later(register, period, as_of) else ""
     told += "" if asked or not register.periods else f" ({reason(register.periods)}{later})"
     if dues and as_of > date.today():
         told += "; that day is still to come, and what falls due before it reads as past due: give --as-of today"
     return told
+
+
+def _rated_later(register: Register, period: Period, as_of: date) -> bool:
+    """Whether a rating that the choice of the period counts is of a later day than it is seen from."""
+    if as_of >= period.as_of:
+        return False
+    ratings = register.ratings[register.ratings["likelihood"].notna()]
+    return any(day.date() > as_of for day in ratings["rated_on"].dropna())
 
 
 def finish_first(folder: Path) -> None:

@@ -19,9 +19,11 @@ def proposal(unit: Assessment) -> Display:
     within = [sum(scope.soc1 in _REPORTS for scope in scopes), sum(scope.soc2 == "yes" for scope in scopes)]
     counted = f"of {len(scopes)} processes, {within[0]} in scope of SOC 1 and {within[1]} of SOC 2"
     planned = _REPORTS[unit.unit["report_type"]]
-    fits = found.soc1 == unit.unit["report_type"]
-    note = "as proposed" if fits else "not what the answers propose"
-    items = [("Proposed", found.answer, counted), ("Planned", planned, note)]
+    note = "as proposed" if found.soc1 == unit.unit["report_type"] else "not what the answers propose"
+    undecided = found.soc1 == "open" or not scopes
+    proposed = found.answer if scopes else "nothing yet"
+    note = "the answers propose none yet" if undecided else note
+    items = [("Proposed", proposed, counted), ("Planned", planned, note)]
     return display.facts("Which report?", items)
 
 

@@ -172,6 +172,12 @@ def test_a_check_is_silent_at_its_limit(tmp_path: Path, check: str, row: str, ed
     assert (check, row) not in found(tmp_path, edit)
 
 
+def test_where_nobody_was_asked_no_report_is_proposed(tmp_path: Path) -> None:
+    """A unit without answers, and without an objective whose process could be open."""
+    fresh = lambda rows: rows["business_units"].append({**rows["business_units"][0], "unit_id": "gamma"})  # noqa: E731
+    assert ("report-unlike-scope", "gamma") not in found(tmp_path / "data", fresh)
+
+
 def test_rates_are_told_with_three_digits(tmp_path: Path) -> None:
     """Bands that meet halfway between two anchors have no end of digits."""
 

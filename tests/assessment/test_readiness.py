@@ -34,7 +34,7 @@ from riskcalc.assessment.opinion import (
     report_outlooks,
     steps,
 )
-from riskcalc.assessment.readiness import Gap, gaps
+from riskcalc.assessment.readiness import Gap, blocking, gaps
 from riskcalc.assessment.scoring import scores
 from riskcalc.register.columns import Component, ReportPart
 from riskcalc.register.register import load
@@ -242,6 +242,95 @@ def test_a_gap_has_the_owner_and_dates_of_its_deficiency(tmp_path: Path) -> None
 def test_a_gap_that_was_there_before_is_as_old_as_that(tmp_path: Path) -> None:
     """Nothing documents it now, and nothing did in 2025-H2."""
     assert gap_of(tmp_path, "A-C1", control(0, documentation="")).since == date(2025, 12, 31)
+
+
+def reported_from(first: str, *, then: str = "") -> Edit:
+    """Alpha's report begins on a day; until 2025 ended, where ``then`` is given, another was under way since then."""
+
+    def edit(rows: Rows) -> None:
+        units = rows["business_units"]
+        units[0] = {**units[0], "report_from": first}
+        if then:
+            units[0]["valid_from"] = "2026-01-01"
+            earlier = {"report_from": then, "report_to": "2025-12-31", "valid_from": "", "valid_to": "2025-12-31"}
+            units.insert(0, {**units[0], **earlier})
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "since"),
+    [
+        (reported_from("2025-07-01"), date(2025, 12, 31)),
+        (reported_from("2026-01-01"), None),
+        (reported_from("2026-01-01", then="2025-01-01"), None),
+    ],
+    ids=["same", "not begun", "another"],
+)
+def test_what_a_report_lacks_is_no_older_than_the_report(tmp_path: Path, edit: Edit, since: date | None) -> None:
+    """Untested then and now, but for the report of now only if that was under way; what isn't documented is as old."""
+    context = opened(tmp_path, edit, lambda rows: rows["control_tests"].pop(0), control(0, documentation=""))
+    ages = {gap.step: gap.since for gap in gaps(context) if gap.row == "A-C1"}
+    assert (ages["operated"], ages["documented"]) == (since, date(2025, 12, 31))
+
+
+def test_a_test_without_evidence_lacked_it_for_the_report_before_too(tmp_path: Path) -> None:
+    """T0 of December, named as lacking in both reports, has been known to."""
+
+    def early(rows: Rows) -> None:
+        days = {"period": "2025-H2", "tested_on": "2025-12-15", "covers_from": "2025-07-01", "covers_to": "2025-12-15"}
+        rows["control_tests"][0].update(days, evidence="")
+
+    edit = reported_from("2025-07-01", then="2025-01-01")
+    ages = {gap.step: gap.since for gap in gaps(opened(tmp_path, edit, early)) if gap.row == "A-C1"}
+    assert (ages["evidenced"], ages["in_period"]) == (date(2025, 12, 31), None)
+
+
+def beta_relies_on_alpha(rows: Rows) -> None:
+    """Beta has a Type 2 report over the year, and its only control relies on alpha's, whose report ends in June."""
+    rows["business_units"][1].update(report_type="type2", report_from="2026-01-01", report_to="2026-08-31")
+    rows["controls"][3].update(relies_on="A-G1")
+    rows["control_tests"][3].update(kind="operation", sample_size="5")
+
+
+def test_another_units_control_is_told_of_by_that_units_report(tmp_path: Path) -> None:
+    """The days are those of alpha's report, on beta's page, too; on alpha's own it is the report."""
+    found = gaps(opened(tmp_path, beta_relies_on_alpha))
+    told = {gap.unit_id: gap.what for gap in found if (gap.row, gap.step) == ("A-G1", "roll_forward")}
+    assert told == {
+        "alpha": "roll forward: no test covers the last 15 days of the report's period",
+        "beta": "roll forward: no test covers the last 15 days of the period of alpha's report",
+    }
+
+
+@pytest.mark.parametrize(
+    ("edit", "lacking"),
+    [
+        (a_test(2, covers_from="2026-06-15", covers_to="2026-06-15"), "was not tested on 180 days of the period of"),
+        (lambda rows: rows["control_tests"].pop(2), "was not tested in the period of"),
+    ],
+)
+def test_the_report_is_named_in_beta_alone_and_among_all(tmp_path: Path, edit: Edit, lacking: str) -> None:
+    """A risk of beta that alpha's control holds: the same words in its own share, and in the organisation."""
+
+    def shared(rows: Rows) -> None:
+        rows["risk_controls"][2].update(control_id="A-G1")
+
+    context = opened(tmp_path, beta_relies_on_alpha, shared, edit)
+    [own] = [one for one in outlooks(context.only("beta"), "type2") if one.unit_id == "beta"]
+    [among] = [one for one in outlooks(context, "type2") if one.unit_id == "beta"]
+    assert own.faults == among.faults
+    assert f"B-R1: A-G1 {lacking} alpha's report" in own.faults[0]
+    told = {gap.what for gap in blocking(context) if (gap.unit_id, gap.row) == ("beta", "A-G1")}
+    assert any(f"{lacking} alpha's report" in what for what in told)
+    assert told <= {gap.what for gap in gaps(context) if gap.unit_id == "beta"}
+
+
+def test_what_is_relied_on_in_vain_is_told_of_by_its_own_units_report(tmp_path: Path) -> None:
+    """B-C1 lacks nothing itself."""
+    edit = a_test(2, covers_from="2026-06-15", covers_to="2026-06-15", deviations="0")
+    found = outlook(tmp_path, "B-CO1", "type2", beta_relies_on_alpha, edit)
+    assert "relies on A-G1, which was not tested on 180 days of the period of alpha's report" in found.faults[0]
 
 
 def test_another_fault_of_the_same_step_is_no_older_than_this_period(tmp_path: Path) -> None:

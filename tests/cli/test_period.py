@@ -50,6 +50,19 @@ def test_seen_from_today_nothing_to_come_is_past_due(tmp_path: Path) -> None:
     assert said.splitlines()[-1].endswith("; ratings of later days count for this choice only).")
 
 
+@pytest.mark.usefixtures("spring")
+def test_ratings_of_later_days_are_told_of_only_where_there_are_some(tmp_path: Path) -> None:
+    """Everything was rated in March; a test in June doesn't make a rating later."""
+
+    def in_march(tables: Rows) -> None:
+        for rating in tables["ratings"]:
+            rating["rated_on"] = "2026-03-20" if rating["likelihood"] else ""
+
+    data = str(write_register(tmp_path / "data", in_march))
+    _, said = invoke("check", data, "--as-of", "today")
+    assert "2026-H1 seen from 2026-04-01 (the latest period that is at least half rated: 2 of 3 risks)." in said
+
+
 @pytest.mark.parametrize("command", ["check", "plan", "run", "excel export {out}"])
 def test_a_day_that_is_none_is_told(small: Path, tmp_path: Path, command: str) -> None:
     """Wherever a day can be given, one that can't be read is a sentence."""

@@ -175,6 +175,16 @@ def test_the_proposal_is_held_against_the_plan(tmp_path: Path) -> None:
     assert figure(view, "Planned") == ("SOC 1 Type 2", "not what the answers propose")
 
 
+def test_what_nobody_answered_proposes_nothing(tmp_path: Path) -> None:
+    """The plan isn't at odds with answers that nobody gave, nor are there processes of a unit without objectives."""
+    view = scoping.proposal(opened(tmp_path, "alpha", lambda rows: rows["scoping"].clear()))
+    assert figure(view, "Planned") == ("SOC 1 Type 2", "the answers propose none yet")
+    fresh = lambda rows: rows["business_units"].append({**rows["business_units"][0], "unit_id": "gamma"})  # noqa: E731
+    view = scoping.proposal(opened(tmp_path / "fresh", "gamma", fresh))
+    assert figure(view, "Proposed")[0] == "nothing yet"
+    assert figure(view, "Planned") == ("SOC 1 Type 2", "the answers propose none yet")
+
+
 def test_the_reports_own_parts_stand_by_chapter_with_their_state(tmp_path: Path) -> None:
     """Late ones in the tone of lateness; those without a row are told as not on record; IV is an outlook."""
     item = {"item_id": "I9", "unit_id": "alpha", "item": "system_description", "status": "in_progress"}
