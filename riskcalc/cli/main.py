@@ -367,7 +367,7 @@ def _run(
             write_summary(summary, INTERRUPTED, f"Interrupted; {progress.said()}")
             click.echo(f"Interrupted; {progress.said()}", err=True)
             sys.exit(INTERRUPTED)
-    of = seen(register, first.context.period, first.as_of, request.period)
+    of = seen(register, first.shares.register.period(first.period), first.as_of, request.period)
     parts = [told.summary(each, f"{of}.\n{_place(each, made)}") for each, made in zip(reports, programmes, strict=True)]
     if len(parts) > 1:
         heads = [f"Audience {each.audience.name or _READERS[0]}:" for each in programmes]

@@ -22,11 +22,8 @@ _WHEN = {"type2": "over the reports' periods", "type1": "at the reports' dates"}
 
 def heading(portfolio: Portfolio) -> Display:
     """The top of the organisation's page."""
-    carrying = outside(portfolio.scores)["unit_id"].nunique()
     verdict, tone = wording.verdict(portfolio.scores)
-    units = counted(len(portfolio.register.business_units), "business unit")
-    carry = "carries a rated risk worse than its" if carrying == 1 else "carry a rated risk worse than their"
-    lines = [*not_assessed.lines(portfolio), f"{carrying} of {units} {carry} appetite.", *_run_lines(portfolio)]
+    lines = [*not_assessed.lines(portfolio), _carrying(portfolio), *_run_lines(portfolio)]
     eyebrow = f"{wording.SUBJECT} · {portfolio.period.name}, as of {day(portfolio.as_of)}"
     went_wrong = any(run["status"] in WENT_WRONG for run in portfolio.runs.values())
     tone = "bad" if went_wrong else tone
@@ -87,6 +84,19 @@ def result(portfolio: Portfolio) -> Result:
 
 
 # --- parts ---
+
+
+def _carrying(portfolio: Portfolio) -> str:
+    """How many units carry a risk outside appetite, of those of which anything can be said."""
+    scores, units = portfolio.scores, len(portfolio.register.business_units)
+    rated, carrying = (found["unit_id"].nunique() for found in (scores[scores["likelihood"].notna()], outside(scores)))
+    if not rated:
+        return "No risk is rated, so no business unit can be held against its appetite."
+    carry = "carries a rated risk worse than its" if carrying == 1 else "carry a rated risk worse than their"
+    of = (
+        counted(units, "business unit") if rated == units else f"the {counted(rated, 'business unit')} with rated risks"
+    )
+    return f"{carrying} of {of} {carry} appetite."
 
 
 def _to_scale(levels: Mapping[Any, int], most: int, portfolio: Portfolio) -> Cell:

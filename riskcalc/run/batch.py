@@ -121,11 +121,6 @@ class Programme:
         """The day that the period is seen from."""
         return date.fromisoformat(str(self.assessment.parameters["as_of"]))
 
-    @property
-    def context(self) -> Context:
-        """The whole register in the period and as of the day of the run."""
-        return Context.of(self.shares.register, self.period, self.as_of)
-
     def figures(self, unit_id: str) -> dict[str, int]:
         """How a unit stands, for readers whose pages don't tell it: by its share, so that nobody waits for all."""
         return standings(Context.of(self.shares.of(unit_id)))[unit_id]

@@ -63,3 +63,19 @@ def test_a_unit_without_risks_is_among_the_results(tmp_path: Path) -> None:
     units = {each["unit_id"]: each for each in portfolio.result(made).values["units"]}
     assert set(units) == {"alpha", "beta", "gamma"}
     assert (units["gamma"]["rated"], set(units["gamma"]["levels"].values())) == (0, {0})
+
+
+def test_units_without_a_rated_risk_are_in_no_denominator(tmp_path: Path) -> None:
+    """0 of 2 outside appetite would read as if both had been looked at."""
+
+    def unrated(*prefixes: str) -> Callable[[Rows], None]:
+        def change(rows: Rows) -> None:
+            for rating in rows["ratings"]:
+                if rating["risk_id"].startswith(prefixes):
+                    rating.update(likelihood="", impact="", rationale="", rated_by="", rated_on="")
+
+        return change
+
+    one, none = (portfolio.heading(opened(tmp_path / each[0], unrated(*each))) for each in (("B-",), ("A-", "B-")))
+    assert "of the 1 business unit with rated risks" in one.content["lines"][0]
+    assert "No risk is rated, so no business unit can be held against its appetite." in none.content["lines"]
