@@ -18,6 +18,8 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.lexicon import for_person, of_entry
 from riskcalc.errors import counted
 from riskcalc.register.audiences import AUDIENCES, Audience, for_them
+from riskcalc.register.issued import latest
+from riskcalc.register.periods import already
 from riskcalc.register.records import records
 
 Grade = Literal["same", "similar", "related"]
@@ -66,7 +68,8 @@ class Desk:
 
     def __init__(self, context: Context, unit_ids: Sequence[str], audience: str) -> None:
         self.context = context
-        self.units = {each: context.register.unit(each) for each in unit_ids}
+        known = context.register
+        self.units = {each: latest(known.unit(each), known.issued) for each in unit_ids}
         self.audience: Audience = AUDIENCES[audience]
         self._told = {
             name: set(for_them(context.register, name, self.audience)[key])
@@ -201,7 +204,7 @@ class Desk:
         if (
             pd.isna(unit["issued_on"])
             or pd.isna(unit["bridge_letter_until"])
-            or unit["bridge_letter_until"].date() > self.context.as_of
+            or unit["bridge_letter_until"].date() > already(self.context.as_of)
         ):
             return None
         since = "" if pd.isna(unit["bridge_from"]) else f" from {unit['bridge_from'].date()}"

@@ -16,6 +16,7 @@ from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
 from riskcalc.register.audiences import AUDIENCES, for_them
 from riskcalc.register.claims import MONTHLY, Claim
+from riskcalc.register.issued import by_unit, latest
 from riskcalc.register.records import records
 from riskcalc.register.row import SPAN
 from riskcalc.register.tables import TABLES
@@ -122,13 +123,15 @@ def leaning(context: Context, source: str, whole: bool = True, owned: Collection
 
 @once
 def rows(context: Context) -> dict[tuple[str, str], dict[Any, Any]]:
-    """The register's rows by table and key; controls with what they earn."""
+    """The register's rows by table and key; controls with what they earn, units with the latest report issued."""
     found = {
         (name, row[model.primary_key[0]]): row
         for name, model in TABLES.items()
         if len(model.primary_key) == 1
         for row in records(getattr(context.register, name).drop(columns=list(SPAN), errors="ignore"))
     }
+    for unit_id, issued in by_unit(context.register.issued).items():
+        found["business_units", unit_id] = latest(found["business_units", unit_id], issued)
     return found | {("controls", key): row for key, row in control_of(context).items()}
 
 

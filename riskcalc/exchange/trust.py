@@ -18,7 +18,7 @@ from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import read, sha256, stem
 from riskcalc.pages.display import Display
 from riskcalc.pages.html import render_page
-from riskcalc.pages.trust_centre import CHAPTERS, FEED, RESTRICTED, Statement, bridge, heading, is_issued
+from riskcalc.pages.trust_centre import CHAPTERS, FEED, RESTRICTED, Statement, bridge, heading, is_issued, now
 from riskcalc.register.records import records
 from riskcalc.register.register import Register
 
@@ -53,7 +53,7 @@ def later(register: Register, statement: Statement) -> dict[str, int]:
     >>> later(load("data"), open_statement(as_of="2026-06-20"))["evidence row"] > 0
     True
     """
-    case, now = replace(statement.context, register=register), pd.Timestamp(statement.context.as_of)
+    case, day = replace(statement.context, register=register), now(statement.context)
     answers, documents = (
         rows[rows["audience"].isin(statement.audience.told)] for rows in (register.answers, register.documents)
     )
@@ -62,7 +62,7 @@ def later(register: Register, statement: Statement) -> dict[str, int]:
         "document": documents["issued_on"],
         "answer": answers["reviewed_on"][answers["approved_by"].notna()],
     }
-    found = {name: int((each > now).sum()) for name, each in days.items()} | {"evidence row": len(evidence.later(case))}
+    found = {name: int((each > day).sum()) for name, each in days.items()} | {"evidence row": len(evidence.later(case))}
     return {name: number for name, number in found.items() if number}
 
 

@@ -25,6 +25,8 @@ from riskcalc.pages.wording import page_link
 from riskcalc.register import audiences
 from riskcalc.register.audiences import Audience
 from riskcalc.register.claims import Claim
+from riskcalc.register.issued import with_latest
+from riskcalc.register.periods import already
 from riskcalc.register.records import by_index, records
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
@@ -56,7 +58,8 @@ class Statement:
     """What may be said to the public, or to clients, of one unit, or of the whole organisation where ``unit`` is None.
 
     ``changes`` are those since the last period, the newest first; ``places`` are the documents' references and digests,
-    which nobody is told; ``files`` are those beside the page: of documents, by id, and ``feed``.
+    which nobody is told; ``files`` are those beside the page: of documents, by id, and ``feed``; ``coming`` are, by
+    unit, the types of reports in preparation beside one that was issued earlier, which is the one its row tells of.
     """
 
     context: Context
@@ -66,6 +69,7 @@ class Statement:
     changes: tuple[Event, ...] = ()
     places: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    coming: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def register(self) -> Register:
@@ -94,14 +98,16 @@ def open_statement(
     if not readers.told:
         raise UsageError(f"A trust centre is for those outside, not for {audience!r}; allowed: client, public.")
     register = read_standing(data_dir, period, as_day(as_of), business_unit or None)
-    shown = audiences.redacted(register, readers)
+    redacted = audiences.redacted(register, readers)
+    shown = replace(redacted, business_units=with_latest(redacted.business_units, redacted.issued))
     context = Context.of(_without_contradicted(shown, Context.of(register)))
     new = (each for each in _changes(context, register) if each.day > _since(context))
     changes = sorted(new, key=lambda each: (each.day, each.what, each.about), reverse=True)
     unit = shown.unit(business_unit) if business_unit else None
     kept = register.documents.set_index("document_id")[["reference", "sha256"]].fillna("")
     places = {str(name): (reference, digest) for name, reference, digest in kept.itertuples()}
-    return Statement(context, unit, read_runs(manifest), readers, tuple(changes), places)
+    coming = _coming(redacted.business_units, shown.business_units)
+    return Statement(context, unit, read_runs(manifest), readers, tuple(changes), places, coming=coming)
 
 
 def heading(statement: Statement) -> Display:
@@ -169,15 +175,20 @@ def user_entities(statement: Statement) -> Display:
     return display.table("Complementary user entity controls", columns, rows, note=note if rows else "")
 
 
+def now(context: Context) -> pd.Timestamp:
+    """The day of the page, or today as long as that day is still to come: nothing dated later is told as a fact."""
+    return pd.Timestamp(already(context.as_of))
+
+
 def is_issued(unit: Any, statement: Statement) -> bool:
     """Whether a unit's report was issued by the day of the page."""
-    return bool(unit["issued_on"] <= pd.Timestamp(statement.context.as_of))
+    return bool(unit["issued_on"] <= now(statement.context))
 
 
 def bridge(unit: Any, statement: Statement) -> list[str]:
     """The days that a bridge letter speaks of, once the report is issued and those days are past."""
     until = unit["bridge_letter_until"]
-    if not is_issued(unit, statement) or not until <= pd.Timestamp(statement.context.as_of):
+    if not is_issued(unit, statement) or not until <= now(statement.context):
         return []
     since = unit["report_to"] + pd.Timedelta(days=1) if pd.isna(unit["bridge_from"]) else unit["bridge_from"]
     return [f"A bridge letter, our own word and not the service auditor's, speaks of {day(since)} to {day(until)}."]
@@ -273,7 +284,15 @@ def _status(unit: Any, statement: Statement) -> str:
     if not is_issued(unit, statement):
         return "in preparation"
     since = "at" if unit["report_type"] == "type1" else f"{day(unit['report_from'])} to"
-    return f"{since} {day(unit['report_to'])}, issued on {day(unit['issued_on'])}"
+    told = f"{since} {day(unit['report_to'])}, issued on {day(unit['issued_on'])}"
+    coming = statement.coming.get(unit["unit_id"])
+    return f"{told}; the next one, {_TYPES[coming]}, is in preparation" if coming else told
+
+
+def _coming(rows: pd.DataFrame, told: pd.DataFrame) -> dict[str, str]:
+    """By unit, the type of its row's own report, where another that was issued is told of instead."""
+    other = (rows["report_to"] != told["report_to"]) | (rows["report_type"] != told["report_type"])
+    return dict(rows[other].set_index("unit_id")["report_type"])
 
 
 def _without_contradicted(shown: Register, whole: Context) -> Register:
@@ -287,12 +306,13 @@ def _without_contradicted(shown: Register, whole: Context) -> Register:
 
     fine = shown.answers["answer_id"].map(stands).astype(bool)
     held = shown.documents["document_id"].map(lambda name: not contradicted(whole, Claim("held", name))).astype(bool)
+    held &= ~(shown.documents[["covers_from", "issued_on"]] > now(whole)).any(axis=1)
     return replace(shown, answers=shown.answers[fine], documents=shown.documents[held])
 
 
 def _changes(context: Context, whole: Register) -> Iterator[Event]:
     """What became new to readers, by the day on which it did; nothing that is still to come."""
-    shown, now = context.register, pd.Timestamp(context.as_of)
+    shown = context.register
     told = {
         "Report issued": shown.business_units[["name", "issued_on"]],
         "Document issued": shown.documents[["title", "issued_on"]],
@@ -309,7 +329,7 @@ def _changes(context: Context, whole: Register) -> Iterator[Event]:
         told["Subservice organisation left"] = left.reindex(columns=["name", "valid_to"])
     for what, rows in told.items():
         for name, on in rows.dropna().itertuples(index=False):
-            yield from [Event(on.date(), what, name)] if on <= now else []
+            yield from [Event(on.date(), what, name)] if on <= now(context) else []
 
 
 def _span(row: Mapping[Any, Any]) -> str:

@@ -146,7 +146,8 @@ def redacted(register: Register, audience: Audience) -> Register:
         _refuse_assumed(register)
         tables = {name: _only(for_them(register, name, audience), audience.withheld[name]) for name in TABLES}
     before = register.before and redacted(register.before, audience)
-    found = replace(register, notes=(), before=before, **tables)
+    issued = frozenset(each.without(audience.withheld["business_units"]) for each in register.issued)
+    found = replace(register, notes=(), before=before, issued=issued, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
 

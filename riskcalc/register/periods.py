@@ -55,6 +55,15 @@ class Period:
         return cls(text, kind, first_day, date(int(year), last, monthrange(int(year), last)[1]))
 
 
+def already(day: date) -> date:
+    """The day, or today as long as it is still to come: what is dated later hasn't happened, whoever plans it.
+
+    >>> already(date(2020, 6, 30))
+    datetime.date(2020, 6, 30)
+    """
+    return min(day, date.today())
+
+
 def chosen(periods: Sequence[Period]) -> Period:
     """The one that is meant where none is named: the latest that is at least half rated, else that with most ratings.
 

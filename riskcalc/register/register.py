@@ -25,6 +25,7 @@ from riskcalc.files import read
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references, told_anyway
+from riskcalc.register.issued import Issued
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
@@ -54,8 +55,8 @@ class Register:
 
     As read, it holds all rows there are, of whatever days; ``at`` gives it as it stood for a period, with one row per
     key. Then ``stands`` names the period and the day it is seen from, ``before`` is the same for the period before
-    (None where no row has days), and ``ended`` are the controls that acted on a risk earlier in its unit's report:
-    risk, control, last day.
+    (None where no row has days), ``ended`` are the controls that acted on a risk earlier in its unit's report: risk,
+    control, last day; and ``issued`` are the reports that were issued on rows of its units that have ended.
     """
 
     source: Path
@@ -80,6 +81,7 @@ class Register:
     stands: tuple[Period, date] | None = None
     before: Register | None = None
     ended: frozenset[tuple[str, str, date]] = frozenset()
+    issued: frozenset[Issued] = frozenset()
     notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None, new: bool = False) -> Period:
@@ -174,7 +176,7 @@ class Register:
             {name: row_hashes(getattr(each, name)) for name in TABLES} if each else {} for each in (self, self.before)
         )
         methodology = self.methodology.model_dump_json(by_alias=True).encode()
-        return fingerprint_of(methodology, hashes, [*self.assumed, *self.ended], before)
+        return fingerprint_of(methodology, hashes, [*self.assumed, *self.ended, *self.issued], before)
 
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -447,6 +449,6 @@ def _dtype(model: type[Row], column: str) -> str:
 
 
 assert {field.name for field in fields(Register)} == {
-    *("source", "methodology", "periods", "assumed", "notes", "stands", "before", "ended"),
+    *("source", "methodology", "periods", "assumed", "notes", "stands", "before", "ended", "issued"),
     *TABLES,
 }

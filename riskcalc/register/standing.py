@@ -11,7 +11,8 @@ import pandas as pd
 
 from riskcalc.errors import UsageError
 from riskcalc.register import register as registers
-from riskcalc.register.periods import Period
+from riskcalc.register.issued import issued_before
+from riskcalc.register.periods import Period, already
 from riskcalc.register.register import Register, with_uses
 from riskcalc.register.row import SPAN
 from riskcalc.register.tables import OWNERS, TABLES
@@ -25,8 +26,9 @@ def as_it_stood(register: Register, period: Period, as_of: date) -> Register:
     """The register as it stood on a period's last day, or on ``as_of`` where that is earlier: a row per key.
 
     As soon as a later period is rated, what is dated later, and so belongs to it, is left out as well; what was mended
-    or issued after ``as_of`` isn't yet. Beside it is the register as it stood for the period before, where rows have
-    days. Raises UsageError if it was made for another period or day.
+    or issued after ``as_of`` isn't yet, nor is a report issued on a day that is still to come. Beside it is the
+    register as it stood for the period before, where rows have days. Raises UsageError if it was made for another
+    period or day.
     """
     if register.stands:
         told = f"{register.stands[0].name}, seen from {register.stands[1]}"
@@ -43,14 +45,20 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
     if any(each.last_day > period.last_day for each in register.periods):
         tables |= _of_then(register, period, as_of)
     for name, columns in _KNOWN.items():
-        known = ~(tables[name][columns[0]] > pd.Timestamp(known_on or as_of))
+        until = already(known_on or as_of) if name == "business_units" else known_on or as_of
+        known = ~(tables[name][columns[0]] > pd.Timestamp(until))
         if not known.all():
             tables[name] = tables[name].assign(**{column: tables[name][column].where(known) for column in columns})
+    issued = issued_before(tables["business_units"], day) if register.timed else ()
     for name in (name for name, model in TABLES.items() if model.timed()):
         tables[name] = _held(tables[name], list(TABLES[name].primary_key), day) if register.timed else tables[name]
         tables[name] = tables[name].drop(columns=list(SPAN))
     found = replace(register, **tables, stands=(period, as_of))
-    return _consistent(found, _ended(register, found, day)) if register.timed else found
+    if not register.timed:
+        return found
+    units = set(found.business_units["unit_id"])
+    found = replace(found, issued=frozenset(each for each in issued if each.unit_id in units))
+    return _consistent(found, _ended(register, found, day))
 
 
 def _held(rows: pd.DataFrame, key: list[str], day: pd.Timestamp) -> pd.DataFrame:

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from riskcalc.errors import UsageError
+from riskcalc.register.issued import Issued, by_unit
 from riskcalc.register.register import Register, fingerprint_of, load, row_hashes
 from riskcalc.register.tables import OWNERS, TABLES
 
@@ -59,7 +60,8 @@ class Subsets:
             name: _cut(getattr(self.register, name), places) for name, places in self._rows(unit_id).items()
         }
         before, ended = self._before(unit_id), self._ended(unit_id)
-        share = replace(self.register, notes=(), **rows, before=before, ended=ended)
+        issued = self._issued(unit_id)
+        share = replace(self.register, notes=(), **rows, before=before, ended=ended, issued=issued)
         if unit_id in vars(self).get("_fingerprints", ()):  # it is known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
         return share
@@ -78,8 +80,9 @@ class Subsets:
             mine = {name: hashes[name][rows] for name, rows in self._rows(unit_id).items()}
             there = earlier._rows(unit_id) if earlier and unit_id in earlier.unit_ids else {}
             before = {name: earlier_hashes[name][rows] for name, rows in there.items()}
-            found[unit_id] = fingerprint_of(methodology, mine, [*self.register.assumed, *self._ended(unit_id)], before)
-        beside = [*self.register.assumed, *self.register.ended]
+            beside = [*self.register.assumed, *self._ended(unit_id), *self._issued(unit_id)]
+            found[unit_id] = fingerprint_of(methodology, mine, beside, before)
+        beside = [*self.register.assumed, *self.register.ended, *self.register.issued]
         vars(self.register)["_fingerprint"] = fingerprint_of(methodology, hashes, beside, earlier_hashes)
         return found
 
@@ -98,6 +101,13 @@ class Subsets:
     def _ended(self, unit_id: str) -> frozenset[tuple[str, str, date]]:
         mine = self._column("risks", "risk_id", unit_id) if self._ends else ()
         return frozenset(each for risk in mine for each in self._ends.get(risk, ()))
+
+    def _issued(self, unit_id: str) -> frozenset[Issued]:
+        return frozenset(self._reports.get(unit_id, ()))
+
+    @cached_property
+    def _reports(self) -> dict[str, list[Issued]]:
+        return by_unit(self.register.issued)
 
     @cached_property
     def _ends(self) -> dict[str, list[tuple[str, str, date]]]:

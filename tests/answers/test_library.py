@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from register_files import DEFICIENCY, Rows, write_register
 
+from riskcalc.answers.candidates import Desk
 from riskcalc.assessment.claims import against, contradicted, findings
 from riskcalc.assessment.context import Context
 from riskcalc.errors import RegisterError
@@ -269,3 +270,23 @@ def test_a_control_is_renamed_in_answers_too(tmp_path: Path) -> None:
     folder = with_answer(tmp_path)
     found = renaming(folder, "control", "A-C1", "A-C9", contents(folder)).files["answers.csv"].decode()
     assert "A-C9|D1,frequency:A-C9=weekly|held:D1" in found
+
+
+def test_the_report_is_the_latest_one_issued_also_where_its_row_has_ended(tmp_path: Path) -> None:
+    """Claims and facts speak of what clients can have, not of the next report, whose row has begun."""
+
+    def edit(rows: Rows) -> None:
+        first = rows["business_units"][1]
+        dates = {"report_from": "2026-07-01", "report_to": "2027-06-30", "valid_from": "2026-07-01"}
+        rows["business_units"].append({**first, **dates, "report_type": "type2"})
+        first.update(issued_on="2026-08-20", opinion="qualified", valid_to="2026-06-30")
+        rows["ratings"].append({**rows["ratings"][1], "period": "2026-H2", "rated_on": "2026-09-10"})
+
+    context = Context.of(load(write_register(tmp_path, edit)), "2026-H2", date(2026, 10, 1))
+    for claim in ("issued:beta", "report:beta=type1", "opinion:beta=qualified"):
+        assert contradicted(context, Claim.parse(claim)) == [], claim
+    for claim in ("not_issued:beta", "report:beta=type2", "opinion:beta=unmodified"):
+        assert contradicted(context, Claim.parse(claim)), claim
+    fact = Desk(context, ["beta"], "public").fact("report")
+    assert fact is not None
+    assert fact.text == "A SOC 1 Type 1 report at 2026-06-30 was issued on 2026-08-20."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,66 @@ def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
     """As everywhere."""
     with pytest.raises(UsageError, match="as_of is 'today'; allowed: a date"):
         opened(tmp_path, {}, "today")
+
+
+NEXT = {"report_type": "type2", "report_from": "2026-07-01", "report_to": "2027-06-30", "valid_from": "2026-07-01"}
+
+
+def going_on(folder: Path, **about: str) -> str:
+    """A register in which the row of beta's Type 1 report ended, and that of its next report began."""
+
+    def edit(rows: Rows) -> None:
+        first = rows["business_units"][1]
+        rows["business_units"].append({**first, **NEXT})
+        first.update(ISSUED, valid_to="2026-06-30", **about)
+        rows["ratings"].append({**rows["ratings"][1], "period": "2026-H2", "rated_on": "2026-09-10"})
+        told = {"verdict": "yes", "audience": "public", "owner": "O", "approved_by": "P"}
+        days = {"reviewed_on": "2026-08-25", "expires_on": "2027-08-01", "unit_id": "beta"}
+        for kind in ("issued", "not_issued"):
+            asked = {"answer_id": kind, "question": f"Is it {kind}?", "answer": "So it is.", "claims": f"{kind}:beta"}
+            rows["answers"].append({**told, **days, **asked})
+
+    return str(write_register(folder / "data", edit))
+
+
+@pytest.mark.parametrize("unit", ["beta", ""])
+def test_a_report_stays_issued_once_the_next_ones_row_has_begun(tmp_path: Path, unit: str) -> None:
+    """The next one is in preparation beside it; what is claimed of the report is held against the one issued."""
+    statement = open_statement(unit, "2026-H2", going_on(tmp_path, **LETTER), "2026-10-01")
+    told, verdict = shown(statement), trust_centre.heading(statement).content["verdict"]
+    days = day("at 2026-06-30, issued on 2026-08-20; the next one, SOC 1 Type 2, is in preparation")
+    assert verdict == (
+        f"SOC 1 Type 1 report: {days}."
+        if unit
+        else "SOC 1 reports are issued for 1 of 2 services; 1 is in preparation."
+    )
+    assert trust_centre.reports(statement).content["rows"][-1][2:4] == ["SOC 1 Type 1", days]
+    assert day("speaks of 2026-07-01 to 2026-09-30") in told
+    assert "qualified" not in told
+    assert statement.register.answers["answer_id"].tolist() == ["issued"]
+    assert [each.about for each in statement.changes if each.what == "Report issued"] == ["Beta"]
+
+
+def test_an_earlier_rows_report_counts_from_its_day_on(tmp_path: Path) -> None:
+    """Before it was issued, the service's reports are all in preparation."""
+    statement = open_statement("beta", "2026-H2", going_on(tmp_path), "2026-08-19")
+    assert trust_centre.heading(statement).content["verdict"] == "SOC 1 Type 2 report: in preparation."
+
+
+def test_nothing_is_told_as_issued_before_the_day_has_come(tmp_path: Path) -> None:
+    """A page seen from a day to come, such as a running period's last, tells no planned date as a fact."""
+    to_come, seen = (str(date.today() + timedelta(days=days)) for days in (20, 30))
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][0].update(ISSUED, issued_on=to_come)
+        rows["business_units"][1].update(ISSUED, bridge_letter_until=to_come)
+        paper = {"title": "Code", "kind": "policy", "issuer": "Us", "audience": "public", "reference": "shelf 3"}
+        rows["documents"].append({"document_id": "D", "covers_from": "2026-01-01", "issued_on": to_come, **paper})
+
+    statement = open_statement(data_dir=str(write_register(tmp_path / "data", edit)), as_of=seen)
+    rows = trust_centre.reports(statement).content["rows"]
+    assert [row[3] == "in preparation" for row in rows] == [True, False]
+    assert rows[1][4] == "–", "nor of days to come"
+    assert statement.register.documents.empty
+    assert day(to_come) not in shown(statement)
+    assert all(each.day <= date.today() for each in statement.changes)

@@ -19,6 +19,7 @@ from riskcalc.assessment.opinion import ACHIEVED, outlooks
 from riskcalc.assessment.scoring import scores
 from riskcalc.errors import RegisterError, UsageError
 from riskcalc.pages import matrix, risks, summary
+from riskcalc.register.audiences import CLIENT, PUBLIC, redacted
 from riskcalc.register.subsets import Subsets
 
 ROOT = Path(__file__).parents[2]
@@ -271,3 +272,24 @@ def test_a_register_with_days_is_asked_about_in_a_period(tmp_path: Path) -> None
         register.only("alpha")
     with pytest.raises(UsageError, match="as it stood for 2026-H1"):
         Context.of(Context.of(register, "2026-H1").register, "2026-H2")
+
+
+def test_an_issued_report_goes_with_its_units_share_alone(tmp_path: Path) -> None:
+    """Its row has ended, and the next report's began: what was issued is at hand, and moves the fingerprint."""
+
+    def otherwise(rows: Rows) -> None:
+        recorded(next_report)(rows)
+        rows["business_units"][0]["opinion"] = "adverse"
+
+    edits = (recorded(next_report), otherwise)
+    found = [
+        Context.of(riskcalc.load(write_register(tmp_path / str(place), edit)), "2026-H2").register
+        for place, edit in enumerate(edits)
+    ]
+    assert [(each.unit_id, each.opinion) for each in found[0].issued] == [("alpha", "qualified")]
+    assert [len(found[0].only(unit).issued) for unit in ("alpha", "beta")] == [1, 0]
+    for one, other in [found, [each.only("alpha") for each in found]]:
+        assert one.fingerprint() != other.fingerprint()
+    assert found[0].only("beta").fingerprint() == found[1].only("beta").fingerprint()
+    for audience, opinion in ((PUBLIC, None), (CLIENT, "qualified")):
+        assert [each.opinion for each in redacted(found[0], audience).issued] == [opinion]

@@ -1,0 +1,81 @@
+"""SOC 1 reports that were issued on rows of a unit that have ended: the next report's row doesn't undo them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from riskcalc.register.records import records
+
+
+class Issued(NamedTuple):
+    """What a unit's row said of a report that was issued, by the columns of business_units."""
+
+    unit_id: str
+    report_type: str
+    report_from: date | None
+    report_to: date
+    issued_on: date
+    opinion: str | None
+    bridge_from: date | None
+    bridge_letter_until: date | None
+
+    def without(self, columns: Iterable[str]) -> Issued:
+        """The same with these columns blank, which are withheld."""
+        told: dict[str, Any] = {**self._asdict(), **dict.fromkeys({*columns} & {*self._fields})}
+        return Issued(**told)
+
+
+def issued_before(units: pd.DataFrame, day: pd.Timestamp) -> frozenset[Issued]:
+    """The issued reports on rows of ``units`` that ended before a day."""
+    found = units[(units["valid_to"] < day) & units["issued_on"].notna()]
+    rows = records(found[list(Issued._fields)])
+    return frozenset(Issued(**{name: _plain(cell) for name, cell in row.items()}) for row in rows)
+
+
+def latest(unit: Mapping[Any, Any], earlier: Iterable[Issued]) -> dict[Any, Any]:
+    """A unit's row with its latest report: of ``earlier`` ones the last, unless the row's own was issued since.
+
+    Columns that the row doesn't have, since they are withheld, stay away.
+    """
+    mine = (each for each in earlier if each.unit_id == unit["unit_id"])
+    last = max(mine, key=lambda each: (each.issued_on, each.report_to), default=None)
+    if last is None or unit["issued_on"] >= pd.Timestamp(last.issued_on):
+        return dict(unit)
+    told = {name: _cell(name, value) for name, value in last._asdict().items() if name in unit}
+    return {**unit, **told}
+
+
+def with_latest(units: pd.DataFrame, earlier: Collection[Issued]) -> pd.DataFrame:
+    """All units, each with its ``latest`` report."""
+    if not earlier:
+        return units
+    mine = by_unit(earlier)
+    rows = [latest(row, mine.get(row["unit_id"], ())) for row in records(units)]
+    return pd.DataFrame(rows, units.index, units.columns).astype(units.dtypes.to_dict())
+
+
+def by_unit(reports: Iterable[Issued]) -> dict[str, list[Issued]]:
+    """The reports of each unit that has some."""
+    found: dict[str, list[Issued]] = {}
+    for each in reports:
+        found.setdefault(each.unit_id, []).append(each)
+    return found
+
+
+# --- parts ---
+
+
+def _plain(cell: Any) -> Any:  # noqa: ANN401 - a cell holds anything
+    """A cell as Python's own value, None where it is blank."""
+    if pd.isna(cell):
+        return None
+    return cell.date() if isinstance(cell, pd.Timestamp) else cell
+
+
+def _cell(name: str, value: date | str | None) -> object:
+    """A value as a row of the table has it."""
+    return value if name in ("unit_id", "report_type", "opinion") else pd.Timestamp(value) if value else pd.NaT
