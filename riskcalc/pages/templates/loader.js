@@ -56,5 +56,11 @@
       for (const plot of document.querySelectorAll(".drawn .plot")) Plotly.relayout(plot, { width: null, autosize: true });
     });
   };
-  requestAnimationFrame(() => setTimeout(start));
+  let begun = false;
+  const begin = () => {
+    if (!begun) start();
+    begun = true;
+  };
+  requestAnimationFrame(() => setTimeout(begin));
+  setTimeout(begin, 1000); // a page behind others may get no frame
 })();

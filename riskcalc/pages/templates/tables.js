@@ -184,5 +184,11 @@
   addEventListener("afterprint", () => {
     for (const each of opened) each.open = false;
   });
-  requestAnimationFrame(() => setTimeout(start));
+  let begun = false;
+  const begin = () => {
+    if (!begun) start();
+    begun = true;
+  };
+  requestAnimationFrame(() => setTimeout(begin));
+  setTimeout(begin, 1000); // a page behind others may get no frame
 })();
