@@ -56,11 +56,5 @@
       for (const plot of document.querySelectorAll(".drawn .plot")) Plotly.relayout(plot, { width: null, autosize: true });
     });
   };
-  let begun = false;
-  const begin = () => {
-    if (!begun) start();
-    begun = true;
-  };
-  requestAnimationFrame(() => setTimeout(begin));
-  setTimeout(begin, 1000); // a page behind others may get no frame
+  afterFrame(start);
 })();

@@ -184,11 +184,8 @@
   addEventListener("afterprint", () => {
     for (const each of opened) each.open = false;
   });
-  let begun = false;
-  const begin = () => {
-    if (!begun) start();
-    begun = true;
-  };
-  requestAnimationFrame(() => setTimeout(begin));
-  setTimeout(begin, 1000); // a page behind others may get no frame
+  // after the first frame; or after a second, for a page behind others may get none
+  window.afterFrame = (begin) =>
+    Promise.race([new Promise(requestAnimationFrame), new Promise((late) => setTimeout(late, 1000))]).then(() => setTimeout(begin));
+  afterFrame(start);
 })();
