@@ -203,6 +203,15 @@ def test_on_a_phone_chapters_are_folded_and_a_link_opens_its_own(browser: Any, p
     assert chapter.locator("button.chapter").get_attribute("aria-expanded") == "false"
 
 
+def test_that_all_charts_are_drawn_stays_said(browser: Any, pages: Path) -> None:
+    """Who prints a page asks for all charts at once, and waits until they are there: also where the page begins late."""
+    page = browser.new_context(offline=True).new_page()
+    page.add_init_script("""addEventListener('DOMContentLoaded', () => document.dispatchEvent(new Event('draw-all')));""")
+    page.goto((pages / "payroll.html").as_uri())
+    page.wait_for_function("performance.getEntriesByName('charts-ready').length")
+    assert page.evaluate("document.documentElement.dataset.charts") == "all"
+
+
 def test_pages_are_small_enough_to_mail(pages: Path) -> None:
     """At most 2.5 MB each, interactive charts included."""
     sizes = {path.name: path.stat().st_size for path in pages.glob("*.html")}

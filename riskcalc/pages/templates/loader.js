@@ -7,8 +7,9 @@
     document.head.append(script);
   };
   const config = { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false };
-  const draw = async (figure) => {
-    if (figure.matches(".drawn")) return;
+  const drawing = new Map();
+  const draw = (figure) => drawing.get(figure) ?? drawing.set(figure, drawn(figure)).get(figure);
+  const drawn = async (figure) => {
     figure.classList.add("drawn");
     const plot = figure.querySelector(".plot");
     const { data, layout } = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
@@ -20,6 +21,7 @@
     } catch (error) {
       plot.hidden = true;
       figure.classList.remove("drawn");
+      drawing.delete(figure);
       console.error(error);
     }
   };
@@ -33,7 +35,7 @@
     const seen = new IntersectionObserver(
       async (entries) => {
         await Promise.all(entries.filter((each) => each.isIntersecting && waiting.includes(each.target)).map((each) => draw(each.target)));
-        document.documentElement.dataset.charts = "ready";
+        document.documentElement.dataset.charts ??= "ready"; // where all are drawn that stays
         performance.mark("charts-ready");
       },
       { rootMargin: "200px" },
