@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,6 +56,17 @@ def counted(number: int, noun: str) -> str:
     if re.search("[^aeiou]y$", noun):
         return f"{number:,} {noun[:-1]}ies"
     return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def first_of(names: Iterable[object], most: int) -> str:
+    """The first names of a list, and how many there are besides.
+
+    >>> first_of(["payroll", "claims", "funds"], 2)
+    'payroll, claims and 1 more'
+    """
+    told = [*map(str, names)]
+    more = f" and {len(told) - most} more" if len(told) > most else ""
+    return ", ".join(told[:most]) + more
 
 
 def _shortened(value: str, limit: int = 80) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from riskcalc.cli.help import Examples
-from riskcalc.errors import UsageError
+from riskcalc.errors import UsageError, first_of
 
 _ASKED = {
     "organisation": "The organisation's name",
@@ -150,8 +150,7 @@ def _check_free(place: Path) -> None:
     if place.is_dir():
         held = sorted(each.name for each in place.iterdir())
         if held:
-            more = f" and {len(held) - 3} more" if len(held) > 3 else ""
-            raise UsageError(f"{place} holds {', '.join(held[:3])}{more} already; name a folder that is empty or new.")
+            raise UsageError(f"{place} holds {first_of(held, 3)} already; name a folder that is empty or new.")
     elif place.exists() or place.is_symlink():
         raise UsageError(f"{place} is there already; name another.")
 

@@ -14,7 +14,7 @@ from riskcalc.assessment import annual_loss
 from riskcalc.assessment.context import rated
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import VIEWS
-from riskcalc.errors import UsageError, counted
+from riskcalc.errors import UsageError, counted, first_of
 from riskcalc.loss.compound import AnnualLoss
 from riskcalc.pages import display, loss_charts
 from riskcalc.pages.display import Cell, Display, state
@@ -205,8 +205,7 @@ def _left_out(portfolio: Portfolio) -> str:
     units = portfolio.register.business_units
     none = [name for unit, name in zip(units["unit_id"], units["name"], strict=True) if unit not in held]
     told = [f"Left out: {without}."] if without else []
-    some = f"{', '.join(none[:_NAMED])}{f' and {len(none) - _NAMED} more' if len(none) > _NAMED else ''}"
-    return " ".join([*told, *([f"Of {some} nothing is quantified."] if none else [])])
+    return " ".join([*told, *([f"Of {first_of(none, _NAMED)} nothing is quantified."] if none else [])])
 
 
 def _sources(unit: Assessment) -> str:

@@ -27,7 +27,7 @@ from riskcalc.assessment.opinion import (
     report_outlooks,
 )
 from riskcalc.assessment.scoring import AXES, breaches
-from riskcalc.errors import counted
+from riskcalc.errors import counted, first_of
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
 from riskcalc.version import __version__
 
@@ -112,12 +112,8 @@ def tally(named: Mapping[str, str], order: Sequence[str], noun: str) -> str:
         return f"no {noun} is on record"
     by_outcome = {each: [name for name, found in named.items() if found == each] for each in order}
     first, *others = by_outcome.items()
-    parts = [f"{len(names)} {each} ({_some(names)})" for each, names in others if names]
+    parts = [f"{len(names)} {each} ({first_of(names, 5)})" for each, names in others if names]
     return "; ".join([f"{len(first[1])} of {counted(len(named), noun)} {first[0]}", *parts])
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join([*names[:most], *([f"{len(names) - most} more"] if len(names) > most else [])])
 
 
 def page_of(run: Any) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from difflib import get_close_matches
 from itertools import compress, islice, repeat
 
-from riskcalc.errors import Problem
+from riskcalc.errors import Problem, first_of
 from riskcalc.register.checked_rows import Table
 from riskcalc.register.claims import Claim
 from riskcalc.register.methodology import Methodology
@@ -114,9 +114,7 @@ def some_names(names: Collection[str], seen: str, most: int = 12) -> str:
     digits = re.sub("[^0-9]", "", seen)  # another number is another row, not a slip of the pen
     near = get_close_matches(seen, [name for name in names if re.sub("[^0-9]", "", name) == digits], 1, 0.75)
     meant = f"did you mean {near[0]!r}? " if near else ""
-    ordered = sorted(names)
-    more = f" and {len(ordered) - most} more" if len(ordered) > most else ""
-    return f"{meant}there are: {', '.join(ordered[:most])}{more}" if ordered else "it has no rows"
+    return f"{meant}there are: {first_of(sorted(names), most)}" if names else "it has no rows"
 
 
 def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
+from riskcalc.errors import Problem, RegisterError, UsageError, bring_in, first_of
 from riskcalc.register import stand_ins
 from riskcalc.register.checked_rows import Table, check_lines
 from riskcalc.register.integrity import check_references, told_anyway
@@ -128,8 +128,7 @@ def unseen(grid: Grid) -> Iterator[tuple[int, str]]:
 
 
 def _some(hidden: list[Any], noun: str) -> str:
-    more = f" and {len(hidden) - 5} more" if len(hidden) > 5 else ""
-    return f"hidden {noun}{'s' if len(hidden) > 1 else ''} {', '.join(map(str, hidden[:5]))}{more}"
+    return f"hidden {noun}{'s' if len(hidden) > 1 else ''} {first_of(hidden, 5)}"
 
 
 def header_of(cells: Iterable[Cell]) -> list[str]:

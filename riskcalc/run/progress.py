@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from riskcalc.assessment.decisions import in_words, together
-from riskcalc.errors import counted, printable
+from riskcalc.errors import counted, first_of, printable
 from riskcalc.notebook_files import GOOD
 from riskcalc.run.manifest import Entry
 
@@ -110,9 +110,7 @@ def _standing(units: Sequence[Entry]) -> Iterator[str]:
 
 
 def _named(unit_ids: Any) -> str:
-    names = [printable(each) for each in unit_ids]
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return first_of(map(printable, unit_ids), _MOST_NAMED)
 
 
 def _duration(seconds: float) -> str:
