@@ -124,6 +124,14 @@ def report_outlooks(context: Context, report_type: str) -> Mapping[str, ReportOu
     }
 
 
+def not_begun(context: Context, unit: Mapping[Any, Any]) -> str:
+    """What an outlook on a unit's report says first, where its period begins only after the day; else blank."""
+    begins = unit["report_from"]
+    if pd.isna(begins) or begins.date() <= context.as_of:
+        return ""
+    return f"Its period hasn't begun: it does on {begins.date()}, and no test speaks of its days yet."
+
+
 def report_opinion(outcomes: list[str], pervasive: Any) -> tuple[str, int, int, str]:
     """The opinion from the outcomes of its objectives, how many of them are achieved, of how many, and why.
 
