@@ -122,6 +122,8 @@ def _data(statement: Statement) -> bytes:
         hidden = () if known and bridge(unit, statement) else ("bridge_from", "bridge_letter_until")
         hidden = hidden if known else (*hidden, "report_from", "report_to", "issued_on", "opinion")
         told = {name: text for name, text in row.items() if name not in hidden}
+        coming = statement.coming.get(unit["unit_id"])
+        told |= {"next_in_preparation": coming} if known and coming else {}
         reports.append({**told, "state": "issued" if known else "in preparation"})
     tables = {name: _rows(getattr(register, name)) for name in TOLD}
     for row in tables["documents"]:
