@@ -99,7 +99,7 @@ def gap_list(unit: Assessment) -> Display:
     """What is missing for the unit's report, with owner, due date and age; what decides on an objective first."""
     rows: list[list[Cell]] = []
     for gap in gaps(unit.context):
-        age = "new" if gap.since is None else counted((unit.as_of - gap.since).days, "day")
+        since = "this period" if gap.since is None else day(gap.since)
         decides = state("decides", "bad") if gap.blocks else "doesn't decide"
         rows.append(
             [
@@ -109,11 +109,11 @@ def gap_list(unit: Assessment) -> Display:
                 decides,
                 gap.owner,
                 due_cell(gap.due_on, _overdue(gap.due_on, unit)),
-                age,
+                since,
             ]
         )
-    columns = ["Row", "What is missing", "Objectives", "For the outlook", "Owner", "Due", "Known for"]
-    note = "Known for: since the deficiency was identified, or at least since the end of the period before."
+    columns = ["Row", "What is missing", "Objectives", "For the outlook", "Owner", "Due", "Known since"]
+    note = "Known since: the day the deficiency was identified, or the end of the period before, if missing then."
     return display.table("Gaps on the way to the report", columns, rows, note=note, folded=True)
 
 
