@@ -206,7 +206,9 @@ def missing(control: Any, step: str, report_type: str, unit_id: str) -> str:
         return f"has no evidence on record of {lacking}" if lacking else f"relies on {_relied_on(control, unit_id)}"
     if control["to_come"]:
         runs = "its report's period" if ours else period
-        return f"can't be shown yet: {runs} still runs for {counted(int(control['to_come']), 'day')}"
+        still = counted(int(control["to_come"]), "day")
+        ahead = f"{runs.replace('period', 'date', 1)} is still {still} ahead"
+        return f"can't be shown yet: {ahead if type1 else f'{runs} still runs for {still}'}"
     days = counted(int(control["untested_days"]), "day")
     return f"was not tested on {days} of {period}, over the {control['allowed']} allowed"
 
