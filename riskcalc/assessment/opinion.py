@@ -129,7 +129,7 @@ def not_begun(context: Context, unit: Mapping[Any, Any]) -> str:
     begins = unit["report_from"]
     if pd.isna(begins) or begins.date() <= context.as_of:
         return ""
-    return f"Its period hasn't begun: it does on {begins.date()}, and no test speaks of its days yet."
+    return f"Its period hasn't begun: it does on {begins.date()}, and no test can show yet how controls operate in it."
 
 
 def report_opinion(outcomes: list[str], pervasive: Any) -> tuple[str, int, int, str]:

@@ -246,7 +246,7 @@ def test_an_outlook_says_that_its_period_has_not_begun(tmp_path: Path) -> None:
             readiness.report_parts(unit).content["note"],
         ]
 
-    said = "Its period hasn't begun: it does on 1\xa0Jul\xa02026, and no test speaks of its days yet."
+    said = "Its period hasn't begun: it does on 1\xa0Jul\xa02026, and no test can show yet how controls operate in it."
     assert [said in each for each in told("2026-06-30")] == [True] * 4
     assert [said in each for each in told("2026-07-01")] == [False] * 4
 
