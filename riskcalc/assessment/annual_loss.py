@@ -235,13 +235,11 @@ def warm_losses() -> None:
 
 def _currency(register: Register, wanted: str | None) -> tuple[str, dict[str, float]]:
     """The currency to count in, and each unit's rate into it."""
-    units, rates = register.business_units, register.methodology.exchange_rates
+    units, known = register.business_units, register.methodology.rates
     used = sorted(set(units["currency"]))
     if wanted is None and len(used) > 1:
         raise UsageError(f"The units keep amounts in {', '.join(used)}; say which currency to count in.")
     chosen = wanted or (used[0] if used else register.methodology.currency)
-    own = register.methodology.currency
-    known = {own: 1.0, **{code: float(rate) for code, rate in rates.items()}}
     missing = [code for code in {chosen, *used} if code not in known]
     if missing and used != [chosen]:
         raise UsageError(

@@ -153,6 +153,12 @@ def report_days(control: Mapping[Any, Any], rules: EvidenceRules) -> Days:
     return (_months_before(last, rules.look_back_months or _YEAR) if pd.isna(given) else given.date()), last
 
 
+def reports_on(context: Context, unit: Mapping[Any, Any]) -> bool:
+    """Whether the days of a unit's Type 2 report, or of a control's unit's, reach into the assessed period."""
+    first, last = report_days(unit, context.register.methodology.evidence)
+    return first <= context.period.last_day and context.period.first_day <= last
+
+
 def later(context: Context) -> pd.DataFrame:
     """The evidence dated after ``as_of``, which never counts: unit_id, table, row and its date.
 
@@ -250,8 +256,8 @@ def _look_back(context: Context, control: Any, type1: bool) -> Days:
     """From when on evidence counts for today: over the report's period, if it is a Type 2 report's and runs."""
     rules, as_of = context.register.methodology.evidence, context.as_of
     if not (rules.look_back_months or type1 or pd.isna(control["report_from"])):
-        first, last = report_days(control, rules)
-        if first <= min(as_of, context.period.last_day) and context.period.first_day <= last:
+        first, _ = report_days(control, rules)
+        if first <= as_of and reports_on(context, control):
             return first, as_of
     return _months_before(as_of, rules.look_back_months or _YEAR), as_of
 

@@ -124,6 +124,14 @@ def report_outlooks(context: Context, report_type: str) -> Mapping[str, ReportOu
     }
 
 
+def not_begun(context: Context, unit: Mapping[Any, Any]) -> str:
+    """What an outlook on a unit's report says first, where its period begins only after the day; else blank."""
+    begins = unit["report_from"]
+    if pd.isna(begins) or begins.date() <= context.as_of:
+        return ""
+    return f"Its period hasn't begun: it does on {begins.date()}, and no test can show yet how controls operate in it."
+
+
 def report_opinion(outcomes: list[str], pervasive: Any) -> tuple[str, int, int, str]:
     """The opinion from the outcomes of its objectives, how many of them are achieved, of how many, and why.
 
@@ -198,7 +206,9 @@ def missing(control: Any, step: str, report_type: str, unit_id: str) -> str:
         return f"has no evidence on record of {lacking}" if lacking else f"relies on {_relied_on(control, unit_id)}"
     if control["to_come"]:
         runs = "its report's period" if ours else period
-        return f"can't be shown yet: {runs} still runs for {counted(int(control['to_come']), 'day')}"
+        still = counted(int(control["to_come"]), "day")
+        ahead = f"{runs.replace('period', 'date', 1)} is still {still} ahead"
+        return f"can't be shown yet: {ahead if type1 else f'{runs} still runs for {still}'}"
     days = counted(int(control["untested_days"]), "day")
     return f"was not tested on {days} of {period}, over the {control['allowed']} allowed"
 

@@ -10,6 +10,7 @@ from riskcalc.assessment.coverage import NOT_ON_RECORD, report_items, training, 
 from riskcalc.assessment.opinion import ADVERSE, NOT_READY, QUALIFIED, UNMODIFIED, report_outlooks
 from riskcalc.assessment.scoping import process_scopes, unit_scope
 from riskcalc.errors import counted
+from riskcalc.register.methodology import FILE
 
 
 @check("year-end-unbridged", "look", "Plan a bridge letter, or move the report's period.")
@@ -23,6 +24,18 @@ def _year_end_unbridged(context: Context) -> Seen:
         elif found and found.too_long:
             message = f"a bridge letter over {counted(found.gap, 'day')} is longer than practice accepts"
             yield unit["unit_id"], unit["unit_id"], message
+
+
+@check("exchange-rate-missing", "look", "Add it to [exchange_rates] in methodology.toml.")
+def _exchange_rate_missing(context: Context) -> Seen:
+    """Currencies of units that the organisation's page can't count in its own."""
+    units: dict[str, list[str]] = {}
+    for unit in context.register.rows("business_units"):
+        units.setdefault(unit["currency"], []).append(unit["unit_id"])
+    for currency in sorted(units.keys() - context.register.methodology.rates.keys()):
+        more = f" and {len(units[currency]) - 5} more" if len(units[currency]) > 5 else ""
+        whose = f"the currency of {', '.join(units[currency][:5])}{more}"
+        yield "", FILE, f"has no exchange rate for {currency}, {whose}, so the organisation's page adds up no amounts"
 
 
 @check("owner-untrained", "look", "Train the owner, and record it.")

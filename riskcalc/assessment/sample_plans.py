@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
-import pandas as pd
-
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.testing import population_of
@@ -44,10 +42,10 @@ def plan(
     """A planned sample for every control that the units perform themselves; of all units by default.
 
     The size is the one that the report's conclusion asks for: the methodology's for the control's frequency and the
-    months of the report so far, but never more than there is to test; where no report is planned over the period yet,
-    one over its days is assumed. A control without a fixed frequency gets the smallest sample that can show a tolerable
-    rate; a Type 1 unit's is walked through once. Populations, by control, are those given, else those of the frequency,
-    else those of the tests.
+    months of the report so far, but never more than there is to test; where no report reaches into the period, that
+    which the conclusion on today asks for, over its look-back. A control without a fixed frequency gets the smallest
+    sample that can show a tolerable rate; a Type 1 unit's is walked through once. Populations, by control, are those
+    given, else those of the frequency, else those of the tests.
 
     Raises:
         UsageError: an unknown unit.
@@ -58,9 +56,10 @@ def plan(
 
 
 def without_report(context: Context, units: tuple[str, ...] = ()) -> list[str]:
-    """The units whose report ends before the period begins: none is planned over the period yet."""
-    first, found = pd.Timestamp(context.period.first_day), context.register.rows("business_units")
-    return [one["unit_id"] for one in found if one["report_to"] < first and (not units or one["unit_id"] in units)]
+    """The units with a Type 2 report, no day of which is in the period: their sizes are those of the look-back."""
+    asked = [one for one in context.register.rows("business_units") if not units or one["unit_id"] in units]
+    type2 = [one for one in asked if one["report_type"] == "type2"]
+    return [one["unit_id"] for one in type2 if not evidence.reports_on(context, one)]
 
 
 def of_control(plans: list[Planned], control_id: str) -> Planned:
@@ -74,8 +73,6 @@ def of_control(plans: list[Planned], control_id: str) -> Planned:
 
 
 def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, int]) -> Iterator[Planned]:
-    assumed = set(without_report(context))
-    first, last = pd.Timestamp(context.period.first_day), pd.Timestamp(context.period.last_day)
     for control in context.register.rows("controls"):
         if control["performed_by"] != "own" or (units and control["unit_id"] not in units):
             continue
@@ -83,9 +80,7 @@ def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, i
         if control["report_type"] == "type1":
             yield Planned(*identity, 1, None, "one walkthrough: whether it is in use", "Type 1: walked through")
             continue
-        if control["unit_id"] in assumed:
-            control = {**control, "report_from": first, "report_to": last}
-        basis, days = evidence.window(context, control, "type2")
+        basis, days = evidence.window(context, control, "type2" if evidence.reports_on(context, control) else None)
         known = populations.get(control["control_id"]) or _performed(control["frequency"], basis.months)
         population = known or population_of(evidence.in_window(context, control, days))
         size = basis.planned(population)

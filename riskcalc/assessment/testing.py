@@ -7,12 +7,13 @@ Inquiry alone is no evidence of operation (AT-C 320; AU-C 330.A), but what it fi
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from itertools import combinations
 from typing import Any
 
@@ -135,9 +136,11 @@ def planned_size(frequency: str, population: int | None, sampling: Sampling, mon
         base = sampling.planned_size_months
         fixed = -(-sizes[frequency] * (months or base) // base)  # rounded up
         return fixed if population is None else min(fixed, population)
-    if population == 1:
-        return 1
-    return smallest(sampling.tolerable_deviation_rate, 0, sampling.confidence, population)
+    tolerable, confidence = sampling.tolerable_deviation_rate, sampling.confidence
+    if population is None:
+        return smallest(tolerable, 0, confidence)
+    shown = partial(limit_is_at_most, deviations=0, rate=tolerable, confidence=confidence, population=population)
+    return 1 + bisect_left(range(1, population), True, key=shown)  # all of them where nothing less is enough
 
 
 @dataclass(frozen=True)

@@ -203,8 +203,8 @@ def plan(
         source = printable(register.methodology.sampling.source)
         of = seen(register, context.period, context.as_of, period, dues=False)
         click.echo(f"{counted(len(plans), 'control')}; {of}.")
-        if assumed := ", ".join(sample_plans.without_report(context, units)):
-            click.echo(f"No report is planned over {context.period.name} yet; assumed is one over its days: {assumed}.")
+        if without := ", ".join(sample_plans.without_report(context, units)):
+            click.echo(f"No report reaches into {context.period.name}; sizes are those of the look-back: {without}.")
         click.echo(f"Sizes by frequency: {source}")
 
 

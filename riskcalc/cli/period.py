@@ -101,11 +101,10 @@ def _tests(context: Context) -> Iterator[str]:
 
 
 def _reports(context: Context) -> Iterator[str]:
-    from riskcalc.assessment.sample_plans import without_report
-
-    units, first = context.register.business_units.set_index("unit_id")["report_to"], context.period.first_day
-    if early := without_report(context):
+    first = context.period.first_day
+    ends = {unit["unit_id"]: unit["report_to"].date() for unit in context.register.rows("business_units")}
+    if early := [unit_id for unit_id, end in ends.items() if end < first]:
         kept = f"(valid_from, the row before ending with valid_to {first - timedelta(1)})"
         yield f"Report dates to set in business_units.csv, {counted(len(early), 'unit')}; in a row from {first} on"
         yield f"{kept}, pages of earlier periods keep theirs."
-        yield from (f"  {unit_id}: its report ends on {units[unit_id]:%Y-%m-%d}" for unit_id in early)
+        yield from (f"  {unit_id}: its report ends on {ends[unit_id]}" for unit_id in early)

@@ -21,7 +21,7 @@ import pandas as pd
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.deficiencies import candidates
 from riskcalc.assessment.evidence import conclude_all
-from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVED, outlooks, reaching
+from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVED, not_begun, outlooks, reaching
 from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.scoring import AXES, VIEWS, scores
 from riskcalc.register.audiences import Audience, inside, redacted
@@ -309,12 +309,14 @@ class _Case:
     def _findings(self, tests: Mapping[str, list[str]]) -> Iterator[Part]:
         risks = _by(self.register.risks, "objective_id", "risk_id")
         kinds = sorted(set(self.register.business_units["report_type"]))
+        units = {one["unit_id"]: one for one in self.register.rows("business_units")}
         for kind, found in ((of, each) for of in kinds for each in outlooks(self.context, of)):
             name = found.objective_id
             controls = [control for control, served in self.serving.items() if name in served]
             seen = sorted({test for control in controls for test in tests.get(control, ())})
             state, reason = _STATES.get(found.outcome, ("not-satisfied", "other"))
-            status = {"state": state, "reason": reason, "remarks": REMARKS}
+            ahead = not_begun(self.context, units[found.unit_id])
+            status = {"state": state, "reason": reason, "remarks": f"{ahead} {REMARKS}".strip()}
             yield self.thing(
                 "finding",
                 [name, self.context.period.name],

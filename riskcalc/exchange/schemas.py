@@ -134,7 +134,11 @@ class Change(_Told):
 
 _TRUST: dict[str, Any] = {
     **dict.fromkeys(("organisation", "audience", "period", "as_of", "use"), (str, ...)),
-    "reports": _rows("business_units", state=(Literal["issued", "in preparation"], ...)),
+    "reports": _rows(
+        "business_units",
+        state=(Literal["issued", "in preparation"], ...),
+        next_in_preparation=(Literal["type1", "type2"] | None, None),
+    ),
     "documents": _rows("documents", file=(str | None, None)),
     "subservice_organisations": _rows("subservice_organisations"),
     "answers": _rows("answers"),

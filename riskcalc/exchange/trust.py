@@ -106,7 +106,7 @@ def _feed(statement: Statement) -> str:
         entry.format(uuid5(NAMESPACE_OID, f"{organisation} {each}"), f"{each.what}: {each.about}", each.day, PAGE)
         for each in statement.changes
     ]
-    latest = statement.changes[0].day if statement.changes else statement.context.as_of
+    latest = statement.changes[0].day if statement.changes else now(statement.context).date()
     head = Markup(
         "<?xml version='1.0' encoding='utf-8'?>\n<feed xmlns='http://www.w3.org/2005/Atom'><id>urn:uuid:{}</id>"
         "<title>{}: trust centre</title><author><name>{}</name></author><updated>{}T00:00:00Z</updated>\n"
@@ -122,6 +122,8 @@ def _data(statement: Statement) -> bytes:
         hidden = () if known and bridge(unit, statement) else ("bridge_from", "bridge_letter_until")
         hidden = hidden if known else (*hidden, "report_from", "report_to", "issued_on", "opinion")
         told = {name: text for name, text in row.items() if name not in hidden}
+        coming = statement.coming.get(unit["unit_id"])
+        told |= {"next_in_preparation": coming} if known and coming else {}
         reports.append({**told, "state": "issued" if known else "in preparation"})
     tables = {name: _rows(getattr(register, name)) for name in TOLD}
     for row in tables["documents"]:
@@ -130,7 +132,7 @@ def _data(statement: Statement) -> bytes:
         "organisation": register.methodology.organisation,
         "audience": statement.audience.name,
         "period": statement.context.period.name,
-        "as_of": str(statement.context.as_of),
+        "as_of": str(now(statement.context).date()),
         "use": RESTRICTED,
         "reports": reports,
         **tables,

@@ -8,9 +8,9 @@ from typing import Any
 
 from riskcalc.assessment.decisions import standings, together
 from riskcalc.assessment.opening import Portfolio
-from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
+from riskcalc.assessment.opinion import MANAGEMENTS_TESTS, not_begun
 from riskcalc.assessment.scoring import level_counts, outside
-from riskcalc.errors import counted
+from riskcalc.errors import counted, first_of
 from riskcalc.notebook_files import WENT_WRONG
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, day
@@ -115,6 +115,8 @@ def _opinions(portfolio: Portfolio) -> dict[str, str]:
     units = portfolio.register.rows("business_units")
     found = {str(unit["name"]): wording.report(portfolio.context, unit).opinion for unit in units}
     told = wording.tally(found, wording.OPINIONS, "report")
+    ahead = [str(unit["name"]) for unit in units if not_begun(portfolio.context, unit)]
+    told += f"; the period of {len(ahead)} hasn't begun ({first_of(ahead, 5)})" if ahead else ""
     tones = {wording.TONES.get(each, "open") for each in found.values()}
     tone = next((each for each in ("bad", "open") if each in tones), "good" if found else "open")
     types = {unit["report_type"] for unit in units}
@@ -125,7 +127,8 @@ def _opinions(portfolio: Portfolio) -> dict[str, str]:
 def _outlook(unit: Any, portfolio: Portfolio) -> Cell:
     """The outlook for the unit's own type of report, and how many of its objectives are achieved."""
     found = wording.report(portfolio.context, unit)
-    return wording.outcome(found.opinion, [f"Type {unit['report_type'][-1]}: {wording.achieved(found)}"])
+    about = [f"Type {unit['report_type'][-1]}: {wording.achieved(found)}", day(not_begun(portfolio.context, unit))]
+    return wording.outcome(found.opinion, about)
 
 
 def _run_lines(portfolio: Portfolio) -> Iterable[str]:

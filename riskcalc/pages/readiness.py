@@ -13,13 +13,22 @@ from riskcalc.assessment import coverage
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
 from riskcalc.assessment.evidence import assessed, later
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.opinion import MANAGEMENTS_TESTS, STEPS, Outlook, key_controls, outlooks, reaching
+from riskcalc.assessment.opinion import STEPS, Outlook, key_controls, not_begun, outlooks, reaching
 from riskcalc.assessment.readiness import gaps, served
 from riskcalc.assessment.subservice import uncovered_days
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, due_cell, state
-from riskcalc.pages.wording import OUTCOMES, achieved, folded_for_the_board, outcome, report, sentence_case, tally
+from riskcalc.pages.wording import (
+    OUTCOMES,
+    achieved,
+    folded_for_the_board,
+    outcome,
+    report,
+    rests_on,
+    sentence_case,
+    tally,
+)
 from riskcalc.register.columns import Assertion
 from riskcalc.register.records import by_index, records
 
@@ -42,11 +51,12 @@ def figures(unit: Assessment) -> Display:
     blocking, overdue = sum(gap.blocks for gap in missing), sum(_overdue(gap.due_on, unit) for gap in missing)
     other = next(name for name in _TYPES if name != own_type)
     now, instead = (report(unit.context, unit.unit, name) for name in (own_type, other))
+    ahead = f". {told}" if (told := not_begun(unit.context, unit.unit)) else ""
     decide = "decides" if blocking == 1 else "decide"
     return display.facts(
         "Readiness",
         [
-            (f"Opinion, {_TYPES[own_type]}", now.opinion, day(now.because)),
+            (f"Opinion, {_TYPES[own_type]}", now.opinion, day(now.because + ahead)),
             (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}, by the same register"),
             ("Gaps", str(len(missing)), f"{blocking} {decide} on an objective; {overdue} past due"),
             _length(unit.unit),
@@ -76,7 +86,8 @@ def objectives(unit: Assessment) -> Display:
     passed = [step.replace("_", " ").capitalize() for step in STEPS]
     columns = ["Objective", *passed, *_TYPES.values(), "Why"]
     note = (
-        f"An outlook. {MANAGEMENTS_TESTS} Counts: key controls that pass each step, for {_TYPES[own_type]}. "
+        f"An outlook. {rests_on(not_begun(unit.context, unit.unit))} "
+        f"Counts: key controls that pass each step, for {_TYPES[own_type]}. "
         "An objective is achieved by its controls together, and only while nothing contradicts it."
     )
     told = tally({name: each.outcome for name, each in by_type[own_type].items()}, OUTCOMES, "control objective")
@@ -88,7 +99,7 @@ def gap_list(unit: Assessment) -> Display:
     """What is missing for the unit's report, with owner, due date and age; what decides on an objective first."""
     rows: list[list[Cell]] = []
     for gap in gaps(unit.context):
-        age = "new" if gap.since is None else counted((unit.as_of - gap.since).days, "day")
+        since = "this period" if gap.since is None else day(gap.since)
         decides = state("decides", "bad") if gap.blocks else "doesn't decide"
         rows.append(
             [
@@ -98,11 +109,11 @@ def gap_list(unit: Assessment) -> Display:
                 decides,
                 gap.owner,
                 due_cell(gap.due_on, _overdue(gap.due_on, unit)),
-                age,
+                since,
             ]
         )
-    columns = ["Row", "What is missing", "Objectives", "For the outlook", "Owner", "Due", "Known for"]
-    note = "Known for: since the deficiency was identified, or at least since the end of the period before."
+    columns = ["Row", "What is missing", "Objectives", "For the outlook", "Owner", "Due", "Known since"]
+    note = "Known since: the day the deficiency was identified, or the end of the period before, if missing then."
     return display.table("Gaps on the way to the report", columns, rows, note=note, folded=True)
 
 
@@ -220,7 +231,8 @@ def report_parts(unit: Assessment) -> Display:
     for chapter, name in _CHAPTERS.items():
         rows.append([chapter, name, *whole.get(chapter, ["", "", "", ""])])
         rows += [["", sentence_case(one.name), *_part(one)] for one in parts if one.chapter == chapter]
-    note = f"As reports under AT-C 320 or ISAE 3402 commonly number them. IV is an outlook. {MANAGEMENTS_TESTS}"
+    outlook = f"IV is an outlook. {rests_on(not_begun(unit.context, unit.unit))}"
+    note = f"As reports under AT-C 320 or ISAE 3402 commonly number them. {outlook}"
     columns = ["Chapter", "What", "State", "Owner", "Due", "Reference"]
     return display.table("The report itself, chapters I to V", columns, rows, note=note, grouped=True, folded=True)
 

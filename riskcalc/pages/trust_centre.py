@@ -113,7 +113,7 @@ def open_statement(
 def heading(statement: Statement) -> Display:
     """The top of the page: which report there is, or of which units."""
     organisation = statement.register.methodology.organisation
-    seen = f"Trust centre · as of {day(statement.context.as_of)}"
+    seen = f"Trust centre · as of {day(now(statement.context).date())}"
     named = statement.audience.label.capitalize() or "Public"
     if statement.unit is None:
         units = statement.register.rows("business_units")

@@ -10,7 +10,7 @@ import pandas as pd
 from riskcalc.assessment.decisions import decisions, standings
 from riskcalc.assessment.evidence import assessed
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.opinion import outlooks
+from riskcalc.assessment.opinion import not_begun, outlooks
 from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.errors import counted
@@ -178,7 +178,8 @@ def _opinion(unit: Assessment) -> dict[str, str]:
     own = [each for each in unit.register.rows("controls") if each["unit_id"] == unit.unit["unit_id"]]
     deviated = sum(found[each["control_id"]]["deviations"] > 0 for each in own)
     told += f"; {counted(deviated, 'control')} deviated, to be reported" if deviated else ""
-    return wording.second(wording.opinion_title(report_type), wording.report(unit.context, unit.unit).opinion, told)
+    opinion, ahead = wording.report(unit.context, unit.unit).opinion, not_begun(unit.context, unit.unit)
+    return wording.second(wording.opinion_title(report_type), opinion, told, ahead)
 
 
 def _type1_note(unit: Any) -> list[str]:

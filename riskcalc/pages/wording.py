@@ -77,10 +77,15 @@ def report(context: Context, unit: Mapping[Any, Any], report_type: str = "") -> 
     return report_outlooks(context, report_type or str(unit["report_type"]))[unit["unit_id"]]
 
 
-def second(title: str, opinion: str, told: str) -> dict[str, str]:
-    """The second verdict of a heading, with the sentence that belongs beside every outlook."""
+def rests_on(ahead: str = "") -> str:
+    """What belongs beside every outlook: whose tests it rests on; before it what ``not_begun`` says."""
+    return f"{day(ahead)} {MANAGEMENTS_TESTS}".strip()
+
+
+def second(title: str, opinion: str, told: str, ahead: str = "") -> dict[str, str]:
+    """The second verdict of a heading, with what belongs beside every outlook."""
     verdict = f"{sentence_case(opinion)}: {told}." if opinion else f"{sentence_case(told)}."
-    return {"label": title, "verdict": verdict, "tone": TONES.get(opinion, "open"), "note": MANAGEMENTS_TESTS}
+    return {"label": title, "verdict": verdict, "tone": TONES.get(opinion, "open"), "note": rests_on(ahead)}
 
 
 def outcome(name: str, told: Sequence[str] = ()) -> Cell:

@@ -14,6 +14,7 @@ import pandas as pd
 from pandas.api.types import is_string_dtype
 
 from riskcalc.errors import UsageError
+from riskcalc.register.periods import already
 from riskcalc.register.register import Register
 from riskcalc.register.row import SPAN
 from riskcalc.register.stand_ins import unstated
@@ -178,8 +179,9 @@ def for_them(register: Register, name: str, audience: Audience) -> pd.DataFrame:
     clients_may = "client" in audience.told and name == "subservice_organisations"  # unless it is said otherwise
     rows = rows[rows["audience"].isin(audience.told) | (rows["audience"].isna() & clients_may)]
     if name == "answers":
-        day = pd.Timestamp(register.stands[1] if register.stands else date.max)
-        rows = rows[rows["approved_by"].notna() & (rows["reviewed_on"] <= day) & (rows["expires_on"] >= day)]
+        day = register.stands[1] if register.stands else date.max
+        known, fresh = rows["reviewed_on"] <= pd.Timestamp(already(day)), rows["expires_on"] >= pd.Timestamp(day)
+        rows = rows[rows["approved_by"].notna() & known & fresh]
     return rows
 
 

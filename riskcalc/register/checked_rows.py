@@ -9,11 +9,12 @@ import codecs
 import gc
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from operator import getitem
 from pathlib import Path
 from sys import intern
@@ -25,10 +26,10 @@ from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register import stand_ins
 from riskcalc.register.as_typed import second_reading
-from riskcalc.register.columns import free
+from riskcalc.register.columns import THOUSANDTHS, UNCLEAR, free
 from riskcalc.register.lines import Lines
 from riskcalc.register.methodology import Methodology
-from riskcalc.register.row import SPAN, Row, names_in
+from riskcalc.register.row import SPAN, Row, kind_of, names_in
 from riskcalc.register.tables import TABLES
 
 _KEPT = 4096  # values of a column's cells that are kept
@@ -50,7 +51,7 @@ class Table:
     ``assumed`` are blank cells, columns by line, for which something stands in, and ``carried`` the ratings, by line,
     among the risks.
     ``cells`` that weren't in their column's spelling, but can mean one thing only, are in it; ``notes`` tells of each
-    of them. ``doubtful`` are texts of broken lines that may be their keys.
+    of them. ``doubtful`` are texts of broken lines that may be their keys. ``units`` reads those beside it.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Table:
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
+    units: Callable[[], Table] = lambda: Table("business_units")
     assumed: dict[int, set[str]] = field(default_factory=dict)
     carried: dict[int, dict[str, str]] | None = None
     whole: bool = False
@@ -129,7 +131,8 @@ class Table:
 
 def read_table(folder: Path, name: str, methodology: Methodology) -> Table:
     """Read and check ``folder/name.csv``."""
-    table = Table(name, carried=stand_ins.carrying(name, methodology, (folder / "ratings.csv").exists()))
+    units = cache(partial(read_table, folder, "business_units", methodology))
+    table = Table(name, carried=stand_ins.carrying(name, methodology, (folder / "ratings.csv").exists()), units=units)
     try:
         content = read(folder / table.file, inside=folder)
     except FileNotFoundError:
@@ -252,22 +255,41 @@ def _read_rows(table: Table, methodology: Methodology) -> Iterator[tuple[int, li
     known = [_Free() if keeps and free(model, column) else dict[str, Any]() for column in cells.columns]
     beside = [model.model_fields[name].default for name in names[len(known) :]]
     for place, texts in enumerate(zip(*cells.columns.values(), strict=True)):
-        line, row = cells.numbers[place], None
+        line, row, exact = cells.numbers[place], None, set[str]()
         try:
             values = [*map(getitem, known, texts), *beside]
         except KeyError:
             if not stand_ins.only_named(table, line, methodology):
-                row = _read_row(table, line, cells.made(texts), methodology)
+                row, exact = _read_exactly(table, line, cells.made(texts), methodology)
             if row is None:
                 continue
             for read, column in zip(known, cells.columns, strict=True):
-                if len(read) < keeps:
+                if len(read) < keeps and column not in exact:  # which is read so in this currency only
                     read[cells.columns[column][place]] = getattr(row, column)
             as_read = stand_ins.blanked(table, line, row) if table.assumed else row
             values = [getattr(as_read, name) for name in names]
         yield line, values
         for column, allowed in (row or table.rows.made(values)).contradictions():
             table.tell(line, column, table.cells[line].get(column, ""), allowed)
+
+
+def _read_exactly(
+    table: Table, line: int, cells: dict[str, str], methodology: Methodology
+) -> tuple[Row | None, set[str]]:
+    """As ``_read_row``, with the amounts of three decimals, as their currency has: its point can't mean thousands."""
+    model = TABLES[table.name]
+    unclear = {name for name, cell in cells.items() if UNCLEAR.fullmatch(cell) and kind_of(model, name) is Decimal}
+    if not unclear or not _currencies(table, cells, methodology) <= THOUSANDTHS:
+        return _read_row(table, line, cells, methodology), set()
+    row = _read_row(table, line, {**cells, **{name: f"{cells[name]}0" for name in unclear}}, methodology)
+    return row and row.model_copy(update={name: Decimal(cells[name]) for name in unclear}), unclear
+
+
+def _currencies(table: Table, cells: Mapping[str, str], methodology: Methodology) -> set[str]:
+    """The currencies of a line's unit; of all units where it isn't known which is meant."""
+    units = [cells] if "currency" in cells else [*table.units().cells.values()]
+    mine = [one for one in units if one["unit_id"] == cells.get("unit_id", "").strip()] or units
+    return {one.get("currency", "").strip().upper() or methodology.currency for one in mine or [{}]}
 
 
 def _made(model: type[Row], values: Iterable[tuple[str, Any]]) -> Row:

@@ -83,12 +83,19 @@ def _matching(pattern: str, convert: Callable[[str], Any], allowed: str) -> Call
     return parse
 
 
+THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})  # currencies of three decimals: ISO 4217
+UNCLEAR = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
+
+
 def _amount(cell: str) -> Decimal:
-    """An amount; with three digits after the point, nobody knows whether the point was one."""
-    if re.fullmatch(r"[1-9][0-9]{0,2}\.[0-9]{3}", cell):
-        whole, thousands = cell.replace(".", ""), cell[:-1]
+    """An amount; with three digits after the point, nobody knows whether the point was one.
+
+    Where the currency has three decimals it was: there, the rows are read with a fourth.
+    """
+    if UNCLEAR.fullmatch(cell):
+        whole, exact = cell.replace(".", ""), cell[:-1] if cell.endswith("0") else f"{cell}0"
         much = "a thousand" if cell == "1.000" else "a thousand times as much"
-        raise ValueError(f"{cell} may be {much}: write {whole} or {thousands}")
+        raise ValueError(f"{cell} may be {much}: write {whole} or {exact}")
     return Decimal(cell)
 
 

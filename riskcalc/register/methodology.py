@@ -173,6 +173,11 @@ class Methodology(_Part):
         return Matrix.from_toml({**self.model_dump(include={"likelihood", "impact"}), "matrix": part.model_dump()})
 
     @property
+    def rates(self) -> dict[str, float]:
+        """What one unit of a currency is in the organisation's own, which is among them; others have no rate."""
+        return {self.currency: 1.0, **{code: float(rate) for code, rate in self.exchange_rates.items()}}
+
+    @property
     def frequency_bands(self) -> tuple[tuple[Decimal, Decimal | None], ...]:
         """By rating, the events a year that it stands for, from and to; None where there is no end.
 

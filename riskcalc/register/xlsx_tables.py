@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,9 @@ def _wrong_sheets(book: Workbook, file: str) -> Iterator[Problem]:
 
 def read_sheet(book: Workbook, name: str, file: str, methodology: Methodology) -> Table:
     """A table out of its sheet, checked; what is wrong is kept in it."""
-    table = Table(name, file, name, carried=stand_ins.carrying(name, methodology, "ratings" in book.sheets))
+    units = cache(partial(read_sheet, book, "business_units", file, methodology))
+    carried = stand_ins.carrying(name, methodology, "ratings" in book.sheets)
+    table = Table(name, file, name, carried=carried, units=units)
     if name not in book.sheets:
         table.tell_missing("sheet", methodology)
         return table

@@ -15,8 +15,8 @@ from riskcalc.assessment.checks import CHECKS
 from riskcalc.assessment.consistency import Finding, findings, matrix_findings
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import on_risks
-from riskcalc.assessment.opening import open_unit
-from riskcalc.pages import display, unit
+from riskcalc.assessment.opening import open_portfolio, open_unit
+from riskcalc.pages import display, loss, unit
 from riskcalc.register.columns import ReportPart
 from riskcalc.register.register import load
 
@@ -119,6 +119,7 @@ CASES: list[tuple[str, str, Edit]] = [
     ("deficiency-past-due", "D1", add("deficiencies", **{**DEFICIENCY, "due_on": "2026-06-29"})),
     ("report-period-short", "alpha", lambda rows: rows["business_units"][0].update(report_from="2026-01-02")),
     ("year-end-unbridged", "alpha", lambda rows: rows["business_units"][0].update(user_year_end="12-31")),
+    ("exchange-rate-missing", "methodology.toml", lambda rows: rows["business_units"][1].update(currency="ISK")),
     ("owner-untrained", "A-C1", lambda rows: rows["training"].clear()),
     ("training-of-nobody", "TR1", lambda rows: rows["training"][0].update(person="C. Ovner")),
     ("cuec-untold", "A-C1", control(0, performed_by="user_entity")),
@@ -170,6 +171,18 @@ def test_every_check_has_a_case() -> None:
 def test_a_check_is_silent_at_its_limit(tmp_path: Path, check: str, row: str, edit: Edit) -> None:
     """Due today isn't past due; what is accepted or being mended isn't untreated; an ITGC needs no ITGC."""
     assert (check, row) not in found(tmp_path, edit)
+
+
+def test_a_missing_exchange_rate_is_told_with_where_it_goes(tmp_path: Path) -> None:
+    """The organisation's page adds nothing up, and says the same; a unit's page, in its own currency, needs none."""
+    data = write_register(tmp_path, lambda rows: rows["business_units"][1].update(currency="ISK"))
+    told = [str(each) for each in findings(Context.of(load(data))) if each.check == "exchange-rate-missing"]
+    assert told == [
+        "look: methodology.toml: has no exchange rate for ISK, the currency of beta, so the organisation's page adds up "
+        "no amounts (exchange-rate-missing). Add it to [exchange_rates] in methodology.toml."
+    ]
+    assert "no exchange rate for ISK" in str(loss.organisation(open_portfolio(data_dir=str(data))).content)
+    assert "exchange-rate" not in str(open_unit("beta", data_dir=str(data)).findings)
 
 
 def test_where_nobody_was_asked_no_report_is_proposed(tmp_path: Path) -> None:

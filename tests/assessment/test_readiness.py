@@ -326,6 +326,19 @@ def test_the_report_is_named_in_beta_alone_and_among_all(tmp_path: Path, edit: E
     assert told <= {gap.what for gap in gaps(context) if gap.unit_id == "beta"}
 
 
+def test_a_type_1_report_of_another_unit_has_a_date_that_is_ahead(tmp_path: Path) -> None:
+    """There is no period that could still run."""
+
+    def at_a_date(rows: Rows) -> None:
+        rows["business_units"][0].update(report_type="type1", report_from="", report_to="2026-12-31")
+        rows["control_tests"][2].update(kind="walkthrough", sample_size="1", deviations="0")
+        rows["risk_controls"][2].update(control_id="A-G1")
+
+    context = opened(tmp_path, beta_relies_on_alpha, at_a_date)
+    [among] = [one for one in outlooks(context, "type2") if one.unit_id == "beta"]
+    assert "A-G1 can't be shown yet: the date of alpha's report is still 184 days ahead" in among.faults[0]
+
+
 def test_what_is_relied_on_in_vain_is_told_of_by_its_own_units_report(tmp_path: Path) -> None:
     """B-C1 lacks nothing itself."""
     edit = a_test(2, covers_from="2026-06-15", covers_to="2026-06-15", deviations="0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from register_files import SAMPLE, write_register
 
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.evidence import assess
-from riskcalc.assessment.sample_plans import of_control, plan
+from riskcalc.assessment.sample_plans import of_control, plan, without_report
 from riskcalc.assessment.sample_selection import in_time, read_population, select
 from riskcalc.cli.main import main
 from riskcalc.errors import RegisterError
 from riskcalc.register.register import load
+from riskcalc.sampling import upper_limit
 
 
 @pytest.fixture
@@ -96,8 +98,63 @@ def test_what_is_planned_is_what_the_conclusion_asks_for(tmp_path: Path, frequen
         assert assess(tested(size - 1), "type2").loc["A-C1", "conclusion"] == "insufficient_evidence"
 
 
+@pytest.mark.parametrize("report", [("2026-07-01", "2027-06-30"), ("2025-01-01", "2025-12-31")])
+def test_beyond_a_report_what_is_planned_is_what_risk_now_asks_for(tmp_path: Path, report: tuple[str, str]) -> None:
+    """A report that begins three days ago, after the period, or ended before it: both look back over a year."""
+
+    def tested(items: int) -> Context:
+        def edit(rows: dict[str, list[dict[str, str]]]) -> None:
+            rows["business_units"][0].update(zip(("report_from", "report_to"), report, strict=True))
+            rows["controls"][0]["frequency"] = "daily"
+            rows["control_tests"][0].update(sample_size=str(items), population="125")
+
+        return Context.of(load(write_register(tmp_path / str(items), edit)), "2026-H1", date(2026, 7, 3))
+
+    planned = of_control(plan(tested(1)), "A-C1")
+    assert (planned.size, planned.population) == (15, 125)
+    assert without_report(tested(1)) == ["alpha"]
+    assert assess(tested(15)).loc["A-C1", "conclusion"] == "operated_effectively"
+    assert assess(tested(14)).loc["A-C1", "conclusion"] == "insufficient_evidence"
+
+
+@pytest.mark.parametrize(("population", "size"), [(70, 17), (40, 14), (12, 8), (10, 7), (3, 3), (2, 2)])
+def test_an_ad_hoc_control_is_planned_the_fewest_items_that_conclude(
+    tmp_path: Path, population: int, size: int
+) -> None:
+    """A limit of exactly the tolerable rate is accepted, so no item more than that takes is planned."""
+
+    def tested(items: int) -> Context:
+        def edit(rows: dict[str, list[dict[str, str]]]) -> None:
+            rows["controls"][0]["frequency"] = "ad_hoc"
+            rows["control_tests"][0].update(sample_size=str(items), population=str(population))
+
+        return Context.of(load(write_register(tmp_path / str(items), edit)))
+
+    assert of_control(plan(tested(1)), "A-C1").size == size
+    assert assess(tested(size), "type2").loc["A-C1", "conclusion"] == "operated_effectively"
+    assert assess(tested(size - 1), "type2").loc["A-C1", "conclusion"] == "insufficient_evidence"
+
+
+@pytest.mark.parametrize("again", [{"covers_from": "2026-04-01"}, {"covers_to": "2026-03-31"}])
+def test_populations_add_up_in_a_plan_as_in_the_conclusion(tmp_path: Path, again: dict[str, str]) -> None:
+    """Rounds over other days have other items: 40 + 30; over the same days they share the larger population."""
+    both = {"covers_from": "2026-01-01", "covers_to": "2026-03-31", "sample_size": "12", "population": "40"}
+
+    def edit(rows: dict[str, list[dict[str, str]]]) -> None:
+        first = rows["control_tests"][0]
+        first.update(both)
+        days = {"covers_to": "2026-06-10", **again}
+        rows["control_tests"].append({**first, "test_id": "T-2", "population": "30", **days})
+        rows["controls"][0]["frequency"] = "daily"
+
+    context = Context.of(load(write_register(tmp_path, edit)))
+    population = of_control(plan(context), "A-C1").population
+    assert population == (70 if "covers_from" in again else 40)
+    assert assess(context, "type2").loc["A-C1", "upper_limit"] == upper_limit(24, 0, "0.90", population)
+
+
 def test_planning_beyond_a_report_changes_no_row(tmp_path: Path) -> None:
-    """A report that ended is planned for over the period: that is assumed for the plan, and nowhere else."""
+    """What is planned where a report has ended leaves the register as it is."""
     ended = {"report_from": "2025-07-01", "report_to": "2025-12-31"}
     context = Context.of(load(write_register(tmp_path, lambda rows: rows["business_units"][0].update(ended))))
     before = repr(context.register.rows("controls"))

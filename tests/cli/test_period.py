@@ -75,12 +75,12 @@ def test_a_day_that_is_none_is_told(small: Path, tmp_path: Path, command: str) -
 
 
 def test_plan_knows_a_period_that_has_not_begun(small: Path) -> None:
-    """Tests of the next half-year can be planned before anything is rated in it; what is assumed is told."""
+    """Tests of the next half-year can be planned before anything is rated in it; where no report reaches into it is told."""
     code, said = invoke("plan", str(small), "--period", "2026-H2")
     assert code == 0
     assert said.splitlines()[-3:-1] == [
         "4 controls; 2026-H2 seen from 2026-12-31.",
-        "No report is planned over 2026-H2 yet; assumed is one over its days: alpha, beta.",
+        "No report reaches into 2026-H2; sizes are those of the look-back: alpha.",
     ]
     assert said.split()[:2] == ["alpha", "A-C1"]
     assert invoke("plan", str(small), "--period", "2026-Q3") == (

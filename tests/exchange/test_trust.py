@@ -16,7 +16,9 @@ from register_files import Rows, write_register
 
 from riskcalc.cli.main import main
 from riskcalc.exchange.schemas import schemas
+from riskcalc.exchange.trust import files
 from riskcalc.pages import trust_centre
+from riskcalc.pages.trust_centre import open_statement
 
 ROOT = Path(__file__).parents[2]
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -145,6 +147,26 @@ def test_the_state_of_reports_is_true_for_machines_too(made: tuple[str, Path]) -
         "report_type": "type1",
         "state": "in preparation",
     }
+
+
+def test_the_next_report_in_preparation_is_told_to_machines_too(tmp_path: Path) -> None:
+    """As on the page: beside the issued report, of which type the next one will be, and no day of it."""
+
+    def following(rows: Rows) -> None:
+        first = rows["business_units"][0]
+        begun = {"report_from": "2026-07-01", "report_to": "2027-06-30", "valid_from": "2026-07-01"}
+        rows["business_units"].insert(1, {**first, **begun})
+        first.update(issued_on="2026-08-20", opinion="unmodified", valid_to="2026-06-30")
+        rows["ratings"].append({**rows["ratings"][1], "period": "2026-H2", "rated_on": "2026-09-10"})
+
+    made = files(open_statement("", "2026-H2", str(write_register(tmp_path / "data", following)), "2026-10-01"))
+    told = json.loads(made["trust.json"])
+    alpha, beta = told["reports"]
+    assert (alpha["state"], alpha["report_to"]) == ("issued", "2026-06-30")
+    assert alpha["next_in_preparation"] == "type2"
+    assert "2027" not in json.dumps(told)
+    assert "next_in_preparation" not in beta
+    assert jsonschema_rs.validator_for(json.loads(schemas()["trust.schema.json"])).is_valid(told)
 
 
 def test_public_documents_lie_beside_the_page(made: tuple[str, Path]) -> None:

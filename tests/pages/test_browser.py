@@ -206,7 +206,9 @@ def test_on_a_phone_chapters_are_folded_and_a_link_opens_its_own(browser: Any, p
 def test_that_all_charts_are_drawn_stays_said(browser: Any, pages: Path) -> None:
     """Who prints a page asks for all charts at once, and waits until they are there: also where the page begins late."""
     page = browser.new_context(offline=True).new_page()
-    page.add_init_script("""addEventListener('DOMContentLoaded', () => document.dispatchEvent(new Event('draw-all')));""")
+    page.add_init_script(
+        """addEventListener('DOMContentLoaded', () => document.dispatchEvent(new Event('draw-all')));"""
+    )
     page.goto((pages / "payroll.html").as_uri())
     page.wait_for_function("performance.getEntriesByName('charts-ready').length")
     assert page.evaluate("document.documentElement.dataset.charts") == "all"

@@ -32,6 +32,17 @@ def test_both_answers_stand_at_the_top_and_say_which_is_which(tmp_path: Path) ->
     assert (top["second"]["tone"], top["second"]["note"]) == ("bad", MANAGEMENTS_TESTS)
 
 
+def test_reports_whose_period_has_not_begun_are_named(tmp_path: Path) -> None:
+    """What is said of a report that nobody could test yet isn't taken for what tests found."""
+    ahead = {"report_from": "2026-07-01", "report_to": "2027-06-30"}
+    whole = opened(tmp_path, lambda rows: rows["business_units"][0].update(ahead))
+    assert portfolio.heading(whole).content["second"]["verdict"].endswith("; the period of 1 hasn't begun (Alpha).")
+    view = portfolio.units(whole).content
+    opinions = {str(row[0]): row[view["columns"].index("Opinion")]["note"] for row in view["rows"]}
+    assert "Its period hasn't begun: it does on 1\xa0Jul\xa02026" in opinions["Alpha"]
+    assert "begun" not in opinions["Beta"]
+
+
 def test_an_organisation_of_one_unit_reads_in_the_singular(tmp_path: Path) -> None:
     """1 of 1 business unit carries, 0 of 1 report unmodified."""
     top = portfolio.heading(opened(tmp_path, alone)).content

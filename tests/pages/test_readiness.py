@@ -116,14 +116,17 @@ def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
 
 
 def test_gaps_past_due_are_told(tmp_path: Path) -> None:
-    """With the date, and how long they have been known."""
+    """With the date, and since when they are known; without a deficiency or an earlier period, since this one."""
 
     def edit(rows: Rows) -> None:
         rows["controls"][0]["documentation"] = ""
         rows["deficiencies"].append({**DEFICIENCY, "due_on": "2026-05-31"})
 
-    row = next(row for row in rows(readiness.gap_list(opened(tmp_path, "alpha", edit))) if row[0] == "A-C1")
-    assert row[4:] == ["A. Owner", day("2026-05-31 | past due"), "121 days"]
+    listed = readiness.gap_list(opened(tmp_path, "alpha", edit))
+    row = next(row for row in rows(listed) if row[0] == "A-C1")
+    assert row[4:] == ["A. Owner", day("2026-05-31 | past due"), day(DEFICIENCY["identified_on"])]
+    assert listed.content["columns"][-1] == "Known since"
+    assert "this period" in {each[-1] for each in rows(listed)}
 
 
 def test_a_client_who_was_never_told_is_shown(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from register_files import Rows, write_register
 
 from riskcalc.errors import UsageError
+from riskcalc.exchange.trust import files
 from riskcalc.pages import trust_centre
 from riskcalc.pages.display import day
 from riskcalc.pages.trust_centre import Statement, open_statement
@@ -156,12 +158,21 @@ def test_nothing_is_told_as_issued_before_the_day_has_come(tmp_path: Path) -> No
         rows["business_units"][0].update(ISSUED, issued_on=to_come)
         rows["business_units"][1].update(ISSUED, bridge_letter_until=to_come)
         paper = {"title": "Code", "kind": "policy", "issuer": "Us", "audience": "public", "reference": "shelf 3"}
+        told = {"question": "Is it?", "verdict": "yes", "answer": "It is.", "audience": "public", "owner": "O"}
+        rows["answers"].append(
+            {**told, "answer_id": "A", "approved_by": "P", "reviewed_on": to_come, "expires_on": "2199-01-01"}
+        )
         rows["documents"].append({"document_id": "D", "covers_from": "2026-01-01", "issued_on": to_come, **paper})
 
     statement = open_statement(data_dir=str(write_register(tmp_path / "data", edit)), as_of=seen)
     rows = trust_centre.reports(statement).content["rows"]
     assert [row[3] == "in preparation" for row in rows] == [True, False]
     assert rows[1][4] == "–", "nor of days to come"
+    for unit in (None, statement.register.unit("beta")):
+        eyebrow = trust_centre.heading(replace(statement, unit=unit)).content["eyebrow"]
+        assert eyebrow.endswith(f"Trust centre · as of {day(date.today())}")
+    assert json.loads(files(statement)["trust.json"])["as_of"] == str(date.today())
     assert statement.register.documents.empty
+    assert statement.register.answers.empty
     assert day(to_come) not in shown(statement)
     assert all(each.day <= date.today() for each in statement.changes)

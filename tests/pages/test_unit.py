@@ -17,7 +17,7 @@ from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.assessment.scoring import outside
 from riskcalc.errors import UsageError
-from riskcalc.pages import loss, matrix, risks, wording
+from riskcalc.pages import loss, matrix, readiness, risks, wording
 from riskcalc.pages import portfolio as portfolio_page
 from riskcalc.pages import unit as unit_page
 from riskcalc.pages.display import day, render
@@ -230,6 +230,25 @@ def test_both_answers_stand_at_the_top_and_say_which_is_which(tmp_path: Path) ->
     at_a_date = unit_page.heading(open_unit("beta", data_dir=data)).content["second"]
     assert at_a_date["label"] == "Opinion at the report's date"
     assert at_a_date["verdict"] == "Unmodified: 1 of 1 control objective achieved."
+
+
+def test_an_outlook_says_that_its_period_has_not_begun(tmp_path: Path) -> None:
+    """Beside each place where it stands, from the day before it begins back; from its first day on no more."""
+    ahead = {"report_from": "2026-07-01", "report_to": "2027-06-30"}
+    data = str(write_register(tmp_path / "data", lambda rows: rows["business_units"][0].update(ahead)))
+
+    def told(as_of: str) -> list[str]:
+        unit = open_unit("alpha", data_dir=data, as_of=as_of)
+        return [
+            unit_page.heading(unit).content["second"]["note"],
+            readiness.objectives(unit).content["note"],
+            readiness.figures(unit).content["items"][0]["note"],
+            readiness.report_parts(unit).content["note"],
+        ]
+
+    said = "Its period hasn't begun: it does on 1\xa0Jul\xa02026, and no test can show yet how controls operate in it."
+    assert [said in each for each in told("2026-06-30")] == [True] * 4
+    assert [said in each for each in told("2026-07-01")] == [False] * 4
 
 
 def test_failures_of_the_other_half_year_are_on_the_page(tmp_path: Path) -> None:

@@ -6,15 +6,17 @@ import csv
 import io
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from register_files import change, write_register
+from register_files import Rows, change, write_register
 
 import riskcalc
 from riskcalc.errors import Problem, RegisterError
+from riskcalc.excel.commands import export
 from riskcalc.register.checked_rows import read_table
 from riskcalc.register.methodology import Methodology
 
@@ -120,6 +122,7 @@ def test_a_file_in_another_form_is_refused_with_what_to_do(small: Path, spoil: S
         ("business_units", "materiality", "1E+06", "digits and a point only"),
         ("business_units", "materiality", "1.000", "1.000 may be a thousand: write 1000 or 1.00"),
         ("risks", "loss_low", "150.000", "150.000 may be a thousand times as much: write 150000 or 150.00"),
+        ("risks", "loss_low", "150.255", "150.255 may be a thousand times as much: write 150255 or 150.2550"),
         ("risk_controls", "coverage", "0,8", "such as 0.8"),
         ("risk_controls", "coverage", "180%", "such as 0.8"),
         ("deficiencies", "due_on", "03.09.2026", "may be 2026-03-09 or 2026-09-03: write the one that is meant"),
@@ -170,3 +173,40 @@ def test_no_bytes_end_in_a_traceback(tmp_path_factory: pytest.TempPathFactory, c
     (folder / "mappings.csv").write_bytes(content)
     table = read_table(folder, "mappings", Methodology.read(Path(__file__).parents[2] / "data" / "methodology.toml"))
     assert all(0 <= problem.line <= sys.maxsize and problem.allowed for problem in table.problems)
+
+
+def dinars(rows: Rows) -> None:
+    """Beta counts in a currency of three decimals, alpha in one of two."""
+    rows["business_units"][1].update(currency="KWD", materiality="850.505", performance_materiality="600.250")
+    rows["risks"][2].update(loss_low="1.000", loss_mode="12.500", loss_high="150.125", frequency_per_year="2")
+
+
+@pytest.mark.parametrize("workbook", [False, True], ids=["folder", "workbook"])
+def test_amounts_have_the_decimals_of_their_currency(tmp_path: Path, workbook: bool) -> None:
+    """A dinar has a thousand fils: the point of 850.505 can't mean thousands; it is shown as it is written."""
+    data = write_register(tmp_path / "data", dinars)
+    if workbook:
+        content = export(str(data))
+        data = tmp_path / "register.xlsx"
+        data.write_bytes(content)
+    register = riskcalc.load(data)
+    assert register.unit("beta")["materiality"] == Decimal("850.505")
+    assert f"{register.unit('beta')['performance_materiality']:,}" == "600.250"
+    assert register.risks.set_index("risk_id").loc["B-R1", ["loss_low", "loss_mode", "loss_high"]].tolist() == [
+        Decimal("1"),
+        Decimal("12.5"),
+        Decimal("150.125"),
+    ]
+
+
+def test_the_same_amount_is_unclear_where_the_currency_has_two_decimals(tmp_path: Path) -> None:
+    """Beside a row in dinars that holds the same text, before it or after it."""
+
+    def both(rows: Rows) -> None:
+        dinars(rows)
+        for risk in (0, 1):
+            rows["risks"][risk].update(loss_low="1.000", loss_high="900", frequency_per_year="2")
+        rows["risks"].insert(1, rows["risks"].pop())
+
+    found = problems(write_register(tmp_path, both))
+    assert [(each.line, each.column) for each in found] == [(2, "loss_low"), (4, "loss_low")]
