@@ -143,9 +143,11 @@ def row_link(row: str, unit_id: str, opened: Assessment | Portfolio) -> Cell:
 def money(amount: float, currency: Any) -> str:
     """An amount as a headline shows it: what matters of it.
 
-    >>> money(25_712_345, "EUR"), money(123_456, "EUR")
-    ('EUR 25.7 m', 'EUR 123,000')
+    >>> money(25_712_345, "EUR"), money(123_456, "EUR"), money(0.423, "KWD"), money(0.0002, "KWD")
+    ('EUR 25.7 m', 'EUR 123,000', 'KWD 0.42', 'under KWD 0.01')
     """
+    if 0 < amount < 0.995:
+        return f"{currency} {amount:.2f}" if amount >= 0.01 else f"under {currency} 0.01"
     if amount >= 1e6:
         return f"{currency} {amount / 1e6:,.1f} m"
     digits = min(0, 3 - len(str(int(amount))))
