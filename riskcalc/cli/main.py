@@ -351,7 +351,9 @@ def _run(
     """Run it: how it went in words, the risks outside appetite, and the exit code without these."""
     from riskcalc.run import batch
     from riskcalc.run import progress as told
+    from riskcalc.run.descendants import hand_back_memory
 
+    hand_back_memory()
     programmes = batch.plan(request)
     register, first = programmes[0].shares.register, programmes[0]
     if notes := register.notes:
