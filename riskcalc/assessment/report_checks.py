@@ -9,7 +9,7 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.coverage import NOT_ON_RECORD, report_items, training, year_end
 from riskcalc.assessment.opinion import ADVERSE, NOT_READY, QUALIFIED, UNMODIFIED, report_outlooks
 from riskcalc.assessment.scoping import process_scopes, unit_scope
-from riskcalc.errors import counted
+from riskcalc.errors import counted, first_of
 from riskcalc.register.methodology import FILE
 
 
@@ -33,8 +33,7 @@ def _exchange_rate_missing(context: Context) -> Seen:
     for unit in context.register.rows("business_units"):
         units.setdefault(unit["currency"], []).append(unit["unit_id"])
     for currency in sorted(units.keys() - context.register.methodology.rates.keys()):
-        more = f" and {len(units[currency]) - 5} more" if len(units[currency]) > 5 else ""
-        whose = f"the currency of {', '.join(units[currency][:5])}{more}"
+        whose = f"the currency of {first_of(units[currency], 5)}"
         yield "", FILE, f"has no exchange rate for {currency}, {whose}, so the organisation's page adds up no amounts"
 
 
