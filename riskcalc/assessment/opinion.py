@@ -106,9 +106,9 @@ def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
     >>> {outlook.outcome for outlook in outlooks(funds, "type2")} <= {ACHIEVED, NOT_ACHIEVED, NOT_YET, JUDGEMENT}
     True
     """
-    case, asked = _case(context, report_type), _asked(context, report_type)
-    objectives = context.register.rows("control_objectives")
-    return tuple(case.outlook(one["unit_id"], one["objective_id"]) for one in objectives if one["unit_id"] in asked)
+    asked = _asked(context, report_type)
+    objectives = [one for one in context.register.rows("control_objectives") if one["unit_id"] in asked]
+    return tuple(_case(context, report_type).outlook(one["unit_id"], one["objective_id"]) for one in objectives)
 
 
 @once
