@@ -137,8 +137,10 @@ def window(context: Context, control: Mapping[Any, Any], report_type: str | None
     type1, throughout = _question(control, report_type)
     first, last = report_days(control, methodology.evidence) if throughout else _look_back(context, control, type1)
     once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
-    months = _months((first, min(last, as_of) if first <= as_of else last))  # of a report that hasn't begun: all
-    return Basis(control["frequency"], once, months, methodology.sampling), (first, last)
+    so_far = first, min(last, as_of) if first <= as_of else last  # of a report that hasn't begun: all
+    allowed = methodology.evidence.roll_forward_days
+    asked = Basis(control["frequency"], once, _months(so_far), methodology.sampling, so_far, allowed, throughout)
+    return asked, (first, last)
 
 
 def in_window(context: Context, control: Mapping[Any, Any], days: Days) -> list[Round]:
@@ -258,7 +260,7 @@ def _look_back(context: Context, control: Any, type1: bool) -> Days:
     if not (rules.look_back_months or type1 or pd.isna(control["report_from"])):
         first, _ = report_days(control, rules)
         if first <= as_of and reports_on(context, control):
-            return first, as_of
+            return first, min(as_of, context.period.last_day)  # evidence on later days is the next period's
     return _months_before(as_of, rules.look_back_months or _YEAR), as_of
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.testing import population_of
 from riskcalc.errors import UsageError
 from riskcalc.register.methodology import Sampling
 from riskcalc.sampling import upper_limit
@@ -82,7 +81,7 @@ def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, i
             continue
         basis, days = evidence.window(context, control, "type2" if evidence.reports_on(context, control) else None)
         known = populations.get(control["control_id"]) or _performed(control["frequency"], basis.months)
-        population = known or population_of(evidence.in_window(context, control, days))
+        population = known or basis.drawn_from(evidence.in_window(context, control, days))
         size = basis.planned(population)
         source = (
             "automated: once, while its IT general controls hold" if basis.once else _source(control, basis.sampling)

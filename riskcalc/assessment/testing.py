@@ -145,12 +145,19 @@ def planned_size(frequency: str, population: int | None, sampling: Sampling, mon
 
 @dataclass(frozen=True)
 class Basis:
-    """A control and how its tests are concluded on: its frequency, whether one item is enough, the months tested."""
+    """A control and how its tests are concluded on: its frequency, whether one item is enough, the months tested.
+
+    ``days`` are those asked about, so far, of which tests may leave as many uncovered as are ``allowed``; unless it is
+    asked about them ``throughout``, those before its tests' first don't matter.
+    """
 
     frequency: str
     once: bool
     months: int
     sampling: Sampling
+    days: Days
+    allowed: int
+    throughout: bool
 
     def planned(self, population: int | None) -> int:
         """How many items its tests are to look at."""
@@ -158,14 +165,26 @@ class Basis:
 
     def operation(self, rounds: Sequence[Round]) -> Conclusion | None:
         """Conclude on rounds of a test of operation together; None if there is none that counts."""
-        items, deviations, population = _added(rounds)
+        items, deviations, _ = _added(rounds)
         if not items:
             return None
+        population = self.population(rounds)
         # an ad hoc control's planned size is the smallest with a tolerable limit, which is looked at anyway
         planned = items + 1 if self.frequency == "ad_hoc" and not self.once else self.planned(population)
         systematic = any(each.systematic for each in rounds)
         tests = tuple(each.test_id for each in rounds)
         return conclude(items, deviations, systematic, planned, self.sampling, population, tests)
+
+    def population(self, rounds: Sequence[Round]) -> int | None:
+        """How many items there were, where rounds of a test say so of all days but those that may be left uncovered."""
+        first = self.days[0] if self.throughout else min((each.days[0] for each in rounds), default=self.days[0])
+        untested, _ = uncovered((max(first, self.days[0]), self.days[1]), [_covered(each) for each in rounds])
+        known = untested <= self.allowed or self.once or self.frequency == "annual"  # performed, or to be tested, once
+        return _added(rounds)[2] if known else None
+
+    def drawn_from(self, rounds: Iterable[Round]) -> int | None:
+        """The population of the tests of operation among the rounds."""
+        return self.population(_counting(each for each in rounds if each.kind == "operation"))
 
     def best(self, rounds: Sequence[Round], rank: Callable[[Conclusion], tuple[int, int]]) -> Conclusion | None:
         """As ``operation``, with clean rounds left aside where they show too little and only add untested items."""
@@ -231,11 +250,6 @@ def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: da
             reason = f"{alone.reason}, in {days[0]} to {days[1]}"
             found = replace(found, name="not_effective", reason=reason)
     return dated(found) if found else None
-
-
-def population_of(rounds: Iterable[Round]) -> int | None:
-    """How many items the tests of operation among the rounds were drawn from, if all of them say so."""
-    return _added(_counting(each for each in rounds if each.kind == "operation"))[2]
 
 
 def uncovered(days: Days, covered: Iterable[Days]) -> tuple[int, int]:

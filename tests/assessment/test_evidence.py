@@ -117,6 +117,19 @@ def test_a_period_before_the_report_looks_back_however_late_its_last_test_was_si
     assert assess(before).loc["A-C1", "earned"] == 1.0
 
 
+@pytest.mark.parametrize("as_of", [date(2026, 6, 30), date(2026, 9, 30), date(2027, 1, 31)])
+def test_a_control_earns_no_less_by_waiting(tmp_path: Path, as_of: date) -> None:
+    """Of a weekly control, 4 items of nine months: on later days of the report no item can count, and none is asked."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][0].update(report_from="2025-10-01", report_to="2026-09-30")
+        rows["controls"][0]["frequency"] = "weekly"
+        rows["control_tests"][0].update(sample_size="4", covers_from="2025-10-01", covers_to="2026-06-30")
+
+    found = assess(Context.of(load(write_register(tmp_path, edit)), "2026-H1", as_of)).loc["A-C1"]
+    assert found["reason"] == "0 of 4 deviated; the planned size for its frequency is 4"
+
+
 def test_a_failed_control_pulls_down_all_that_rely_on_it_through_chains(tmp_path: Path) -> None:
     """C1 relies on C2, C2 on G1, and G1 deviated systematically: none of the three earns anything."""
 

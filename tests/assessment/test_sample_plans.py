@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from register_files import SAMPLE, write_register
+from register_files import SAMPLE, Rows, write_register
 
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.evidence import assess
@@ -75,6 +75,27 @@ def test_what_a_planned_size_buys(tmp_path: Path, frequency: str, population: st
 
     planned = {each.control_id: each for each in plan(Context.of(load(write_register(tmp_path, edit))))}["A-C1"]
     assert (planned.size, planned.buys) == (size, buys)
+
+
+def test_the_items_of_some_months_are_no_population_of_the_report(tmp_path: Path) -> None:
+    """63 in three of twelve months: what 25 of these would show, 25 of a year don't."""
+
+    def planned(days: tuple[str, str]) -> tuple[int | None, str]:
+        def edit(rows: Rows) -> None:
+            rows["business_units"][0]["report_from"] = "2025-07-01"
+            rows["controls"][0]["frequency"] = "many_a_day"
+            cells = {"covers_from": days[0], "covers_to": days[1], "population": "63", "sample_size": "6"}
+            rows["control_tests"][0].update(cells)
+
+        found = of_control(plan(Context.of(load(write_register(tmp_path / days[0], edit)))), "A-C1")
+        return found.population, found.buys
+
+    part, whole = planned(("2026-04-01", "2026-06-30")), planned(("2025-07-01", "2026-06-30"))
+    assert part == (None, "25 without deviation: at 90 % confidence at most 8.8 % deviate (binomial)")
+    assert whole == (
+        63,
+        "25 without deviation: at 90 % confidence at most 6.3 % deviate (hypergeometric, population 63)",
+    )
 
 
 @pytest.mark.parametrize(

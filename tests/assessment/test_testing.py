@@ -18,7 +18,7 @@ SAMPLING = Methodology.read(Path(__file__).parents[2] / "data" / "methodology.to
 REPORT = date(2025, 7, 1), date(2026, 6, 30)
 H2, H1 = (date(2025, 7, 1), date(2025, 12, 31)), (date(2026, 1, 1), date(2026, 6, 30))
 AS_OF = date(2026, 7, 15)
-MANY = Basis("many_a_day", once=False, months=12, sampling=SAMPLING)
+MANY = Basis("many_a_day", once=False, months=12, sampling=SAMPLING, days=H1, allowed=60, throughout=True)
 RANKS = {"not_effective": 0, "not_tested": 1, "insufficient_evidence": 2, "operated_effectively": 3}
 
 
@@ -58,6 +58,19 @@ def test_populations_add_up_over_different_days_only(second: Any, limit: int) ->
     assert found.upper_limit is not None
     assert (found.upper_limit * population) == pytest.approx(round(found.upper_limit * population))
     assert round(found.upper_limit * population) == {100: 9, 200: 20}[population], limit
+
+
+def test_all_items_of_some_months_are_not_all_items_of_the_report() -> None:
+    """Ten of ten of its second half: how many the first half had, nobody has said. Of today, they are all there is."""
+    half, report = a_round("a", 10, 0, population=10), replace(MANY, days=REPORT)
+    found, both = over(half, tested=report), over(half, a_round("b", 4, 0, H2, population=4), tested=report)
+    assert found is not None
+    assert (found.name, round(found.upper_limit or 0, 4)) == ("insufficient_evidence", 0.2057)  # 1 - 0.1 ** (1 / 10)
+    assert both is not None
+    assert both.reason == "all 14 tested, 0 deviated"
+    today = now(replace(report, throughout=False), [half], (), type1=False)
+    assert today is not None
+    assert today.reason == "all 10 tested, 0 deviated"
 
 
 def test_a_shared_day_does_not_make_the_population_smaller() -> None:
