@@ -96,7 +96,8 @@ def _tests(context: Context) -> Iterator[str]:
     from riskcalc.assessment.sample_plans import plan
 
     plans = plan(context)
-    yield f"{counted(len(plans), 'control')} to test, {counted(sum(each.size for each in plans), 'item')}; tests of the report so far count."
+    items = counted(sum(each.size for each in plans), "item")
+    yield f"{counted(len(plans), 'control')} to test, {items}; tests of the report so far count."
     yield from (f"  {planned_line(each)}" for each in plans)
 
 
