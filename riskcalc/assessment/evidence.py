@@ -243,12 +243,11 @@ def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_t
 
 def _within(each: Round, window: Days) -> Round | None:
     """A round as it counts in a window: tested before the days it speaks of, it covers none, but what deviated did."""
-    first, last = each.days
-    if first <= window[1] and first <= each.tested_on and min(last, each.tested_on) >= window[0]:
-        return each
-    about = (first <= window[1] and last >= window[0]) or (
-        window[0] <= each.tested_on < first and each.tested_on <= window[1]
-    )
+    first, last = each.covered
+    if first <= last:
+        return each if first <= window[1] and last >= window[0] else None
+    about = first <= window[1] and each.days[1] >= window[0]
+    about = about or window[0] <= each.tested_on <= window[1]
     return replace(each, items=each.deviations, population=None) if about and each.deviations else None
 
 

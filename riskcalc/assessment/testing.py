@@ -85,6 +85,11 @@ class Round:
             row["nature"] == "inquiry",
         )
 
+    @property
+    def covered(self) -> Days:
+        """Its days up to the day it was tested; none, the last before the first, if that was before all of them."""
+        return self.days[0], min(self.days[1], self.tested_on)
+
 
 def conclude(
     sample_size: int,
@@ -219,7 +224,7 @@ def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: da
 
     def dated(found: Conclusion) -> Conclusion:
         shown = [each for each in operation if each.test_id in found.tests or each.retest_of in ids]
-        covered = [_covered(each) for each in shown if not each.inquiry and each.kind == "operation"]
+        covered = [each.covered for each in shown if not each.inquiry and each.kind == "operation"]
         untested, _ = uncovered((report[0], min(report[1], as_of)), covered)
         _, at_end = uncovered(report, covered)
         return replace(found, untested_days=0 if exempt else untested, roll_forward=0 if exempt else at_end)
@@ -297,10 +302,6 @@ def _counting(rounds: Iterable[Round]) -> list[Round]:
         for each, is_weak in zip(found, weak, strict=True)
         if each.deviations or not is_weak
     ]
-
-
-def _covered(each: Round) -> Days:
-    return each.days[0], min(each.days[1], each.tested_on)
 
 
 def _by_days(rounds: Iterable[Round]) -> dict[Days, list[Round]]:

@@ -95,6 +95,15 @@ def test_what_deviated_counts_whatever_the_days(tmp_path: Path, changes: dict[st
     assert evidence.conclude_all(context)["A-C2"].deviations == 20
 
 
+@pytest.mark.parametrize(("report_from", "name"), [("2026-04-10", "not_effective"), ("2026-04-11", "not_tested")])
+def test_what_deviated_before_the_report_is_not_of_it(tmp_path: Path, report_from: str, name: str) -> None:
+    """A test of the half-year, made on 10 April, covers the days until then: a report from the next day on has none."""
+    short = {"report_from": report_from, "report_to": "2026-06-30"}
+    failed = only_test(tested_on="2026-04-10", deviations="5", sample_size="5")
+    context = opened(tmp_path, sound, failed, lambda rows: rows["business_units"][0].update(short))
+    assert evidence.conclude_all(context, "type2")["A-C2"].name == name
+
+
 def test_no_test_covers_days_from_after_it_on(tmp_path: Path) -> None:
     """A first day covered that is after the test is refused, with the field, the value and the day."""
     edit = only_test(tested_on="2026-03-01", covers_from="2026-03-02", covers_to="2026-06-30")
