@@ -34,7 +34,8 @@ class Conclusion:
     """What tests say about a control: one of the words in ``weights.operating``, and why.
 
     ``tests`` are those it rests on. ``untested_days`` are the days so far of the report's period that they don't cover,
-    ``roll_forward`` the days at its end that they don't, those to come included; 0 where only today is asked about.
+    ``roll_forward`` the days at its end that they don't, those to come included, ``absent_days`` those of it before the
+    control began, which are in neither; 0 where only today is asked about.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Conclusion:
     tests: tuple[str, ...] = ()
     untested_days: int = 0
     roll_forward: int = 0
+    absent_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -215,8 +217,8 @@ def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1
 def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: date) -> Conclusion | None:
     """Did it operate throughout the report's period? ``rounds`` are those over any of its days, tested by ``as_of``.
 
-    Rounds add up, but one that was not effective by itself, or with others over exactly its days, or over days that
-    overlap with its own, isn't made good by another.
+    ``report`` are its days; of a control that began in them, those since. Rounds add up, but one that was not effective
+    by itself, or with others over exactly its days, or over days that overlap with its own, isn't made good by another.
     """
     operation = _of_operation(rounds)
     counting, ids = _counting(operation), {each.test_id for each in operation}
