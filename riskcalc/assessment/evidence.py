@@ -239,12 +239,22 @@ def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_t
     found = over_period(tested, counting, own, as_of) if throughout else now(tested, counting, repaired, type1)
     if found:
         return replace(found, absent_days=(own[0] - days[0]).days if throughout else 0)
-    reason = f"not {'walked through' if type1 else 'tested'} since {own[0]}"
-    reason += "; inquiry alone is no evidence of operation" if any(each.inquiry for each in counting) else ""
-    last = max((each.tested_on for each in _by_then(context, control) if each.tested_on < days[0]), default=None)
     untested, left = uncovered((own[0], min(own[1], as_of)), ())[0], uncovered(own, ())[1]
-    reason += f"; last tested on {last}" if last else ""
+    rounds, asked = _by_then(context, control), any(each.inquiry for each in counting)
+    reason = _untested(rounds, own[0], type1, "; inquiry alone is no evidence of operation" if asked else "")
     return Conclusion("not_tested", reason, untested_days=untested, roll_forward=left if throughout else 0)
+
+
+def _untested(rounds: Iterable[Round], since: date, type1: bool, why: str) -> str:
+    """That no test speaks of days since then, and the last one that was made, be it since then of days before."""
+    kind, done = ("walkthrough", "walked through") if type1 else ("operation", "tested")
+    earlier = [each for each in rounds if each.kind == kind and each.covered[1] < since]
+    last = max(earlier, key=lambda one: (one.tested_on, one.covered), default=None)
+    if last is None:
+        return f"not {done} since {since}{why}"
+    if last.tested_on < since:
+        return f"not {done} since {since}{why}; last {done} on {last.tested_on}"
+    return f"not {done} over days since {since}{why}; last {done} on {last.tested_on}, over days to {last.covered[1]}"
 
 
 def _own(context: Context, control: Any, days: Days) -> Days:
