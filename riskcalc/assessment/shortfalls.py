@@ -28,9 +28,7 @@ def missing(control: Mapping[Any, Any], step: str, report_type: str, unit_id: st
         return f"has no evidence on record of {lacking}" if lacking else f"relies on {relied_on(control, unit_id)}"
     if control["to_come"]:
         runs = "its report's period" if ours else period
-        still = counted(int(control["to_come"]), "day")
-        ahead = f"{runs.replace('period', 'date', 1)} is still {still} ahead"
-        return f"can't be shown yet: {ahead if type1 else f'{runs} still runs for {still}'}"
+        return f"can't be shown yet: {_to_come(control, type1, runs)}"
     days = counted(int(control["untested_days"]), "day")
     return f"was not tested on {days} of {period}, over the {control['allowed']} allowed"
 
@@ -52,3 +50,17 @@ def report_period(control: Mapping[Any, Any], unit_id: str) -> str:
     owner = control["unit_id"]
     whose = f"{owner}'" if owner.endswith("s") else f"{owner}'s"
     return "the report's period" if owner == unit_id else f"the period of {whose} report"
+
+
+# --- parts ---
+
+
+def _to_come(control: Mapping[Any, Any], type1: bool, period: str) -> str:
+    """How long a report's period still runs, and which of its days so far a later test has yet to cover."""
+    still, untested = counted(int(control["to_come"]), "day"), int(control["untested_days"])
+    if type1:
+        return f"{period.replace('period', 'date', 1)} is still {still} ahead"
+    if untested <= control["allowed"]:
+        return f"{period} still runs for {still}"
+    over = f"over the {control['allowed']} allowed, until a test covers them"
+    return f"{period} still runs for {still}; {counted(untested, 'day')} so far untested, {over}"

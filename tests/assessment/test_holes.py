@@ -152,6 +152,29 @@ def test_a_report_that_runs_on_is_not_ready(tmp_path: Path) -> None:
     assert report_outlooks(context, "type2")["alpha"].opinion == NOT_READY
 
 
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ("2025-10-01", "runs for 184 days"),
+        ("2025-09-30", "runs for 184 days; 93 days so far untested, over the 92 allowed, until a test covers them"),
+    ],
+)
+def test_a_report_that_runs_on_does_not_hide_what_is_untested_already(tmp_path: Path, first: str, told: str) -> None:
+    """That waiting isn't enough is told while it runs; a later round of those days makes up for them."""
+
+    def begun(rows: Rows) -> None:
+        rows["business_units"][0].update(report_from=first, report_to="2026-12-31")
+        rows["control_tests"][1].update(tested_on="2026-06-30")
+        rows["control_tests"][2].update(covers_from=first, covers_to="2026-06-30")
+
+    fault = f"can't be shown yet: its report's period still {told}"
+    seen = outlook(opened(tmp_path, sound, begun))
+    assert seen.outcome == NOT_YET
+    assert seen.faults[0].endswith(fault)
+    late = a_test(period="2025-H2", covers_from=first, covers_to="2025-12-31", tested_on="2026-06-30")
+    assert "untested" not in outlook(opened(tmp_path / "b", sound, begun, late)).faults[0].rpartition("A-C2")[2]
+
+
 @pytest.mark.parametrize(("until", "opinion"), [("2026-09-30", UNMODIFIED), ("2026-10-01", NOT_READY)])
 def test_a_report_may_run_on_for_as_long_as_days_may_be_untested(tmp_path: Path, until: str, opinion: str) -> None:
     """With 92 days to come the tests roll forward; with 93 they don't."""
