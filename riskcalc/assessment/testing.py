@@ -191,7 +191,7 @@ def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1
 
     After a repair, a control counts again from the rounds tested since, whose days reach beyond it; so does one that
     passed a retest. Type 1 asks for the latest walkthrough; tests of operation speak against it where they
-    conclude not effective, never for it.
+    conclude not effective, until those since a repair don't any more, never for it.
     """
     found = tuple(rounds)
     judge = _in_use if type1 else _operating
@@ -211,6 +211,10 @@ def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1
         again = judge(control, since) if since else None
         if again and _RANKS[again.name] > max(1, _RANKS[concluded.name] if concluded else 1):
             concluded = replace(again, reason=f"{again.reason}, since its repair")
+        operated = _of_its_operation(control, since) if type1 else None
+        if operated and operated.name != "not_effective" and concluded and concluded.name == "not_effective":
+            walked = _walked(found)  # its operation speaks against it no more, and still not for it
+            concluded = walked and replace(walked, reason=f"{walked.reason}; its operation holds since its repair")
     return concluded
 
 
@@ -281,9 +285,17 @@ def _of_operation(rounds: Iterable[Round]) -> list[Round]:
 
 def _in_use(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
     """A walkthrough shows that a control is in use, the latest day's, unless tests of its operation say otherwise."""
-    against = control.operation(_counting(each for each in rounds if each.kind == "operation"))
+    against = _of_its_operation(control, rounds)
     if against and against.name == "not_effective":
         return replace(against, reason=f"{against.reason}, when its operation was tested")
+    return _walked(rounds)
+
+
+def _of_its_operation(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
+    return control.operation(_counting(each for each in rounds if each.kind == "operation"))
+
+
+def _walked(rounds: Sequence[Round]) -> Conclusion | None:
     walked = [each for each in rounds if each.kind == "walkthrough" and (each.deviations or not each.inquiry)]
     if not walked:
         return None
