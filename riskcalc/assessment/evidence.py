@@ -137,7 +137,8 @@ def window(context: Context, control: Mapping[Any, Any], report_type: str | None
     type1, throughout = _question(control, report_type)
     first, last = report_days(control, methodology.evidence) if throughout else _look_back(context, control, type1)
     once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
-    so_far = first, min(last, as_of) if first <= as_of else last  # of a report that hasn't begun: all
+    begun, _ = _own(context, control, (first, last))
+    so_far = begun, min(last, as_of) if first <= as_of else last  # of a report that hasn't begun: all
     allowed = methodology.evidence.roll_forward_days
     asked = Basis(control["frequency"], once, _months(so_far), methodology.sampling, so_far, allowed, throughout)
     return asked, (first, last)
@@ -200,6 +201,11 @@ def _rounds(register: Register) -> Mapping[str, list[Round]]:
     return found
 
 
+@registers.once
+def _first_days(register: Register) -> Mapping[str, date]:
+    return dict(register.begun)
+
+
 def _question(control: Mapping[Any, Any], report_type: str | None) -> tuple[bool, bool]:
     """Whether it is asked as for a Type 1 report, and whether over all the days of a Type 2 report."""
     type1 = (report_type or control["report_type"]) == "type1"
@@ -231,26 +237,40 @@ def _by_report(context: Context, control: Any, report: Any, report_type: str | N
 def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_type: str | None) -> Conclusion:
     as_of, (tested, days) = context.as_of, window(context, control, report_type)
     type1, throughout = _question(control, report_type)
-    counting = in_window(context, control, days)
-    found = over_period(tested, counting, days, as_of) if throughout else now(tested, counting, repaired, type1)
+    counting, own = in_window(context, control, days), _own(context, control, days)
+    found = over_period(tested, counting, own, as_of) if throughout else now(tested, counting, repaired, type1)
     if found:
-        return found
-    reason = f"not {'walked through' if type1 else 'tested'} since {days[0]}"
-    reason += "; inquiry alone is no evidence of operation" if any(each.inquiry for each in counting) else ""
-    last = max((each.tested_on for each in _by_then(context, control) if each.tested_on < days[0]), default=None)
-    untested, left = uncovered((days[0], min(days[1], as_of)), ())[0], uncovered(days, ())[1]
-    reason += f"; last tested on {last}" if last else ""
+        return replace(found, absent_days=(own[0] - days[0]).days if throughout else 0)
+    untested, left = uncovered((own[0], min(own[1], as_of)), ())[0], uncovered(own, ())[1]
+    rounds, asked = _by_then(context, control), any(each.inquiry for each in counting)
+    reason = _untested(rounds, own[0], type1, "; inquiry alone is no evidence of operation" if asked else "")
     return Conclusion("not_tested", reason, untested_days=untested, roll_forward=left if throughout else 0)
+
+
+def _untested(rounds: Iterable[Round], since: date, type1: bool, why: str) -> str:
+    """That no test speaks of days since then, and the last one that was made, be it since then of days before."""
+    kind, done = ("walkthrough", "walked through") if type1 else ("operation", "tested")
+    earlier = [each for each in rounds if each.kind == kind and each.covered[1] < since]
+    last = max(earlier, key=lambda one: (one.tested_on, one.covered), default=None)
+    if last is None:
+        return f"not {done} since {since}{why}"
+    if last.tested_on < since:
+        return f"not {done} since {since}{why}; last {done} on {last.tested_on}"
+    return f"not {done} over days since {since}{why}; last {done} on {last.tested_on}, over days to {last.covered[1]}"
+
+
+def _own(context: Context, control: Any, days: Days) -> Days:
+    """Of the days those since the control began: what it can be asked about."""
+    return max(days[0], _first_days(context.register).get(control["control_id"], days[0])), days[1]
 
 
 def _within(each: Round, window: Days) -> Round | None:
     """A round as it counts in a window: tested before the days it speaks of, it covers none, but what deviated did."""
-    first, last = each.days
-    if first <= window[1] and first <= each.tested_on and min(last, each.tested_on) >= window[0]:
-        return each
-    about = (first <= window[1] and last >= window[0]) or (
-        window[0] <= each.tested_on < first and each.tested_on <= window[1]
-    )
+    first, last = each.covered
+    if first <= last:
+        return each if first <= window[1] and last >= window[0] else None
+    about = first <= window[1] and each.days[1] >= window[0]
+    about = about or window[0] <= each.tested_on <= window[1]
     return replace(each, items=each.deviations, population=None) if about and each.deviations else None
 
 

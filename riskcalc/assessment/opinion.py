@@ -23,6 +23,7 @@ from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.deficiencies import NOT_ON_RECORD, SEVERITIES, Candidate, aggregated, candidates
 from riskcalc.assessment.next_steps import unassessed
 from riskcalc.assessment.scoring import breaches, scored
+from riskcalc.assessment.shortfalls import missing, relied_on, report_period
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.register import Register
@@ -186,44 +187,6 @@ def reaching(register: Register, least: Decimal = LEAST_COVERAGE) -> dict[str, l
     return found
 
 
-def missing(control: Any, step: str, report_type: str, unit_id: str) -> str:
-    """What a control lacks at a step, in words for a unit; another unit's is asked about by that unit's own report."""
-    ours, period = control["unit_id"] == unit_id, report_period(control, unit_id)
-    type1 = (report_type if ours else control["report_type"]) == "type1"
-    untested = "was not shown to be in use" if type1 else f"was not tested in {period}"
-    if step == "designed":
-        return f"design is {control['design'].replace('_', ' ')}"
-    if step == "documented":
-        return "is not documented"
-    if control["conclusion"] == "not_tested":
-        return untested if control["performed_by"] != "subservice" else control["why"]
-    if step == "operated" and control["limited_by"] and control["conclusion"] == "operated_effectively":
-        return f"relies on {control['limited_by']}, which hasn't earned as much"
-    if step == "operated":
-        return f"{control['conclusion'].replace('_', ' ')} ({control['why']})"
-    if step == "evidenced":
-        lacking = control["unevidenced"]
-        return f"has no evidence on record of {lacking}" if lacking else f"relies on {_relied_on(control, unit_id)}"
-    if control["to_come"]:
-        runs = "its report's period" if ours else period
-        still = counted(int(control["to_come"]), "day")
-        ahead = f"{runs.replace('period', 'date', 1)} is still {still} ahead"
-        return f"can't be shown yet: {ahead if type1 else f'{runs} still runs for {still}'}"
-    days = counted(int(control["untested_days"]), "day")
-    return f"was not tested on {days} of {period}, over the {control['allowed']} allowed"
-
-
-def report_period(control: Any, unit_id: str) -> str:
-    """The period that a control's evidence is asked over, told to a unit: that of its own unit's report, whoever asks.
-
-    >>> report_period({"unit_id": "payroll"}, "loans"), report_period({"unit_id": "loans"}, "payroll")
-    ("the period of payroll's report", "the period of loans' report")
-    """
-    owner = control["unit_id"]
-    whose = f"{owner}'" if owner.endswith("s") else f"{owner}'s"
-    return "the report's period" if owner == unit_id else f"the period of {whose} report"
-
-
 # --- parts ---
 
 
@@ -269,6 +232,7 @@ def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
         found[name] = row | {
             "to_come": to_come,
             "why": conclusions[name].reason,
+            "absent_days": conclusions[name].absent_days,
             "designed": row["claimed"] == 1,
             "documented": not pd.isna(control["documentation"]),
             "operated": row["conclusion"] == "operated_effectively" and row["limited_by"] == "",
@@ -279,20 +243,12 @@ def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
         }
     for row, doubt in zip(found.values(), _resting_on(found), strict=True):
         row["doubt"] = doubt
-        row["rests_on"] = _relied_on(row, row["unit_id"])
+        row["rests_on"] = relied_on(row, row["unit_id"])
     for row in found.values():
         row["evidenced"] = row["evidenced"] and row["doubt"] is None
     for row, fault in zip(found.values(), _faults(found, NEEDED[report_type]), strict=True):
         row["fault"] = fault
     return found
-
-
-def _relied_on(control: Any, unit_id: str) -> str:
-    """The control that this one relies on in vain, and what that lacks, in words for a unit; blank where none is so."""
-    if control["doubt"] is None:
-        return ""
-    relied, step = control["doubt"]
-    return f"{relied['control_id']}, which {missing(relied, step, 'type2', unit_id)}"
 
 
 def _resting_on(rows: Mapping[str, Any]) -> list[tuple[Any, str] | None]:
@@ -344,6 +300,7 @@ class _Case:
         self.ended: dict[str, list[tuple[str, str, date]]] = {}
         for one in context.register.ended if report_type == "type2" else ():
             self.ended.setdefault(one[0], []).append(one)
+        self.begun = dict(context.register.begun) if report_type == "type2" else {}
         self.weak: dict[str, list[Candidate]] = {}
         for each in _material_weaknesses(context):
             self.weak.setdefault(each.unit_id, []).append(each)
@@ -408,10 +365,25 @@ class _Case:
             control: f"{control} acted on {risk} until {last}, in the report's period: its tests up to then count, too"
             for risk, control, last in sorted(one for risk in risks for one in self.ended.get(risk, ()))
         }
+        found |= dict(late for risk in risks if risk not in self.ended and (late := self._begun_late(unit, risk)))
         for one in self.weak.get(unit, ()):
             if set(one.risks) & set(risks):
                 found |= dict.fromkeys(one.controls, _weakness(one))
         return found
+
+    def _begun_late(self, unit: str, risk: str) -> tuple[str, str] | None:
+        """Where all that holds a risk began too late in its report's period: one of those controls, and the words."""
+        late = [self._late(control) for control in self.carrying(risk) if not control["fault"]]
+        if not late or not all(late):
+            return None
+        name, over = late[0]["control_id"], f"in {report_period(late[0], unit)}: what held before counts, too"
+        return name, f"{risk} rests on {name}, which began on {self.begun[name]}, {over}"
+
+    def _late(self, control: Any) -> Any:
+        """Of a control and those it relies on, one with too many days of its report's period before it or untested."""
+        chain = (self.all[name] for name in sorted(self._with_relied_on({control["control_id"]})))
+        absent = (one for one in chain if one["control_id"] in self.begun and one["absent_days"])
+        return next((one for one in absent if one["absent_days"] + one["untested_days"] > one["allowed"]), None)
 
     def _with_relied_on(self, names: set[str]) -> set[str]:
         found, new = set(names), set(names)

@@ -12,16 +12,8 @@ import pandas as pd
 from riskcalc.assessment import coverage
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.next_steps import is_open, without_controls
-from riskcalc.assessment.opinion import (
-    NEEDED,
-    STEPS,
-    key_controls,
-    missing,
-    outlooks,
-    reaching,
-    relevant,
-    report_period,
-)
+from riskcalc.assessment.opinion import NEEDED, STEPS, key_controls, outlooks, reaching, relevant
+from riskcalc.assessment.shortfalls import missing, report_period
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.records import by_index

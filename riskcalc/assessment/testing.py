@@ -34,7 +34,8 @@ class Conclusion:
     """What tests say about a control: one of the words in ``weights.operating``, and why.
 
     ``tests`` are those it rests on. ``untested_days`` are the days so far of the report's period that they don't cover,
-    ``roll_forward`` the days at its end that they don't, those to come included; 0 where only today is asked about.
+    ``roll_forward`` the days at its end that they don't, those to come included, ``absent_days`` those of it before the
+    control began, which are in neither; 0 where only today is asked about.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Conclusion:
     tests: tuple[str, ...] = ()
     untested_days: int = 0
     roll_forward: int = 0
+    absent_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,11 @@ class Round:
             None if pd.isna(row["retest_of"]) else row["retest_of"],
             row["nature"] == "inquiry",
         )
+
+    @property
+    def covered(self) -> Days:
+        """Its days up to the day it was tested; none, the last before the first, if that was before all of them."""
+        return self.days[0], min(self.days[1], self.tested_on)
 
 
 def conclude(
@@ -178,7 +185,7 @@ class Basis:
     def population(self, rounds: Sequence[Round]) -> int | None:
         """How many items there were, where rounds of a test say so of all days but those that may be left uncovered."""
         first = self.days[0] if self.throughout else min((each.days[0] for each in rounds), default=self.days[0])
-        untested, _ = uncovered((max(first, self.days[0]), self.days[1]), [_covered(each) for each in rounds])
+        untested, _ = uncovered((max(first, self.days[0]), self.days[1]), [each.covered for each in rounds])
         known = untested <= self.allowed or self.once or self.frequency == "annual"  # performed, or to be tested, once
         return _added(rounds)[2] if known else None
 
@@ -203,7 +210,7 @@ def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1
 
     After a repair, a control counts again from the rounds tested since, whose days reach beyond it; so does one that
     passed a retest. Type 1 asks for the latest walkthrough; tests of operation speak against it where they
-    conclude not effective, never for it.
+    conclude not effective, until those since a repair don't any more, never for it.
     """
     found = tuple(rounds)
     judge = _in_use if type1 else _operating
@@ -223,14 +230,18 @@ def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1
         again = judge(control, since) if since else None
         if again and _RANKS[again.name] > max(1, _RANKS[concluded.name] if concluded else 1):
             concluded = replace(again, reason=f"{again.reason}, since its repair")
+        operated = _of_its_operation(control, since) if type1 else None
+        if operated and operated.name != "not_effective" and concluded and concluded.name == "not_effective":
+            walked = _walked(found)  # its operation speaks against it no more, and still not for it
+            concluded = walked and replace(walked, reason=f"{walked.reason}; its operation holds since its repair")
     return concluded
 
 
 def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: date) -> Conclusion | None:
     """Did it operate throughout the report's period? ``rounds`` are those over any of its days, tested by ``as_of``.
 
-    Rounds add up, but one that was not effective by itself, or with others over exactly its days, or over days that
-    overlap with its own, isn't made good by another.
+    ``report`` are its days; of a control that began in them, those since. Rounds add up, but one that was not effective
+    by itself, or with others over exactly its days, or over days that overlap with its own, isn't made good by another.
     """
     operation = _of_operation(rounds)
     counting, ids = _counting(operation), {each.test_id for each in operation}
@@ -238,7 +249,7 @@ def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: da
 
     def dated(found: Conclusion) -> Conclusion:
         shown = [each for each in operation if each.test_id in found.tests or each.retest_of in ids]
-        covered = [_covered(each) for each in shown if not each.inquiry and each.kind == "operation"]
+        covered = [each.covered for each in shown if not each.inquiry and each.kind == "operation"]
         untested, _ = uncovered((report[0], min(report[1], as_of)), covered)
         _, at_end = uncovered(report, covered)
         return replace(found, untested_days=0 if exempt else untested, roll_forward=0 if exempt else at_end)
@@ -288,9 +299,17 @@ def _of_operation(rounds: Iterable[Round]) -> list[Round]:
 
 def _in_use(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
     """A walkthrough shows that a control is in use, the latest day's, unless tests of its operation say otherwise."""
-    against = control.operation(_counting(each for each in rounds if each.kind == "operation"))
+    against = _of_its_operation(control, rounds)
     if against and against.name == "not_effective":
         return replace(against, reason=f"{against.reason}, when its operation was tested")
+    return _walked(rounds)
+
+
+def _of_its_operation(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
+    return control.operation(_counting(each for each in rounds if each.kind == "operation"))
+
+
+def _walked(rounds: Sequence[Round]) -> Conclusion | None:
     walked = [each for each in rounds if each.kind == "walkthrough" and (each.deviations or not each.inquiry)]
     if not walked:
         return None
@@ -311,10 +330,6 @@ def _counting(rounds: Iterable[Round]) -> list[Round]:
         for each, is_weak in zip(found, weak, strict=True)
         if each.deviations or not is_weak
     ]
-
-
-def _covered(each: Round) -> Days:
-    return each.days[0], min(each.days[1], each.tested_on)
 
 
 def _by_days(rounds: Iterable[Round]) -> dict[Days, list[Round]]:

@@ -56,7 +56,8 @@ class Register:
     As read, it holds all rows there are, of whatever days; ``at`` gives it as it stood for a period, with one row per
     key. Then ``stands`` names the period and the day it is seen from, ``before`` is the same for the period before
     (None where no row has days), ``ended`` are the controls that acted on a risk earlier in its unit's report: risk,
-    control, last day; and ``issued`` are the reports that were issued on rows of its units that have ended.
+    control, last day; ``begun`` are the controls that didn't always exist, each with its first day; and ``issued`` are
+    the reports that were issued on rows of its units that have ended.
     """
 
     source: Path
@@ -81,6 +82,7 @@ class Register:
     stands: tuple[Period, date] | None = None
     before: Register | None = None
     ended: frozenset[tuple[str, str, date]] = frozenset()
+    begun: frozenset[tuple[str, date]] = frozenset()
     issued: frozenset[Issued] = frozenset()
     notes: tuple[Problem, ...] = ()
 
@@ -176,7 +178,7 @@ class Register:
             {name: row_hashes(getattr(each, name)) for name in TABLES} if each else {} for each in (self, self.before)
         )
         methodology = self.methodology.model_dump_json(by_alias=True).encode()
-        return fingerprint_of(methodology, hashes, [*self.assumed, *self.ended, *self.issued], before)
+        return fingerprint_of(methodology, hashes, [*self.assumed, *self.ended, *self.begun, *self.issued], before)
 
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -449,6 +451,6 @@ def _dtype(model: type[Row], column: str) -> str:
 
 
 assert {field.name for field in fields(Register)} == {
-    *("source", "methodology", "periods", "assumed", "notes", "stands", "before", "ended", "issued"),
+    *("source", "methodology", "periods", "assumed", "notes", "stands", "before", "ended", "begun", "issued"),
     *TABLES,
 }

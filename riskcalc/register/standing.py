@@ -58,7 +58,7 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
         return found
     units = set(found.business_units["unit_id"])
     found = replace(found, issued=frozenset(each for each in issued if each.unit_id in units))
-    return _consistent(found, _ended(register, found, day))
+    return replace(_consistent(found), ended=_ended(register, found, day), begun=_begun(register, found))
 
 
 def _held(rows: pd.DataFrame, key: list[str], day: pd.Timestamp) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def _held(rows: pd.DataFrame, key: list[str], day: pd.Timestamp) -> pd.DataFrame
     return found.loc[places[found.index].sort_values(kind="stable").index]
 
 
-def _consistent(register: Register, ended: frozenset[tuple[str, str, date]]) -> Register:
+def _consistent(register: Register) -> Register:
     """The register without the rows whose unit, risk or control doesn't hold, and what its controls are to others."""
     tables: dict[str, Any] = {}
     for name, model in TABLES.items():
@@ -78,7 +78,7 @@ def _consistent(register: Register, ended: frozenset[tuple[str, str, date]]) -> 
                 rows = rows[rows[column].isin(tables[table][column]) | rows[column].isna()]
         tables[name] = rows
     tables["controls"] = with_uses(tables)
-    return replace(register, **tables, ended=ended)
+    return replace(register, **tables)
 
 
 def _of_then(register: Register, period: Period, as_of: date) -> dict[str, pd.DataFrame]:
@@ -109,6 +109,13 @@ def _ended(register: Register, stood: Register, day: pd.Timestamp) -> frozenset[
         if risk in since.index and since[risk] <= last < day:
             found.append((risk, control, last.date()))
     return frozenset(found)
+
+
+def _begun(register: Register, stood: Register) -> frozenset[tuple[str, date]]:
+    """The controls that didn't always exist, each with the first day on which a row of it holds."""
+    rows = register.controls[register.controls["control_id"].isin(stood.controls["control_id"])]
+    firsts = rows["valid_from"].fillna(pd.Timestamp(date.min)).groupby(rows["control_id"]).min()
+    return frozenset((str(name), first.date()) for name, first in firsts.items() if first.date() > date.min)
 
 
 def _last_days(table: pd.DataFrame, key: list[str]) -> Mapping[Any, pd.Timestamp]:

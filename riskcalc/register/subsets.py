@@ -59,9 +59,9 @@ class Subsets:
         rows: dict[str, Any] = {
             name: _cut(getattr(self.register, name), places) for name, places in self._rows(unit_id).items()
         }
-        before, ended = self._before(unit_id), self._ended(unit_id)
+        before, ended, begun = self._before(unit_id), self._ended(unit_id), self._begun(unit_id)
         issued = self._issued(unit_id)
-        share = replace(self.register, notes=(), **rows, before=before, ended=ended, issued=issued)
+        share = replace(self.register, notes=(), **rows, before=before, ended=ended, begun=begun, issued=issued)
         if unit_id in vars(self).get("_fingerprints", ()):  # it is known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
         return share
@@ -80,9 +80,10 @@ class Subsets:
             mine = {name: hashes[name][rows] for name, rows in self._rows(unit_id).items()}
             there = earlier._rows(unit_id) if earlier and unit_id in earlier.unit_ids else {}
             before = {name: earlier_hashes[name][rows] for name, rows in there.items()}
-            beside = [*self.register.assumed, *self._ended(unit_id), *self._issued(unit_id)]
+            beside = [*self.register.assumed, *self._ended(unit_id), *self._begun(unit_id), *self._issued(unit_id)]
             found[unit_id] = fingerprint_of(methodology, mine, beside, before)
-        beside = [*self.register.assumed, *self.register.ended, *self.register.issued]
+        whole = self.register
+        beside = [*whole.assumed, *whole.ended, *whole.begun, *whole.issued]
         vars(self.register)["_fingerprint"] = fingerprint_of(methodology, hashes, beside, earlier_hashes)
         return found
 
@@ -102,12 +103,20 @@ class Subsets:
         mine = self._column("risks", "risk_id", unit_id) if self._ends else ()
         return frozenset(each for risk in mine for each in self._ends.get(risk, ()))
 
+    def _begun(self, unit_id: str) -> frozenset[tuple[str, date]]:
+        mine = self._texts("controls", "control_id")[self._rows(unit_id)["controls"]] if self._begins else ()
+        return frozenset((name, self._begins[name]) for name in mine if name in self._begins)
+
     def _issued(self, unit_id: str) -> frozenset[Issued]:
         return frozenset(self._reports.get(unit_id, ()))
 
     @cached_property
     def _reports(self) -> dict[str, list[Issued]]:
         return by_unit(self.register.issued)
+
+    @cached_property
+    def _begins(self) -> dict[str, date]:
+        return dict(self.register.begun)
 
     @cached_property
     def _ends(self) -> dict[str, list[tuple[str, str, date]]]:

@@ -101,6 +101,26 @@ def test_tests_from_before_the_look_back_do_not_count(tmp_path: Path) -> None:
     assert got["A-C1"] == (0.0, "not tested since 2026-01-01; last tested on 2025-12-15")
 
 
+def test_a_late_test_of_days_before_the_look_back_is_told_as_made_then(tmp_path: Path) -> None:
+    """The half-year before was tested in January: the control was tested since, and yet no day since was."""
+    days = {"period": "2025-H2", "covers_from": "2025-07-01", "covers_to": "2025-12-30", "tested_on": "2026-01-09"}
+    got = earned(tmp_path, lambda rows: rows["control_tests"][0].update(days))
+    told = "not tested over days since 2026-01-01; last tested on 2026-01-09, over days to 2025-12-30"
+    assert got["A-C1"] == (0.0, told)
+
+
+def test_a_test_of_operation_is_no_walkthrough_of_before(tmp_path: Path) -> None:
+    """A Type 1 control that was tested, and walked through long ago only, was last walked through then."""
+
+    def edit(rows: Rows) -> None:
+        walked = {**rows["control_tests"][3], "test_id": "T0", "period": "2025-H1", "tested_on": "2025-05-02"}
+        rows["control_tests"].append(walked)
+        rows["control_tests"][3].update(kind="operation", period="2025-H1", tested_on="2025-06-02")
+
+    told = "not walked through since 2025-07-01; last walked through on 2025-05-02"
+    assert earned(tmp_path, edit)["B-C1"] == (0.0, told)
+
+
 def test_a_period_before_the_report_looks_back_however_late_its_last_test_was_signed(tmp_path: Path) -> None:
     """2025-H2 was tested until January, when the next report's days had begun: its tests count for it all the same."""
 

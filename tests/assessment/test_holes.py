@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from riskcalc.assessment.opinion import (
     outlooks,
     report_outlooks,
 )
+from riskcalc.assessment.sample_plans import plan
 from riskcalc.errors import RegisterError
 from riskcalc.register.register import load
 
@@ -95,6 +96,15 @@ def test_what_deviated_counts_whatever_the_days(tmp_path: Path, changes: dict[st
     assert evidence.conclude_all(context)["A-C2"].deviations == 20
 
 
+@pytest.mark.parametrize(("report_from", "name"), [("2026-04-10", "not_effective"), ("2026-04-11", "not_tested")])
+def test_what_deviated_before_the_report_is_not_of_it(tmp_path: Path, report_from: str, name: str) -> None:
+    """A test of the half-year, made on 10 April, covers the days until then: a report from the next day on has none."""
+    short = {"report_from": report_from, "report_to": "2026-06-30"}
+    failed = only_test(tested_on="2026-04-10", deviations="5", sample_size="5")
+    context = opened(tmp_path, sound, failed, lambda rows: rows["business_units"][0].update(short))
+    assert evidence.conclude_all(context, "type2")["A-C2"].name == name
+
+
 def test_no_test_covers_days_from_after_it_on(tmp_path: Path) -> None:
     """A first day covered that is after the test is refused, with the field, the value and the day."""
     edit = only_test(tested_on="2026-03-01", covers_from="2026-03-02", covers_to="2026-06-30")
@@ -142,11 +152,109 @@ def test_a_report_that_runs_on_is_not_ready(tmp_path: Path) -> None:
     assert report_outlooks(context, "type2")["alpha"].opinion == NOT_READY
 
 
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ("2025-10-01", "runs for 184 days"),
+        ("2025-09-30", "runs for 184 days; 93 days so far untested, over the 92 allowed, until a test covers them"),
+    ],
+)
+def test_a_report_that_runs_on_does_not_hide_what_is_untested_already(tmp_path: Path, first: str, told: str) -> None:
+    """That waiting isn't enough is told while it runs; a later round of those days makes up for them."""
+
+    def begun(rows: Rows) -> None:
+        rows["business_units"][0].update(report_from=first, report_to="2026-12-31")
+        rows["control_tests"][1].update(tested_on="2026-06-30")
+        rows["control_tests"][2].update(covers_from=first, covers_to="2026-06-30")
+
+    fault = f"can't be shown yet: its report's period still {told}"
+    seen = outlook(opened(tmp_path, sound, begun))
+    assert seen.outcome == NOT_YET
+    assert seen.faults[0].endswith(fault)
+    late = a_test(period="2025-H2", covers_from=first, covers_to="2025-12-31", tested_on="2026-06-30")
+    assert "untested" not in outlook(opened(tmp_path / "b", sound, begun, late)).faults[0].rpartition("A-C2")[2]
+
+
 @pytest.mark.parametrize(("until", "opinion"), [("2026-09-30", UNMODIFIED), ("2026-10-01", NOT_READY)])
 def test_a_report_may_run_on_for_as_long_as_days_may_be_untested(tmp_path: Path, until: str, opinion: str) -> None:
     """With 92 days to come the tests roll forward; with 93 they don't."""
     context = opened(tmp_path, sound, lambda rows: rows["business_units"][0].update(report_to=until))
     assert report_outlooks(context, "type2")["alpha"].opinion == opinion
+
+
+YEAR = {"covers_from": "2025-07-01", "covers_to": "2026-06-30"}
+
+
+def begun(control: int, first: str) -> Edit:
+    """A control began in the middle of a report's year, and was tested since; A-C2 alone holds the risk."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][0].update(report_from="2025-07-01")
+        rows["controls"][0].update(key="no")
+        rows["controls"][control].update(valid_from=first)
+        if control == 2:  # what relies on it went without it
+            before = str(date.fromisoformat(first) - timedelta(days=1))
+            rows["controls"].append({**rows["controls"][1], "relies_on": "", "valid_to": before})
+            rows["controls"][1].update(valid_from=first)
+        for row in (1, 2):
+            rows["control_tests"][row].update(YEAR)
+        rows["control_tests"][control].update(covers_from=first)
+
+    return edit
+
+
+def replaced(rows: Rows) -> None:
+    """A-C2 ended with 2025, and A-C9 goes on where it stopped; both were tested over their own days."""
+    begun(1, "2025-07-01")(rows)
+    rows["controls"].append({**rows["controls"][1], "control_id": "A-C9", "valid_from": "2026-01-01"})
+    rows["controls"][1].update(valid_from="", valid_to="2025-12-31")
+    rows["risk_controls"].append({**rows["risk_controls"][1], "control_id": "A-C9"})
+    a_test(control_id="A-C9", covers_from="2026-01-01", covers_to="2026-06-30")(rows)
+    rows["control_tests"][1].update(covers_to="2025-12-31", period="2025-H2")
+
+
+def test_a_control_that_was_replaced_takes_judgement(tmp_path: Path) -> None:
+    """Days before a control began aren't untested days of its: what did the work until then is what is to be judged."""
+    context = opened(tmp_path, sound, replaced)
+    concluded = evidence.conclude_all(context, "type2")["A-C9"]
+    assert (concluded.name, concluded.untested_days, concluded.absent_days) == ("operated_effectively", 15, 184)
+    acted = "A-C2 acted on A-R1 until 2025-12-31, in the report's period: its tests up to then count, too"
+    assert outlook(context).outcome == JUDGEMENT
+    assert outlook(context).contradictions == (acted,)
+    untested = opened(tmp_path / "b", sound, replaced, lambda rows: rows["control_tests"].pop())
+    assert evidence.conclude_all(untested, "type2")["A-C9"].reason == "not tested since 2026-01-01"
+
+
+@pytest.mark.parametrize(
+    ("control", "first", "outcome"),
+    [(1, "2025-09-16", ACHIEVED), (1, "2025-09-17", JUDGEMENT), (2, "2025-09-16", ACHIEVED), (2, "2025-09-17", JUDGEMENT)],
+)  # fmt: skip
+def test_days_before_a_control_began_are_not_passed_over(
+    tmp_path: Path, control: int, first: str, outcome: str
+) -> None:
+    """Nothing held the risk before, or nothing that the control relies on: with 15 days untested 77 may be without."""
+    seen = outlook(opened(tmp_path, sound, begun(control, first)))
+    name = ("A-C2", "A-G1")[control - 1]
+    rests = f"A-R1 rests on {name}, which began on {first}, in the report's period: what held before counts, too"
+    assert (seen.outcome, seen.contradictions) == (outcome, (rests,) if outcome == JUDGEMENT else ())
+
+
+def test_a_control_that_was_there_before_holds_beside_one_that_began(tmp_path: Path) -> None:
+    """Where another key control held the risk all along, a new one beside it takes nothing away."""
+
+    def beside(rows: Rows) -> None:
+        rows["controls"][0].update(key="yes")
+        rows["control_tests"][0].update(YEAR, sample_size="25")
+
+    assert outlook(opened(tmp_path, sound, begun(1, "2026-01-01"), beside)).outcome == ACHIEVED
+
+
+def test_the_size_planned_is_that_of_the_months_since_a_control_began(tmp_path: Path) -> None:
+    """A weekly control that began in April is asked for three months' items, not for the year's."""
+    context = opened(tmp_path, sound, begun(1, "2026-04-01"))
+    [planned] = [each for each in plan(context) if each.control_id == "A-C2"]
+    [year] = [each for each in plan(context) if each.control_id == "A-G1"]
+    assert planned.size < year.size
 
 
 def unrated(rows: Rows) -> None:

@@ -201,6 +201,23 @@ def test_a_repair_after_operation_failed_lets_a_type_1_control_count_again() -> 
     assert name_of(now(MANY, [failed, walked], [date(2026, 1, 26)], type1=True)) == "operated_effectively"
 
 
+def test_a_repair_that_a_retest_has_shown_ends_what_operation_says_against_type_1() -> None:
+    """It speaks for nothing: without a walkthrough the control isn't shown to be in use, and with one it is."""
+    failed = a_round("a", 20, 3, (date(2026, 1, 1), date(2026, 3, 31)), tested_on=date(2026, 4, 2))
+    again = a_round("b", 20, 0, (date(2026, 4, 21), date(2026, 6, 15)), retest_of="a")
+    walked = a_round("w", 1, 0, (date(2026, 1, 1), date(2026, 2, 1)), kind="walkthrough")
+    closed = [date(2026, 4, 20)]
+    assert now(MANY, [failed, again], closed, type1=True) is None
+    assert now(MANY, [failed, again], (), type1=True) is None
+    found = now(MANY, [failed, again, walked], closed, type1=True)
+    assert found is not None
+    assert found.reason == "walked through: it is in use; its operation holds since its repair"
+    for rounds in ([failed], [failed, replace(again, deviations=3)], [failed, replace(again, inquiry=True)]):
+        assert name_of(now(MANY, [*rounds, walked], closed, type1=True)) == "not_effective"
+    walked_badly = replace(walked, deviations=1)
+    assert name_of(now(MANY, [failed, again, walked_badly], closed, type1=True)) == "not_effective"
+
+
 def test_a_retest_that_fails_again_repairs_nothing() -> None:
     """And a chain of retests counts from the last that was clean."""
     first = a_round("a", 25, 4, tested_on=date(2026, 3, 1))

@@ -293,3 +293,26 @@ def test_an_issued_report_goes_with_its_units_share_alone(tmp_path: Path) -> Non
     assert found[0].only("beta").fingerprint() == found[1].only("beta").fingerprint()
     for audience, opinion in ((PUBLIC, None), (CLIENT, "qualified")):
         assert [each.opinion for each in redacted(found[0], audience).issued] == [opinion]
+
+
+def test_the_day_on_which_a_control_began_goes_with_the_shares_that_it_is_in(tmp_path: Path) -> None:
+    """Another first day is another input of alpha's page, and of nobody else's; a control that goes on has begun once."""
+
+    def retired_on(first: str) -> Callable[[Rows], None]:
+        def edit(rows: Rows) -> None:
+            recorded(retired)(rows)
+            changed(rows, "controls", 0, owner="N. Owner")
+            rows["controls"][-2].update(valid_from=first)
+
+        return edit
+
+    days = ("2026-07-01", "2026-07-02")
+    found = [
+        Context.of(riskcalc.load(write_register(tmp_path / day, retired_on(day))), "2026-H2").register for day in days
+    ]
+    assert [each.begun for each in found] == [{("A-C9", date.fromisoformat(day))} for day in days]
+    for one, other in [found, [each.only("alpha") for each in found]]:
+        assert one.fingerprint() != other.fingerprint()
+    assert found[0].only("beta").fingerprint() == found[1].only("beta").fingerprint()
+    for unit in ("alpha", "beta"):
+        assert Subsets(found[0]).fingerprint(unit) == found[0].only(unit).fingerprint()
