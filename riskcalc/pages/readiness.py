@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, get_args
@@ -15,7 +15,7 @@ from riskcalc.assessment.evidence import assessed, later
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import STEPS, Outlook, key_controls, not_begun, outlooks, reaching
 from riskcalc.assessment.readiness import gaps, served
-from riskcalc.assessment.subservice import uncovered_days
+from riskcalc.assessment.subservice import reports, sound, uncovered_days
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, due_cell, state
@@ -202,7 +202,8 @@ def subservice(unit: Assessment) -> Display:
     rows: list[list[Cell]] = []
     for one in unit.register.rows("subservice_organisations"):
         inclusive = one["method"] == "inclusive"
-        days = 0 if inclusive else uncovered_days(one, first, last)
+        told = reports(unit.register)[one["subservice_id"]]
+        days = 0 if inclusive else uncovered_days([*sound(told, unit.as_of), one], first, last)
         gap = "tested here" if inclusive else state(counted(days, "day"), "bad") if days else state("none", "good")
         opinion = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
         exception = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
@@ -212,7 +213,7 @@ def subservice(unit: Assessment) -> Display:
         method = one["method"].replace("_", "-")
         opinions = "" if inclusive else state(opinion, tone, exception)
         used_by = ", ".join(used.get(one["subservice_id"], ()))
-        rows.append([one["subservice_id"], name, method, used_by, _reported(one), opinions, gap, reviewed])
+        rows.append([one["subservice_id"], name, method, used_by, _reports(told, first, last), opinions, gap, reviewed])
     columns = ["Id", "Organisation", "Method", "Controls", "Its report", "Opinion", "Days uncovered", "Reviewed"]
     note = f"Days uncovered: of our own report, {day(first)} to {day(last)}."
     return display.table("Subservice organisations", columns, rows, note=note, folded=True)
@@ -380,6 +381,20 @@ def _assertion(cell: Any) -> Cell:
     if cell["unguarded"]:
         return state("hole", "bad", f"{', '.join(cell['unguarded'])} of {risks}" if len(cell["risks"]) > 1 else risks)
     return state("held", "good", risks)
+
+
+def _reports(told: Sequence[Any], first: date, last: date) -> Cell:
+    """A subservice organisation's report, and under it the earlier ones that speak of days of ours."""
+    none = uncovered_days((), first, last)
+    before = [each for each in told[:-1] if uncovered_days([each], first, last) < none]
+    notes = [f"before: {_reported(each)}, {_found(each)}" for each in before]
+    return {"text": _reported(told[-1]), "note": "\n".join(notes)} if notes else _reported(told[-1])
+
+
+def _found(one: Any) -> str:
+    """What an earlier report says in a word or two, and whether anybody has read it."""
+    exception = "; an exception matters" if one["exception"] == "matters" else ""
+    return f"{one['opinion']}{exception}{'; not reviewed' if pd.isna(one['reviewed_on']) else ''}"
 
 
 def _reported(one: Any) -> str:
