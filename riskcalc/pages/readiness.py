@@ -28,6 +28,7 @@ from riskcalc.pages.wording import (
     rests_on,
     sentence_case,
     tally,
+    told_of,
 )
 from riskcalc.register.columns import Assertion
 from riskcalc.register.records import by_index, records
@@ -52,11 +53,13 @@ def figures(unit: Assessment) -> Display:
     other = next(name for name in _TYPES if name != own_type)
     now, instead = (report(unit.context, unit.unit, name) for name in (own_type, other))
     ahead = f". {told}" if (told := not_begun(unit.context, unit.unit)) else ""
+    own = told_of(unit.unit, now.opinion)
+    because = f"{own.compared}, {now.because}" if own.issued_on else f"{now.because}{ahead}"
     decide = "decides" if blocking == 1 else "decide"
     return display.facts(
         "Readiness",
         [
-            (f"Opinion, {_TYPES[own_type]}", now.opinion, day(now.because + ahead)),
+            (f"Opinion, {_TYPES[own_type]}", own.opinion, day(because)),
             (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}, by the same register"),
             ("Gaps", str(len(missing)), f"{blocking} {decide} on an objective; {overdue} past due"),
             _length(unit.unit),
@@ -286,12 +289,8 @@ def _part(one: coverage.ReportItem) -> list[Cell]:
 
 
 def _issued(unit: Assessment) -> Cell:
-    issued = unit.unit["issued_on"]
-    if pd.isna(issued) or issued > pd.Timestamp(unit.as_of):
-        return state("not issued", "open")
-    return state(
-        str(unit.unit["opinion"]), "good" if unit.unit["opinion"] == "unmodified" else "bad", f"issued on {day(issued)}"
-    )
+    own = told_of(unit.unit, report(unit.context, unit.unit).opinion)
+    return outcome(own.opinion, [f"issued on {own.issued_on}"]) if own.issued_on else state("not issued", "open")
 
 
 def _of(part: int, whole: int) -> Cell:

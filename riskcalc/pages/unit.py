@@ -170,16 +170,25 @@ def _report_span(unit: Any) -> str:
 
 
 def _opinion(unit: Assessment) -> dict[str, str]:
-    """The second of a page's two answers: what the service auditor would have to report, by our own tests."""
+    """The second of a page's two answers: what the service auditor has reported, or would have to by our own tests."""
     report_type = str(unit.unit["report_type"])
+    title, found = wording.opinion_title(report_type), wording.report(unit.context, unit.unit)
+    own, deviated = wording.told_of(unit.unit, found.opinion), _deviated(unit, report_type)
+    if own.issued_on:
+        told = f"{own.opinion}: {own.compared}, {wording.achieved(found)}{deviated}"
+        return wording.second(title, told, own.tone, wording.OURS)
     outcomes = {one.objective_id: one.outcome for one in outlooks(unit.context, report_type)}
-    told = wording.tally(outcomes, wording.OUTCOMES, "control objective")
-    found = assessed(unit.context, report_type)
-    own = [each for each in unit.register.rows("controls") if each["unit_id"] == unit.unit["unit_id"]]
-    deviated = sum(found[each["control_id"]]["deviations"] > 0 for each in own)
-    told += f"; {counted(deviated, 'control')} deviated, to be reported" if deviated else ""
-    opinion, ahead = wording.report(unit.context, unit.unit).opinion, not_begun(unit.context, unit.unit)
-    return wording.second(wording.opinion_title(report_type), opinion, told, ahead)
+    told = f"{own.opinion}: {wording.tally(outcomes, wording.OUTCOMES, 'control objective')}{deviated}"
+    told += ", to be reported" if deviated else ""
+    return wording.second(title, told, own.tone, wording.rests_on(not_begun(unit.context, unit.unit)))
+
+
+def _deviated(unit: Assessment, report_type: str) -> str:
+    """How many of the unit's own controls deviated; blank for none."""
+    found, name = assessed(unit.context, report_type), unit.unit["unit_id"]
+    controls = (each["control_id"] for each in unit.register.rows("controls") if each["unit_id"] == name)
+    number = sum(found[each]["deviations"] > 0 for each in controls)
+    return f"; {counted(number, 'control')} deviated" if number else ""
 
 
 def _type1_note(unit: Any) -> list[str]:
