@@ -53,8 +53,8 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     """Everything missing for each unit's own type of report: what blocks an objective first, then by due date.
 
     Owner and due date are those of the control's open deficiency, else the control's owner and no date. ``since``
-    is when that deficiency was identified, else the end of the previous period if it lacked the same then, else None:
-    what a report's evidence lacks is the same only for the same report, once that has begun.
+    is when that deficiency was identified, else the end of the previous period, or the day if that is earlier, if it
+    lacked the same then, else None: what a report's evidence lacks is the same only for the same report, once begun.
 
     >>> from riskcalc.register.register import load
     >>> "PAY-C03" in {gap.row for gap in gaps(Context.of(load("data")).only("payroll"))}
@@ -138,7 +138,7 @@ def _known_then(context: Context, report_type: str, unit_id: str) -> dict[tuple[
         return {}
     controls, same = key_controls(before, report_type), _of_the_same_report(before, context)
     return {
-        (key, what): before.period.last_day
+        (key, what): min(before.period.last_day, context.as_of)
         for key, (what, _) in _lacks(before, report_type, unit_id).items()
         if key[0] in same or _lasting(controls[key[0]], key[1])
     }

@@ -102,7 +102,7 @@ def gap_list(unit: Assessment) -> Display:
     """What is missing for the unit's report, with owner, due date and age; what decides on an objective first."""
     rows: list[list[Cell]] = []
     for gap in gaps(unit.context):
-        since = "this period" if gap.since is None else day(gap.since)
+        since = day(gap.since) if gap.since else "this period" if unit.context.begun else "now"
         decides = state("decides", "bad") if gap.blocks else "doesn't decide"
         rows.append(
             [
@@ -116,7 +116,8 @@ def gap_list(unit: Assessment) -> Display:
             ]
         )
     columns = ["Row", "What is missing", "Objectives", "For the outlook", "Owner", "Due", "Known since"]
-    note = "Known since: the day the deficiency was identified, or the end of the period before, if missing then."
+    end = "the end of the period before" if unit.context.begun else "the day of this page, for the period hasn't begun"
+    note = f"Known since: the day the deficiency was identified, or {end}, if missing then."
     return display.table("Gaps on the way to the report", columns, rows, note=note, folded=True)
 
 

@@ -244,6 +244,15 @@ def test_a_gap_that_was_there_before_is_as_old_as_that(tmp_path: Path) -> None:
     assert gap_of(tmp_path, "A-C1", control(0, documentation="")).since == date(2025, 12, 31)
 
 
+def test_before_a_period_begins_no_gap_is_known_since_a_later_day(tmp_path: Path) -> None:
+    """2025-H2 isn't over yet, either."""
+    data = write_register(tmp_path / "data", control(0, documentation=""))
+    found = gaps(Context.of(load(data), "2026-H1", date(2025, 12, 15)))
+    ages = {gap.step: gap.since for gap in found if gap.row == "A-C1"}
+    assert ages["documented"] == date(2025, 12, 15)
+    assert all(gap.since is None or gap.since <= date(2025, 12, 15) for gap in found)
+
+
 def reported_from(first: str, *, then: str = "") -> Edit:
     """Alpha's report begins on a day; until 2025 ended, where ``then`` is given, another was under way since then."""
 
