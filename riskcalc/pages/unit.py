@@ -16,7 +16,7 @@ from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, day, due_cell, level_cell
-from riskcalc.pages.loss import BEYOND, per_client
+from riskcalc.pages.loss import BEYOND, per_client, without
 from riskcalc.pages.summary import to_take
 from riskcalc.register.records import by_index, records
 
@@ -210,9 +210,9 @@ def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
     if unit.quantified.risks.empty:
         return "–", "no risk is quantified"
     chances = {view: unit.years[view].exceed(float(unit.unit["materiality"])) for view in CONTROLLED}
-    return wording.percent(
-        chances["earned"]
-    ), f"of years, by what controls have earned; claimed {wording.percent(chances['claimed'])}"
+    left_out = f"; without {told}" if (told := without(unit.quantified)) else ""
+    claimed = wording.percent(chances["claimed"])
+    return wording.percent(chances["earned"]), f"of years, by what controls have earned; claimed {claimed}{left_out}"
 
 
 def _lost(unit: Assessment, risk: Mapping[Any, Any], lines: Sequence[Mapping[Any, Any]], missing: str) -> str:

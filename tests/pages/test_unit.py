@@ -290,6 +290,15 @@ def test_a_control_without_coverage_takes_nothing_because_of_that(tmp_path: Path
     assert column(unit_page.to_decide(unit).as_json(), "What keeps it up") == ["B-C1: not documented"]
 
 
+def test_the_first_screens_money_says_what_it_leaves_out(tmp_path: Path) -> None:
+    """One of alpha's two risks is unrated; where both are in the amounts, nothing is said."""
+    rate = lambda rows: rows["ratings"][2].update(rows["ratings"][1], risk_id="A-R2")  # noqa: E731
+    for place, edit, told in (("one", None, "; without 1 unrated risk"), ("both", rate, "%")):
+        items = unit_page.figures(opened(tmp_path / place, "alpha", edit)).content["items"]
+        [note] = [item["note"] for item in items if item["label"] == loss.BEYOND]
+        assert note.endswith(told), note
+
+
 def test_the_controls_that_earn_are_ours_and_another_units_are_told(tmp_path: Path) -> None:
     """A client's own control never earns, so it isn't held against the unit."""
 
