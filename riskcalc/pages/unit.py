@@ -48,7 +48,8 @@ def figures(unit: Assessment) -> Display:
     elsewhere = sum(one["unit_id"] != unit.unit["unit_id"] for one in ours)
     idle = sum(each["earned"] <= 0 for each in weights)
     full = sum(0 < each["earned"] >= each["claimed"] for each in weights)
-    besides = f"; {elsewhere} of them {'is' if elsewhere == 1 else 'are'} another unit's" if elsewhere else ""
+    whose = f"of the {len(ours)}, {elsewhere} {'is' if elsewhere == 1 else 'are'} another unit's"
+    besides = f"; {whose}" if elsewhere else ""
     apart = len(about) - len(ours)
     besides += f"; {apart} of clients not counted" if apart else ""
     shown = display.facts(

@@ -311,7 +311,7 @@ def test_the_controls_that_earn_are_ours_and_another_units_are_told(tmp_path: Pa
         item for item in unit_page.figures(opened(tmp_path, "beta", edit)).content["items"] if "earn" in item["label"]
     ]
     assert tile["value"].endswith("of 2")
-    assert tile["note"].endswith("; 1 of them is another unit's; 1 of clients not counted")
+    assert tile["note"].endswith(" nothing; of the 2, 1 is another unit's; 1 of clients not counted")
 
 
 def test_without_an_earlier_period_nothing_is_said_of_its_matrix(tmp_path: Path) -> None:
