@@ -213,7 +213,7 @@ def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
     chances = {view: unit.years[view].exceed(float(unit.unit["materiality"])) for view in CONTROLLED}
     left_out = f"; without {told}" if (told := without(unit.quantified)) else ""
     claimed = wording.percent(chances["claimed"])
-    return wording.percent(chances["earned"]), f"of years, by what controls have earned; claimed {claimed}{left_out}"
+    return wording.percent(chances["earned"]), f"of years, as earned; claimed {claimed}{left_out}"
 
 
 def _lost(unit: Assessment, risk: Mapping[Any, Any], lines: Sequence[Mapping[Any, Any]], missing: str) -> str:
