@@ -62,6 +62,11 @@ class Context:
         return replace(self, register=self.register.only(unit_id))
 
     @property
+    def begun(self) -> bool:
+        """Whether the period has begun by the day: before it nothing is missing from it."""
+        return self.period.first_day <= self.as_of
+
+    @property
     def ratings(self) -> pd.DataFrame:
         """The period's ratings, but for those of a later day."""
         return self.register.ratings[self.counts("ratings")]

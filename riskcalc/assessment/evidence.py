@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.subservice import from_report
+from riskcalc.assessment.subservice import Reports, from_report, reports
 from riskcalc.assessment.testing import Basis, Conclusion, Days, Round, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
@@ -110,7 +110,7 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     register = context.register
     units = register.business_units["unit_id"]
     sole = units.iloc[0] if report_type and len(units) == 1 else None
-    reports = {one["subservice_id"]: one for one in register.rows("subservice_organisations") if _is_carved_out(one)}
+    carved_out = {name: told for name, told in reports(register).items() if told[-1]["method"] == "carve_out"}
     repairs: dict[str, list[date]] = {}
     for one in register.rows("deficiencies"):
         if one["closed_on"] <= pd.Timestamp(context.as_of):
@@ -119,8 +119,8 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     for control in register.rows("controls"):
         name = control["control_id"]
         asked = report_type and (report_type if control["unit_id"] == sole else control["report_type"])
-        if control["performed_by"] == "subservice" and control["subservice_id"] in reports:
-            found[name] = _by_report(context, control, reports[control["subservice_id"]], asked)
+        if control["performed_by"] == "subservice" and control["subservice_id"] in carved_out:
+            found[name] = _by_report(context, control, carved_out[control["subservice_id"]], asked)
         else:
             found[name] = _by_tests(context, control, repairs.get(name, ()), asked)
     return found
@@ -218,12 +218,7 @@ def _by_then(context: Context, control: Mapping[Any, Any]) -> list[Round]:
     return [each for each in tested if min(each.days[0], each.tested_on) <= last_day]
 
 
-def _is_carved_out(organisation: Mapping[Any, Any]) -> bool:
-    """Whether its controls are outside our report, so that theirs has to speak for them."""
-    return bool(organisation["method"] == "carve_out")
-
-
-def _by_report(context: Context, control: Any, report: Any, report_type: str | None) -> Conclusion:
+def _by_report(context: Context, control: Any, told: Reports, report_type: str | None) -> Conclusion:
     """Now: over the days of the period; for the opinion: over those of our report, or the look-back to its date."""
     type1, throughout = _question(control, report_type)
     days = context.period.first_day, context.period.last_day
@@ -231,7 +226,7 @@ def _by_report(context: Context, control: Any, report: Any, report_type: str | N
         days = _look_back(context, control, type1)
     elif throughout:
         days = report_days(control, context.register.methodology.evidence)
-    return from_report(report, days, context.as_of, type1)
+    return from_report(told, days, context.as_of, type1)
 
 
 def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_type: str | None) -> Conclusion:

@@ -60,11 +60,12 @@ class Rescored:
     levels: tuple[str, str]
 
 
-def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix) -> list[Move]:
+def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix, begun: bool = True) -> list[Move]:
     """The risks that moved, in the register's order, then those that left it since, if they were rated.
 
     Those whose ``what`` is in OUT are what ``decisions.standings`` counts as newly outside.
-    Both frames, as of ``riskcalc.score``, are on the same matrix.
+    Both frames, as of ``riskcalc.score``, are on the same matrix. In a period that hasn't ``begun``, what isn't rated
+    has lost nothing: it is not rated yet.
 
     >>> from riskcalc.assessment.opening import open_unit
     >>> unit = open_unit("payroll")
@@ -72,9 +73,10 @@ def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix) -> list[Move]
     ['PAY-R03', 'PAY-R11']
     """
     old, new = (_placed(each, matrix) for each in (before, now))
-    found = [_move(old.get(name, _ABSENT), risk, matrix) for name, risk in new.items()]
+    found = (_move(old.get(name, _ABSENT), risk, matrix) for name, risk in new.items())
+    here = [move for move in found if move and (begun or move.what != GONE)]
     left = [_move(risk, {**risk, **_UNRATED}, matrix) for name, risk in old.items() if name not in new]
-    return [*filter(None, found), *(replace(move, what=LEFT) for move in left if move)]
+    return [*here, *(replace(move, what=LEFT) for move in left if move)]
 
 
 def rescored_risks(before: pd.DataFrame, then: Matrix, now: Matrix) -> Iterator[Rescored]:

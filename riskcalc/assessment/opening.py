@@ -94,7 +94,7 @@ class Assessment(_Opened):
     @cached_property
     def moved(self) -> list[Move]:
         """The risks that moved since the period before; none where there is no such period."""
-        return [] if self.previous is None else moves(self.scores, self.previous, self.matrix)
+        return [] if self.previous is None else moves(self.scores, self.previous, self.matrix, self.context.begun)
 
     @cached_property
     def quantified(self) -> annual_loss.Model:
@@ -142,7 +142,7 @@ class Portfolio(_Opened):
     @cached_property
     def moved(self) -> list[Move]:
         """The risks that moved since the period before; none where there is no such period."""
-        return [] if self.previous is None else moves(self.scores, self.previous, self.matrix)
+        return [] if self.previous is None else moves(self.scores, self.previous, self.matrix, self.context.begun)
 
     @cached_property
     def quantified(self) -> annual_loss.Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -19,6 +19,7 @@ from riskcalc.register import register as registers
 from riskcalc.register.records import by_index
 from riskcalc.register.register import Register
 
+_LASTING = ("designed", "component", "assertion")  # steps that lack the same, whichever report is asked about
 LEAST_DAYS = 181  # six months, at the shortest
 
 
@@ -45,8 +46,8 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     """Everything missing for each unit's own type of report: what blocks an objective first, then by due date.
 
     Owner and due date are those of the control's open deficiency, else the control's owner and no date. ``since``
-    is when that deficiency was identified, else the end of the previous period if it lacked the same then, else None:
-    what a report's evidence lacks is the same only for the same report, once that has begun.
+    is when that deficiency was identified, else the end of the previous period, or the day if that is earlier, if it
+    lacked the same then, else None: what a report's evidence lacks is the same only for the same report, once begun.
 
     >>> from riskcalc.register.register import load
     >>> "PAY-C03" in {gap.row for gap in gaps(Context.of(load("data")).only("payroll"))}
@@ -59,9 +60,8 @@ def gaps(context: Context) -> tuple[Gap, ...]:
         then = _known_then(mine, report_type, unit["unit_id"])
         blocked = {row for each in outlooks(mine, report_type) for row in each.blocking}
         found.extend(_at_controls(unit, _lacks(mine, report_type, unit["unit_id"]), mine, then, blocked))
-        found.extend(_unguarded(mine.register))
-        found.extend(_too_short(mine.register, unit))
-        found.extend(_of_the_report(mine, unit))
+        known = _told_then(mine, unit)
+        found.extend(replace(gap, since=known.get((gap.row, gap.what))) for gap in _of_the_unit(mine, unit))
     return _by_urgency(found)
 
 
@@ -130,22 +130,46 @@ def _known_then(context: Context, report_type: str, unit_id: str) -> dict[tuple[
         return {}
     controls, same = key_controls(before, report_type), _of_the_same_report(before, context)
     return {
-        (key, what): before.period.last_day
+        (key, what): min(before.period.last_day, context.as_of)
         for key, (what, _) in _lacks(before, report_type, unit_id).items()
         if key[0] in same or _lasting(controls[key[0]], key[1])
     }
 
 
+def _of_the_unit(context: Context, unit: Any) -> Iterator[Gap]:
+    """The gaps that no control alone has."""
+    yield from _unguarded(context.register)
+    yield from _too_short(context.register, unit)
+    yield from _of_the_report(context, unit)
+
+
+def _told_then(context: Context, unit: Any) -> dict[tuple[str, str], date]:
+    """Of the gaps that no control alone has, what the period before told in which words, with its last day.
+
+    What the report itself lacks is the same only for the same report.
+    """
+    before = context.previous()
+    if before is None:
+        return {}
+    return {
+        (gap.row, gap.what): min(before.period.last_day, context.as_of)
+        for then in before.register.rows("business_units")
+        for gap in _of_the_unit(before, then)
+        if gap.step in _LASTING or _same_report(then, unit, before)
+    }
+
+
 def _of_the_same_report(before: Context, now: Context) -> set[str]:
     """The controls whose unit's report was the same before, and had begun."""
-    day = pd.Timestamp(before.period.last_day)
-    begun = (one for one in before.register.rows("controls") if not one["report_from"] > day)
-    then = {one["control_id"]: _report(one) for one in begun}
-    return {one["control_id"] for one in now.register.rows("controls") if then.get(one["control_id"]) == _report(one)}
+    then = {one["control_id"]: one for one in before.register.rows("controls")}
+    controls = (one for one in now.register.rows("controls") if one["control_id"] in then)
+    return {one["control_id"] for one in controls if _same_report(then[one["control_id"]], one, before)}
 
 
-def _report(control: Any) -> tuple[str, ...]:
-    return tuple(str(control[column]) for column in ("report_type", "report_from", "report_to"))
+def _same_report(then: Any, now: Any, before: Context) -> bool:
+    """Whether the report of a row, of a unit or a control, was the same in the period before, and had begun."""
+    same = all(str(then[column]) == str(now[column]) for column in ("report_type", "report_from", "report_to"))
+    return same and not then["report_from"] > pd.Timestamp(before.period.last_day)
 
 
 def _lasting(control: Any, step: str) -> bool:

@@ -1,8 +1,9 @@
-"""What the report of a carved-out subservice organisation says about the controls that it performs for us."""
+"""What the reports of a carved-out subservice organisation say about the controls that it performs for us."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -10,57 +11,61 @@ import pandas as pd
 
 from riskcalc.assessment.testing import Conclusion, Days, uncovered
 from riskcalc.errors import counted
+from riskcalc.register import register as registers
+from riskcalc.register.register import Register
+
+Report = Mapping[Any, Any]
+Reports = Sequence[Report]
 
 
-def from_report(report: Mapping[Any, Any], days: Days, as_of: date, type1: bool = False) -> Conclusion:
-    """Conclude on a carved-out control from the subservice organisation's own report, for some days of ours.
+@registers.once
+def reports(register: Register) -> Mapping[str, Reports]:
+    """By subservice organisation, what its rows say of its reports: those that ended, earliest first, then today's."""
+    found: dict[str, list[Report]] = {}
+    for each in sorted(register.former_reports, key=lambda each: each.valid_to):
+        found.setdefault(each.subservice_id, []).append(each._asdict())
+    return {
+        one["subservice_id"]: [*found.get(one["subservice_id"], ()), one]
+        for one in register.rows("subservice_organisations")
+    }
 
-    A modified opinion or an exception that matters is as good as a failed test, whatever the type of the report. Only a
-    Type 2 report, with its bridge letter, says that controls operated, and only for its own days: one of ours that
-    isn't covered leaves insufficient evidence. What was reviewed, or ends, after ``as_of`` isn't there yet. For a
-    Type 1 report of ours (``type1``), theirs of either type is enough if it speaks of any of the days.
+
+def from_report(told: Reports, days: Days, as_of: date, type1: bool = False) -> Conclusion:
+    """Conclude on a carved-out control from the subservice organisation's own reports, for some days of ours.
+
+    A modified opinion or an exception that matters is as good as a failed test, in the latest report whatever its type
+    and days, in an earlier one as far as it covers days that no other does. Only a Type 2 report, with its bridge
+    letter, says that controls operated, for its own days: one of ours that none covers leaves insufficient evidence.
+    What was reviewed, or ends, after ``as_of`` isn't there yet, nor is an earlier report that nobody reviewed.
+    For a Type 1 report of ours (``type1``), theirs of either type is enough if it speaks of any of the days.
     """
-    if pd.isna(report["report_type"]):
-        return Conclusion("not_tested", f"no report of {report['name']} is on record")
-    last, said = report["report_to"].date(), _said(report)
-    if last > as_of or (not pd.isna(report["reviewed_on"]) and report["reviewed_on"].date() > as_of):
-        return Conclusion("not_tested", f"the report of {report['name']} wasn't there by {as_of}")
-    faults = [f"opinion {report['opinion']}"] if report["opinion"] != "unmodified" else []
-    faults += ["an exception that matters"] if report["exception"] == "matters" else []
-    if faults:
-        return Conclusion("not_effective", f"{said}: {' and '.join(faults)}")
-    return _by_days(report, said, days, as_of, type1)
-
-
-def _said(report: Mapping[Any, Any]) -> str:
-    if report["report_type"] == "type1":
-        return f"{report['name']} reports on design only (Type 1), at {report['report_to'].date()}"
-    letter = "" if pd.isna(report["bridge_to"]) else f", with a letter to {report['bridge_to'].date()}"
-    return f"{report['name']} reports on {report['report_from'].date()} to {report['report_to'].date()}{letter}"
-
-
-def _by_days(report: Mapping[Any, Any], said: str, days: Days, as_of: date, type1: bool) -> Conclusion:
-    """Conclude on a report without a fault by the days that it speaks of."""
-    wanted, last = (days[0], min(days[1], as_of)), report["report_to"].date()
-    left, _ = uncovered(wanted, covered_days(report, as_of))
-    _, at_end = uncovered(days, covered_days(report, as_of))
-    length = (wanted[1] - wanted[0]).days + 1
+    there, wanted = _on_record(told, as_of), (days[0], min(days[1], as_of))
+    if not there:
+        return _nothing_there(told[-1], as_of)
+    good = sound(told, as_of)
+    for each in (each for each in reversed(there) if _faults(each)):
+        if each is there[-1] or (not type1 and _adds(each, good, wanted, as_of)):
+            return Conclusion("not_effective", f"{_said([each])}: {' and '.join(_faults(each))}")
     if type1:
-        speaks = left < length or (report["report_type"] == "type1" and wanted[0] <= last)
-        name = "operated_effectively" if speaks else "not_tested"
-        return Conclusion(name, f"{said}, without an exception that matters" if speaks else f"{said}, too long ago")
-    if report["report_type"] == "type1":
-        return Conclusion("insufficient_evidence", said, untested_days=length, roll_forward=at_end)
-    if left >= length:
-        return Conclusion("not_tested", f"{said}, not on any day of {days[0]} to {days[1]}", untested_days=length)
-    if left:
-        days_left = counted(left, "day")
-        told = f"{said}: {days_left} of {wanted[0]} to {wanted[1]} not covered"
-        return Conclusion("insufficient_evidence", told, untested_days=left, roll_forward=at_end)
-    return Conclusion("operated_effectively", f"{said}, without an exception that matters", roll_forward=at_end)
+        return _in_use(good, wanted, as_of)
+    unread = [each for each in told[:-1] if _unread(each) and _adds(each, good, wanted, as_of)]
+    more = "".join(f"; nobody has reviewed its report to {each['report_to'].date()}" for each in unread)
+    found = _by_days(good, days, as_of)
+    return replace(found, reason=f"{found.reason}{more}")
 
 
-def covered_days(report: Mapping[Any, Any], as_of: date) -> list[Days]:
+def sound(told: Reports, as_of: date) -> list[Report]:
+    """The reports that count by a day and have no fault."""
+    return [each for each in _on_record(told, as_of) if not _faults(each)]
+
+
+def reviewed(register: Register, as_of: date) -> set[str]:
+    """The subservice organisations whose reports, as far as they are on record by a day, were reviewed by then."""
+    known = {name: _on_record(told, as_of) for name, told in reports(register).items()}
+    return {name for name, there in known.items() if there and not _unread(there[-1])}
+
+
+def covered_days(report: Report, as_of: date) -> list[Days]:
     """The days that a Type 2 report and its bridge letter speak of: a letter speaks of the past, up to ``as_of``."""
     if report["report_type"] != "type2":
         return []
@@ -71,12 +76,77 @@ def covered_days(report: Mapping[Any, Any], as_of: date) -> list[Days]:
     return found
 
 
-def uncovered_days(report: Mapping[Any, Any], first: date, last: date, as_of: date = date.max) -> int:
-    """Days from ``first`` to ``last`` that a subservice organisation's report and bridge letter don't cover.
+def uncovered_days(told: Iterable[Report], first: date, last: date, as_of: date = date.max) -> int:
+    """Days from ``first`` to ``last`` that a subservice organisation's reports and bridge letters don't cover.
 
     >>> report = {"report_type": "type2", "report_from": pd.Timestamp("2026-01-01"),
     ...           "report_to": pd.Timestamp("2026-06-30"), "bridge_from": None, "bridge_to": None}
-    >>> uncovered_days(report, date(2026, 1, 1), date(2026, 7, 2))
+    >>> uncovered_days([report], date(2026, 1, 1), date(2026, 7, 2))
     2
     """
-    return uncovered((first, last), covered_days(report, as_of))[0]
+    return uncovered((first, last), [span for each in told for span in covered_days(each, as_of)])[0]
+
+
+# --- parts ---
+
+
+def _on_record(told: Reports, as_of: date) -> list[Report]:
+    """The reports that count by a day: those that are over and, the latest if at all, reviewed by then."""
+    given = [each for each in told if not pd.isna(each["report_type"]) and each["report_to"].date() <= as_of]
+    return [each for each in given if (each is told[-1] if _unread(each) else each["reviewed_on"].date() <= as_of)]
+
+
+def _unread(report: Report) -> bool:
+    return bool(pd.isna(report["reviewed_on"]))
+
+
+def _nothing_there(latest: Report, as_of: date) -> Conclusion:
+    if pd.isna(latest["report_type"]):
+        return Conclusion("not_tested", f"no report of {latest['name']} is on record")
+    return Conclusion("not_tested", f"the report of {latest['name']} wasn't there by {as_of}")
+
+
+def _faults(report: Report) -> list[str]:
+    faults = [f"opinion {report['opinion']}"] if report["opinion"] != "unmodified" else []
+    return faults + (["an exception that matters"] if report["exception"] == "matters" else [])
+
+
+def _adds(report: Report, others: Reports, days: Days, as_of: date) -> bool:
+    """Whether a report covers some of the days that no other one does."""
+    return uncovered_days([report, *others], *days, as_of) < uncovered_days(others, *days, as_of)
+
+
+def _said(told: Reports) -> str:
+    said = [f"{told[-1]['name']} {_reported(told[0])}", *(_reported(each) for each in told[1:])]
+    return ", and ".join(dict.fromkeys(said))
+
+
+def _reported(report: Report) -> str:
+    if report["report_type"] == "type1":
+        return f"reports on design only (Type 1), at {report['report_to'].date()}"
+    letter: str = "" if pd.isna(report["bridge_to"]) else f", with a letter to {report['bridge_to'].date()}"
+    return f"reports on {report['report_from'].date()} to {report['report_to'].date()}{letter}"
+
+
+def _in_use(good: Reports, wanted: Days, as_of: date) -> Conclusion:
+    """Conclude for a Type 1 report of ours on reports without a fault: one of either type is enough."""
+    for each in reversed(good):
+        if _adds(each, (), wanted, as_of) or (each["report_type"] == "type1" and wanted[0] <= each["report_to"].date()):
+            return Conclusion("operated_effectively", f"{_said([each])}, without an exception that matters")
+    return Conclusion("not_tested", f"{_said(good[-1:])}, too long ago")
+
+
+def _by_days(good: Reports, days: Days, as_of: date) -> Conclusion:
+    """Conclude on reports without a fault by the days that they speak of."""
+    wanted, covered = (days[0], min(days[1], as_of)), [span for each in good for span in covered_days(each, as_of)]
+    left, at_end = uncovered(wanted, covered)[0], uncovered(days, covered)[1]
+    said = _said([each for each in good[:-1] if _adds(each, good[-1:], wanted, as_of)] + [*good[-1:]])
+    length = (wanted[1] - wanted[0]).days + 1
+    if left >= length and good[-1]["report_type"] == "type1":
+        return Conclusion("insufficient_evidence", said, untested_days=length, roll_forward=at_end)
+    if left >= length:
+        return Conclusion("not_tested", f"{said}, not on any day of {days[0]} to {days[1]}", untested_days=length)
+    if left:
+        told = f"{said}: {counted(left, 'day')} of {wanted[0]} to {wanted[1]} not covered"
+        return Conclusion("insufficient_evidence", told, untested_days=left, roll_forward=at_end)
+    return Conclusion("operated_effectively", f"{said}, without an exception that matters", roll_forward=at_end)

@@ -104,7 +104,8 @@ def _changes(sheet: Sheet, context: Context) -> None:
     if before is None:
         sheet.row(["What changed: no earlier period is on record"], LABEL)
         return
-    found = moves(described_scores(context), described_scores(before), context.register.methodology.matrix)
+    matrix = context.register.methodology.matrix
+    found = moves(described_scores(context), described_scores(before), matrix, context.begun)
     told = {kind: [each.risk_id for each in found if each.what == kind] for kind in KINDS}
     heading = f"What changed since {before.period.name}, as exported: {counted(len(found), 'risk')}"
     sheet.row([heading], LABEL)

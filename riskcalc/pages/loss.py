@@ -46,7 +46,7 @@ def _against_materiality(shown: Callable[[Assessment], T]) -> Callable[[Assessme
 @_against_materiality
 def figures(unit: Assessment) -> Display:
     """The unit's year in money: expected, against materiality, and what untested controls cost."""
-    years, currency, without = unit.years, unit.unit["currency"], _without(unit.quantified)
+    years, currency, left_out = unit.years, unit.unit["currency"], without(unit.quantified)
     if unit.quantified.risks.empty:
         return display.remark("No risk is quantified, so nothing can be said of a year in money.")
     claimed, earned = years["claimed"], years["earned"]
@@ -58,7 +58,7 @@ def figures(unit: Assessment) -> Display:
             (
                 "Expected loss a year, all clients together",
                 money(earned.mean, currency),
-                f"earned; claimed {money(claimed.mean, currency)}" + (f"; without {without}" if without else ""),
+                f"earned; claimed {money(claimed.mean, currency)}" + (f"; without {left_out}" if left_out else ""),
             ),
             (
                 BEYOND,
@@ -175,6 +175,15 @@ def by_unit(portfolio: Portfolio) -> Display:
     return loss_charts.contributions(shares, names, quantified.currency, {}, _left_out(portfolio))
 
 
+def without(quantified: annual_loss.Model) -> str:
+    """How many risks aren't in the amounts, and why."""
+    known = rated(quantified.context)
+    unrated = sum(pd.isna(known.get(risk, (None,))[0]) for risk in quantified.unquantified)
+    others = len(quantified.unquantified) - unrated
+    told = [counted(unrated, "unrated risk")] * bool(unrated)
+    return " and ".join(told + [f"{counted(others, 'risk')} without amounts"] * bool(others))
+
+
 # --- parts ---
 
 
@@ -190,21 +199,12 @@ def _amount(exceeded: float) -> str:
     return f"{exceeded:,.0f}" if exceeded else "–"
 
 
-def _without(quantified: annual_loss.Model) -> str:
-    """How many risks aren't in the amounts, and why."""
-    known = rated(quantified.context)
-    unrated = sum(pd.isna(known.get(risk, (None,))[0]) for risk in quantified.unquantified)
-    others = len(quantified.unquantified) - unrated
-    told = [counted(unrated, "unrated risk")] * bool(unrated)
-    return " and ".join(told + [f"{counted(others, 'risk')} without amounts"] * bool(others))
-
-
 def _left_out(portfolio: Portfolio) -> str:
     """What the organisation's amounts leave out: risks, and whole units."""
-    without, held = _without(portfolio.quantified), set(portfolio.quantified.risks["unit_id"])
+    left_out, held = without(portfolio.quantified), set(portfolio.quantified.risks["unit_id"])
     units = portfolio.register.business_units
     none = [name for unit, name in zip(units["unit_id"], units["name"], strict=True) if unit not in held]
-    told = [f"Left out: {without}."] if without else []
+    told = [f"Left out: {left_out}."] if left_out else []
     return " ".join([*told, *([f"Of {first_of(none, _NAMED)} nothing is quantified."] if none else [])])
 
 

@@ -17,6 +17,7 @@ from riskcalc.pages.display import Cell, Display, Result, day
 from riskcalc.register.matrix import PAPER
 from riskcalc.register.records import by_index, records
 
+_NAMED = 3  # issued reports that the headline names
 _WHEN = {"type2": "over the reports' periods", "type1": "at the reports' dates"}
 
 
@@ -48,7 +49,8 @@ def units(portfolio: Portfolio) -> Display:
         rows.append([wording.page_link(unit, run), drawn, *numbers, *rest, *[_run_cell(run)] * told_of_runs])
     numeric = [*counts.columns, "Outside appetite"]
     columns = ["Unit", "Risks by level", *numeric, "Appetite", "Opinion", *["Run"] * told_of_runs]
-    note = f"Levels: risk now. Opinion: an outlook over the report's period, or at its date. {MANAGEMENTS_TESTS}"
+    opinion = "Opinion: that of the issued report, else an outlook over its period, or at its date."
+    note = f"Levels: risk now. {opinion} {MANAGEMENTS_TESTS}"
     whole = counted(len(rows), "business unit")
     has = "has a rated risk" if len(breaches) == 1 else "have rated risks"
     told = f"{len(breaches)} of {whole} {has} outside appetite"
@@ -111,24 +113,44 @@ def _to_scale(levels: Mapping[Any, int], most: int, portfolio: Portfolio) -> Cel
 
 
 def _opinions(portfolio: Portfolio) -> dict[str, str]:
-    """What service auditors would have to report on the units, by our own tests."""
+    """What service auditors have reported on the units, and would have to by our own tests."""
     units = portfolio.register.rows("business_units")
-    found = {str(unit["name"]): wording.report(portfolio.context, unit).opinion for unit in units}
-    told = wording.tally(found, wording.OPINIONS, "report")
+    found = {str(unit["name"]): _told_of(unit, portfolio) for unit in units}
+    issued = {name: each for name, each in found.items() if each.issued_on}
+    coming = {name: each.outlook for name, each in found.items() if name not in issued}
+    told = [_of_issued(issued)] if issued else []
+    if coming or not found:
+        told.append(("to come: " if issued else "") + wording.tally(coming, wording.OPINIONS, "report"))
     ahead = [str(unit["name"]) for unit in units if not_begun(portfolio.context, unit)]
-    told += f"; the period of {len(ahead)} hasn't begun ({first_of(ahead, 5)})" if ahead else ""
-    tones = {wording.TONES.get(each, "open") for each in found.values()}
+    told += [f"the period of {len(ahead)} hasn't begun ({first_of(ahead, 5)})"] * bool(ahead)
+    tones = {each.tone for each in found.values()}
     tone = next((each for each in ("bad", "open") if each in tones), "good" if found else "open")
+    title = f"Opinions, issued{' and to come' if coming else ''}" if issued else _title(units)
+    return wording.second(title, "; ".join(told), tone, wording.OURS if issued else wording.rests_on())
+
+
+def _title(units: Iterable[Mapping[Any, Any]]) -> str:
     types = {unit["report_type"] for unit in units}
-    when = [words for name, words in _WHEN.items() if name in types]
-    return {**wording.second(f"Opinions {' or '.join(when)}".strip(), "", told), "tone": tone}
+    return f"Opinions {' or '.join(words for name, words in _WHEN.items() if name in types)}".strip()
+
+
+def _of_issued(issued: Mapping[str, wording.Told]) -> str:
+    """What the reports say that were issued, and our own tests where they differ; those worth a look first."""
+    ordered = sorted(issued.items(), key=lambda each: each[1].tone == "good")
+    ours = {name: f" (our own tests differ: {each.outlook})" for name, each in ordered if each.differs}
+    told = [f"{name} {each.opinion} on {each.issued_on}{ours.get(name, '')}" for name, each in ordered]
+    return f"{len(issued)} issued: {first_of(told, _NAMED)}"
+
+
+def _told_of(unit: Any, portfolio: Portfolio) -> wording.Told:
+    return wording.told_of(unit, wording.report(portfolio.context, unit).opinion)
 
 
 def _outlook(unit: Any, portfolio: Portfolio) -> Cell:
-    """The outlook for the unit's own type of report, and how many of its objectives are achieved."""
-    found = wording.report(portfolio.context, unit)
+    """What is told of the unit's report, and how many of its objectives are achieved by our own tests."""
+    found, told = wording.report(portfolio.context, unit), _told_of(unit, portfolio)
     about = [f"Type {unit['report_type'][-1]}: {wording.achieved(found)}", day(not_begun(portfolio.context, unit))]
-    return wording.outcome(found.opinion, about)
+    return display.state(told.opinion, told.tone, "\n".join(filter(None, [told.compared, *about])))
 
 
 def _run_lines(portfolio: Portfolio) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, get_args
@@ -15,7 +15,7 @@ from riskcalc.assessment.evidence import assessed, later
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import STEPS, Outlook, key_controls, not_begun, outlooks, reaching
 from riskcalc.assessment.readiness import gaps, served
-from riskcalc.assessment.subservice import uncovered_days
+from riskcalc.assessment.subservice import reports, sound, uncovered_days
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, due_cell, state
@@ -28,6 +28,7 @@ from riskcalc.pages.wording import (
     rests_on,
     sentence_case,
     tally,
+    told_of,
 )
 from riskcalc.register.columns import Assertion
 from riskcalc.register.records import by_index, records
@@ -52,11 +53,13 @@ def figures(unit: Assessment) -> Display:
     other = next(name for name in _TYPES if name != own_type)
     now, instead = (report(unit.context, unit.unit, name) for name in (own_type, other))
     ahead = f". {told}" if (told := not_begun(unit.context, unit.unit)) else ""
+    own = told_of(unit.unit, now.opinion)
+    because = f"{own.compared}, {now.because}" if own.issued_on else f"{now.because}{ahead}"
     decide = "decides" if blocking == 1 else "decide"
     return display.facts(
         "Readiness",
         [
-            (f"Opinion, {_TYPES[own_type]}", now.opinion, day(now.because + ahead)),
+            (f"Opinion, {_TYPES[own_type]}", own.opinion, day(because)),
             (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}, by the same register"),
             ("Gaps", str(len(missing)), f"{blocking} {decide} on an objective; {overdue} past due"),
             _length(unit.unit),
@@ -99,7 +102,7 @@ def gap_list(unit: Assessment) -> Display:
     """What is missing for the unit's report, with owner, due date and age; what decides on an objective first."""
     rows: list[list[Cell]] = []
     for gap in gaps(unit.context):
-        since = "this period" if gap.since is None else day(gap.since)
+        since = day(gap.since) if gap.since else "this period" if unit.context.begun else "now"
         decides = state("decides", "bad") if gap.blocks else "doesn't decide"
         rows.append(
             [
@@ -113,7 +116,8 @@ def gap_list(unit: Assessment) -> Display:
             ]
         )
     columns = ["Row", "What is missing", "Objectives", "For the outlook", "Owner", "Due", "Known since"]
-    note = "Known since: the day the deficiency was identified, or the end of the period before, if missing then."
+    end = "the end of the period before" if unit.context.begun else "the day of this page, for the period hasn't begun"
+    note = f"Known since: the day the deficiency was identified, or {end}, if missing then."
     return display.table("Gaps on the way to the report", columns, rows, note=note, folded=True)
 
 
@@ -202,7 +206,8 @@ def subservice(unit: Assessment) -> Display:
     rows: list[list[Cell]] = []
     for one in unit.register.rows("subservice_organisations"):
         inclusive = one["method"] == "inclusive"
-        days = 0 if inclusive else uncovered_days(one, first, last)
+        told = reports(unit.register)[one["subservice_id"]]
+        days = 0 if inclusive else uncovered_days([*sound(told, unit.as_of), one], first, last)
         gap = "tested here" if inclusive else state(counted(days, "day"), "bad") if days else state("none", "good")
         opinion = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
         exception = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
@@ -212,7 +217,7 @@ def subservice(unit: Assessment) -> Display:
         method = one["method"].replace("_", "-")
         opinions = "" if inclusive else state(opinion, tone, exception)
         used_by = ", ".join(used.get(one["subservice_id"], ()))
-        rows.append([one["subservice_id"], name, method, used_by, _reported(one), opinions, gap, reviewed])
+        rows.append([one["subservice_id"], name, method, used_by, _reports(told, first, last), opinions, gap, reviewed])
     columns = ["Id", "Organisation", "Method", "Controls", "Its report", "Opinion", "Days uncovered", "Reviewed"]
     note = f"Days uncovered: of our own report, {day(first)} to {day(last)}."
     return display.table("Subservice organisations", columns, rows, note=note, folded=True)
@@ -285,12 +290,8 @@ def _part(one: coverage.ReportItem) -> list[Cell]:
 
 
 def _issued(unit: Assessment) -> Cell:
-    issued = unit.unit["issued_on"]
-    if pd.isna(issued) or issued > pd.Timestamp(unit.as_of):
-        return state("not issued", "open")
-    return state(
-        str(unit.unit["opinion"]), "good" if unit.unit["opinion"] == "unmodified" else "bad", f"issued on {day(issued)}"
-    )
+    own = told_of(unit.unit, report(unit.context, unit.unit).opinion)
+    return outcome(own.opinion, [f"issued on {own.issued_on}"]) if own.issued_on else state("not issued", "open")
 
 
 def _of(part: int, whole: int) -> Cell:
@@ -380,6 +381,20 @@ def _assertion(cell: Any) -> Cell:
     if cell["unguarded"]:
         return state("hole", "bad", f"{', '.join(cell['unguarded'])} of {risks}" if len(cell["risks"]) > 1 else risks)
     return state("held", "good", risks)
+
+
+def _reports(told: Sequence[Any], first: date, last: date) -> Cell:
+    """A subservice organisation's report, and under it the earlier ones that speak of days of ours."""
+    none = uncovered_days((), first, last)
+    before = [each for each in told[:-1] if uncovered_days([each], first, last) < none]
+    notes = [f"before: {_reported(each)}, {_found(each)}" for each in before]
+    return {"text": _reported(told[-1]), "note": "\n".join(notes)} if notes else _reported(told[-1])
+
+
+def _found(one: Any) -> str:
+    """What an earlier report says in a word or two, and whether anybody has read it."""
+    exception = "; an exception matters" if one["exception"] == "matters" else ""
+    return f"{one['opinion']}{exception}{'; not reviewed' if pd.isna(one['reviewed_on']) else ''}"
 
 
 def _reported(one: Any) -> str:

@@ -16,7 +16,7 @@ from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, day, due_cell, level_cell
-from riskcalc.pages.loss import BEYOND, per_client
+from riskcalc.pages.loss import BEYOND, per_client, without
 from riskcalc.pages.summary import to_take
 from riskcalc.register.records import by_index, records
 
@@ -48,7 +48,8 @@ def figures(unit: Assessment) -> Display:
     elsewhere = sum(one["unit_id"] != unit.unit["unit_id"] for one in ours)
     idle = sum(each["earned"] <= 0 for each in weights)
     full = sum(0 < each["earned"] >= each["claimed"] for each in weights)
-    besides = f"; {elsewhere} of them {'is' if elsewhere == 1 else 'are'} another unit's" if elsewhere else ""
+    whose = f"of the {len(ours)}, {elsewhere} {'is' if elsewhere == 1 else 'are'} another unit's"
+    besides = f"; {whose}" if elsewhere else ""
     apart = len(about) - len(ours)
     besides += f"; {apart} of clients not counted" if apart else ""
     shown = display.facts(
@@ -170,16 +171,25 @@ def _report_span(unit: Any) -> str:
 
 
 def _opinion(unit: Assessment) -> dict[str, str]:
-    """The second of a page's two answers: what the service auditor would have to report, by our own tests."""
+    """The second of a page's two answers: what the service auditor has reported, or would have to by our own tests."""
     report_type = str(unit.unit["report_type"])
+    title, found = wording.opinion_title(report_type), wording.report(unit.context, unit.unit)
+    own, deviated = wording.told_of(unit.unit, found.opinion), _deviated(unit, report_type)
+    if own.issued_on:
+        told = f"{own.opinion}: {own.compared}, {wording.achieved(found)}{deviated}"
+        return wording.second(title, told, own.tone, wording.OURS)
     outcomes = {one.objective_id: one.outcome for one in outlooks(unit.context, report_type)}
-    told = wording.tally(outcomes, wording.OUTCOMES, "control objective")
-    found = assessed(unit.context, report_type)
-    own = [each for each in unit.register.rows("controls") if each["unit_id"] == unit.unit["unit_id"]]
-    deviated = sum(found[each["control_id"]]["deviations"] > 0 for each in own)
-    told += f"; {counted(deviated, 'control')} deviated, to be reported" if deviated else ""
-    opinion, ahead = wording.report(unit.context, unit.unit).opinion, not_begun(unit.context, unit.unit)
-    return wording.second(wording.opinion_title(report_type), opinion, told, ahead)
+    told = f"{own.opinion}: {wording.tally(outcomes, wording.OUTCOMES, 'control objective')}{deviated}"
+    told += ", to be reported" if deviated else ""
+    return wording.second(title, told, own.tone, wording.rests_on(not_begun(unit.context, unit.unit)))
+
+
+def _deviated(unit: Assessment, report_type: str) -> str:
+    """How many of the unit's own controls deviated; blank for none."""
+    found, name = assessed(unit.context, report_type), unit.unit["unit_id"]
+    controls = (each["control_id"] for each in unit.register.rows("controls") if each["unit_id"] == name)
+    number = sum(found[each]["deviations"] > 0 for each in controls)
+    return f"; {counted(number, 'control')} deviated" if number else ""
 
 
 def _type1_note(unit: Any) -> list[str]:
@@ -201,9 +211,9 @@ def _beyond_materiality(unit: Assessment) -> tuple[str, str]:
     if unit.quantified.risks.empty:
         return "–", "no risk is quantified"
     chances = {view: unit.years[view].exceed(float(unit.unit["materiality"])) for view in CONTROLLED}
-    return wording.percent(
-        chances["earned"]
-    ), f"of years, by what controls have earned; claimed {wording.percent(chances['claimed'])}"
+    left_out = f"; without {told}" if (told := without(unit.quantified)) else ""
+    claimed = wording.percent(chances["claimed"])
+    return wording.percent(chances["earned"]), f"of years, as earned; claimed {claimed}{left_out}"
 
 
 def _lost(unit: Assessment, risk: Mapping[Any, Any], lines: Sequence[Mapping[Any, Any]], missing: str) -> str:

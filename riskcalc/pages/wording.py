@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -31,12 +31,15 @@ from riskcalc.errors import counted, first_of
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
 from riskcalc.version import __version__
 
+OURS = "Our outlook rests on management's own tests of controls."  # beside an auditor's opinion, who has tested
 SUBJECT = "Risk to financial reporting"
 RISK_NOW = "Risk now"
 _ITS, _THEIR = "its unit's appetite", "their unit's appetite"
 OUTCOMES = (ACHIEVED, NOT_ACHIEVED, JUDGEMENT, NOT_YET)
 OPINIONS = (UNMODIFIED, ADVERSE, QUALIFIED, NOT_READY)
-TONES = dict.fromkeys((ACHIEVED, UNMODIFIED), "good") | dict.fromkeys((NOT_ACHIEVED, QUALIFIED, ADVERSE), "bad")
+TONES = dict.fromkeys((ACHIEVED, UNMODIFIED), "good") | dict.fromkeys(
+    (NOT_ACHIEVED, QUALIFIED, ADVERSE, "disclaimer"), "bad"
+)
 
 
 def verdict(scores: pd.DataFrame, appetite: str = "") -> tuple[str, str]:
@@ -77,15 +80,47 @@ def report(context: Context, unit: Mapping[Any, Any], report_type: str = "") -> 
     return report_outlooks(context, report_type or str(unit["report_type"]))[unit["unit_id"]]
 
 
+@dataclass(frozen=True)
+class Told:
+    """The opinion that is told of a report: our outlook, or once it is issued what that says, and how ours compares."""
+
+    opinion: str
+    outlook: str
+    issued_on: str = ""
+
+    @property
+    def differs(self) -> bool:
+        """Whether the report that was issued says something else than our own tests."""
+        return self.opinion != self.outlook
+
+    @property
+    def tone(self) -> str:
+        """That of the opinion; an unmodified one that our tests don't support is open."""
+        tone = TONES.get(self.opinion, "open")
+        return "open" if self.differs and tone == "good" else tone
+
+    @property
+    def compared(self) -> str:
+        """When it was issued, and whether our own tests say the same; blank before."""
+        own = f"our own tests differ: {self.outlook}" if self.differs else "our own tests agree"
+        return f"issued on {self.issued_on}; {own}" if self.issued_on else ""
+
+
+def told_of(unit: Mapping[Any, Any], outlook: str) -> Told:
+    """What is told of a unit's report: from the day it was issued on, that it was."""
+    if pd.isna(unit["issued_on"]):
+        return Told(outlook, outlook)
+    return Told(str(unit["opinion"]), outlook, day(unit["issued_on"]))
+
+
 def rests_on(ahead: str = "") -> str:
     """What belongs beside every outlook: whose tests it rests on; before it what ``not_begun`` says."""
     return f"{day(ahead)} {MANAGEMENTS_TESTS}".strip()
 
 
-def second(title: str, opinion: str, told: str, ahead: str = "") -> dict[str, str]:
-    """The second verdict of a heading, with what belongs beside every outlook."""
-    verdict = f"{sentence_case(opinion)}: {told}." if opinion else f"{sentence_case(told)}."
-    return {"label": title, "verdict": verdict, "tone": TONES.get(opinion, "open"), "note": rests_on(ahead)}
+def second(title: str, told: str, tone: str, note: str) -> dict[str, str]:
+    """The second verdict of a heading; ``note`` is what belongs beside every outlook."""
+    return {"label": title, "verdict": f"{sentence_case(told)}.", "tone": tone, "note": note}
 
 
 def outcome(name: str, told: Sequence[str] = ()) -> Cell:

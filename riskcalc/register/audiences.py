@@ -148,7 +148,8 @@ def redacted(register: Register, audience: Audience) -> Register:
         tables = {name: _only(for_them(register, name, audience), audience.withheld[name]) for name in TABLES}
     before = register.before and redacted(register.before, audience)
     issued = frozenset(each.without(audience.withheld["business_units"]) for each in register.issued)
-    found = replace(register, notes=(), before=before, issued=issued, **tables)
+    theirs = frozenset() if audience.told else register.former_reports  # nothing is computed for those outside
+    found = replace(register, notes=(), before=before, issued=issued, former_reports=theirs, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
 

@@ -1,4 +1,4 @@
-"""SOC 1 reports that were issued on rows of a unit that have ended: the next report's row doesn't undo them."""
+"""Reports on rows that have ended, ours and subservice organisations': the next row does not undo them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,29 @@ class Issued(NamedTuple):
         """The same with these columns blank, which are withheld."""
         told: dict[str, Any] = {**self._asdict(), **dict.fromkeys({*columns} & {*self._fields})}
         return Issued(**told)
+
+
+class FormerReport(NamedTuple):
+    """What a subservice organisation's row said of its report until it ended, by the columns of that table."""
+
+    subservice_id: str
+    name: str
+    report_type: str
+    report_from: pd.Timestamp | None
+    report_to: pd.Timestamp
+    opinion: str
+    exception: str | None
+    bridge_from: pd.Timestamp | None
+    bridge_to: pd.Timestamp | None
+    reviewed_on: pd.Timestamp | None
+    valid_to: pd.Timestamp
+
+
+def reported_before(organisations: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerReport]:
+    """The reports on rows of subservice organisations that ended before a day."""
+    found = organisations[(organisations["valid_to"] < day) & organisations["report_type"].notna()]
+    rows = found[list(FormerReport._fields)].astype(object)
+    return frozenset(FormerReport(*row) for row in rows.where(rows.notna(), None).itertuples(index=False))
 
 
 def issued_before(units: pd.DataFrame, day: pd.Timestamp) -> frozenset[Issued]:

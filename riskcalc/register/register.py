@@ -25,7 +25,7 @@ from riskcalc.files import read
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references, told_anyway
-from riskcalc.register.issued import Issued
+from riskcalc.register.issued import FormerReport, Issued
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
@@ -56,8 +56,9 @@ class Register:
     As read, it holds all rows there are, of whatever days; ``at`` gives it as it stood for a period, with one row per
     key. Then ``stands`` names the period and the day it is seen from, ``before`` is the same for the period before
     (None where no row has days), ``ended`` are the controls that acted on a risk earlier in its unit's report: risk,
-    control, last day; ``begun`` are the controls that didn't always exist, each with its first day; and ``issued`` are
-    the reports that were issued on rows of its units that have ended.
+    control, last day; ``begun`` are the controls that didn't always exist, each with its first day; ``issued`` are the
+    reports that were issued on rows of its units that have ended, and ``former_reports`` those that such rows of
+    subservice organisations tell of.
     """
 
     source: Path
@@ -84,6 +85,7 @@ class Register:
     ended: frozenset[tuple[str, str, date]] = frozenset()
     begun: frozenset[tuple[str, date]] = frozenset()
     issued: frozenset[Issued] = frozenset()
+    former_reports: frozenset[FormerReport] = frozenset()
     notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None, new: bool = False) -> Period:
@@ -178,7 +180,12 @@ class Register:
             {name: row_hashes(getattr(each, name)) for name in TABLES} if each else {} for each in (self, self.before)
         )
         methodology = self.methodology.model_dump_json(by_alias=True).encode()
-        return fingerprint_of(methodology, hashes, [*self.assumed, *self.ended, *self.begun, *self.issued], before)
+        return fingerprint_of(methodology, hashes, self.beside, before)
+
+    @property
+    def beside(self) -> list[object]:
+        """What is told beside the tables, and belongs to the fingerprint."""
+        return [*self.assumed, *self.ended, *self.begun, *self.issued, *self.former_reports]
 
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -451,6 +458,7 @@ def _dtype(model: type[Row], column: str) -> str:
 
 
 assert {field.name for field in fields(Register)} == {
-    *("source", "methodology", "periods", "assumed", "notes", "stands", "before", "ended", "begun", "issued"),
+    *("source", "methodology", "periods", "assumed", "notes"),
+    *("stands", "before", "ended", "begun", "issued", "former_reports"),
     *TABLES,
 }

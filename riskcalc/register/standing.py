@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskcalc.errors import UsageError
 from riskcalc.register import register as registers
-from riskcalc.register.issued import issued_before
+from riskcalc.register.issued import issued_before, reported_before
 from riskcalc.register.periods import Period, already
 from riskcalc.register.register import Register, with_uses
 from riskcalc.register.row import SPAN
@@ -50,6 +50,7 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
         if not known.all():
             tables[name] = tables[name].assign(**{column: tables[name][column].where(known) for column in columns})
     issued = issued_before(tables["business_units"], day) if register.timed else ()
+    theirs = reported_before(tables["subservice_organisations"], day) if register.timed else frozenset()
     for name in (name for name, model in TABLES.items() if model.timed()):
         tables[name] = _held(tables[name], list(TABLES[name].primary_key), day) if register.timed else tables[name]
         tables[name] = tables[name].drop(columns=list(SPAN))
@@ -57,7 +58,8 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
     if not register.timed:
         return found
     units = set(found.business_units["unit_id"])
-    found = replace(found, issued=frozenset(each for each in issued if each.unit_id in units))
+    mine = frozenset(each for each in issued if each.unit_id in units)
+    found = replace(found, issued=mine, former_reports=theirs)
     return replace(_consistent(found), ended=_ended(register, found, day), begun=_begun(register, found))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from riskcalc.errors import UsageError
-from riskcalc.register.issued import Issued, by_unit
+from riskcalc.register.issued import FormerReport, Issued, by_unit
 from riskcalc.register.register import Register, fingerprint_of, load, row_hashes
 from riskcalc.register.tables import OWNERS, TABLES
 
@@ -59,9 +59,10 @@ class Subsets:
         rows: dict[str, Any] = {
             name: _cut(getattr(self.register, name), places) for name, places in self._rows(unit_id).items()
         }
-        before, ended, begun = self._before(unit_id), self._ended(unit_id), self._begun(unit_id)
-        issued = self._issued(unit_id)
-        share = replace(self.register, notes=(), **rows, before=before, ended=ended, begun=begun, issued=issued)
+        theirs = self._theirs(rows["subservice_organisations"]["subservice_id"])
+        beside: dict[str, Any] = {"before": self._before(unit_id), "issued": self._issued(unit_id)}
+        beside |= {"ended": self._ended(unit_id), "begun": self._begun(unit_id), "former_reports": theirs}
+        share = replace(self.register, notes=(), **rows, **beside)
         if unit_id in vars(self).get("_fingerprints", ()):  # it is known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
         return share
@@ -77,14 +78,16 @@ class Subsets:
         hashes, earlier = self._hashes(), self._earlier
         earlier_hashes, found = earlier._hashes() if earlier else {}, dict[str, str]()
         for unit_id in self.unit_ids:
-            mine = {name: hashes[name][rows] for name, rows in self._rows(unit_id).items()}
+            places = self._rows(unit_id)
+            mine = {name: hashes[name][rows] for name, rows in places.items()}
+            used = self._texts("subservice_organisations", "subservice_id")[places["subservice_organisations"]]
             there = earlier._rows(unit_id) if earlier and unit_id in earlier.unit_ids else {}
             before = {name: earlier_hashes[name][rows] for name, rows in there.items()}
-            beside = [*self.register.assumed, *self._ended(unit_id), *self._begun(unit_id), *self._issued(unit_id)]
+            beside = [*self.register.assumed, *self._ended(unit_id), *self._begun(unit_id)]
+            beside += [*self._issued(unit_id), *self._theirs(used)]
             found[unit_id] = fingerprint_of(methodology, mine, beside, before)
-        whole = self.register
-        beside = [*whole.assumed, *whole.ended, *whole.begun, *whole.issued]
-        vars(self.register)["_fingerprint"] = fingerprint_of(methodology, hashes, beside, earlier_hashes)
+        whole = fingerprint_of(methodology, hashes, self.register.beside, earlier_hashes)
+        vars(self.register)["_fingerprint"] = whole
         return found
 
     @cached_property
@@ -109,6 +112,10 @@ class Subsets:
 
     def _issued(self, unit_id: str) -> frozenset[Issued]:
         return frozenset(self._reports.get(unit_id, ()))
+
+    def _theirs(self, subservice_ids: Iterable[str]) -> frozenset[FormerReport]:
+        used = set(subservice_ids) if self.register.former_reports else ()
+        return frozenset(each for each in self.register.former_reports if each.subservice_id in used)
 
     @cached_property
     def _reports(self) -> dict[str, list[Issued]]:

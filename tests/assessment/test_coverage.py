@@ -113,8 +113,8 @@ def test_days_that_a_subservice_report_leaves_uncovered(report_from: str, report
         "report_type": "type2", "report_from": pd.Timestamp(report_from), "report_to": pd.Timestamp(report_to),
         "bridge_from": None, "bridge_to": None,
     }  # fmt: skip
-    assert uncovered_days(report, date(2026, 1, 1), date(2026, 6, 30)) == days
-    assert uncovered_days({**report, "report_type": "type1"}, date(2026, 1, 1), date(2026, 6, 30)) == 181
+    assert uncovered_days([report], date(2026, 1, 1), date(2026, 6, 30)) == days
+    assert uncovered_days([{**report, "report_type": "type1"}], date(2026, 1, 1), date(2026, 6, 30)) == 181
 
 
 def test_training_in_another_unit_counts_on_every_page(tmp_path: Path) -> None:

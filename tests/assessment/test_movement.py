@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +131,18 @@ def test_what_changed_adds_up_and_can_be_filtered_by(portfolio: Portfolio) -> No
     text = str(summary.organisation(portfolio))
     assert "1 moved from another unit; 1 unchanged; 1 unrated (1 no longer rated), of 12 risks." in text
     assert "1 no longer among the risks." in text
+
+
+def test_before_a_period_begins_nothing_is_no_longer_rated(tmp_path: Path) -> None:
+    """It isn't rated yet; from its first day on it is told, as a risk that was rated in the period before."""
+
+    def unrated(rows: Rows) -> None:
+        rows["ratings"][0].update(rated_on="2025-12-01")
+        rows["ratings"][1].update(likelihood="", impact="")
+
+    data = str(write_register(tmp_path / "data", unrated))
+    for as_of, told in (("2025-12-15", []), ("2026-01-01", ["no longer rated"])):
+        alpha, whole = open_unit("alpha", "2026-H1", data, as_of), open_portfolio("2026-H1", data, as_of)
+        assert [move.what for move in alpha.moved] == [move.what for move in whole.moved] == told
+        first_screen = str(summary.unit(alpha).as_json())
+        assert ("2 unrated, of 2 risks" in first_screen, "no longer" in first_screen) == (not told, bool(told))

@@ -244,6 +244,15 @@ def test_a_gap_that_was_there_before_is_as_old_as_that(tmp_path: Path) -> None:
     assert gap_of(tmp_path, "A-C1", control(0, documentation="")).since == date(2025, 12, 31)
 
 
+def test_before_a_period_begins_no_gap_is_known_since_a_later_day(tmp_path: Path) -> None:
+    """2025-H2 isn't over yet, either."""
+    data = write_register(tmp_path / "data", control(0, documentation=""))
+    found = gaps(Context.of(load(data), "2026-H1", date(2025, 12, 15)))
+    ages = {gap.step: gap.since for gap in found if gap.row == "A-C1"}
+    assert ages["documented"] == date(2025, 12, 15)
+    assert all(gap.since is None or gap.since <= date(2025, 12, 15) for gap in found)
+
+
 def reported_from(first: str, *, then: str = "") -> Edit:
     """Alpha's report begins on a day; until 2025 ended, where ``then`` is given, another was under way since then."""
 
@@ -272,6 +281,26 @@ def test_what_a_report_lacks_is_no_older_than_the_report(tmp_path: Path, edit: E
     context = opened(tmp_path, edit, lambda rows: rows["control_tests"].pop(0), control(0, documentation=""))
     ages = {gap.step: gap.since for gap in gaps(context) if gap.row == "A-C1"}
     assert (ages["operated"], ages["documented"]) == (since, date(2025, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("edit", "since"),
+    [(reported_from("2025-07-01"), date(2025, 12, 31)), (reported_from("2026-01-01", then="2025-01-01"), None)],
+    ids=["same", "another"],
+)
+def test_what_no_control_alone_lacks_is_as_old_as_the_page_that_told_it(
+    tmp_path: Path, edit: Edit, since: date | None
+) -> None:
+    """Components and unguarded risks whatever the report; the report's own parts for the same one."""
+    context = opened(tmp_path, edit, lambda rows: rows["risk_controls"].pop())
+    before = context.previous()
+    assert before is not None
+    told = {(gap.row, gap.what) for gap in gaps(before) if gap.unit_id == "alpha"}
+    found = [gap for gap in gaps(context) if gap.unit_id == "alpha"]
+    ages = {(gap.row, gap.step): gap.since for gap in found if (gap.row, gap.what) in told}
+    lasting = ("A-R2", "designed"), ("monitoring", "component")
+    assert {ages[each] for each in lasting} == {date(2025, 12, 31)}
+    assert ages["alpha", "report_item"] == since
 
 
 def test_a_test_without_evidence_lacked_it_for_the_report_before_too(tmp_path: Path) -> None:

@@ -43,6 +43,33 @@ def test_reports_whose_period_has_not_begun_are_named(tmp_path: Path) -> None:
     assert "begun" not in opinions["Beta"]
 
 
+def _issued(rows: Rows) -> None:
+    rows["business_units"][0].update(issued_on="2026-06-30", opinion="unmodified")
+
+
+def test_a_report_that_was_issued_is_told_as_that_and_whether_our_tests_differ(tmp_path: Path) -> None:
+    """An unmodified opinion isn't headed by our adverse outlook; the rest is still to come. The board reads the same."""
+    told = (
+        "1 issued: Alpha unmodified on 30 Jun 2026 (our own tests differ: adverse); to come: 1 of 1 report unmodified."
+    )
+    data = str(write_register(tmp_path / "data", _issued))
+    for readers in ("", "board"):
+        whole = open_portfolio(data_dir=data, audience=readers)
+        second = portfolio.heading(whole).content["second"]
+        assert (second["verdict"].replace("\xa0", " "), second["tone"]) == (told, "open")
+        view = portfolio.units(whole).content
+        opinions = {str(row[0]): row[view["columns"].index("Opinion")] for row in view["rows"]}
+        assert opinions["Alpha"]["text"] == "unmodified"
+        assert "our own tests differ: adverse\n" in opinions["Alpha"]["note"]
+
+    def all_issued(rows: Rows) -> None:
+        for each in rows["business_units"]:
+            each.update(issued_on="2026-06-30", opinion="adverse")
+
+    second = portfolio.heading(opened(tmp_path / "all", all_issued)).content["second"]
+    assert (second["label"], "to come" in second["verdict"], second["tone"]) == ("Opinions, issued", False, "bad")
+
+
 def test_an_organisation_of_one_unit_reads_in_the_singular(tmp_path: Path) -> None:
     """1 of 1 business unit carries, 0 of 1 report unmodified."""
     top = portfolio.heading(opened(tmp_path, alone)).content

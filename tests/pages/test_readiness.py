@@ -12,7 +12,7 @@ from register_files import DEFICIENCY, Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_unit
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
-from riskcalc.pages import control_tests, display, readiness, scoping
+from riskcalc.pages import control_tests, display, readiness, scoping, unit
 from riskcalc.pages.display import day
 
 VIEWS = [
@@ -209,6 +209,27 @@ def test_an_issued_report_is_told_from_its_day(tmp_path: Path, as_of: str, said:
     edit = lambda rows: rows["business_units"][0].update(issued_on="2026-08-20", opinion="qualified")  # noqa: E731
     data = str(write_register(tmp_path / "data", edit))
     assert rows(readiness.report_parts(open_unit("alpha", data_dir=data, as_of=as_of)))[0][2].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("opinion", "told", "tone"),
+    [
+        ("unmodified", "Unmodified: issued on 30 Jun 2026; our own tests differ: adverse, 0 of 1", "open"),
+        ("adverse", "Adverse: issued on 30 Jun 2026; our own tests agree, 0 of 1", "bad"),
+        ("disclaimer", "Disclaimer: issued on 30 Jun 2026; our own tests differ: adverse, 0 of 1", "bad"),
+    ],
+)
+def test_an_issued_report_heads_its_units_page(tmp_path: Path, opinion: str, told: str, tone: str) -> None:
+    """What was issued, and when, before our outlook; for the board, too."""
+    edit = lambda rows: rows["business_units"][0].update(issued_on="2026-06-30", opinion=opinion)  # noqa: E731
+    data = str(write_register(tmp_path / "data", edit))
+    for readers in ("", "board"):
+        alpha = open_unit("alpha", data_dir=data, audience=readers)
+        second = unit.heading(alpha).content["second"]
+        assert second["verdict"].replace("\xa0", " ").startswith(told)
+        assert second["tone"] == tone
+        assert "to be reported" not in second["verdict"]
+        assert figure(readiness.figures(alpha), "Opinion, Type 2")[0] == opinion
 
 
 def test_an_objective_whose_controls_hold_but_is_contradicted_needs_judgement(tmp_path: Path) -> None:

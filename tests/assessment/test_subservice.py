@@ -1,0 +1,109 @@
+"""The reports of a subservice organisation follow one another, and its rows end: together they cover our days."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from register_files import Rows, write_register
+
+import riskcalc
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.evidence import conclude_all
+from riskcalc.assessment.opening import open_unit
+from riskcalc.assessment.opinion import steps
+from riskcalc.assessment.subservice import from_report
+from riskcalc.pages import readiness
+from riskcalc.register.audiences import PUBLIC, redacted
+from riskcalc.register.subsets import Subsets
+
+OURS, AS_OF = (date(2025, 10, 1), date(2026, 9, 30)), date(2026, 10, 20)
+
+
+def report(first: str, last: str, **cells: str | None) -> dict[str, Any]:
+    blank = {"report_type": "type2", "opinion": "unmodified", "exception": "none"}
+    dates = {"report_from": first, "report_to": last, "bridge_from": None, "bridge_to": None, "reviewed_on": last}
+    given: dict[str, Any] = {**blank, **dates, "name": "Hosting Ltd", **cells}
+    return {key: pd.Timestamp(given[key]) if key in dates and given[key] else given[key] for key in given}
+
+
+LATEST = report("2026-01-01", "2026-09-30")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "conclusion", "told"),
+    [
+        ({}, "operated_effectively", "on 2025-01-01 to 2025-12-31, and reports on 2026-01-01 to 2026-09-30, without"),
+        ({"report_from": "2025-11-01"}, "insufficient_evidence", "31 days of 2025-10-01 to 2026-09-30 not covered"),
+        ({"report_to": "2025-09-30"}, "insufficient_evidence", "Ltd reports on 2026-01-01 to 2026-09-30: 92 days"),
+        ({"report_to": "2025-09-30", "bridge_to": "2025-12-31"}, "operated_effectively", "to 2025-12-31, and reports"),
+        ({"reviewed_on": None}, "insufficient_evidence", "not covered; nobody has reviewed its report to 2025-12-31"),
+        ({"reviewed_on": "2026-10-21"}, "insufficient_evidence", "92 days"),
+        ({"opinion": "qualified"}, "not_effective", "on 2025-01-01 to 2025-12-31: opinion qualified"),
+        ({"exception": "matters"}, "not_effective", "an exception that matters"),
+        ({"opinion": "qualified", "report_to": "2025-09-30"}, "insufficient_evidence", "92 days"),
+        ({"report_type": "type1", "report_from": None}, "insufficient_evidence", "92 days"),
+    ],
+)
+def test_an_earlier_report_covers_days_that_the_latest_does_not(
+    earlier: dict[str, str | None], conclusion: str, told: str
+) -> None:
+    """Of our 365 days, 92 are before the latest report's; once it covers them all, no earlier one is asked."""
+    former = report(**{"first": "2025-01-01", "last": "2025-12-31", **earlier})  # type: ignore[arg-type]
+    found = from_report([former, LATEST], OURS, AS_OF)
+    assert (found.name, told in found.reason) == (conclusion, True), found.reason
+    whole = from_report([former, report("2025-10-01", "2026-09-30")], OURS, AS_OF)
+    assert whole.name == "operated_effectively"
+
+
+def test_where_the_latest_is_not_there_yet_the_one_before_speaks() -> None:
+    former, unknown = report("2025-01-01", "2025-12-31"), {**LATEST, "report_type": None}
+    for latest in (unknown, {**LATEST, "report_to": pd.Timestamp("2026-12-31")}):
+        found = from_report([former, latest], OURS, AS_OF)
+        assert "to 2025-12-31: 273 days of" in found.reason
+        assert from_report([former, latest], OURS, AS_OF, type1=True).name == "operated_effectively"
+    assert from_report([unknown], OURS, AS_OF).reason == "no report of Hosting Ltd is on record"
+
+
+def two_reports(rows: Rows) -> None:
+    """A vendor that reports on calendar years, and a unit that doesn't."""
+    rows["business_units"][0].update(report_from="2025-10-01", report_to="2026-09-30")
+    rows["controls"][0].update(performed_by="subservice", subservice_id="SUB-1")
+    row = {**rows["subservice_organisations"][0], "reviewed_by": "R. Reader", "reviewed_on": "2026-02-01"}
+    former = {"report_from": "2025-01-01", "report_to": "2025-12-31", "valid_to": "2026-02-09"}
+    rows["subservice_organisations"] = [
+        {**row, **former},
+        {**row, "report_to": "2026-09-30", "reviewed_on": "2026-10-01", "valid_from": "2026-02-10"},
+    ]
+    rows["ratings"] += [{**row, "period": "2026-H2", "rated_on": "2026-10-10"} for row in rows["ratings"][1:2]]
+
+
+def test_a_row_that_ended_still_covers_the_days_of_its_report(tmp_path: Path) -> None:
+    """In the register, in a unit's share of it, and on its page; the fingerprint knows of it, and the public doesn't."""
+    source = write_register(tmp_path / "two", two_reports)
+    context = Context.of(riskcalc.load(source), "2026-H2", AS_OF)
+    for each in (context, context.only("alpha")):
+        assert conclude_all(each, "type2")["A-C1"].name == "operated_effectively"
+        assert bool(steps(each, "type2").loc["A-C1", "evidenced"])
+    [row] = readiness.subservice(open_unit("alpha", "2026-H2", str(source), as_of=str(AS_OF))).content["rows"]
+    told = [str(cell.get("text", "") + cell.get("note", "")) if isinstance(cell, dict) else cell for cell in row]
+    assert told[4].replace("\xa0", " ").endswith("30 Sep 2026before: Type 2, 1 Jan 2025 to 31 Dec 2025, unmodified")
+    assert told[6] == "none"
+    assert not redacted(context.register, PUBLIC).former_reports
+
+
+def test_the_former_report_belongs_to_the_hash_of_who_uses_it(tmp_path: Path) -> None:
+    def otherwise(rows: Rows) -> None:
+        two_reports(rows)
+        rows["subservice_organisations"][0]["opinion"] = "adverse"
+
+    edits = enumerate((two_reports, otherwise))
+    found = [riskcalc.load(write_register(tmp_path / str(place), edit)) for place, edit in edits]
+    one, other = (Context.of(each, "2026-H2", AS_OF).register for each in found)
+    assert one.only("alpha").fingerprint() != other.only("alpha").fingerprint()
+    assert one.only("beta").fingerprint() == other.only("beta").fingerprint()
+    assert Subsets(one).fingerprint("alpha") == one.only("alpha").fingerprint()
+    assert one.fingerprint() != other.fingerprint()
