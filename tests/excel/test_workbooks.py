@@ -302,7 +302,10 @@ def test_scores_are_formulas_with_their_values(exported: Path, sample: riskcalc.
     """A viewer that works nothing out shows the scores of the page; a spreadsheet finds formulas."""
     assert differing(sample, scores_in(exported)) == []
     sheet = openpyxl.load_workbook(exported)["results risks"]
-    assert (sheet["J2"].value, sheet["N2"].value) == ("=H2*I2", "=L2*M2")
+    assert (sheet["J2"].value, sheet["N2"].value) == (
+        '=IF(COUNT(H2:I2)=2,H2*I2,"unrated")',
+        '=IF(COUNT(H2:I2)=2,L2*M2,"unrated")',
+    )
 
 
 @needs_soffice
@@ -373,7 +376,38 @@ def test_sampling_and_gaps_are_in_the_workbook(exported: Path) -> None:
 def test_unrated_risks_stay_visible_as_unrated(tmp_path: Path, small: Path) -> None:
     """A risk without a rating has its row, and says so; it is neither 0 nor left out."""
     shown = scores_in(saved(tmp_path / "out.xlsx", commands.export(str(small))))
-    assert shown["A-R2"] == ["unrated", *[None] * 10]
+    assert shown["A-R2"] == ["unrated"] * 11
+
+
+@needs_soffice
+def test_what_is_rated_in_the_workbook_is_counted_and_what_loses_a_rating_is_unrated(tmp_path: Path) -> None:
+    """As if the register had been so: scores, levels, and the summary's headline, map and counts, without an error."""
+
+    def linked(rows: Rows) -> None:
+        rows["risk_controls"].append({**rows["risk_controls"][0], "risk_id": "A-R2"})
+
+    def rerated(rows: Rows) -> None:
+        linked(rows)
+        for row in rows["ratings"][1:]:
+            likelihood, impact = {"A-R2": ("4", "3"), "B-R1": ("", "")}.get(row["risk_id"], ("2", "2"))
+            row.update(likelihood=likelihood, impact=impact)
+            row.update(dict.fromkeys(("rationale", "rated_by", "rated_on"), ""))
+            row.update({"rationale": "x", "rated_by": "x", "rated_on": "2026-06-20"} if impact else {})
+
+    path = saved(tmp_path / "out.xlsx", commands.export(str(write_register(tmp_path / "before", linked))))
+    book = openpyxl.load_workbook(path)
+    sheet = book["results risks"]
+    for row in sheet.iter_rows(min_row=2):
+        row[7].value, row[8].value = {"A-R2": (4, 3), "B-R1": (None, 5)}.get(str(row[1].value), (2, 2))
+    book.save(path)
+    worked_out = converted(path)
+    after = write_register(tmp_path / "after", rerated)
+    assert differing(riskcalc.load(after), scores_in(worked_out)) == []
+    assert scores_in(worked_out)["B-R1"] == ["unrated"] * 11
+    wanted = summary_of(saved(tmp_path / "after.xlsx", commands.export(str(after))))
+    follows = next(place for place, row in enumerate(wanted) if str(row[0]).startswith("What changed"))
+    assert wanted[2][0].endswith("0 of the 2 rated risks. Unrated: 1.")
+    assert summary_of(worked_out)[:follows] == wanted[:follows]
 
 
 # --- the commands ---
