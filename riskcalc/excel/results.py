@@ -252,10 +252,15 @@ def _control_matrix(sheets: Sheets, context: Context) -> None:
 
 
 def _chains(context: Context) -> pd.DataFrame:
-    """Objective, risk, control, test, conclusion and deficiency: what is missing on the way stays visible as blank."""
-    register = context.register
-    weights = evidence.assess(context)[["conclusion", "reason"]].rename(columns={"reason": "why"})
-    tests = context.tests.rename(columns={"procedure": "test", "sample_size": "items"})
+    """Objective, risk, control, test, conclusion and deficiency: what is missing on the way stays visible as blank.
+
+    Tests are the period's, and all others that a conclusion rests on.
+    """
+    register, found = context.register, evidence.assess(context)
+    weights = found[["conclusion", "reason"]].rename(columns={"reason": "why"})
+    counted = register.control_tests["test_id"].isin({test for tests in found["tests"] for test in tests})
+    tests = register.control_tests[context.counts("control_tests") | counted]
+    tests = tests.rename(columns={"procedure": "test", "sample_size": "items"})
     deficiencies = register.deficiencies.rename(columns={"description": "deficiency"})
     risks = register.risks[["objective_id", "risk_id", "title"]].rename(columns={"title": "risk"})
     controls = register.controls.rename(columns={"title": "control"})

@@ -364,6 +364,25 @@ def test_the_chain_from_objective_to_deficiency_is_one_table(exported: Path, sam
     assert {chain["documentation"] for chain in chains if chain["control_id"] == "PAY-C03"} == {None}
 
 
+def test_the_chain_holds_all_tests_that_a_conclusion_rests_on(tmp_path: Path) -> None:
+    """Also those of an earlier period: their items and deviations add up to what the conclusion says."""
+
+    def earlier(rows: Rows) -> None:
+        rows["business_units"][0]["report_from"] = "2025-10-01"
+        first = rows["control_tests"][0]
+        rows["control_tests"].append({**first, "test_id": "T0", "period": "2025-H2", "tested_on": "2026-01-09"})
+        rows["control_tests"][1]["period"] = "2025-H2"
+        rows["controls"][1]["relies_on"] = ""
+
+    path = saved(tmp_path / "out.xlsx", commands.export(str(write_register(tmp_path / "data", earlier))))
+    rows = list(openpyxl.load_workbook(path)["results control matrix"].iter_rows(values_only=True))
+    chains = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+    for control, tests in {"A-C1": {"T0": 5, "T1": 5}, "A-C2": {"T2": 25}}.items():
+        found = [chain for chain in chains if chain["control_id"] == control]
+        assert {chain["test_id"]: chain["items"] for chain in found} == tests
+        assert f"0 of {sum(tests.values())} deviated" in found[0]["why"]
+
+
 def test_sampling_and_gaps_are_in_the_workbook(exported: Path) -> None:
     """Planned sizes with what they show, and what is missing with owner and due date."""
     book = openpyxl.load_workbook(exported, data_only=True)
