@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment import evidence, readiness, sample_plans, scoring
+from riskcalc.assessment import evidence, readiness, sample_plans, scoring, testing
 from riskcalc.assessment.context import Context
 from riskcalc.excel.writer import COUNT, HEADER, NUMBER, PERCENT, PLAIN, RUNNING, TITLE, Formula, Look, Sheet, Sheets
 from riskcalc.register.matrix import Matrix, ink_on
@@ -256,7 +256,7 @@ def _chains(context: Context) -> pd.DataFrame:
 
     Tests are the period's, and all others that a conclusion rests on.
     """
-    register, found = context.register, evidence.assess(context)
+    register, found = context.register, _concluded(context)
     weights = found[["conclusion", "reason"]].rename(columns={"reason": "why"})
     counted = register.control_tests["test_id"].isin({test for tests in found["tests"] for test in tests})
     tests = register.control_tests[context.counts("control_tests") | counted]
@@ -272,6 +272,13 @@ def _chains(context: Context) -> pd.DataFrame:
     found = found.merge(tests[["control_id", "test_id", "test", "items", "deviations"]], on="control_id", how="left")
     found = found.merge(weights, left_on="control_id", right_index=True, how="left")
     return found.merge(deficiencies[["control_id", "deficiency", "due_on", "closed_on"]], on="control_id", how="left")
+
+
+def _concluded(context: Context) -> pd.DataFrame:
+    """What each control counts for, with the words of its conclusion for its unit's report."""
+    found = evidence.assess(context)
+    types = [one["report_type"] for one in context.register.rows("controls")]
+    return found.assign(conclusion=list(map(testing.in_words, found["conclusion"], types)))
 
 
 def _shown(value: Any) -> Any:
@@ -290,7 +297,7 @@ def _sampling(sheets: Sheets, context: Context) -> None:
             "deviations", "upper limit", "conclusion", "why"]  # fmt: skip
     sheet = sheets.sheet(f"{RESULTS}sampling", [12, 12, 40, 12, 10, 50, 10, 10, 10, 20, 50], "A2")
     sheet.row(head, HEADER)
-    weights = evidence.assess(context)
+    weights = _concluded(context)
     for planned in sample_plans.plan(context):
         found = weights.loc[planned.control_id]
         tested = [_shown(found[name]) for name in ("sample_size", "deviations", "upper_limit", "conclusion", "reason")]

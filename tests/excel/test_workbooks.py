@@ -392,6 +392,15 @@ def test_sampling_and_gaps_are_in_the_workbook(exported: Path) -> None:
     assert any(gap[2] == "PAY-C03" and gap[4] == "is not documented" for gap in gaps)
 
 
+def test_of_a_type_1_reports_control_no_operation_is_concluded_on(tmp_path: Path, small: Path) -> None:
+    """A walkthrough shows that it is in use, on both sheets; of a Type 2 report's, its tests that it operated."""
+    book = openpyxl.load_workbook(saved(tmp_path / "out.xlsx", commands.export(str(small))))
+    for name, at in (("results sampling", (1, 9)), ("results control matrix", (5, 14))):
+        told = {row[at[0]]: row[at[1]] for row in book[name].iter_rows(min_row=2, values_only=True)}
+        assert (told.get("B-C1", "in use"), told["A-C2"]) == ("in use", "operated effectively"), name
+    assert told["B-C1"] == "in use"
+
+
 def test_unrated_risks_stay_visible_as_unrated(tmp_path: Path, small: Path) -> None:
     """A risk without a rating has its row, and says so; it is neither 0 nor left out."""
     shown = scores_in(saved(tmp_path / "out.xlsx", commands.export(str(small))))
