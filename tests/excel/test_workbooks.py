@@ -132,7 +132,9 @@ def test_a_gap_among_the_scales_is_told_at_its_cell(tmp_path: Path) -> None:
         riskcalc.load(path)
     book["scales"]["B5"], book["scales"]["C41"] = "Unlikely", "Mild"
     book.save(path)
-    with pytest.raises(RegisterError, match="sheet scales: column 'matrix': the grid names 'Mild'; the levels are Low"):
+    with pytest.raises(
+        RegisterError, match="sheet scales, cell C41: column 'matrix': the grid names 'Mild'; the levels are Low"
+    ):
         riskcalc.load(path)
 
 
