@@ -55,7 +55,9 @@ class Audience:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The tables of which no column is for them."""
+        """The tables of which no column is for them; none for whoever may see all."""
+        if not self.name:
+            return ()
         unseen = {name: {*self.withheld[name], *self.hidden[name], *SPAN} for name in TABLES}
         return tuple(name for name in TABLES if unseen[name].issuperset(TABLES[name].model_fields))
 
