@@ -12,6 +12,7 @@ import pandas as pd
 
 from riskcalc.answers.own_words import odds
 from riskcalc.answers.search import Index, Words, highest, in_words, qualifiers, turned
+from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import control_of
 from riskcalc.assessment.claims import Against, against, leaning
 from riskcalc.assessment.context import Context
@@ -121,13 +122,8 @@ class Desk:
         if row is None or row["unit_id"] not in self.units or row["performed_by"] != "own":
             return None
         wrong = tuple(leaning(self.context, control_id))
-        tested = row["sample_size"] > 0 and not wrong and "deviations" not in self.audience.withheld["control_tests"]
         shown = control_id in self._told["controls"]
-        told = (
-            f" Tested: {counted(int(row['sample_size']), 'item')}, {counted(int(row['deviations']), 'deviation')}."
-            if tested
-            else ""
-        )
+        told = "" if wrong or "deviations" in self.audience.withheld["control_tests"] else self._tested(row)
         return Candidate(
             f"control:{control_id}",
             "control",
@@ -180,6 +176,16 @@ class Desk:
         if row["reviewed_on"] > day:
             return f"it was reviewed later, on {row['reviewed_on'].date()}"
         return odds(row["verdict"] if isinstance(row["verdict"], str) else "", "", row["answer"])
+
+    def _tested(self, control: Row) -> str:
+        """What its tests found over its report's period, as the report will say; a Type 1 report tests none."""
+        found = evidence.conclude_all(self.context, control["report_type"])[control["control_id"]]
+        if control["report_type"] == "type1" or not found.sample_size:
+            return ""
+        first, last = evidence.report_days(control, self.context.register.methodology.evidence)
+        items, deviations = counted(found.sample_size, "item"), counted(found.deviations, "deviation")
+        so_far = " so far" * (self.context.as_of < last)
+        return f" Tested{so_far} in the report's period, {first} to {last}: {items}, {deviations}."
 
     def _facts(self, question: str) -> Iterator[Candidate]:
         for name, words in _FACTS:

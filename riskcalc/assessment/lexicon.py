@@ -23,6 +23,11 @@ _OWN_NO = ("no_", "nature", "performed_by", "method", "frequency", "opinion", "r
 # Of two such kinds in one text neither is doubted: it speaks of two times, and which is which isn't known.
 _PAIRS = [{"no_deviations", "some_deviations"}, {"no_deviations", "not_operated"}, {"no_deficiency", "open_deficiency"}]
 _PAIRS += [{kind.removeprefix("not_"), kind} for kind in KINDS if kind.startswith("not_")]
+_ZEROS = (  # how a 0 reads, that the words for none are found: "0 of 20 deviated", "0 deviations", "deviations: 0"
+    (re.compile(r"(?<![\w.,/-])0(?= (out )?of\b)"), "none"),
+    (re.compile(r"(?<![\w.,/-])0(?= [a-z])"), "no"),
+    (re.compile(r"\b(deviations|exceptions|errors)( \w+)?: (?:0|none|nil|no)\b(?! \w)", re.IGNORECASE), r"no \1\2"),
+)
 _DENIES = ("not_", "some_", "open_")
 
 
@@ -56,6 +61,8 @@ def _parts(context: Context, text: str) -> list[str]:
     for name, said in names.items():
         short = [first for first in name.split()[:1] if len(first) > 5]
         text = re.sub(rf"\b({'|'.join(map(re.escape, [name, *short]))})\b", said, text)
+    for zero, said in _ZEROS:
+        text = zero.sub(said, text)
     return _pattern("ENDS").split(re.sub(r"\bwe's\b", "our", text))
 
 

@@ -49,6 +49,16 @@ class Conclusion:
     absent_days: int = 0
 
 
+def in_words(conclusion: str, report_type: object) -> str:
+    """A conclusion's name in words: for a Type 1 report, which tests no operation, a control is in use, no more.
+
+    >>> in_words("operated_effectively", "type1"), in_words("operated_effectively", "type2")
+    ('in use', 'operated effectively')
+    """
+    in_use = report_type == "type1" and conclusion == "operated_effectively"
+    return "in use" if in_use else conclusion.replace("_", " ")
+
+
 @dataclass(frozen=True)
 class Round:
     """A round of a test: what it covered, the items looked at, and those that deviated.

@@ -127,7 +127,9 @@ def draft(
     told = f"{grades[0]} the same as one that is known, {grades[1]} similar, {grades[2]} related"
     click.echo(f"{counted(len(made.questions), 'question')}: {told}, {len(made.questions) - len(firsts)} with nothing.")
     people, unfit = sum(each.person for each in made.questions), sum(bool(each.refused) for _, each in firsts)
-    rest = f"{unfit} with a nearest candidate that must not be used; {counted(len(red), 'contradiction')}"
+    far = sum(bool(each.against) for _, each in firsts) - len(red)
+    wrong = f"{counted(len(red), 'contradiction')} where it is the same or similar, {far} where it is only related"
+    rest = f"{unfit} with a nearest candidate that must not be used; {wrong}"
     click.echo(f"Among them {people} for a person; {rest}.")
     click.echo(f"Review {out} in notebooks/questionnaire.ipynb, or: riskcalc answer accept {out} --grade same")
     raise SystemExit(BREACH if red else 0)

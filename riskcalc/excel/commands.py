@@ -69,7 +69,8 @@ def export(
         rated = bool(register.periods or period)
         stood = Context.of(register, period, as_of).register if rated else register
         seen = redacted(stood.only(unit_id) if unit_id else stood, readers)
-        shown = {name: _seen(tables[name], getattr(stood, name), getattr(seen, name)) for name in TABLES}
+        theirs = [name for name in TABLES if name not in readers.left_out]
+        shown = {name: _seen(tables[name], getattr(stood, name), getattr(seen, name), readers) for name in theirs}
         context = Context.of(seen) if rated else None
         return _for_readers(title, readers, methodology, shown, context)
     context = Context.of(register, period, as_of) if register.periods or period else None
@@ -105,19 +106,21 @@ def _unfit_lines(text: str) -> Iterator[Problem]:
             yield Problem(FILE, number, "", f"{line[:40]}…", "is longer than a cell of a workbook can be; break it up")
 
 
-def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame) -> Table:
+def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame, readers: Audience) -> Table:
     """A table as its readers get it: the rows that are left in ``seen``, and "withheld" for what isn't as it was.
 
     ``seen`` is compared with ``whole`` as both read, not by a list of columns: whatever is redacted, now or later, is
-    withheld here; an amount that counts, but reads as withheld, too.
+    withheld here; what counts, but isn't for these readers, too.
     """
     whole, found = whole.loc[seen.index], Table(table.name, columns=table.columns)
     found.cells = Lines(table.cells.columns, dict)
     given = (line for line in seen.index if line in table.cells)  # not what stands in
     found.cells.extend((line, table.cells[line].values()) for line in given)
     for column in (column for column in table.columns if column in seen):
+        counts = column in readers.hidden[table.name]
         for line, before, after in zip(seen.index, whole[column], seen[column], strict=True):
-            if str(before) != str(after) and line in found.cells:
+            changed = str(before) != str(after) or (counts and not pd.isna(before))
+            if changed and line in found.cells:
                 found.cells.put(line, column, WITHHELD)
     return found
 
@@ -135,9 +138,9 @@ def _for_readers(
         write_lines(sheets, "about", [f"{title}, {readers.label}", *_about(readers, tables)])
         if context:
             write_results(sheets, context, found)
-        for name in TABLES:
-            if tables[name].columns:
-                write_table(sheets, name, methodology, tables[name])
+        for name, table in tables.items():
+            if table.columns:
+                write_table(sheets, name, methodology, table)
         return sheets.as_bytes()
 
 
@@ -148,6 +151,8 @@ def _about(readers: Audience, tables: Mapping[str, Table]) -> Iterator[str]:
             column for column in table.columns if any(cells[column] == WITHHELD for cells in table.cells.values())
         ]:
             yield f"Withheld in {name}: {', '.join(columns)}."
+    if readers.left_out:
+        yield f"Left out: {', '.join(readers.left_out)}."
     yield f"This workbook was made {readers.label}. It is no register, and can't be imported as one."
 
 

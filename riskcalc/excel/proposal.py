@@ -316,7 +316,9 @@ def _meaning(axis: str, words: Sequence[str], ours: Sequence[str], common: int) 
     Raises UsageError where they could mean more than one, or none.
     """
     parts = {word: parts_of_rating(word) for word in words}
-    numbers = [int(number) for number, _ in parts.values() if number]
+    by_name = {plain(name): str(number) for number, name in enumerate(ours, 1)}
+    meant = {word: number or by_name.get(plain(word), "") for word, (number, _) in parts.items()}
+    numbers = [int(number) for number in meant.values() if number]
     if len(numbers) == len(words):
         if ours and max(numbers, default=0) > len(ours):
             raise UsageError(f"{axis} goes to {max(numbers)} in the list, but to {len(ours)} in the register")
@@ -324,10 +326,7 @@ def _meaning(axis: str, words: Sequence[str], ours: Sequence[str], common: int) 
             raise UsageError(f"{axis} goes to {max(numbers)} in the list: give a matrix for it, --matrix FILE")
         sizes = _sizes([name for _, name in parts.values() if name])
         size = sizes[0] if sizes and sizes[0] >= max(numbers) else 0
-        return size, {word: number for word, (number, _) in parts.items() if word != number}
-    by_name = {plain(name): str(number) for number, name in enumerate(ours, 1)}
-    if all(plain(word) in by_name for word in words):
-        return len(ours), {word: by_name[plain(word)] for word in words}
+        return len(ours) or size, {word: number for word, number in meant.items() if word != number}
     sizes = _sizes(words)
     size = len(ours) or common or (sizes[0] if sizes else 0)
     if size not in sizes or (ours and len(set(sizes)) > 1):

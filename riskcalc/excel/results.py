@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment import evidence, readiness, sample_plans, scoring
+from riskcalc.assessment import evidence, readiness, sample_plans, scoring, testing
 from riskcalc.assessment.context import Context
 from riskcalc.excel.writer import COUNT, HEADER, NUMBER, PERCENT, PLAIN, RUNNING, TITLE, Formula, Look, Sheet, Sheets
 from riskcalc.register.matrix import Matrix, ink_on
@@ -144,6 +144,7 @@ def _left(line: Any, axis: str, view: str) -> float:
 
 
 _RISKS = ["unit_id", "risk_id", "title", "objective_id", "owner", "treatment", "appetite", "likelihood", "impact"]
+_UNRATED = "unrated"
 _SCORES = ["inherent score", "inherent level"] + [
     f"{view} {what}" for view in scoring.CONTROLLED for what in ("likelihood", "impact", "score", "level")
 ]
@@ -155,9 +156,9 @@ def _risks(sheets: Sheets, register: Register, scores: pd.DataFrame, places: dic
     matrix = register.methodology.matrix
     told = register.risks.set_index("risk_id")[["title", "objective_id", "owner", "treatment"]]
     for row, risk in enumerate(scores.merge(told, left_on="risk_id", right_index=True).to_dict("records"), 2):
-        rated = not pd.isna(risk["likelihood"])
         given = [None if pd.isna(risk[name]) else risk[name] for name in _RISKS]
-        formulas = list(_formulas(row, risk, places.get(risk["risk_id"]), matrix)) if rated else ["unrated"]
+        texts, values = _formulas(row, places.get(risk["risk_id"]), matrix), _values(risk)
+        formulas = [_if_rated(row, text, value) for text, value in zip(texts, values, strict=True)]
         levels = [level_look(matrix, risk[f"{view}_level"]) for view in scoring.VIEWS]
         looks = [NUMBER, levels[0], NUMBER, NUMBER, NUMBER, levels[1], NUMBER, NUMBER, NUMBER, levels[2], PLAIN]
         sheet.row([*given, *formulas], [PLAIN] * len(_RISKS) + looks)
@@ -165,20 +166,30 @@ def _risks(sheets: Sheets, register: Register, scores: pd.DataFrame, places: dic
     sheet.filtered(len(_RISKS) + len(_SCORES) + 1)
 
 
-def _formulas(row: int, risk: Any, lines: tuple[int, int] | None, matrix: Matrix) -> Iterator[Formula]:
+def _formulas(row: int, lines: tuple[int, int] | None, matrix: Matrix) -> Iterator[str]:
     """The cells from J on: inherent score and level, then for each view likelihood, impact, score and level."""
-    yield Formula(f"H{row}*I{row}", float(risk["inherent_score"]))
-    yield Formula(_level(f"H{row}", f"I{row}", matrix), str(risk["inherent_level"]))
-    for view, at, left in (("claimed", "LMNO", "HI"), ("earned", "PQRS", "JK")):
-        for axis, rating, column in zip(scoring.AXES, "HI", left, strict=True):
+    yield f"H{row}*I{row}"
+    yield _level(f"H{row}", f"I{row}", matrix)
+    for at, left in (("LMNO", "HI"), ("PQRS", "JK")):
+        for rating, column in zip("HI", left, strict=True):
             product = f"PRODUCT({_LINES}!{column}{lines[0]}:{column}{lines[1]})" if lines else "1"
-            yield Formula(f"1+({rating}{row}-1)*{product}", float(risk[f"{view}_{axis}"]))
-        yield Formula(f"{at[0]}{row}*{at[1]}{row}", float(risk[f"{view}_score"]))
-        yield Formula(_level(f"{at[0]}{row}", f"{at[1]}{row}", matrix), str(risk[f"{view}_level"]))
+            yield f"1+({rating}{row}-1)*{product}"
+        yield f"{at[0]}{row}*{at[1]}{row}"
+        yield _level(f"{at[0]}{row}", f"{at[1]}{row}", matrix)
     first = level_row(matrix)
     names = f"{METHOD}!$A${first}:$A${first + len(matrix.levels) - 1}"
-    outside = f'IF(MATCH(S{row},{names},0)>MATCH(G{row},{names},0),"yes","no")'
-    yield Formula(outside, "yes" if risk["breach"] else "no")
+    yield f'IF(MATCH(S{row},{names},0)>MATCH(G{row},{names},0),"yes","no")'
+
+
+def _values(risk: Any) -> list[Any]:
+    """What these cells hold as the workbook is written; missing where the risk is unrated."""
+    scores = [risk[name.replace(" ", "_")] for name in _SCORES]
+    return [*scores, {True: "yes", False: "no"}.get(risk["breach"])]
+
+
+def _if_rated(row: int, text: str, value: Any) -> Formula:
+    """A formula that says so where a rating is missing, now or once somebody has cleared it."""
+    return Formula(f'IF(COUNT(H{row}:I{row})=2,{text},"{_UNRATED}")', _UNRATED if pd.isna(value) else value)
 
 
 def _level(likelihood: str, impact: str, matrix: Matrix) -> str:
@@ -195,9 +206,10 @@ def level_row(matrix: Matrix) -> int:
 
 def _colour_levels(sheets: Sheets, sheet: Sheet, matrix: Matrix, last: int) -> None:
     """Let the colours follow where a score is worked out anew."""
-    for level in matrix.levels:
-        quoted = level.name.replace('"', '""')
-        look = sheets.book.add_format({"bg_color": level.colour, "font_color": ink_on(level.colour)})
+    fills = {level.name: level.colour for level in matrix.levels}
+    for name, colour in {_UNRATED: "#ffffff", **fills}.items():
+        quoted = name.replace('"', '""')
+        look = sheets.book.add_format({"bg_color": colour, "font_color": ink_on(colour)})
         rule = {"type": "cell", "criteria": "==", "value": f'"{quoted}"', "format": look}
         for column in "KOS":
             sheet.grid.conditional_format(f"{column}2:{column}{last}", rule)
@@ -240,10 +252,15 @@ def _control_matrix(sheets: Sheets, context: Context) -> None:
 
 
 def _chains(context: Context) -> pd.DataFrame:
-    """Objective, risk, control, test, conclusion and deficiency: what is missing on the way stays visible as blank."""
-    register = context.register
-    weights = evidence.assess(context)[["conclusion", "reason"]].rename(columns={"reason": "why"})
-    tests = context.tests.rename(columns={"procedure": "test", "sample_size": "items"})
+    """Objective, risk, control, test, conclusion and deficiency: what is missing on the way stays visible as blank.
+
+    Tests are the period's, and all others that a conclusion rests on.
+    """
+    register, found = context.register, _concluded(context)
+    weights = found[["conclusion", "reason"]].rename(columns={"reason": "why"})
+    counted = register.control_tests["test_id"].isin({test for tests in found["tests"] for test in tests})
+    tests = register.control_tests[context.counts("control_tests") | counted]
+    tests = tests.rename(columns={"procedure": "test", "sample_size": "items"})
     deficiencies = register.deficiencies.rename(columns={"description": "deficiency"})
     risks = register.risks[["objective_id", "risk_id", "title"]].rename(columns={"title": "risk"})
     controls = register.controls.rename(columns={"title": "control"})
@@ -255,6 +272,13 @@ def _chains(context: Context) -> pd.DataFrame:
     found = found.merge(tests[["control_id", "test_id", "test", "items", "deviations"]], on="control_id", how="left")
     found = found.merge(weights, left_on="control_id", right_index=True, how="left")
     return found.merge(deficiencies[["control_id", "deficiency", "due_on", "closed_on"]], on="control_id", how="left")
+
+
+def _concluded(context: Context) -> pd.DataFrame:
+    """What each control counts for, with the words of its conclusion for its unit's report."""
+    found = evidence.assess(context)
+    types = [one["report_type"] for one in context.register.rows("controls")]
+    return found.assign(conclusion=list(map(testing.in_words, found["conclusion"], types)))
 
 
 def _shown(value: Any) -> Any:
@@ -273,7 +297,7 @@ def _sampling(sheets: Sheets, context: Context) -> None:
             "deviations", "upper limit", "conclusion", "why"]  # fmt: skip
     sheet = sheets.sheet(f"{RESULTS}sampling", [12, 12, 40, 12, 10, 50, 10, 10, 10, 20, 50], "A2")
     sheet.row(head, HEADER)
-    weights = evidence.assess(context)
+    weights = _concluded(context)
     for planned in sample_plans.plan(context):
         found = weights.loc[planned.control_id]
         tested = [_shown(found[name]) for name in ("sample_size", "deviations", "upper_limit", "conclusion", "reason")]

@@ -19,7 +19,7 @@ from riskcalc.register.xlsx_cells import letters
 from riskcalc.register.xlsx_tables import RESULTS
 
 _RISKS = (
-    f"'{RESULTS}risks'"  # its columns: K, O and S the levels, P and Q the earned ratings, J blank or unrated, T outside
+    f"'{RESULTS}risks'"  # its columns: K, O, S the levels, P and Q the earned ratings, J a score or unrated, T outside
 )
 _LEVELS = dict(zip(VIEWS, "KOS", strict=True))
 _MOST = 15  # decisions that are listed
@@ -79,11 +79,16 @@ def _map(sheet: Sheet, scores: pd.DataFrame, matrix: Matrix) -> None:
 
 def _cell(scores: pd.DataFrame, matrix: Matrix, place: tuple[int, int], number: int) -> Formula:
     at = f"{METHOD}!${letters(place[1])}${GRID_ROW + 1 + len(matrix.likelihood) - place[0]}"
-    axes = (f"(ROUND(ROUND({_range(column, scores)},9),0)={n})" for column, n in zip("PQ", place, strict=True))
-    found = f"SUMPRODUCT({'*'.join(axes)})"
+    axes = (_nearest(_range(column, scores), n) for column, n in zip("PQ", place, strict=True))
+    found = f"COUNTIFS({','.join(axes)})"
     level = matrix.level_names[matrix.grid[place[0] - 1][place[1] - 1]]
     shown = f"{level}\n{counted(number, 'risk')}" if number else level
     return Formula(f'{at}&IF({found}=0,"",CHAR(10)&{found}&IF({found}=1," risk"," risks"))', shown)
+
+
+def _nearest(cells: str, rating: int) -> str:
+    """The two conditions by which numbers in cells are read at a rating, halves up after 9 digits; no text is."""
+    return f'{cells},">="&{rating - 0.5}-0.5E-9,{cells},"<"&{rating + 0.5}-0.5E-9'
 
 
 def _levels(sheet: Sheet, scores: pd.DataFrame, matrix: Matrix) -> None:

@@ -24,6 +24,7 @@ from riskcalc.assessment.evidence import conclude_all
 from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVED, not_begun, outlooks, reaching
 from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.scoring import AXES, VIEWS, scores
+from riskcalc.assessment.testing import in_words
 from riskcalc.register.audiences import Audience, inside, redacted
 from riskcalc.register.records import records
 from riskcalc.register.register import Register
@@ -283,11 +284,14 @@ class _Case:
 
     def _conclusions(self) -> Iterator[Part]:
         now, units = conclude_all(self.context), self.register.business_units["report_type"]
+        types = {one["control_id"]: one["report_type"] for one in self.register.rows("controls")}
         for name, found in conclude_all(self.context, next(iter(units), "type2")).items():  # each by its own unit's
-            told = {"control_id": name, "conclusion": found.name, "sample_size": found.sample_size}
-            told |= {"deviations": found.deviations, "conclusion_now": now[name].name}
-            title = f"Conclusion on {name} over its report's period: {found.name.replace('_', ' ')}"
-            remarks = many(f"By the latest evidence: {now[name].name.replace('_', ' ')}; {now[name].reason}.")
+            asked = "at its report's date" if types[name] == "type1" else "over its report's period"
+            said, said_now = (in_words(each.name, types[name]) for each in (found, now[name]))
+            told = {"control_id": name, "conclusion": said.replace(" ", "_"), "sample_size": found.sample_size}
+            told |= {"deviations": found.deviations, "conclusion_now": said_now.replace(" ", "_")}
+            title = f"Conclusion on {name} {asked}: {said}"
+            remarks = many(f"By the latest evidence: {said_now}; {now[name].reason}.")
             seen = {"methods": ["EXAMINE"], "types": ["finding"], "subjects": self._about(name), "remarks": remarks}
             seen |= {"props": [_prop(*each) for each in told.items()], "collected": _day(self.context.as_of)}
             yield self.thing("conclusion", [name, self.context.period.name], title, found.reason, **seen)

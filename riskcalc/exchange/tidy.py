@@ -54,13 +54,18 @@ def files(register: Register, audience: Audience, as_of: date | None = None, par
         raise UsageError(f"No period has begun by {as_of}." if as_of else "The register has no ratings yet.")
     texts = {
         name: _csv(list(types), frame)
-        for (name, types), frame in zip(columns().items(), _frames(contexts), strict=True)
+        for (name, types), frame in zip(columns().items(), _frames(contexts, audience), strict=True)
     }
     written = _parquet(texts) if parquet else {f"{name}.csv": text for name, text in texts.items()}
     return {**written, DICTIONARY: _dictionary()}
 
 
 # --- parts ---
+
+_ABOUT = {  # the table that a check's findings tell of, which an audience may get nothing of
+    **dict.fromkeys(("owner-untrained", "training-of-nobody"), "training"),
+    **dict.fromkeys(("scope-open", "scope-without-objective", "report-unlike-scope"), "scoping"),
+}
 
 
 def _dictionary() -> bytes:
@@ -75,7 +80,7 @@ def _contexts(register: Register, audience: Audience, as_of: date | None) -> Ite
         yield Context.of(redacted(Context.of(register, period.name, day).register, audience))
 
 
-def _frames(contexts: list[Context]) -> Iterator[pd.DataFrame]:
+def _frames(contexts: list[Context], audience: Audience) -> Iterator[pd.DataFrame]:
     """The tables, in the dictionary's order."""
 
     def of_all(frames: Iterator[pd.DataFrame]) -> pd.DataFrame:
@@ -92,7 +97,8 @@ def _frames(contexts: list[Context]) -> Iterator[pd.DataFrame]:
     tests = contexts[-1].register.control_tests
     yield tests[tests["tested_on"] <= pd.Timestamp(contexts[-1].as_of)].astype(object)
     found = ([*findings(context), *claims.findings(context)] for context in contexts)
-    yield of_all(pd.DataFrame([each.as_dict() for each in of_one]) for of_one in found)
+    theirs = ([each for each in of_one if _ABOUT.get(each.check) not in audience.left_out] for of_one in found)
+    yield of_all(pd.DataFrame([each.as_dict() for each in of_one]) for of_one in theirs)
 
 
 def _csv(names: list[str], frame: pd.DataFrame) -> bytes:

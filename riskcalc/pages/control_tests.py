@@ -10,6 +10,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.sample_plans import plan
+from riskcalc.assessment.testing import in_words
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, state
 from riskcalc.register.matrix import INK
@@ -35,13 +36,13 @@ def conclusions(unit: Assessment) -> Display:
         tested = str(weights["sample_size"]) if weights["sample_size"] else "–"
         deviated = str(weights["deviations"]) if weights["sample_size"] else "–"
         limit = _limit(weights, unit.tolerable_rate, most)
-        concluded = state(weights["conclusion"].replace("_", " "), _TONES[weights["conclusion"]])
+        concluded = state(in_words(weights["conclusion"], control["report_type"]), _TONES[weights["conclusion"]])
         title: Cell = {"text": control["title"], "note": "key" if control["key"] else ""}
         size = str(planned[name].size) if name in planned else "–"
         frequency = control["frequency"].replace("_", " ")
         whole = over[name]
         ahead = str(whole["roll_forward"]) if whole["roll_forward"] else "–"
-        reported = state(whole["conclusion"].replace("_", " "), _TONES[whole["conclusion"]])
+        reported = state(in_words(whole["conclusion"], control["report_type"]), _TONES[whole["conclusion"]])
         rows.append(
             [name, title, frequency, size, tested, deviated, limit, concluded, reported, ahead, day(weights["reason"])]
         )

@@ -22,8 +22,9 @@ from riskcalc.register.tables import TABLES
 
 WITHHELD = "withheld"
 
-# What each audience sees of a column: "yes"; "no"; or it "counts": conclusions rest on the amount, so that all see the
-# same ones, but nobody is told how much it is. A column that isn't there is for none of them.
+# What each audience sees of a column: "yes"; "no"; or it "counts": conclusions rest on it, so that all see the same,
+# but nobody is told what it says: amounts read "withheld", all else is on no page of theirs and in no workbook. A
+# column that isn't there is for none of them.
 _FILE = resources.files("riskcalc.register").joinpath("audiences.csv")
 _SEEN = {(row["table"], row["column"]): row for row in csv.DictReader(_FILE.read_text("utf-8").splitlines())}
 
@@ -49,8 +50,16 @@ class Audience:
 
     @property
     def hidden(self) -> Mapping[str, tuple[str, ...]]:
-        """By table, the columns whose amounts count, but aren't for them."""
+        """By table, the columns whose content counts, but isn't for them."""
         return {name: tuple(self._columns(name, "counts")) for name in TABLES}
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The tables of which no column is for them; none for whoever may see all."""
+        if not self.name:
+            return ()
+        unseen = {name: {*self.withheld[name], *self.hidden[name], *SPAN} for name in TABLES}
+        return tuple(name for name in TABLES if unseen[name].issuperset(TABLES[name].model_fields))
 
     def _columns(self, table: str, wanted: str) -> Iterator[str]:
         for column in TABLES[table].model_fields:
@@ -209,5 +218,6 @@ def _shown(table: pd.DataFrame, withheld: tuple[str, ...], hidden: tuple[str, ..
         return kept.where(kept.isna(), WITHHELD) if is_string_dtype(kept) else kept.where(kept.isna())
 
     changed = {column: blank(table[column]) for column in withheld}
-    amounts = {column: table[column].map(Hidden, na_action="ignore").astype(object) for column in hidden}
-    return table.assign(**changed, **amounts)
+    amounts = [column for column in hidden if any(isinstance(each, Decimal) for each in table[column])]
+    counting = {column: table[column].map(Hidden, na_action="ignore").astype(object) for column in amounts}
+    return table.assign(**changed, **counting)

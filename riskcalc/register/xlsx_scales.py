@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -75,6 +75,7 @@ def joined(text: str, grid: Grid, file: str) -> tuple[str, list[Problem]]:
     """A methodology's text with the scales of a sheet in it, and what keeps them from being read."""
     blocks: dict[str, list[list[str]]] = {name: [] for name in BLOCKS}
     problems: list[Problem] = []
+    rows: list[int] = []  # of the matrix
     name, ended = "", dict[str, int]()
     for row, cells in grid.rows:
         first = text_of(cells[0]).strip()
@@ -93,10 +94,21 @@ def joined(text: str, grid: Grid, file: str) -> tuple[str, list[Problem]]:
                     told = f"a {name} without a name stands before this one; leave no gap"
                     problems.append(Problem(file, ended[name], "name", "", told, SCALES, f"B{ended[name]}"))
                 blocks[name].append(texts)
+                rows += [row] * (name == "matrix")
     names = [row[0] for row in blocks["level"]]
     blocks["matrix"] = [[one_of(cell, names) or cell for cell in row] for row in blocks["matrix"]]
+    problems += _unnamed(file, zip(rows, blocks["matrix"], strict=True), names)
     scales = Scales(blocks).text
     return text.replace(MARK, scales) if MARK in text else f"{text}\n{scales}\n", problems
+
+
+def _unnamed(file: str, matrix: Iterable[tuple[int, Sequence[str]]], names: Sequence[str]) -> Iterator[Problem]:
+    """The cells of the matrix, by row, that name no level."""
+    for row, levels in matrix:
+        for place, level in enumerate(levels, 1):
+            if level not in names:
+                allowed = f"the grid names {level!r}; the levels are {', '.join(names)}"
+                yield Problem(file, row, "matrix", "", allowed, SCALES, f"{letters(place)}{row}")
 
 
 def _odd(file: str, row: int, place: int, cell: Cell) -> Iterator[Problem]:

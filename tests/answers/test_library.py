@@ -12,6 +12,7 @@ from register_files import DEFICIENCY, Rows, write_register
 from riskcalc.answers.candidates import Desk
 from riskcalc.assessment.claims import against, contradicted, findings
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.lexicon import doubts
 from riskcalc.errors import RegisterError
 from riskcalc.register.audiences import AUDIENCES, redacted
 from riskcalc.register.claims import Claim
@@ -290,3 +291,43 @@ def test_the_report_is_the_latest_one_issued_also_where_its_row_has_ended(tmp_pa
     fact = Desk(context, ["beta"], "public").fact("report")
     assert fact is not None
     assert fact.text == "A SOC 1 Type 1 report at 2026-06-30 was issued on 2026-08-20."
+
+
+def repaired(rows: Rows) -> None:
+    """A control that failed in the report's period, was repaired, and passed its retest."""
+    test = rows["control_tests"][0]
+    test.update(
+        sample_size="20", deviations="3", covers_from="2026-01-01", covers_to="2026-03-31", tested_on="2026-04-02"
+    )
+    again = {"covers_from": "2026-04-21", "covers_to": "2026-06-15", "tested_on": "2026-06-18", "retest_of": "T1"}
+    rows["control_tests"].append({**test, **again, "test_id": "T9", "deviations": "0"})
+
+
+def test_of_a_repaired_control_a_client_is_told_what_the_report_will_say(tmp_path: Path) -> None:
+    """It works today, but its deviations before the repair are reported; a Type 1 report tests no operation."""
+    context = Context.of(load(write_register(tmp_path, repaired)), "2026-H1", date(2026, 6, 30))
+    told = Desk(context, ("alpha",), "client").control("A-C1")
+    assert told
+    assert told.text.endswith("period, 2026-01-01 to 2026-06-30: 20 items, 3 deviations.")
+    beta = Desk(context, ("beta",), "client").control("B-C1")
+    assert beta
+    assert "ested" not in beta.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tested: 20 items, 0 deviations.",
+        "0 of 20 items deviated.",
+        "0 out of 20 sampled files failed.",
+        "Exceptions noted: none.",
+        "It is done without deviation.",
+    ],
+)
+def test_words_for_no_deviation_are_doubted_as_the_claim_is(tmp_path: Path, text: str) -> None:
+    """However a 0 is written; the number that the tests have isn't doubted."""
+    context = Context.of(load(write_register(tmp_path, repaired)), "2026-H1", date(2026, 6, 30))
+    [(claim, against_it)] = doubts(context, text, ["A-C1"])
+    assert (str(claim), against_it) == ("no_deviations:A-C1", ("T1", "3 of 20 items of A-C1 deviated"))
+    assert doubts(context, "Tested: 20 items, 3 deviations.", ["A-C1"]) == []
+    assert doubts(context, text, ["A-C2"]) == []

@@ -24,20 +24,26 @@ TEXTS = {
     "subservice_organisations": ["reviewed_by", "reference"],
     "training": ["person", "topic", "evidence"],
     "scoping": ["reason", "answered_by"],
+    "documents": ["reference"],
 }
 AMOUNTS = {
     "business_units": {"materiality": "7654321.09", "performance_materiality": "6543217.08"},
     "risks": {"loss_low": "4321765.07", "loss_mode": "4321766.07", "loss_high": "5432176.07"},
 }
+DOCUMENT = {
+    "document_id": "D1", "title": "Policy", "kind": "policy", "covers_from": "2026-01-01", "issuer": "We",
+    "audience": "client", "reference": "Cupboard",
+}  # fmt: skip
 HIDDEN = {  # by audience, the texts above that aren't for it, and whether amounts are
     "board": (list(TEXTS), False),
-    "auditor": (["training.evidence", "scoping"], True),
+    "auditor": (["training", "scoping"], True),
     "unit": (["ratings.rated_by"], False),
 }
 
 
 def marked(rows: Rows) -> None:
     """A canary in every free text and amount; votes on a rating, and a deficiency for the gaps to speak of."""
+    rows["documents"].append(DOCUMENT)
     for name, columns in TEXTS.items():
         for place, row in enumerate(rows[name]):
             row.update({column: f"CANARY {name}.{column} {place}" for column in columns if row.get(column) != ""})
@@ -113,6 +119,23 @@ def test_readers_are_told_what_they_do_not_see(folder: Path, tmp_path: Path) -> 
     rows = list(book["ratings"].iter_rows(values_only=True))
     votes = rows[0].index("votes")
     assert [row[votes] for row in rows[1:]] == [None, "withheld", None, None]
+
+
+@pytest.mark.parametrize(
+    ("audience", "left_out"), [("board", {"training", "scoping"}), ("auditor", {"training"}), ("unit", set())]
+)
+def test_a_table_that_is_for_others_is_left_out_whole(
+    audience: str, left_out: set[str], folder: Path, tmp_path: Path
+) -> None:
+    """No sheet, date or id of it, as none stands on their pages; the sheet after the summary names it."""
+    path = tmp_path / "out.xlsx"
+    path.write_bytes(commands.export(str(folder), audience=audience, unit_id="alpha"))
+    book = openpyxl.load_workbook(path)
+    assert {"training", "scoping"} - set(book.sheetnames) == left_out
+    about = [str(row[0].value) for row in book["about"]]
+    assert [line for line in about if line.startswith("Left out: ")] == (
+        [f"Left out: {', '.join(sorted(left_out, reverse=True))}."] if left_out else []
+    )
 
 
 def test_an_audience_sees_everybodys_levels(folder: Path, tmp_path: Path) -> None:

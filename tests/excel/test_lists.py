@@ -244,6 +244,18 @@ def test_words_that_a_longer_scale_has_too_are_asked_for(tmp_path: Path) -> None
     assert riskcalc.load(tmp_path / "mine").ratings["likelihood"].tolist() == [2, 4]
 
 
+def test_names_of_the_registers_scale_and_numbers_stand_in_one_column(tmp_path: Path) -> None:
+    """Whoever typed some as names, some as numbers and some as both meant one scale: the register's."""
+    invoke("new", str(tmp_path / "mine"), *NEW, *UNIT)
+    names = [rating.name for rating in riskcalc.load(tmp_path / "mine").methodology.likelihood]
+    rows = [f"A,{names[1]},2", "B,4,3", f"C,3 - {names[2]},1"]
+    imported(listed(tmp_path / "list.csv", "Risk,Likelihood,Impact", *rows), tmp_path / "mine", "--yes")
+    assert riskcalc.load(tmp_path / "mine").ratings["likelihood"].tolist() == [2, 4, 3]
+    beyond = listed(tmp_path / "other.csv", "Risk,Likelihood,Impact", f"D,{names[1]},2", "E,6,3")
+    code, told = invoke("excel", "import", str(beyond), "--into", str(tmp_path / "mine"), "--yes")
+    assert (code, "likelihood goes to 6 in the list, but to 5 in the register" in told) == (2, True), told
+
+
 def test_a_completed_mapping_keeps_the_lists_units(tmp_path: Path) -> None:
     """A list that names units needs no --unit when its mapping begins a register, and no risk goes to one that is given."""
     rows = ("Risk,Department,Likelihood,Impact", "A,Payroll,Often,2", "B,Claims,4,3")

@@ -132,7 +132,9 @@ def test_a_gap_among_the_scales_is_told_at_its_cell(tmp_path: Path) -> None:
         riskcalc.load(path)
     book["scales"]["B5"], book["scales"]["C41"] = "Unlikely", "Mild"
     book.save(path)
-    with pytest.raises(RegisterError, match="sheet scales: column 'matrix': the grid names 'Mild'; the levels are Low"):
+    with pytest.raises(
+        RegisterError, match="sheet scales, cell C41: column 'matrix': the grid names 'Mild'; the levels are Low"
+    ):
         riskcalc.load(path)
 
 
@@ -302,7 +304,10 @@ def test_scores_are_formulas_with_their_values(exported: Path, sample: riskcalc.
     """A viewer that works nothing out shows the scores of the page; a spreadsheet finds formulas."""
     assert differing(sample, scores_in(exported)) == []
     sheet = openpyxl.load_workbook(exported)["results risks"]
-    assert (sheet["J2"].value, sheet["N2"].value) == ("=H2*I2", "=L2*M2")
+    assert (sheet["J2"].value, sheet["N2"].value) == (
+        '=IF(COUNT(H2:I2)=2,H2*I2,"unrated")',
+        '=IF(COUNT(H2:I2)=2,L2*M2,"unrated")',
+    )
 
 
 @needs_soffice
@@ -361,6 +366,25 @@ def test_the_chain_from_objective_to_deficiency_is_one_table(exported: Path, sam
     assert {chain["documentation"] for chain in chains if chain["control_id"] == "PAY-C03"} == {None}
 
 
+def test_the_chain_holds_all_tests_that_a_conclusion_rests_on(tmp_path: Path) -> None:
+    """Also those of an earlier period: their items and deviations add up to what the conclusion says."""
+
+    def earlier(rows: Rows) -> None:
+        rows["business_units"][0]["report_from"] = "2025-10-01"
+        first = rows["control_tests"][0]
+        rows["control_tests"].append({**first, "test_id": "T0", "period": "2025-H2", "tested_on": "2026-01-09"})
+        rows["control_tests"][1]["period"] = "2025-H2"
+        rows["controls"][1]["relies_on"] = ""
+
+    path = saved(tmp_path / "out.xlsx", commands.export(str(write_register(tmp_path / "data", earlier))))
+    rows = list(openpyxl.load_workbook(path)["results control matrix"].iter_rows(values_only=True))
+    chains = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+    for control, tests in {"A-C1": {"T0": 5, "T1": 5}, "A-C2": {"T2": 25}}.items():
+        found = [chain for chain in chains if chain["control_id"] == control]
+        assert {chain["test_id"]: chain["items"] for chain in found} == tests
+        assert f"0 of {sum(tests.values())} deviated" in found[0]["why"]
+
+
 def test_sampling_and_gaps_are_in_the_workbook(exported: Path) -> None:
     """Planned sizes with what they show, and what is missing with owner and due date."""
     book = openpyxl.load_workbook(exported, data_only=True)
@@ -370,10 +394,50 @@ def test_sampling_and_gaps_are_in_the_workbook(exported: Path) -> None:
     assert any(gap[2] == "PAY-C03" and gap[4] == "is not documented" for gap in gaps)
 
 
+def test_of_a_type_1_reports_control_no_operation_is_concluded_on(tmp_path: Path, small: Path) -> None:
+    """A walkthrough shows that it is in use, on both sheets; of a Type 2 report's, its tests that it operated."""
+    book = openpyxl.load_workbook(saved(tmp_path / "out.xlsx", commands.export(str(small))))
+    for name, at in (("results sampling", (1, 9)), ("results control matrix", (5, 14))):
+        told = {row[at[0]]: row[at[1]] for row in book[name].iter_rows(min_row=2, values_only=True)}
+        assert (told.get("B-C1", "in use"), told["A-C2"]) == ("in use", "operated effectively"), name
+    assert told["B-C1"] == "in use"
+
+
 def test_unrated_risks_stay_visible_as_unrated(tmp_path: Path, small: Path) -> None:
     """A risk without a rating has its row, and says so; it is neither 0 nor left out."""
     shown = scores_in(saved(tmp_path / "out.xlsx", commands.export(str(small))))
-    assert shown["A-R2"] == ["unrated", *[None] * 10]
+    assert shown["A-R2"] == ["unrated"] * 11
+
+
+@needs_soffice
+def test_what_is_rated_in_the_workbook_is_counted_and_what_loses_a_rating_is_unrated(tmp_path: Path) -> None:
+    """As if the register had been so: scores, levels, and the summary's headline, map and counts, without an error."""
+
+    def linked(rows: Rows) -> None:
+        rows["risk_controls"].append({**rows["risk_controls"][0], "risk_id": "A-R2"})
+
+    def rerated(rows: Rows) -> None:
+        linked(rows)
+        for row in rows["ratings"][1:]:
+            likelihood, impact = {"A-R2": ("4", "3"), "B-R1": ("", "")}.get(row["risk_id"], ("2", "2"))
+            row.update(likelihood=likelihood, impact=impact)
+            row.update(dict.fromkeys(("rationale", "rated_by", "rated_on"), ""))
+            row.update({"rationale": "x", "rated_by": "x", "rated_on": "2026-06-20"} if impact else {})
+
+    path = saved(tmp_path / "out.xlsx", commands.export(str(write_register(tmp_path / "before", linked))))
+    book = openpyxl.load_workbook(path)
+    sheet = book["results risks"]
+    for row in sheet.iter_rows(min_row=2):
+        row[7].value, row[8].value = {"A-R2": (4, 3), "B-R1": (None, 5)}.get(str(row[1].value), (2, 2))
+    book.save(path)
+    worked_out = converted(path)
+    after = write_register(tmp_path / "after", rerated)
+    assert differing(riskcalc.load(after), scores_in(worked_out)) == []
+    assert scores_in(worked_out)["B-R1"] == ["unrated"] * 11
+    wanted = summary_of(saved(tmp_path / "after.xlsx", commands.export(str(after))))
+    follows = next(place for place, row in enumerate(wanted) if str(row[0]).startswith("What changed"))
+    assert wanted[2][0].endswith("0 of the 2 rated risks. Unrated: 1.")
+    assert summary_of(worked_out)[:follows] == wanted[:follows]
 
 
 # --- the commands ---

@@ -298,3 +298,14 @@ def test_what_was_withheld_is_not_taken_over(kept: Path, tmp_path: Path) -> None
     assert CliRunner().invoke(main, ["export", "oscal", str(kept), "--out", out, "--audience", "board"]).exit_code == 0
     done = taken(Path(out) / "component-definition.json", kept)
     assert done.output.endswith("Nothing to write.\n"), done.output
+
+
+def test_of_a_type_1_reports_control_no_operation_is_concluded_on(tmp_path: Path) -> None:
+    """It has a date, no period, and tests none: walked through, a control is in use."""
+    register = riskcalc.load(write_register(tmp_path))
+    results = json.loads(documents(Context.of(register), FULL)["assessment-results.json"])
+    found = {each["title"]: each for each in everything(results) if str(each.get("title")).startswith("Conclusion on")}
+    told = found["Conclusion on B-C1 at its report's date: in use"]
+    assert {each["value"] for each in told["props"] if each["name"].startswith("conclusion")} == {"in_use"}
+    assert told["remarks"].startswith("By the latest evidence: in use; ")
+    assert "Conclusion on A-C2 over its report's period: operated effectively" in found

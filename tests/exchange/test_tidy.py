@@ -95,12 +95,18 @@ def test_both_formats_say_the_same(folders: dict[str, Path], kept: Path) -> None
     assert one == again
 
 
-def test_the_findings_are_those_of_the_check(folders: dict[str, Path]) -> None:
-    """All of them, of the period that it looks at: those about approved answers as well."""
+def test_the_findings_are_those_of_the_check(folders: dict[str, Path], tmp_path: Path) -> None:
+    """All of them, of the period that it looks at: those about approved answers as well; the board's none of training."""
     done = CliRunner().invoke(main, ["check", "--json", str(SAMPLE)])
     told = sorted((each["check"], each["row"], each["message"]) for each in json.loads(done.output)["findings"])
     rows = [row for row in csv.DictReader(text_of(folders["csv"] / "findings.csv")) if row["period"] == "2026-H1"]
     assert sorted((row["check"], row["row"], row["message"]) for row in rows) == told
+    about = {"owner-untrained", "training-of-nobody", "scope-open"}
+    assert about & {row["check"] for row in rows}
+    export(tmp_path, "--audience", "board")
+    board = {row["check"] for row in csv.DictReader(text_of(tmp_path / "findings.csv"))}
+    assert board
+    assert not about & board
 
 
 def test_awkward_text_survives_both(tmp_path: Path) -> None:

@@ -65,3 +65,10 @@ def test_evidence_from_after_the_day_is_listed_as_not_counted(tmp_path: Path) ->
     assert row_of(control_tests.conclusions(late), "A-C1")["Now"]["text"] == "not tested"
     none = readiness.dated_later(opened(tmp_path / "b", as_of="2026-12-31"))
     assert none.content["text"] == day("No evidence in the register is dated after 2026-12-31.")
+
+
+def test_a_type_1_reports_control_is_in_use_and_no_more(tmp_path: Path) -> None:
+    """Its report tests no operation: a walkthrough shows that it is in use, now and at the report's date."""
+    view = control_tests.conclusions(open_unit("beta", data_dir=str(write_register(tmp_path / "data"))))
+    row = row_of(view, "B-C1")
+    assert (row["Now"]["text"], row["For the report"]["text"]) == ("in use", "in use")
