@@ -335,9 +335,15 @@ def _to_year_end(unit: Assessment) -> tuple[str, str, str]:
 
 
 def _hanging(unit: Assessment) -> dict[str, Outlook]:
-    """For each control at fault, or that one at fault relies on, the outlook of an objective that hangs on it."""
+    """For each control at fault, or that one at fault relies on, the outlook of an objective that hangs on it.
+
+    Rather of one that it serves than of one that it is only told with, and of the gravest.
+    """
     relied = {control["control_id"]: control["relies_on"] for control in unit.register.rows("controls")}
-    waiting = [(row, each) for each in outlooks(unit.context, unit.unit["report_type"]) for row in each.blocking]
+    serves, known = served(unit.register), outlooks(unit.context, unit.unit["report_type"])
+    gravest = sorted(known, key=lambda one: OUTCOMES.index(one.outcome))
+    waiting = [(row, each) for each in gravest for row in each.blocking]
+    waiting.sort(key=lambda one: one[1].objective_id not in serves.get(one[0], ()))
     found: dict[str, Outlook] = {}
     for row, outlook in waiting:
         if row not in found:

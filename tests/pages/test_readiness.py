@@ -11,7 +11,7 @@ import pytest
 from register_files import DEFICIENCY, Rows, write_register
 
 from riskcalc.assessment.opening import Assessment, open_unit
-from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
+from riskcalc.assessment.opinion import JUDGEMENT, MANAGEMENTS_TESTS, NOT_ACHIEVED, NOT_YET, Outlook
 from riskcalc.pages import control_tests, display, readiness, scoping, unit
 from riskcalc.pages.display import day
 
@@ -278,3 +278,12 @@ def test_a_failed_control_decides_on_what_a_control_that_relies_on_it_serves(tmp
 
     [row] = [row for row in rows(readiness.deficiencies(opened(tmp_path, "alpha", edit))) if "A-G1" in row[1]]
     assert row[5] == "A-CO1 not achieved | 9 of 25 deviated: to be reported"
+
+
+def test_a_deficiency_is_told_with_the_objective_that_its_control_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PAY-C17 serves PAY-CO4; that others' risks share its account makes their milder outcome none of its own."""
+    told = [("PAY-CO1", JUDGEMENT), ("PAY-CO4", NOT_ACHIEVED), ("PAY-CO7", NOT_YET)]
+    known = [Outlook("payroll", name, "type2", outcome, blocking=("PAY-C17",)) for name, outcome in told]
+    monkeypatch.setattr(readiness, "outlooks", lambda *_: known)
+    found = {row[1].split()[0]: row[-1] for row in rows(readiness.deficiencies(of_sample("data", "payroll")))}
+    assert found["PAY-C17"].startswith("PAY-CO4")
