@@ -31,7 +31,7 @@ from riskcalc.errors import counted, first_of
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
 from riskcalc.version import __version__
 
-OURS = "Our outlook rests on management's own tests of controls."  # beside an auditor's opinion, who has tested
+OURS = "Our outlook rests on management's own tests, not on the service auditor's."  # beside an opinion that was issued
 SUBJECT = "Risk to financial reporting"
 RISK_NOW = "Risk now"
 _ITS, _THEIR = "its unit's appetite", "their unit's appetite"
