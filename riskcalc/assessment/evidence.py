@@ -134,14 +134,15 @@ def as_answered(context: Context, report_type: str | None) -> str | None:
 def window(context: Context, control: Mapping[Any, Any], report_type: str | None) -> tuple[Basis, Days]:
     """How tests of a control are concluded on, and over which days: now, or for its unit's report as one of a type."""
     methodology, as_of = context.register.methodology, context.as_of
-    type1, throughout = _question(control, report_type)
-    first, last = report_days(control, methodology.evidence) if throughout else _look_back(context, control, type1)
+    _, throughout = _question(control, report_type)
+    asked_of = report_days(control, methodology.evidence) if throughout else _look_back(context, control, report_type)
+    first, last = asked_of
     once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
-    begun, _ = _own(context, control, (first, last))
+    begun, _ = _own(context, control, asked_of)
     so_far = begun, min(last, as_of) if first <= as_of else last  # of a report that hasn't begun: all
     allowed = methodology.evidence.roll_forward_days
     asked = Basis(control["frequency"], once, _months(so_far), methodology.sampling, so_far, allowed, throughout)
-    return asked, (first, last)
+    return asked, asked_of
 
 
 def in_window(context: Context, control: Mapping[Any, Any], days: Days) -> list[Round]:
@@ -157,9 +158,9 @@ def report_days(control: Mapping[Any, Any], rules: EvidenceRules) -> Days:
 
 
 def reports_on(context: Context, unit: Mapping[Any, Any]) -> bool:
-    """Whether the days of a unit's Type 2 report, or of a control's unit's, reach into the assessed period."""
-    first, last = report_days(unit, context.register.methodology.evidence)
-    return first <= context.period.last_day and context.period.first_day <= last
+    """Whether the days of a unit's Type 2 report, or a control's days of its unit's, reach into the assessed period."""
+    first, last = _own(context, unit, report_days(unit, context.register.methodology.evidence))
+    return first <= min(context.period.last_day, last) and context.period.first_day <= last
 
 
 def later(context: Context) -> pd.DataFrame:
@@ -223,16 +224,21 @@ def _by_report(context: Context, control: Any, told: Reports, report_type: str |
     type1, throughout = _question(control, report_type)
     days = context.period.first_day, context.period.last_day
     if type1:
-        days = _look_back(context, control, type1)
+        days = _look_back(context, control, report_type)
     elif throughout:
         days = report_days(control, context.register.methodology.evidence)
-    return from_report(told, days, context.as_of, type1)
+    own = _own(context, control, days) if throughout else days
+    found = from_report(told, own, context.as_of, type1) if own[0] <= own[1] else _began_after(own)
+    return replace(found, absent_days=(own[0] - days[0]).days)
 
 
 def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_type: str | None) -> Conclusion:
     as_of, (tested, days) = context.as_of, window(context, control, report_type)
     type1, throughout = _question(control, report_type)
-    counting, own = in_window(context, control, days), _own(context, control, days)
+    own = _own(context, control, days)
+    if throughout and own[0] > own[1]:
+        return _began_after(own)
+    counting = in_window(context, control, own)
     found = over_period(tested, counting, own, as_of) if throughout else now(tested, counting, repaired, type1)
     if found:
         return replace(found, absent_days=(own[0] - days[0]).days if throughout else 0)
@@ -240,6 +246,11 @@ def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_t
     rounds, asked = _by_then(context, control), any(each.inquiry for each in counting)
     reason = _untested(rounds, own[0], type1, "; inquiry alone is no evidence of operation" if asked else "")
     return Conclusion("not_tested", reason, untested_days=untested, roll_forward=left if throughout else 0)
+
+
+def _began_after(own: Days) -> Conclusion:
+    """Of a control that was on none of the report's days."""
+    return Conclusion("not_tested", f"it began on {own[0]}, after the report's period")
 
 
 def _untested(rounds: Iterable[Round], since: date, type1: bool, why: str) -> str:
@@ -256,7 +267,7 @@ def _untested(rounds: Iterable[Round], since: date, type1: bool, why: str) -> st
 
 def _own(context: Context, control: Any, days: Days) -> Days:
     """Of the days those since the control began: what it can be asked about."""
-    return max(days[0], _first_days(context.register).get(control["control_id"], days[0])), days[1]
+    return max(days[0], _first_days(context.register).get(control.get("control_id"), days[0])), days[1]
 
 
 def _within(each: Round, window: Days) -> Round | None:
@@ -269,9 +280,12 @@ def _within(each: Round, window: Days) -> Round | None:
     return replace(each, items=each.deviations, population=None) if about and each.deviations else None
 
 
-def _look_back(context: Context, control: Any, type1: bool) -> Days:
-    """From when on evidence counts for today: over the report's period, if it is a Type 2 report's and runs."""
+def _look_back(context: Context, control: Any, report_type: str | None) -> Days:
+    """From when on evidence counts for today, or a Type 1 report's date: over a Type 2 report's period, if it runs."""
     rules, as_of = context.register.methodology.evidence, context.as_of
+    type1, _ = _question(control, report_type)
+    if report_type:
+        as_of = min(as_of, control["report_to"].date())
     if not (rules.look_back_months or type1 or pd.isna(control["report_from"])):
         first, _ = report_days(control, rules)
         if first <= as_of and reports_on(context, control):

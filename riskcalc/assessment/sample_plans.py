@@ -79,9 +79,9 @@ def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, i
         if control["report_type"] == "type1":
             yield Planned(*identity, 1, None, "one walkthrough: whether it is in use", "Type 1: walked through")
             continue
-        basis, days = evidence.window(context, control, "type2" if evidence.reports_on(context, control) else None)
+        basis, _ = evidence.window(context, control, "type2" if evidence.reports_on(context, control) else None)
         known = populations.get(control["control_id"]) or _performed(control["frequency"], basis.months)
-        population = known or basis.drawn_from(evidence.in_window(context, control, days))
+        population = known or basis.drawn_from(evidence.in_window(context, control, basis.days))
         size = basis.planned(population)
         source = (
             "automated: once, while its IT general controls hold" if basis.once else _source(control, basis.sampling)

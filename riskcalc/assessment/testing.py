@@ -25,7 +25,7 @@ from riskcalc.sampling import limit_is_at_most, upper_limit
 from riskcalc.sampling import sample_size as smallest
 
 _RANKS = {"not_effective": 0, "not_tested": 1, "insufficient_evidence": 2, "operated_effectively": 3}
-_MOST = 8  # clean rounds that are tried without each other; more of them are taken together only
+_MOST = 8  # clean rounds that are tried without each other; of more, each by itself, and those without population
 Days = tuple[date, date]
 
 
@@ -209,8 +209,9 @@ class Basis:
         if found is None or found.name != "insufficient_evidence":
             return found
         clean = [each for each in rounds if not each.deviations]
-        sizes = range(1, len(clean) + 1) if len(clean) <= _MOST else ()
-        subsets = (set(aside) for size in sizes for aside in combinations(clean, size))
+        sizes = range(1, len(clean) + 1) if len(clean) <= _MOST else (1,)
+        subsets = [set(aside) for size in sizes for aside in combinations(clean, size)]
+        subsets.append({each for each in clean if each.population is None})
         others = (self.operation([each for each in rounds if each not in aside]) for aside in subsets)
         return max([found, *(other for other in others if other)], key=rank)
 

@@ -102,13 +102,13 @@ def _of_then(register: Register, period: Period, as_of: date) -> dict[str, pd.Da
 
 def _ended(register: Register, stood: Register, day: pd.Timestamp) -> frozenset[tuple[str, str, date]]:
     """The controls that acted on a risk in its unit's Type 2 report and don't any more: risk, control, last day."""
-    units = stood.business_units.set_index("unit_id")["report_from"]
-    since = stood.risks.set_index("risk_id")["unit_id"].map(units)
+    units, risks = stood.business_units.set_index("unit_id"), stood.risks.set_index("risk_id")["unit_id"]
+    since, until = risks.map(units["report_from"]), risks.map(units["report_to"])
     links, found = register.risk_controls, []
     ends = [_last_days(links, ["risk_id", "control_id"]), _last_days(register.controls, ["control_id"])]
     for risk, control in dict.fromkeys(zip(links["risk_id"], links["control_id"], strict=True)):
         last = min(ends[0][risk, control], ends[1][control])
-        if risk in since.index and since[risk] <= last < day:
+        if risk in since.index and since[risk] <= last < min(day, until[risk]):
             found.append((risk, control, last.date()))
     return frozenset(found)
 

@@ -241,3 +241,18 @@ def test_a_carved_out_control_earns_what_its_own_report_covers(
     got = earned(tmp_path, edit)["A-C1"]
     assert got[0] == weight
     assert reason in got[1]
+
+
+def test_a_type_1_report_is_about_its_date(tmp_path: Path) -> None:
+    """What a later walkthrough finds speaks against the control now, and not against the report at its date."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][1].update(report_to="2026-05-31")
+        walked = rows["control_tests"][-1]
+        walked.update(covers_from="2026-05-18", covers_to="2026-05-20", tested_on="2026-05-20")
+        late = {"test_id": "T9", "covers_from": "2026-06-15", "covers_to": "2026-06-20", "tested_on": "2026-06-20"}
+        rows["control_tests"].append({**walked, **late, "deviations": "1"})
+
+    context = Context.of(load(write_register(tmp_path, edit)), "2026-H1")
+    assert assess(context).loc["B-C1", "conclusion"] == "not_effective"
+    assert assess(context.only("beta"), "type1").loc["B-C1", "conclusion"] == "operated_effectively"

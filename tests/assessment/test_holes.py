@@ -249,6 +249,49 @@ def test_a_control_that_was_there_before_holds_beside_one_that_began(tmp_path: P
     assert outlook(opened(tmp_path, sound, begun(1, "2026-01-01"), beside)).outcome == ACHIEVED
 
 
+def test_what_ended_or_began_after_the_report_is_not_in_its_period(tmp_path: Path) -> None:
+    """A report to March, seen from June: A-C9, retired in May, acted on all its days; A-C2, begun in April, on none."""
+
+    def ended(rows: Rows) -> None:
+        rows["business_units"][0].update(report_from="2025-07-01", report_to="2026-03-31")
+        rows["controls"].append({**rows["controls"][1], "control_id": "A-C9", "valid_to": "2026-05-31"})
+        rows["risk_controls"].append({**rows["risk_controls"][1], "control_id": "A-C9"})
+        a_test(control_id="A-C9", covers_from="2025-07-01", covers_to="2026-03-31")(rows)
+        for row in (1, 2):
+            rows["control_tests"][row].update(YEAR)
+
+    def began(rows: Rows) -> None:
+        ended(rows)
+        rows["controls"][1].update(valid_from="2026-04-01")
+
+    context, later = opened(tmp_path, sound, ended), opened(tmp_path / "b", sound, began)
+    assert (outlook(context).outcome, outlook(context).contradictions) == (ACHIEVED, ())
+    concluded = evidence.conclude_all(later, "type2")["A-C2"]
+    assert (concluded.name, concluded.reason) == ("not_tested", "it began on 2026-04-01, after the report's period")
+    assert evidence.conclude_all(later)["A-C2"].name == "operated_effectively"
+
+
+def test_a_test_from_before_a_control_began_is_none_of_its(tmp_path: Path) -> None:
+    """Tested in March, of the period so far, where the control began in April."""
+    early = only_test(covers_from="", covers_to="", tested_on="2026-03-20", period="2026-H1")
+    for asked in ("type2", None):
+        concluded = evidence.conclude_all(opened(tmp_path / str(asked), sound, begun(1, "2026-04-01"), early), asked)
+        assert concluded["A-C2"].reason == "not tested since 2026-04-01; last tested on 2026-03-20"
+
+
+def test_days_before_a_vendors_control_began_are_not_asked_of_its_report(tmp_path: Path) -> None:
+    """Taken on in April, with a report from then on: nothing of its own days is uncovered."""
+
+    def vendor(rows: Rows) -> None:
+        begun(1, "2026-04-01")(rows)
+        rows["controls"][1].update(performed_by="subservice", subservice_id="SUB-1")
+        rows["subservice_organisations"][0].update(report_from="2026-04-01", report_to="2026-06-30")
+
+    context = opened(tmp_path, sound, vendor)
+    concluded = evidence.conclude_all(context, "type2")["A-C2"]
+    assert (concluded.name, concluded.absent_days) == ("operated_effectively", 274)
+
+
 def test_the_size_planned_is_that_of_the_months_since_a_control_began(tmp_path: Path) -> None:
     """A weekly control that began in April is asked for three months' items, not for the year's."""
     context = opened(tmp_path, sound, begun(1, "2026-04-01"))

@@ -73,6 +73,19 @@ def test_all_items_of_some_months_are_not_all_items_of_the_report() -> None:
     assert today.reason == "all 10 tested, 0 deviated"
 
 
+def test_beside_many_clean_rounds_another_makes_nothing_worse() -> None:
+    """Of nine months all items were looked at: a round that doesn't tell its population takes nothing from that."""
+    starts = [date(2025, 7, 1) + timedelta(days=41 * number) for number in range(9)]
+    days = [(first, first + timedelta(days=40)) for first in starts]
+    months = [a_round(str(each[0]), 2, 0, each, population=2, tested_on=AS_OF) for each in days]
+    asked = replace(MANY, frequency="ad_hoc", days=REPORT)
+    another = a_round("z", 1, 0, days[-1], tested_on=AS_OF)
+    for rounds in (months, [*months, another]):
+        found = over(*rounds, tested=asked)
+        assert found is not None
+        assert found.reason == "all 18 tested, 0 deviated"
+
+
 def test_a_shared_day_does_not_make_the_population_smaller() -> None:
     """Three rounds of 8 of 25, one deviated: a day that all share doesn't turn 75 items into 25 of which 24 were seen."""
     days = [(first, date(2026, 6, 30)) for first in (date(2025, 7, 1), date(2025, 8, 1), date(2025, 9, 1))]
