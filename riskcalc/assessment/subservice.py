@@ -30,12 +30,14 @@ def reports(register: Register) -> Mapping[str, Reports]:
     }
 
 
-def from_report(told: Reports, days: Days, as_of: date, type1: bool = False) -> Conclusion:
+def from_report(told: Reports, days: Days, as_of: date, type1: bool = False, throughout: bool = False) -> Conclusion:
     """Conclude on a carved-out control from the subservice organisation's own reports, for some days of ours.
 
     A modified opinion or an exception that matters is as good as a failed test, in the latest report whatever its type
-    and days, in an earlier one as far as it covers days that no other does. Only a Type 2 report, with its bridge
-    letter, says that controls operated, for its own days: one of ours that none covers leaves insufficient evidence.
+    and days, in an earlier one as far as it covers days that no other does. Over all the days of our Type 2 report
+    (``throughout``) the latest one, too, must speak of some, unless those without a fault leave some open.
+    Only a Type 2 report, with its bridge letter, says that controls operated, for its own days: one of ours that none
+    covers leaves insufficient evidence.
     What was reviewed, or ends, after ``as_of`` isn't there yet, nor is an earlier report that nobody reviewed.
     For a Type 1 report of ours (``type1``), theirs of either type is enough if it speaks of any of the days.
     """
@@ -43,8 +45,10 @@ def from_report(told: Reports, days: Days, as_of: date, type1: bool = False) -> 
     if not there:
         return _nothing_there(told[-1], as_of)
     good = sound(told, as_of)
+    whole = throughout and bool(good) and _by_days(good, days, as_of).name == "operated_effectively"
     for each in (each for each in reversed(there) if _faults(each)):
-        if each is there[-1] or (not type1 and _adds(each, good, wanted, as_of)):
+        latest = each is there[-1] and not (whole and not _speaks(each, wanted, as_of))
+        if latest or (not type1 and _adds(each, good, wanted, as_of)):
             return Conclusion("not_effective", f"{_said([each])}: {' and '.join(_faults(each))}")
     if type1:
         return _in_use(good, wanted, as_of)
@@ -116,6 +120,12 @@ def _adds(report: Report, others: Reports, days: Days, as_of: date) -> bool:
     return uncovered_days([report, *others], *days, as_of) < uncovered_days(others, *days, as_of)
 
 
+def _speaks(report: Report, days: Days, as_of: date) -> bool:
+    """Whether a report covers some of the days, or, of Type 1, is at one of them."""
+    at = report["report_to"].date()
+    return _adds(report, (), days, as_of) or (report["report_type"] == "type1" and days[0] <= at <= days[1])
+
+
 def _said(told: Reports) -> str:
     said = [f"{told[-1]['name']} {_reported(told[0])}", *(_reported(each) for each in told[1:])]
     return ", and ".join(dict.fromkeys(said))
@@ -131,7 +141,7 @@ def _reported(report: Report) -> str:
 def _in_use(good: Reports, wanted: Days, as_of: date) -> Conclusion:
     """Conclude for a Type 1 report of ours on reports without a fault: one of either type is enough."""
     for each in reversed(good):
-        if _adds(each, (), wanted, as_of) or (each["report_type"] == "type1" and wanted[0] <= each["report_to"].date()):
+        if _speaks(each, wanted, as_of):
             return Conclusion("operated_effectively", f"{_said([each])}, without an exception that matters")
     return Conclusion("not_tested", f"{_said(good[-1:])}, too long ago")
 

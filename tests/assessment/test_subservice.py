@@ -59,6 +59,27 @@ def test_an_earlier_report_covers_days_that_the_latest_does_not(
     assert whole.name == "operated_effectively"
 
 
+@pytest.mark.parametrize(
+    ("former", "latest", "over_report"),
+    [
+        ("2025-10-01", {}, "operated_effectively"),
+        ("2025-10-02", {}, "not_effective"),  # a day of ours is open
+        ("2025-10-01", {"report_from": "2026-09-30"}, "not_effective"),
+        ("2025-10-01", {"report_type": "type1", "report_from": None}, "operated_effectively"),
+        ("2025-10-01", {"report_type": "type1", "report_from": None, "report_to": "2026-09-30"}, "not_effective"),
+    ],
+)
+def test_a_fault_on_later_days_only_is_not_held_against_a_report_that_is_covered(
+    former: str, latest: dict[str, str | None], over_report: str
+) -> None:
+    """Our report has ended, sound reports cover it, and the latest, qualified, is of the days since; now it counts."""
+    later = report(**{"first": "2026-10-01", "last": "2026-10-15", "opinion": "qualified", **latest})  # type: ignore[arg-type]
+    told = [report(former, "2026-09-30"), later]
+    assert from_report(told, OURS, AS_OF, throughout=True).name == over_report
+    assert from_report(told, OURS, AS_OF).name == "not_effective"
+    assert from_report([later], OURS, AS_OF, throughout=True).name == "not_effective"
+
+
 def test_where_the_latest_is_not_there_yet_the_one_before_speaks() -> None:
     former, unknown = report("2025-01-01", "2025-12-31"), {**LATEST, "report_type": None}
     for latest in (unknown, {**LATEST, "report_to": pd.Timestamp("2026-12-31")}):
