@@ -151,7 +151,7 @@ def _by_days(good: Reports, days: Days, as_of: date) -> Conclusion:
     wanted, covered = (days[0], min(days[1], as_of)), [span for each in good for span in covered_days(each, as_of)]
     left, at_end = uncovered(wanted, covered)[0], uncovered(days, covered)[1]
     said = _said([each for each in good[:-1] if _adds(each, good[-1:], wanted, as_of)] + [*good[-1:]])
-    length = (wanted[1] - wanted[0]).days + 1
+    length = max(0, (wanted[1] - wanted[0]).days + 1)
     if left >= length and good[-1]["report_type"] == "type1":
         return Conclusion("insufficient_evidence", said, untested_days=length, roll_forward=at_end)
     if left >= length:

@@ -80,6 +80,12 @@ def test_a_fault_on_later_days_only_is_not_held_against_a_report_that_is_covered
     assert from_report([later], OURS, AS_OF, throughout=True).name == "not_effective"
 
 
+def test_before_our_report_begins_no_day_is_untested() -> None:
+    """Seen on 20 October, of a report that begins in January."""
+    found = from_report([LATEST], (date(2027, 1, 1), date(2027, 12, 31)), AS_OF)
+    assert (found.name, found.untested_days) == ("not_tested", 0)
+
+
 def test_where_the_latest_is_not_there_yet_the_one_before_speaks() -> None:
     former, unknown = report("2025-01-01", "2025-12-31"), {**LATEST, "report_type": None}
     for latest in (unknown, {**LATEST, "report_to": pd.Timestamp("2026-12-31")}):
