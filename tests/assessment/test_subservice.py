@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from register_files import Rows, write_register
+from register_files import Edit, Rows, write_register
 
 import riskcalc
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.evidence import conclude_all
 from riskcalc.assessment.opening import open_unit
 from riskcalc.assessment.opinion import steps
+from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.subservice import from_report
 from riskcalc.pages import readiness
 from riskcalc.register.audiences import PUBLIC, redacted
@@ -120,6 +121,34 @@ def test_a_row_that_ended_still_covers_the_days_of_its_report(tmp_path: Path) ->
     assert told[4].replace("\xa0", " ").endswith("30 Sep 2026before: Type 2, 1 Jan 2025 to 31 Dec 2025, unmodified")
     assert told[6] == "none"
     assert not redacted(context.register, PUBLIC).former_reports
+
+
+def test_days_of_a_vendors_control_are_told_as_covered_by_reports_not_by_tests(tmp_path: Path) -> None:
+    """While our report runs and after it ended; under the inclusive method we test ourselves."""
+
+    def short(rows: Rows, last: str = "2026-12-31", **cells: str) -> None:
+        two_reports(rows)
+        rows["business_units"][0].update(report_from="2025-10-01", report_to=last)
+        rows["subservice_organisations"][1].update(report_to="2026-01-31", reviewed_on="2026-02-10", **cells)
+
+    def told(name: str, edit: Edit) -> set[str]:
+        context = Context.of(riskcalc.load(write_register(tmp_path / name, edit)), "2026-H2", AS_OF)
+        return {gap.what for gap in gaps(context) if gap.row == "A-C1" and gap.step in ("in_period", "roll_forward")}
+
+    reports, over = "its organisation's reports", "over the 92 allowed"
+    roll_forward = (
+        "roll forward: no report or bridge letter of its organisation covers the last {} days of the report's"
+    )
+    assert told("ended", lambda rows: short(rows, "2026-09-30")) == {
+        f"is not covered by {reports} on 242 days of the report's period, {over}",
+        f"{roll_forward.format(242)} period",
+    }
+    assert told("runs", lambda rows: short(rows, "2027-03-31")) == {
+        "can't be shown yet: its report's period still runs for 162 days; "
+        f"262 days so far not covered by {reports}, {over}, until one covers them",
+        f"{roll_forward.format(424)} period",
+    }
+    assert not any("reports" in each for each in told("tested", lambda rows: short(rows, method="inclusive")))
 
 
 def test_the_former_report_belongs_to_the_hash_of_who_uses_it(tmp_path: Path) -> None:
