@@ -43,7 +43,7 @@ def from_report(told: Reports, days: Days, as_of: date, type1: bool = False, thr
     """
     there, wanted = _on_record(told, as_of), (days[0], min(days[1], as_of))
     if not there:
-        return _nothing_there(told[-1], as_of)
+        return _nothing_there(told, as_of)
     good = sound(told, as_of)
     whole = throughout and bool(good) and _by_days(good, days, as_of).name == "operated_effectively"
     for each in (each for each in reversed(there) if _faults(each)):
@@ -52,10 +52,9 @@ def from_report(told: Reports, days: Days, as_of: date, type1: bool = False, thr
             return Conclusion("not_effective", f"{_said([each])}: {' and '.join(_faults(each))}")
     if type1:
         return _in_use(good, wanted, as_of)
-    unread = [each for each in told[:-1] if _unread(each) and _adds(each, good, wanted, as_of)]
-    more = "".join(f"; nobody has reviewed its report to {each['report_to'].date()}" for each in unread)
+    unread = [each for each in _unreviewed(told, as_of) if _adds(each, good, wanted, as_of)]
     found = _by_days(good, days, as_of)
-    return replace(found, reason=f"{found.reason}{more}")
+    return replace(found, reason="; ".join([found.reason, *_waiting(unread)]))
 
 
 def sound(told: Reports, as_of: date) -> list[Report]:
@@ -104,10 +103,26 @@ def _unread(report: Report) -> bool:
     return bool(pd.isna(report["reviewed_on"]))
 
 
-def _nothing_there(latest: Report, as_of: date) -> Conclusion:
-    if pd.isna(latest["report_type"]):
-        return Conclusion("not_tested", f"no report of {latest['name']} is on record")
-    return Conclusion("not_tested", f"the report of {latest['name']} wasn't there by {as_of}")
+def _unreviewed(told: Reports, as_of: date) -> list[Report]:
+    """The reports on rows that ended that were over by a day, and that nobody has reviewed."""
+    given = [each for each in told[:-1] if not pd.isna(each["report_type"]) and each["report_to"].date() <= as_of]
+    return [each for each in given if _unread(each)]
+
+
+def _waiting(unread: Reports) -> list[str]:
+    return [f"nobody has reviewed its report to {each['report_to'].date()}" for each in unread]
+
+
+def _nothing_there(told: Reports, as_of: date) -> Conclusion:
+    name, given = told[-1]["name"], [each for each in told if not pd.isna(each["report_type"])]
+    waiting = _waiting(_unreviewed(told, as_of))
+    if not given:
+        said = f"no report of {name} is on record"
+    elif pd.isna(told[-1]["report_type"]) and waiting:
+        said = f"no reviewed report of {name} is on record"
+    else:
+        said = f"the report of {name} wasn't there by {as_of}"
+    return Conclusion("not_tested", "; ".join([said, *waiting]))
 
 
 def _faults(report: Report) -> list[str]:

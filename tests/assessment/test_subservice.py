@@ -96,6 +96,24 @@ def test_where_the_latest_is_not_there_yet_the_one_before_speaks() -> None:
     assert from_report([unknown], OURS, AS_OF).reason == "no report of Hosting Ltd is on record"
 
 
+@pytest.mark.parametrize(
+    ("former", "latest", "told"),
+    [
+        ({}, {"report_type": None}, "no reviewed report of Hosting Ltd is on record; {}"),
+        ({}, {"report_to": "2026-12-31"}, "the report of Hosting Ltd wasn't there by 2026-10-20; {}"),
+        ({"reviewed_on": "2026-10-21"}, {"report_type": None}, "the report of Hosting Ltd wasn't there by 2026-10-20"),
+        ({"report_type": None}, {"report_type": None}, "no report of Hosting Ltd is on record"),
+    ],
+)
+def test_a_report_that_waits_for_its_review_is_told_of(
+    former: dict[str, Any], latest: dict[str, Any], told: str
+) -> None:
+    """Where nothing counts yet, a report on a row that ended isn't denied."""
+    first = report(**{"first": "2025-01-01", "last": "2025-12-31", "reviewed_on": None, **former})
+    found = from_report([first, report(**{"first": "2026-01-01", "last": "2026-09-30", **latest})], OURS, AS_OF)
+    assert found.reason == told.format("nobody has reviewed its report to 2025-12-31")
+
+
 def two_reports(rows: Rows) -> None:
     """A vendor that reports on calendar years, and a unit that doesn't."""
     rows["business_units"][0].update(report_from="2025-10-01", report_to="2026-09-30")
