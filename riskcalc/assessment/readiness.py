@@ -13,7 +13,7 @@ from riskcalc.assessment import coverage
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.next_steps import is_open, without_controls
 from riskcalc.assessment.opinion import NEEDED, STEPS, key_controls, outlooks, reaching, relevant
-from riskcalc.assessment.shortfalls import missing, report_period
+from riskcalc.assessment.shortfalls import by_report, missing, report_period
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.records import by_index
@@ -260,7 +260,8 @@ def _roll_forward(context: Context, report_type: str, unit_id: str) -> _Lacking:
         days = control["roll_forward"]
         if report_type == "type2" and days and control["conclusion"] != "not_tested":
             over = f"the last {counted(int(days), 'day')} of {report_period(control, unit_id)}"
-            what = f"roll forward: no test covers {over}"
+            by = "report or bridge letter of its organisation" if by_report(control) else "test"
+            what = f"roll forward: no {by} covers {over}"
             yield serves.get(name, ()), name, "roll_forward", what, control["owner"], None
 
 

@@ -29,8 +29,12 @@ def missing(control: Mapping[Any, Any], step: str, report_type: str, unit_id: st
     if control["to_come"]:
         runs = "its report's period" if ours else period
         return f"can't be shown yet: {_to_come(control, type1, runs)}"
-    days = counted(int(control["untested_days"]), "day")
-    return f"was not tested on {days} of {period}, over the {control['allowed']} allowed"
+    return _untested(control, period)
+
+
+def by_report(control: Mapping[Any, Any]) -> bool:
+    """Whether a control that was concluded on rests on a subservice organisation's reports, not on tests of ours."""
+    return control["performed_by"] == "subservice" and not control["tests"]
 
 
 def relied_on(control: Mapping[Any, Any], unit_id: str) -> str:
@@ -55,6 +59,13 @@ def report_period(control: Mapping[Any, Any], unit_id: str) -> str:
 # --- parts ---
 
 
+def _untested(control: Mapping[Any, Any], period: str) -> str:
+    """On how many of a report's days nothing speaks of a control."""
+    what = "is not covered by its organisation's reports" if by_report(control) else "was not tested"
+    days = counted(int(control["untested_days"]), "day")
+    return f"{what} on {days} of {period}, over the {control['allowed']} allowed"
+
+
 def _to_come(control: Mapping[Any, Any], type1: bool, period: str) -> str:
     """How long a report's period still runs, and which of its days so far a later test has yet to cover."""
     still, untested = counted(int(control["to_come"]), "day"), int(control["untested_days"])
@@ -62,5 +73,6 @@ def _to_come(control: Mapping[Any, Any], type1: bool, period: str) -> str:
         return f"{period.replace('period', 'date', 1)} is still {still} ahead"
     if untested <= control["allowed"]:
         return f"{period} still runs for {still}"
-    over = f"over the {control['allowed']} allowed, until a test covers them"
-    return f"{period} still runs for {still}; {counted(untested, 'day')} so far untested, {over}"
+    what, by = ("not covered by its organisation's reports", "one") if by_report(control) else ("untested", "a test")
+    over = f"over the {control['allowed']} allowed, until {by} covers them"
+    return f"{period} still runs for {still}; {counted(untested, 'day')} so far {what}, {over}"

@@ -30,28 +30,31 @@ def reports(register: Register) -> Mapping[str, Reports]:
     }
 
 
-def from_report(told: Reports, days: Days, as_of: date, type1: bool = False) -> Conclusion:
+def from_report(told: Reports, days: Days, as_of: date, type1: bool = False, throughout: bool = False) -> Conclusion:
     """Conclude on a carved-out control from the subservice organisation's own reports, for some days of ours.
 
     A modified opinion or an exception that matters is as good as a failed test, in the latest report whatever its type
-    and days, in an earlier one as far as it covers days that no other does. Only a Type 2 report, with its bridge
-    letter, says that controls operated, for its own days: one of ours that none covers leaves insufficient evidence.
+    and days, in an earlier one as far as it covers days that no other does. Over all the days of our Type 2 report
+    (``throughout``) the latest one, too, must speak of some, unless those without a fault leave some open.
+    Only a Type 2 report, with its bridge letter, says that controls operated, for its own days: one of ours that none
+    covers leaves insufficient evidence.
     What was reviewed, or ends, after ``as_of`` isn't there yet, nor is an earlier report that nobody reviewed.
     For a Type 1 report of ours (``type1``), theirs of either type is enough if it speaks of any of the days.
     """
     there, wanted = _on_record(told, as_of), (days[0], min(days[1], as_of))
     if not there:
-        return _nothing_there(told[-1], as_of)
+        return _nothing_there(told, as_of)
     good = sound(told, as_of)
+    whole = throughout and bool(good) and _by_days(good, days, as_of).name == "operated_effectively"
     for each in (each for each in reversed(there) if _faults(each)):
-        if each is there[-1] or (not type1 and _adds(each, good, wanted, as_of)):
+        latest = each is there[-1] and not (whole and not _speaks(each, wanted, as_of))
+        if latest or (not type1 and _adds(each, good, wanted, as_of)):
             return Conclusion("not_effective", f"{_said([each])}: {' and '.join(_faults(each))}")
     if type1:
         return _in_use(good, wanted, as_of)
-    unread = [each for each in told[:-1] if _unread(each) and _adds(each, good, wanted, as_of)]
-    more = "".join(f"; nobody has reviewed its report to {each['report_to'].date()}" for each in unread)
+    unread = [each for each in _unreviewed(told, as_of) if _adds(each, good, wanted, as_of)]
     found = _by_days(good, days, as_of)
-    return replace(found, reason=f"{found.reason}{more}")
+    return replace(found, reason="; ".join([found.reason, *_waiting(unread)]))
 
 
 def sound(told: Reports, as_of: date) -> list[Report]:
@@ -100,10 +103,26 @@ def _unread(report: Report) -> bool:
     return bool(pd.isna(report["reviewed_on"]))
 
 
-def _nothing_there(latest: Report, as_of: date) -> Conclusion:
-    if pd.isna(latest["report_type"]):
-        return Conclusion("not_tested", f"no report of {latest['name']} is on record")
-    return Conclusion("not_tested", f"the report of {latest['name']} wasn't there by {as_of}")
+def _unreviewed(told: Reports, as_of: date) -> list[Report]:
+    """The reports on rows that ended that were over by a day, and that nobody has reviewed."""
+    given = [each for each in told[:-1] if not pd.isna(each["report_type"]) and each["report_to"].date() <= as_of]
+    return [each for each in given if _unread(each)]
+
+
+def _waiting(unread: Reports) -> list[str]:
+    return [f"nobody has reviewed its report to {each['report_to'].date()}" for each in unread]
+
+
+def _nothing_there(told: Reports, as_of: date) -> Conclusion:
+    name, given = told[-1]["name"], [each for each in told if not pd.isna(each["report_type"])]
+    waiting = _waiting(_unreviewed(told, as_of))
+    if not given:
+        said = f"no report of {name} is on record"
+    elif pd.isna(told[-1]["report_type"]) and waiting:
+        said = f"no reviewed report of {name} is on record"
+    else:
+        said = f"the report of {name} wasn't there by {as_of}"
+    return Conclusion("not_tested", "; ".join([said, *waiting]))
 
 
 def _faults(report: Report) -> list[str]:
@@ -114,6 +133,12 @@ def _faults(report: Report) -> list[str]:
 def _adds(report: Report, others: Reports, days: Days, as_of: date) -> bool:
     """Whether a report covers some of the days that no other one does."""
     return uncovered_days([report, *others], *days, as_of) < uncovered_days(others, *days, as_of)
+
+
+def _speaks(report: Report, days: Days, as_of: date) -> bool:
+    """Whether a report covers some of the days, or, of Type 1, is at one of them."""
+    at = report["report_to"].date()
+    return _adds(report, (), days, as_of) or (report["report_type"] == "type1" and days[0] <= at <= days[1])
 
 
 def _said(told: Reports) -> str:
@@ -131,7 +156,7 @@ def _reported(report: Report) -> str:
 def _in_use(good: Reports, wanted: Days, as_of: date) -> Conclusion:
     """Conclude for a Type 1 report of ours on reports without a fault: one of either type is enough."""
     for each in reversed(good):
-        if _adds(each, (), wanted, as_of) or (each["report_type"] == "type1" and wanted[0] <= each["report_to"].date()):
+        if _speaks(each, wanted, as_of):
             return Conclusion("operated_effectively", f"{_said([each])}, without an exception that matters")
     return Conclusion("not_tested", f"{_said(good[-1:])}, too long ago")
 
@@ -141,7 +166,7 @@ def _by_days(good: Reports, days: Days, as_of: date) -> Conclusion:
     wanted, covered = (days[0], min(days[1], as_of)), [span for each in good for span in covered_days(each, as_of)]
     left, at_end = uncovered(wanted, covered)[0], uncovered(days, covered)[1]
     said = _said([each for each in good[:-1] if _adds(each, good[-1:], wanted, as_of)] + [*good[-1:]])
-    length = (wanted[1] - wanted[0]).days + 1
+    length = max(0, (wanted[1] - wanted[0]).days + 1)
     if left >= length and good[-1]["report_type"] == "type1":
         return Conclusion("insufficient_evidence", said, untested_days=length, roll_forward=at_end)
     if left >= length:

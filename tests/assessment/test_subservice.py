@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from register_files import Rows, write_register
+from register_files import Edit, Rows, write_register
 
 import riskcalc
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.evidence import conclude_all
 from riskcalc.assessment.opening import open_unit
 from riskcalc.assessment.opinion import steps
+from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.subservice import from_report
 from riskcalc.pages import readiness
 from riskcalc.register.audiences import PUBLIC, redacted
@@ -59,6 +60,33 @@ def test_an_earlier_report_covers_days_that_the_latest_does_not(
     assert whole.name == "operated_effectively"
 
 
+@pytest.mark.parametrize(
+    ("former", "latest", "over_report"),
+    [
+        ("2025-10-01", {}, "operated_effectively"),
+        ("2025-10-02", {}, "not_effective"),  # a day of ours is open
+        ("2025-10-01", {"report_from": "2026-09-30"}, "not_effective"),
+        ("2025-10-01", {"report_type": "type1", "report_from": None}, "operated_effectively"),
+        ("2025-10-01", {"report_type": "type1", "report_from": None, "report_to": "2026-09-30"}, "not_effective"),
+    ],
+)
+def test_a_fault_on_later_days_only_is_not_held_against_a_report_that_is_covered(
+    former: str, latest: dict[str, str | None], over_report: str
+) -> None:
+    """Our report has ended, sound reports cover it, and the latest, qualified, is of the days since; now it counts."""
+    later = report(**{"first": "2026-10-01", "last": "2026-10-15", "opinion": "qualified", **latest})  # type: ignore[arg-type]
+    told = [report(former, "2026-09-30"), later]
+    assert from_report(told, OURS, AS_OF, throughout=True).name == over_report
+    assert from_report(told, OURS, AS_OF).name == "not_effective"
+    assert from_report([later], OURS, AS_OF, throughout=True).name == "not_effective"
+
+
+def test_before_our_report_begins_no_day_is_untested() -> None:
+    """Seen on 20 October, of a report that begins in January."""
+    found = from_report([LATEST], (date(2027, 1, 1), date(2027, 12, 31)), AS_OF)
+    assert (found.name, found.untested_days) == ("not_tested", 0)
+
+
 def test_where_the_latest_is_not_there_yet_the_one_before_speaks() -> None:
     former, unknown = report("2025-01-01", "2025-12-31"), {**LATEST, "report_type": None}
     for latest in (unknown, {**LATEST, "report_to": pd.Timestamp("2026-12-31")}):
@@ -66,6 +94,24 @@ def test_where_the_latest_is_not_there_yet_the_one_before_speaks() -> None:
         assert "to 2025-12-31: 273 days of" in found.reason
         assert from_report([former, latest], OURS, AS_OF, type1=True).name == "operated_effectively"
     assert from_report([unknown], OURS, AS_OF).reason == "no report of Hosting Ltd is on record"
+
+
+@pytest.mark.parametrize(
+    ("former", "latest", "told"),
+    [
+        ({}, {"report_type": None}, "no reviewed report of Hosting Ltd is on record; {}"),
+        ({}, {"report_to": "2026-12-31"}, "the report of Hosting Ltd wasn't there by 2026-10-20; {}"),
+        ({"reviewed_on": "2026-10-21"}, {"report_type": None}, "the report of Hosting Ltd wasn't there by 2026-10-20"),
+        ({"report_type": None}, {"report_type": None}, "no report of Hosting Ltd is on record"),
+    ],
+)
+def test_a_report_that_waits_for_its_review_is_told_of(
+    former: dict[str, Any], latest: dict[str, Any], told: str
+) -> None:
+    """Where nothing counts yet, a report on a row that ended isn't denied."""
+    first = report(**{"first": "2025-01-01", "last": "2025-12-31", "reviewed_on": None, **former})
+    found = from_report([first, report(**{"first": "2026-01-01", "last": "2026-09-30", **latest})], OURS, AS_OF)
+    assert found.reason == told.format("nobody has reviewed its report to 2025-12-31")
 
 
 def two_reports(rows: Rows) -> None:
@@ -93,6 +139,34 @@ def test_a_row_that_ended_still_covers_the_days_of_its_report(tmp_path: Path) ->
     assert told[4].replace("\xa0", " ").endswith("30 Sep 2026before: Type 2, 1 Jan 2025 to 31 Dec 2025, unmodified")
     assert told[6] == "none"
     assert not redacted(context.register, PUBLIC).former_reports
+
+
+def test_days_of_a_vendors_control_are_told_as_covered_by_reports_not_by_tests(tmp_path: Path) -> None:
+    """While our report runs and after it ended; under the inclusive method we test ourselves."""
+
+    def short(rows: Rows, last: str = "2026-12-31", **cells: str) -> None:
+        two_reports(rows)
+        rows["business_units"][0].update(report_from="2025-10-01", report_to=last)
+        rows["subservice_organisations"][1].update(report_to="2026-01-31", reviewed_on="2026-02-10", **cells)
+
+    def told(name: str, edit: Edit) -> set[str]:
+        context = Context.of(riskcalc.load(write_register(tmp_path / name, edit)), "2026-H2", AS_OF)
+        return {gap.what for gap in gaps(context) if gap.row == "A-C1" and gap.step in ("in_period", "roll_forward")}
+
+    reports, over = "its organisation's reports", "over the 92 allowed"
+    roll_forward = (
+        "roll forward: no report or bridge letter of its organisation covers the last {} days of the report's"
+    )
+    assert told("ended", lambda rows: short(rows, "2026-09-30")) == {
+        f"is not covered by {reports} on 242 days of the report's period, {over}",
+        f"{roll_forward.format(242)} period",
+    }
+    assert told("runs", lambda rows: short(rows, "2027-03-31")) == {
+        "can't be shown yet: its report's period still runs for 162 days; "
+        f"262 days so far not covered by {reports}, {over}, until one covers them",
+        f"{roll_forward.format(424)} period",
+    }
+    assert not any("reports" in each for each in told("tested", lambda rows: short(rows, method="inclusive")))
 
 
 def test_the_former_report_belongs_to_the_hash_of_who_uses_it(tmp_path: Path) -> None:
