@@ -228,7 +228,7 @@ def _by_report(context: Context, control: Any, told: Reports, report_type: str |
     elif throughout:
         days = report_days(control, context.register.methodology.evidence)
     own = _own(context, control, days) if throughout else days
-    found = from_report(told, own, context.as_of, type1) if own[0] <= own[1] else _began_after(own)
+    found = from_report(told, own, context.as_of, type1, throughout) if own[0] <= own[1] else _began_after(own)
     return replace(found, absent_days=(own[0] - days[0]).days)
 
 

@@ -292,6 +292,23 @@ def test_days_before_a_vendors_control_began_are_not_asked_of_its_report(tmp_pat
     assert (concluded.name, concluded.absent_days) == ("operated_effectively", 274)
 
 
+def test_a_vendors_report_on_later_days_is_not_held_against_ours(tmp_path: Path) -> None:
+    """Ours ended in March, and a sound report covers its days: the next one, qualified, is of today only."""
+
+    def vendor(rows: Rows) -> None:
+        rows["business_units"][0].update(report_from="2025-04-01", report_to="2026-03-31")
+        rows["controls"][1].update(performed_by="subservice", subservice_id="SUB-1")
+        former = {**rows["subservice_organisations"][0], "report_from": "2025-04-01", "report_to": "2026-03-31"}
+        latest = {"report_from": "2026-04-01", "report_to": "2026-06-15", "opinion": "qualified", "bridge_to": ""}
+        review = {"reviewed_on": "2026-06-20", "reviewed_by": "W"}
+        rows["subservice_organisations"][0].update(latest, valid_from="2026-06-16", **review)
+        rows["subservice_organisations"].insert(0, {**former, "valid_to": "2026-06-15", **review})
+
+    context = opened(tmp_path, sound, vendor)
+    assert evidence.conclude_all(context, "type2")["A-C2"].name == "operated_effectively"
+    assert evidence.conclude_all(context)["A-C2"].name == "not_effective"
+
+
 def test_the_size_planned_is_that_of_the_months_since_a_control_began(tmp_path: Path) -> None:
     """A weekly control that began in April is asked for three months' items, not for the year's."""
     context = opened(tmp_path, sound, begun(1, "2026-04-01"))
