@@ -135,14 +135,12 @@ def window(context: Context, control: Mapping[Any, Any], report_type: str | None
     """How tests of a control are concluded on, and over which days: now, or for its unit's report as one of a type."""
     methodology, as_of = context.register.methodology, context.as_of
     _, throughout = _question(control, report_type)
-    asked_of = report_days(control, methodology.evidence) if throughout else _look_back(context, control, report_type)
-    first, last = asked_of
+    days = report_days(control, methodology.evidence) if throughout else _look_back(context, control, report_type)
     once = control["nature"] == "automated" and bool(control["relies_on"]) and methodology.evidence.automated_once
-    begun, _ = _own(context, control, asked_of)
-    so_far = begun, min(last, as_of) if first <= as_of else last  # of a report that hasn't begun: all
+    first, last = _own(context, control, days)
+    so_far = first, min(last, as_of) if days[0] <= as_of else last  # of a report that hasn't begun: all
     allowed = methodology.evidence.roll_forward_days
-    asked = Basis(control["frequency"], once, _months(so_far), methodology.sampling, so_far, allowed, throughout)
-    return asked, asked_of
+    return Basis(control["frequency"], once, _months(so_far), methodology.sampling, so_far, allowed, throughout), days
 
 
 def in_window(context: Context, control: Mapping[Any, Any], days: Days) -> list[Round]:
@@ -235,7 +233,7 @@ def _by_report(context: Context, control: Any, told: Reports, report_type: str |
 def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_type: str | None) -> Conclusion:
     as_of, (tested, days) = context.as_of, window(context, control, report_type)
     type1, throughout = _question(control, report_type)
-    own = _own(context, control, days)
+    own = tested.days[0], days[1]  # since it began
     if throughout and own[0] > own[1]:
         return _began_after(own)
     counting = in_window(context, control, own)

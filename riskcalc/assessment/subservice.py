@@ -45,15 +45,15 @@ def from_report(told: Reports, days: Days, as_of: date, type1: bool = False, thr
     if not there:
         return _nothing_there(told, as_of)
     good = sound(told, as_of)
-    whole = throughout and bool(good) and _by_days(good, days, as_of).name == "operated_effectively"
+    found = _by_days(good, days, as_of) if good and not type1 else None
+    whole = throughout and found is not None and found.name == "operated_effectively"
     for each in (each for each in reversed(there) if _faults(each)):
         latest = each is there[-1] and not (whole and not _speaks(each, wanted, as_of))
         if latest or (not type1 and _adds(each, good, wanted, as_of)):
             return Conclusion("not_effective", f"{_said([each])}: {' and '.join(_faults(each))}")
-    if type1:
+    if found is None:
         return _in_use(good, wanted, as_of)
     unread = [each for each in _unreviewed(told, as_of) if _adds(each, good, wanted, as_of)]
-    found = _by_days(good, days, as_of)
     return replace(found, reason="; ".join([found.reason, *_waiting(unread)]))
 
 
@@ -95,8 +95,11 @@ def uncovered_days(told: Iterable[Report], first: date, last: date, as_of: date 
 
 def _on_record(told: Reports, as_of: date) -> list[Report]:
     """The reports that count by a day: those that are over and, the latest if at all, reviewed by then."""
-    given = [each for each in told if not pd.isna(each["report_type"]) and each["report_to"].date() <= as_of]
-    return [each for each in given if (each is told[-1] if _unread(each) else each["reviewed_on"].date() <= as_of)]
+    return [
+        each
+        for each in _over(told, as_of)
+        if (each is told[-1] if _unread(each) else each["reviewed_on"].date() <= as_of)
+    ]
 
 
 def _unread(report: Report) -> bool:
@@ -105,8 +108,12 @@ def _unread(report: Report) -> bool:
 
 def _unreviewed(told: Reports, as_of: date) -> list[Report]:
     """The reports on rows that ended that were over by a day, and that nobody has reviewed."""
-    given = [each for each in told[:-1] if not pd.isna(each["report_type"]) and each["report_to"].date() <= as_of]
-    return [each for each in given if _unread(each)]
+    return [each for each in _over(told[:-1], as_of) if _unread(each)]
+
+
+def _over(told: Reports, as_of: date) -> list[Report]:
+    """The reports that there are, as far as they were over by a day."""
+    return [each for each in told if not pd.isna(each["report_type"]) and each["report_to"].date() <= as_of]
 
 
 def _waiting(unread: Reports) -> list[str]:

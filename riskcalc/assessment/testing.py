@@ -182,26 +182,26 @@ class Basis:
 
     def operation(self, rounds: Sequence[Round]) -> Conclusion | None:
         """Conclude on rounds of a test of operation together; None if there is none that counts."""
-        items, deviations, _ = _added(rounds)
+        items, deviations, given = _added(rounds)
         if not items:
             return None
-        population = self.population(rounds)
+        population = given if given and self._is_whole(rounds) else None
         # an ad hoc control's planned size is the smallest with a tolerable limit, which is looked at anyway
         planned = items + 1 if self.frequency == "ad_hoc" and not self.once else self.planned(population)
         systematic = any(each.systematic for each in rounds)
         tests = tuple(each.test_id for each in rounds)
         return conclude(items, deviations, systematic, planned, self.sampling, population, tests)
 
-    def population(self, rounds: Sequence[Round]) -> int | None:
-        """How many items there were, where rounds of a test say so of all days but those that may be left uncovered."""
-        first = self.days[0] if self.throughout else min((each.days[0] for each in rounds), default=self.days[0])
-        untested, _ = uncovered((max(first, self.days[0]), self.days[1]), [each.covered for each in rounds])
-        known = untested <= self.allowed or self.once or self.frequency == "annual"  # performed, or to be tested, once
-        return _added(rounds)[2] if known else None
-
     def drawn_from(self, rounds: Iterable[Round]) -> int | None:
         """The population of the tests of operation among the rounds."""
-        return self.population(_counting(each for each in rounds if each.kind == "operation"))
+        found = _counting(each for each in rounds if each.kind == "operation")
+        return _added(found)[2] if self._is_whole(found) else None
+
+    def _is_whole(self, rounds: Sequence[Round]) -> bool:
+        """Whether the population of rounds is that of all days, but for those that may be left uncovered."""
+        first = self.days[0] if self.throughout else min((each.days[0] for each in rounds), default=self.days[0])
+        untested, _ = uncovered((max(first, self.days[0]), self.days[1]), [each.covered for each in rounds])
+        return untested <= self.allowed or self.once or self.frequency == "annual"  # performed, or to be tested, once
 
     def best(self, rounds: Sequence[Round], rank: Callable[[Conclusion], tuple[int, int]]) -> Conclusion | None:
         """As ``operation``, with clean rounds left aside where they show too little and only add untested items."""
