@@ -31,6 +31,7 @@ from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, PLOTLY_MIME, RESULT_MI
 
 _IMAGES = ("image/png", "image/jpeg")
 _PLACE, _JUMP = re.compile(r' id="([^"]+)"'), re.compile(r'<a href="#([^"]+)">([^<]*)</a>')
+_PLOTLY = '<script type="application/gzip" id="plotly-gzip">'
 _HIDDEN = "notebook-only"  # the tag of a cell that speaks to whoever runs the notebook, not to a reader
 
 
@@ -58,7 +59,14 @@ class PageExporter(Exporter):  # type: ignore[misc]
 
 def render_page(notebook: NotebookNode, static: bool = False) -> str:
     """The page of an executed notebook; the same notebook gives the same bytes. A ``static`` one has no scripts."""
+    return "".join(page_parts(notebook, static))
+
+
+def page_parts(notebook: NotebookNode, static: bool = False) -> tuple[str, str, str]:
+    """The page in three parts, the middle one plotly's script: it is nearly all of a page, so nothing copies it."""
     blocks = list(_blocks(notebook))
+    charts = not static and any(block["kind"] == "chart" for block in blocks)
+    plotly, plotly_hash = packed_plotly() if charts else ("", "")
     top = next((block for block in blocks if block["kind"] == "heading"), {"title": "riskcalc", "classification": ""})
     page: str = (
         environment()
@@ -67,28 +75,26 @@ def render_page(notebook: NotebookNode, static: bool = False) -> str:
             top=top,
             blocks=blocks,
             headings=[block for block in blocks if block["kind"] == "section"],
-            scripts=None if static else _scripts(any(block["kind"] == "chart" for block in blocks)),
+            scripts=None if static else _scripts(plotly_hash),
             legend=LEGEND if top.get("label") else {},
             css=Markup(stylesheet("displays.css") + stylesheet("page.css")),
         )
     )
-    # plotly's script is nearly all of a page, and tells of no place
-    body, packed, scripts = page.partition('<script type="application/gzip"')
+    body, opens, scripts = page.partition(_PLOTLY)
     places = set(_PLACE.findall(body))
-    return _JUMP.sub(lambda link: link[0] if link[1] in places else link[2], body) + packed + scripts
+    return _JUMP.sub(lambda link: link[0] if link[1] in places else link[2], body) + opens, plotly, scripts
 
 
-def _scripts(charts: bool) -> dict[str, Any]:
+def _scripts(plotly: str) -> dict[str, Any]:
     """What a page carries to upgrade what is complete without it, and the hashes that let nothing else run."""
-    inline = [_script("tables.js"), *([_script("loader.js")] if charts else [])]
-    plotly, plotly_hash = _plotly() if charts else (Markup(), "")
-    hashes = [*map(_csp_hash, inline), *([plotly_hash] if charts else [])]
-    return {"inline": [Markup(each) for each in inline], "plotly": plotly, "hashes": hashes}
+    inline = [_script("tables.js"), *([_script("loader.js")] if plotly else [])]
+    hashes = [*map(_csp_hash, inline), *([plotly] if plotly else [])]
+    return {"inline": [Markup(each) for each in inline], "plotly": bool(plotly), "hashes": hashes}
 
 
 def warm_pages() -> None:
     """Read and compress what every page carries, for whoever renders many."""
-    _scripts(charts=True)
+    _scripts(packed_plotly()[1])
     environment().get_template("page.html")
     environment().get_template("displays.html")
     _plain_markdown()("*compiled* when it is first used")
@@ -206,13 +212,13 @@ def _script_json(value: object) -> Markup:
 
 
 @cache
-def _plotly() -> tuple[Markup, str]:
+def packed_plotly() -> tuple[str, str]:
     """Plotly's own script, compressed as base64, and its hash for the Content-Security-Policy."""
     from plotly.offline import get_plotlyjs
 
     script = get_plotlyjs()
     packed = gzip.compress(script.encode(), compresslevel=6, mtime=0)
-    return Markup(base64.b64encode(packed).decode()), _csp_hash(script)
+    return base64.b64encode(packed).decode(), _csp_hash(script)
 
 
 @cache

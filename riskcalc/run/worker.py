@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from riskcalc.assessment.annual_loss import warm_losses
 from riskcalc.errors import PageError
 from riskcalc.pages.charts import TEMPLATE, as_chart
 from riskcalc.pages.display import RESULT_MIME
-from riskcalc.pages.html import render_page, warm_pages
+from riskcalc.pages.html import packed_plotly, page_parts, warm_pages
 from riskcalc.register.subsets import HANDED
 from riskcalc.run.cells import InPlace, new_shell
 from riskcalc.run.descendants import end_children
@@ -39,6 +40,7 @@ _WARM = (
     "riskcalc.pages.trust_centre",
     "IPython.core.logger",
     "plotly.io",
+    "bdb",
 )
 
 _MOST = 500  # characters of an error that are told
@@ -50,10 +52,16 @@ def warm_up() -> None:
     """Do now what every job would do first: the forkserver calls it, its children have it."""
     for module in _WARM:
         import_module(module)
+    with ThreadPoolExecutor(1) as beside:  # compressing keeps no other thread from computing; none is left after it
+        beside.submit(packed_plotly)
+        warm_losses()
+        new_shell()
+        nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")]))
+        _warm_charts()
     warm_pages()
-    warm_losses()
-    new_shell()
-    nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")]))
+
+
+def _warm_charts() -> None:
     thin = {"color": "black", "width": 1}
     marked = {"marker": {"color": "black", "line": thin}, "textfont": {"size": 1}, "line": thin}
     figure = plotly.graph_objects.Figure({"type": "scatter", "x": pandas.Series([0]), **marked})
@@ -135,9 +143,9 @@ def _run(job: dict[str, Any], folder: Path, execute: Execute) -> tuple[str, str 
 
 def _make(notebook: Any, folder: Path, formats: list[str]) -> None:
     """The page of an executed notebook, and what else was asked for."""
-    (folder / "output.html").write_text(render_page(notebook), "utf-8")
-    if ".static.html" in formats:
-        (folder / "output.static.html").write_text(render_page(notebook, static=True), "utf-8")
+    for ending in (".html", *([".static.html"] if ".static.html" in formats else [])):
+        with open(folder / f"output{ending}", "wb") as file:
+            file.writelines(part.encode() for part in page_parts(notebook, ending != ".html"))
     if ".pptx" in formats:
         from riskcalc.pages.slides import render_slides
 
