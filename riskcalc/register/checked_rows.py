@@ -254,6 +254,7 @@ def _read_rows(table: Table, methodology: Methodology) -> Iterator[tuple[int, li
     keeps = _KEPT if methodology.first_period is None and not table.refused else 0
     known = [_Free() if keeps and free(model, column) else dict[str, Any]() for column in cells.columns]
     beside = [model.model_fields[name].default for name in names[len(known) :]]
+    again = table.rows.made([None] * len(names))  # takes each line's values in turn: a row for each is a tenth more
     for place, texts in enumerate(zip(*cells.columns.values(), strict=True)):
         line, row, exact = cells.numbers[place], None, set[str]()
         try:
@@ -269,8 +270,14 @@ def _read_rows(table: Table, methodology: Methodology) -> Iterator[tuple[int, li
             as_read = stand_ins.blanked(table, line, row) if table.assumed else row
             values = [getattr(as_read, name) for name in names]
         yield line, values
-        for column, allowed in (row or table.rows.made(values)).contradictions():
-            table.tell(line, column, table.cells[line].get(column, ""), allowed)
+        if row is None:
+            again.__dict__.update(zip(names, values, strict=True))
+        _tell_contradictions(table, line, row or again)
+
+
+def _tell_contradictions(table: Table, line: int, row: Row) -> None:
+    for column, allowed in row.contradictions():
+        table.tell(line, column, table.cells[line].get(column, ""), allowed)
 
 
 def _read_exactly(
