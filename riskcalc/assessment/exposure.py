@@ -1,7 +1,7 @@
 """What a risk would cost without controls: events a year and the loss per event, in the unit's currency.
 
 A risk's own columns come first; where they are blank, the anchors of its ratings in methodology.toml stand in for
-them: the likelihood's frequency, and the impact's losses as a share of the unit's materiality.
+them: the likelihood's frequency, and the impact's losses as a share of the unit's materiality, once that is set.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _loss(risk: Any, impact: Any, materiality: Decimal, methodology: Methodology
     if not pd.isna(risk["loss_high"]):
         own = [risk[f"loss_{name}"] for name in _LOSSES]
         return [None if pd.isna(loss) else loss for loss in own], "register"
-    if not pd.isna(impact):
+    if not pd.isna(impact) and not pd.isna(materiality):
         rating = methodology.impact[impact - 1]
         shares = [getattr(rating, f"loss_{name}") for name in _LOSSES]
         if shares[2] is not None:

@@ -25,30 +25,33 @@ _SEED = 2026  # of the band; fixed, so that the same register gives the same pag
 BEYOND = "All clients together, beyond one client's materiality"  # materiality is a client's; losses are added up
 _QUANTILES = (0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
 
+_NOTHING = "No risk is quantified, so nothing can be said of a year in money."
 _NAMED = 5  # units that are named
 
 T = TypeVar("T")
 
 
-def _against_materiality(shown: Callable[[Assessment], T]) -> Callable[[Assessment], T | Display | None]:
-    """Show one remark only of a unit whose materiality isn't set: there is nothing to hold amounts against."""
+def _where_known(shown: Callable[[Assessment], T]) -> Callable[[Assessment], T | Display | None]:
+    """Show one remark only of a unit without materiality, or without a risk in money: nothing is known of its year."""
 
     @wraps(shown)
     def guarded(unit: Assessment) -> T | Display | None:
-        if not pd.isna(unit.unit["materiality"]):
+        told = ""
+        if pd.isna(unit.unit["materiality"]):
+            told = "Not assessed yet: the unit's materiality, so nothing is said in money."
+        elif unit.quantified.risks.empty:
+            told = _NOTHING
+        if not told:
             return shown(unit)
-        told = "Not assessed yet: the unit's materiality, so nothing is said in money."
         return display.remark(told) if shown.__name__ == "figures" else None
 
     return guarded
 
 
-@_against_materiality
+@_where_known
 def figures(unit: Assessment) -> Display:
     """The unit's year in money: expected, against materiality, and what untested controls cost."""
     years, currency, left_out = unit.years, unit.unit["currency"], without(unit.quantified)
-    if unit.quantified.risks.empty:
-        return display.remark("No risk is quantified, so nothing can be said of a year in money.")
     claimed, earned = years["claimed"], years["earned"]
     gap = earned.mean - claimed.mean
     materiality, performance = (float(unit.unit[name]) for name in ("materiality", "performance_materiality"))
@@ -87,7 +90,7 @@ def per_client(unit: Assessment) -> list[tuple[str, str, str]]:
     return [("One client, beyond its materiality", percent(exceeds), assumed)]
 
 
-@_against_materiality
+@_where_known
 def exceedance(unit: Assessment) -> go.Figure:
     """The exceedance curve, with the band that the tests' doubt leaves around the earned one."""
     low = min(float(unit.unit["performance_materiality"]) / 50, max(unit.years["earned"].var(0.3), 1.0))
@@ -97,7 +100,7 @@ def exceedance(unit: Assessment) -> go.Figure:
     return loss_charts.exceedance(unit.years, unit.unit, band)
 
 
-@_against_materiality
+@_where_known
 def contributions(unit: Assessment) -> Display:
     """Which risks the loss comes from."""
     titles = dict(zip(unit.register.risks["risk_id"], unit.register.risks["title"], strict=True))
@@ -106,7 +109,7 @@ def contributions(unit: Assessment) -> Display:
     return folded_for_the_board(loss_charts.contributions(parts, titles, unit.unit["currency"], places), unit)
 
 
-@_against_materiality
+@_where_known
 def tornado(unit: Assessment) -> Display:
     """Which controls matter most for exceeding materiality."""
     titles = dict(zip(unit.register.controls["control_id"], unit.register.controls["title"], strict=True))
@@ -114,7 +117,7 @@ def tornado(unit: Assessment) -> Display:
     return folded_for_the_board(loss_charts.tornado(controls, titles), unit)
 
 
-@_against_materiality
+@_where_known
 def quantiles(unit: Assessment) -> Display:
     """The year's loss in figures, in each view, with what to be wary of."""
     currency, years = unit.unit["currency"], unit.years
@@ -135,7 +138,7 @@ def quantiles(unit: Assessment) -> Display:
     )
 
 
-@_against_materiality
+@_where_known
 def sensitivity(unit: Assessment) -> Display:
     """How the headline moves with the anchors."""
     materiality = float(unit.unit["materiality"])
@@ -156,20 +159,18 @@ def sensitivity(unit: Assessment) -> Display:
 
 def organisation(portfolio: Portfolio) -> go.Figure | Display:
     """The organisation's exceedance curves in its currency; or why nothing is added up."""
-    try:
-        quantified = portfolio.quantified
-    except UsageError as error:
-        return display.table("What a year may cost", ["Not added up"], [[state(str(error), "open")]])
+    quantified = _added_up(portfolio)
+    if isinstance(quantified, str):
+        return display.table("What a year may cost", ["Not added up"], [[state(quantified, "open")]])
     years = annual_loss.years(quantified, annual_loss.COARSE)
     return loss_charts.organisation(years, quantified.currency, _left_out(portfolio))
 
 
 def by_unit(portfolio: Portfolio) -> Display:
     """Each unit's part of the organisation's yearly loss, in its currency; or why nothing is added up."""
-    try:
-        quantified = portfolio.quantified
-    except UsageError as error:
-        return display.table("Where the loss comes from", ["Not added up"], [[state(str(error), "open")]])
+    quantified = _added_up(portfolio)
+    if isinstance(quantified, str):
+        return display.table("Where the loss comes from", ["Not added up"], [[state(quantified, "open")]])
     shares = annual_loss.contributions(quantified, points=annual_loss.COARSE).groupby("unit_id").sum()
     names = dict(zip(*(portfolio.register.business_units[name] for name in ("unit_id", "name")), strict=True))
     return loss_charts.contributions(shares, names, quantified.currency, {}, _left_out(portfolio))
@@ -185,6 +186,14 @@ def without(quantified: annual_loss.Model) -> str:
 
 
 # --- parts ---
+
+
+def _added_up(portfolio: Portfolio) -> annual_loss.Model | str:
+    try:
+        quantified = portfolio.quantified
+    except UsageError as error:
+        return str(error)
+    return _NOTHING if quantified.risks.empty else quantified
 
 
 def _one_in_twenty(year: AnnualLoss, currency: str) -> tuple[str, str, str]:

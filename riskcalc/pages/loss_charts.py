@@ -74,7 +74,7 @@ def organisation(years: Mapping[str, AnnualLoss], currency: str, left_out: str =
 def _one_in_twenty(years: Mapping[str, AnnualLoss], currency: str) -> str:
     earned, claimed = (years[view].var(0.95) for view in ("earned", "claimed"))
     if not years["inherent"].mean:
-        return "No risk is quantified, so nothing can be said."
+        return "No quantified risk costs anything."
     if not earned:
         return f"{percent(1 - years['earned'].p0)} of years cost anything at all."
     return (
@@ -110,7 +110,7 @@ def _layout(currency: str) -> dict[str, Any]:
 def sentence(years: Mapping[str, AnnualLoss], materiality: float) -> str:
     """What leadership should see in the curve."""
     if not years["inherent"].mean:
-        return "No risk is quantified, so nothing can be said."
+        return "No quantified risk costs anything."
     now, then = (in_years(years[view].exceed(materiality)) for view in ("earned", "claimed"))
     told = f"{now[:1].upper()}{now[1:]}, the misstatements of all clients together exceed one client's materiality"
     if now == then:
@@ -135,13 +135,11 @@ def contributions(
         for name, row in by_index(order).items()
     ]
     columns = ["Id", "Title", f"Expected, {currency} a year", "Of the expected loss", "Of the worst 5 % of years"]
-    told = "Nothing is quantified."
-    if len(order):
-        first = order.iloc[0]
-        told = (
-            f"{order.index[0]} makes {percent(first['tail_share'], 0)} of the loss in the worst years "
-            f"and {percent(first['expected_share'], 0)} of the expected loss."
-        )
+    first = order.iloc[0]
+    told = (
+        f"{order.index[0]} makes {percent(first['tail_share'], 0)} of the loss in the worst years "
+        f"and {percent(first['expected_share'], 0)} of the expected loss."
+    )
     return display.table("Where the loss comes from", columns, rows, numeric=columns[2:3], summary=told, note=left_out)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 from riskcalc.errors import Problem
@@ -20,8 +19,7 @@ Tables = dict[str, Table]
 def settled(methodology: Methodology, tables: Tables) -> tuple[Methodology, Tables]:
     """The tables with ratings taken from among the risks, and each risk in a unit and under an objective.
 
-    Where a unit has no materiality, no loss can be a share of it: the methodology is without such anchors. A register
-    that doesn't only begin is left as it is.
+    A register that doesn't only begin is left as it is.
     """
     if methodology.first_period is None:
         return methodology, tables
@@ -47,8 +45,7 @@ def settled(methodology: Methodology, tables: Tables) -> tuple[Methodology, Tabl
     risks.problems.extend(_amounts_without_materiality(tables))
     for table in tables.values():
         table.problems.extend(_pointing_at_a_name(table, tables["controls"]))
-    unknown = any("materiality" in waiting for waiting in tables["business_units"].assumed.values())
-    return _without_loss_anchors(methodology) if unknown else methodology, tables
+    return methodology, tables
 
 
 def _name_objectives(rows: Lines[Any], units: list[str], lacking: dict[str, str]) -> None:
@@ -102,10 +99,3 @@ def _amounts_without_materiality(tables: Tables) -> Iterator[Problem]:
         if risk.loss_high is not None and risk.unit_id in without:
             allowed = f"needs the materiality of {risk.unit_id} in {units.place}, which is blank"
             yield tables["risks"].problem(line, "loss_high", str(risk.loss_high), allowed)
-
-
-def _without_loss_anchors(methodology: Methodology) -> Methodology:
-    nothing: dict[str, Decimal | None] = {"loss_low": None, "loss_mode": None, "loss_high": None}
-    return methodology.model_copy(
-        update={"impact": tuple(rating.model_copy(update=nothing) for rating in methodology.impact)}
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from riskcalc.assessment import annual_loss
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.pages import display, loss
 from riskcalc.pages import unit as unit_page
+from riskcalc.pages.chapters import chapter
 from riskcalc.pages.loss_charts import contributions, in_years, sentence
 
 
@@ -89,18 +91,32 @@ def test_anchors_move_the_headline_only_where_they_are_used(tmp_path: Path) -> N
     assert moved["losses doubled"] == pytest.approx(2 * moved["as they are"], rel=1e-3)
 
 
-def test_a_unit_without_anything_quantified_has_its_chapter(tmp_path: Path) -> None:
-    """Unrated risks, no amounts: every view and chart is there, and says so."""
+def test_a_year_of_which_nothing_is_known_has_no_figures(tmp_path: Path) -> None:
+    """Neither risks nor ratings give an amount: one remark says so, and no zeros stand beside it."""
+    folder = write_register(tmp_path / "data")
+    text = (folder / "methodology.toml").read_text("utf-8")
+    (folder / "methodology.toml").write_text(re.sub(r"loss_\w+ = [0-9.]+,? *", "", text), "utf-8")
+    told = "No risk is quantified, so nothing can be said of a year in money."
+    unit, portfolio = open_unit("alpha", data_dir=str(folder)), open_portfolio(data_dir=str(folder))
+    assert [view.as_json() for view in chapter(unit, "loss")] == [{"kind": "remark", "text": told}]
+    for view in chapter(portfolio, "loss"):
+        assert view.as_json()["rows"] == [[{"text": told, "tone": "open", "note": ""}]]
 
-    def unrated(rows: Rows) -> None:
-        rows["ratings"][1].update(likelihood="", impact="", rationale="", rated_by="", rated_on="")
 
-    unit = opened(tmp_path, unrated)
-    assert loss.contributions(unit).content["summary"] == "Nothing is quantified."
-    assert loss.tornado(unit).content["summary"].startswith("No control moves")
-    for view in (loss.figures(unit), loss.quantiles(unit), loss.sensitivity(unit)):
-        assert display.render(view.as_json())
-    assert about(loss.exceedance(unit))["summary"].startswith("No risk is quantified")
+def test_a_unit_whose_materiality_waits_takes_no_amounts_from_another(tmp_path: Path) -> None:
+    """The register only begins: one unit's anchored losses are there, whether or not the other's materiality is."""
+
+    def expected(materiality: str) -> float:
+        folder = write_register(tmp_path / (materiality or "blank"), lambda rows: waiting(rows, materiality))
+        text = (folder / "methodology.toml").read_text("utf-8")
+        (folder / "methodology.toml").write_text(f'first_period = "2026-H1"\n{text}', "utf-8")
+        return open_unit("alpha", data_dir=str(folder)).years["earned"].mean
+
+    def waiting(rows: Rows, materiality: str) -> None:
+        beta = {name: materiality for name in ("materiality", "performance_materiality")}
+        rows["business_units"][1].update(beta, materiality_basis="set" if materiality else "")
+
+    assert expected("") == expected("900000") > 0
 
 
 def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> None:
@@ -140,7 +156,7 @@ def test_where_nothing_is_quantified_no_figure_says_that_all_is_well(tmp_path: P
     data = str(write_register(tmp_path / "data", lambda rows: rows["business_units"][0].update(clients="4")))
     unit = open_unit("beta", "2025-H2", data)
     assert loss.figures(unit).kind == "remark"
-    assert about(loss.exceedance(unit))["summary"] == "No risk is quantified, so nothing can be said."
+    assert loss.exceedance(unit) is None
     items = {item["label"]: item for item in unit_page.figures(unit).content["items"]}
     assert (items[loss.BEYOND]["value"], items[loss.BEYOND]["note"]) == ("–", "no risk is quantified")
     assert loss.per_client(open_unit("alpha", "2025-H2", data)) != []

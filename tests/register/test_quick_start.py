@@ -13,6 +13,8 @@ from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import decisions, standings
 from riskcalc.assessment.deficiencies import NOT_ASSESSED, aggregated, candidates
+from riskcalc.assessment.context import Context
+from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.next_steps import next_steps
 from riskcalc.assessment.opinion import NOT_READY, outlooks, report_outlooks
 from riskcalc.assessment.readiness import gaps
@@ -69,7 +71,7 @@ def test_nothing_is_earned_or_said_in_money_before_it_is_assessed(begun: Path) -
     for view in ("claimed", "earned"):
         assert rated[f"{view}_score"].tolist() == rated["inherent_score"].tolist()
     assert register.business_units[["materiality", "performance_materiality"]].isna().all(axis=None)
-    assert all(rating.loss_high is None for rating in register.methodology.impact)
+    assert exposures(Context.of(register))["high"].isna().all()
     assert set(register.risks["assertions"]) == {()}
     assert pd.isna(register.ratings["rated_on"]).all()
 
