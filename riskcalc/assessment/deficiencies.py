@@ -20,6 +20,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once, rated
 from riskcalc.assessment.exposure import largest_losses
 from riskcalc.assessment.scoring import AXES
+from riskcalc.errors import first_of
 from riskcalc.register.audiences import in_money
 
 SEVERITIES = ("deficiency", "significant deficiency", "material weakness")
@@ -110,10 +111,10 @@ def _aggregated(context: Context) -> tuple[Candidate, ...]:
             controls = {one["control_id"] for one in members}
             if len(controls) > 1:
                 left = case.left(controls, case.touched(controls) & within)
-                possible = [one for one in left if one.possible] or left
                 attention = any(one.get("merits_attention") is True for one in members) or None
                 indicator = next((one["indicator"] for one in members if not pd.isna(one.get("indicator"))), None)
-                found.append(_candidate(case, (unit, about, name), controls, possible, attention, indicator))
+                about_it, judged = (unit, about, name), (_mattering(left), _unknown(left))
+                found.append(_candidate(case, about_it, controls, *judged, attention, indicator))
     return tuple(sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.about != "objective", one.name)))
 
 
@@ -247,6 +248,7 @@ def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
                 (unit, "deficiency", deficiency["deficiency_id"]),
                 {control},
                 [worst] if worst else [],
+                _unknown(own),
                 None if pd.isna(attention) else bool(attention),
                 None if pd.isna(indicator) else str(indicator),
                 None if pd.isna(closed) else closed.date(),
@@ -258,6 +260,7 @@ def _candidate(
     about: tuple[str, str, str],
     controls: set[str],
     left: list[_Left],
+    unknown: list[str],
     attention: bool | None = None,
     indicator: str | None = None,
     closed_on: date | None = None,
@@ -267,12 +270,13 @@ def _candidate(
     material = amount is not None and amount >= Fraction(unit["materiality"])
     large = amount is not None and possible and amount >= Fraction(unit["performance_materiality"])
     severity = classify(possible, material, large or bool(attention), indicator is not None)
-    if amount is None and severity == "deficiency":
+    if severity == "deficiency" and (amount is None or (possible and unknown)):
         severity = NOT_ASSESSED
     compensating = tuple(sorted({name for one in left for name in one.compensating}))
     reasons = ["its risks have no amounts" if left else "it acts on no rated risk"]
     if amount is not None:
-        reasons = [*_held(case, controls, closed_on), *_reasons(case, left, amount, unit), _compensation(compensating)]
+        judged = _reasons(case, left, amount, unit, unknown)
+        reasons = [*_held(case, controls, closed_on), *judged, _compensation(compensating)]
     if attention is not None:
         reasons.append(f"judged {'to merit' if attention else 'not to merit'} the attention of those who oversee")
     if indicator:
@@ -293,8 +297,18 @@ def _candidate(
 
 
 def _sum(left: list[_Left]) -> Fraction | None:
+    """The amounts that are known, which others can only add to; None if none is."""
     amounts = [one.magnitude for one in left if one.magnitude is not None]
-    return sum(amounts, Fraction()) if left and len(amounts) == len(left) else None
+    return sum(amounts, Fraction()) if amounts else None
+
+
+def _unknown(left: list[_Left]) -> list[str]:
+    """The risks that matter, and may add amounts which nobody knows."""
+    return [one.risk for one in _mattering(left) if one.magnitude is None]
+
+
+def _mattering(left: list[_Left]) -> list[_Left]:
+    return [one for one in left if one.possible] or left
 
 
 def _held(case: _Case, controls: set[str], closed_on: date | None) -> list[str]:
@@ -303,19 +317,23 @@ def _held(case: _Case, controls: set[str], closed_on: date | None) -> list[str]:
     return [f"judged as if {', '.join(held)} failed, although tested as operating effectively"] if held else []
 
 
-def _reasons(case: _Case, left: list[_Left], amount: Fraction, unit: Any) -> list[str]:
+def _reasons(case: _Case, left: list[_Left], amount: Fraction, unit: Any, unknown: list[str]) -> list[str]:
     threshold = case.context.register.methodology.severity.reasonable_possibility
     likely = ", ".join(f"{one.risk} {one.likelihood:.2f}" for one in left)
     verdict = "reasonably possible" if any(one.possible for one in left) else "only remotely possible"
-    size = "less than material, but not below performance materiality"
+    size = ": less than material, but not below performance materiality"
     if amount >= Fraction(unit["materiality"]):
-        size = "material"
+        size = ": material"
+    elif unknown:
+        size = ""
     elif amount < Fraction(unit["performance_materiality"]):
-        size = "below performance materiality"
-    events = "one event" if len(left) == 1 else "one event of each"
+        size = ": below performance materiality"
+    known = [one.risk for one in left if one.magnitude is not None]
+    events = "one event" if len(known) == 1 else "one event of each"
+    without = f", without {first_of(unknown, 5)}, of which no amount is known" if unknown else ""
     return [
         f"likelihood without it: {likely}; {threshold} or more counts: {verdict}",
-        f"{events} could misstate up to {in_money(float(amount), unit)}: {size}",
+        f"{events} could misstate up to {in_money(float(amount), unit)}{without}{size}",
     ]
 
 

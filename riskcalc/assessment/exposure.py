@@ -74,7 +74,7 @@ def _loss(risk: Any, impact: Any, materiality: Decimal, methodology: Methodology
     if not pd.isna(risk["loss_high"]):
         own = [risk[f"loss_{name}"] for name in _LOSSES]
         return [None if pd.isna(loss) else loss for loss in own], "register"
-    if not pd.isna(impact) and not pd.isna(materiality):
+    if not pd.isna(impact) and not materiality.is_nan():
         rating = methodology.impact[impact - 1]
         shares = [getattr(rating, f"loss_{name}") for name in _LOSSES]
         if shares[2] is not None:

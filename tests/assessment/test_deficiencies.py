@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -110,6 +111,40 @@ def test_a_control_without_sufficient_evidence_never_compensates(tmp_path: Path)
     )
     [one] = candidates(Context.of(load(folder)))
     assert (one.compensating, one.magnitude) == ((), 900_000)
+
+
+def unquantified(rows: Rows) -> None:
+    """A-R2, rated, without an amount; A-C1 acts on it alone."""
+    rows["ratings"][2].update(likelihood="4", impact="1", rationale="x", rated_by="W", rated_on="2026-06-20")
+    rows["risk_controls"].append({"risk_id": "A-R2", "control_id": "A-C1", "acts_on": "both", "coverage": "0.5"})
+
+
+def without_anchors(folder: Path) -> Context:
+    """The register, where no rating has losses of its own."""
+    text = (folder / "methodology.toml").read_text("utf-8")
+    without = re.sub(r"^loss_\w+ = .*\n", "", text, flags=re.MULTILINE)
+    (folder / "methodology.toml").write_text(without, "utf-8")
+    return Context.of(load(folder), "2026-H1", AS_OF)
+
+
+def test_together_is_no_less_than_alone_where_an_amount_is_missing(tmp_path: Path) -> None:
+    """What is known is the least of it: one risk without amounts takes no other risk's away, and is named."""
+    second = deficiency(deficiency_id="D2", control_id="A-C2")
+    judged(tmp_path, deficiency(), second, losses("100000", "5000000"), unquantified)
+    context = without_anchors(tmp_path / "data")
+    alone = {one.name: one.severity for one in candidates(context)}
+    [group] = aggregated(context)
+    assert (alone["D2"], group.severity, group.magnitude) == ("material weakness", "material weakness", 5_000_000)
+    told = "one event could misstate up to 5,000,000 EUR, without A-R2, of which no amount is known: material"
+    assert told in group.reasons
+
+
+def test_what_is_only_small_as_far_as_is_known_is_not_assessed(tmp_path: Path) -> None:
+    """A-C1 acts on a risk of small amounts, and on one without: nobody knows that it is a deficiency, and no more."""
+    judged(tmp_path, deficiency(), losses("1", "2"), unquantified)
+    [one] = candidates(without_anchors(tmp_path / "data"))
+    assert (one.severity, one.risks) == (NOT_ASSESSED, ("A-R1",))
+    assert any(told.endswith("without A-R2, of which no amount is known") for told in one.reasons)
 
 
 def test_a_group_knows_what_its_deficiencies_know(tmp_path: Path) -> None:

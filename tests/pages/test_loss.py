@@ -12,7 +12,7 @@ from register_files import Rows, write_register
 
 from riskcalc.assessment import annual_loss
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
-from riskcalc.pages import display, loss
+from riskcalc.pages import loss
 from riskcalc.pages import unit as unit_page
 from riskcalc.pages.chapters import chapter
 from riskcalc.pages.loss_charts import contributions, in_years, sentence
@@ -113,7 +113,7 @@ def test_a_unit_whose_materiality_waits_takes_no_amounts_from_another(tmp_path: 
         return open_unit("alpha", data_dir=str(folder)).years["earned"].mean
 
     def waiting(rows: Rows, materiality: str) -> None:
-        beta = {name: materiality for name in ("materiality", "performance_materiality")}
+        beta = dict.fromkeys(("materiality", "performance_materiality"), materiality)
         rows["business_units"][1].update(beta, materiality_basis="set" if materiality else "")
 
     assert expected("") == expected("900000") > 0

@@ -13,7 +13,6 @@ from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import decisions, standings
 from riskcalc.assessment.deficiencies import NOT_ASSESSED, aggregated, candidates
-from riskcalc.assessment.context import Context
 from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.next_steps import next_steps
 from riskcalc.assessment.opinion import NOT_READY, outlooks, report_outlooks
