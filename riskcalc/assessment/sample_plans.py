@@ -9,7 +9,7 @@ from typing import Any
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
-from riskcalc.errors import UsageError
+from riskcalc.errors import UsageError, counted
 from riskcalc.register.methodology import Sampling
 from riskcalc.sampling import upper_limit
 
@@ -44,7 +44,7 @@ def plan(
     months of the report so far, but never more than there is to test; where no report reaches into the period, that
     which the conclusion on today asks for, over its look-back. A control without a fixed frequency gets the smallest
     sample that can show a tolerable rate; a Type 1 unit's is walked through once. Populations, by control, are those
-    given, else those of the frequency, else those of the tests.
+    given, else those of the tests; where neither is known, there is no more to test than the frequency says.
 
     Raises:
         UsageError: an unknown unit.
@@ -80,13 +80,14 @@ def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, i
             yield Planned(*identity, 1, None, "one walkthrough: whether it is in use", "Type 1: walked through")
             continue
         basis, _ = evidence.window(context, control, "type2" if evidence.reports_on(context, control) else None)
-        known = populations.get(control["control_id"]) or _performed(control["frequency"], basis.months)
-        population = known or basis.drawn_from(evidence.in_window(context, control, basis.days))
-        size = basis.planned(population)
+        tested = basis.drawn_from(evidence.in_window(context, control, basis.days))
+        population = populations.get(control["control_id"]) or tested
+        performed = _performed(control["frequency"], basis.months)
+        size = basis.planned(population or performed)
         source = (
             "automated: once, while its IT general controls hold" if basis.once else _source(control, basis.sampling)
         )
-        yield Planned(*identity, size, population, buys(size, population, basis.sampling), source)
+        yield Planned(*identity, size, population, buys(size, population, basis.sampling, performed), source)
 
 
 def _performed(frequency: str, months: int) -> int | None:
@@ -99,11 +100,16 @@ def _source(control: Any, sampling: Sampling) -> str:
     return "smallest sample that can show a tolerable rate" if control["frequency"] == "ad_hoc" else sampling.source
 
 
-def buys(size: int, population: int | None, sampling: Sampling) -> str:
-    """What ``size`` items without deviation would show, in a sentence that names the model."""
-    if size == population:
-        return f"all {size}: what is found is the rate"
-    limit = upper_limit(size, 0, sampling.confidence, population)
-    model = "binomial" if population is None else f"hypergeometric, population {population:,}"
+def buys(size: int, population: int | None, sampling: Sampling, performed: int | None = None) -> str:
+    """What ``size`` items without deviation would show, in a sentence that names the model.
+
+    ``performed`` is how often the control's frequency says, which stands in for a population that nobody knows.
+    """
+    number, by_frequency = population or performed, f", if performed {counted(performed or 0, 'time')}"
+    if size == number:
+        return f"all {size}{'' if population else by_frequency}: what is found is the rate"
+    limit = upper_limit(size, 0, sampling.confidence, number)
+    drawn_from = f", population {population:,}" if population else by_frequency
+    model = f"hypergeometric{drawn_from}" if number else "binomial"
     confidence = f"{float(sampling.confidence) * 100:.3g} % confidence"
     return f"{size} without deviation: at {confidence} at most {limit * 100:.1f} % deviate ({model})"

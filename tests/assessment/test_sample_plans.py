@@ -40,19 +40,25 @@ def drawn(*arguments: str) -> tuple[int, list[list[str]], str]:
 @pytest.mark.parametrize(
     ("frequency", "population", "size", "buys"),
     [
-        ("annual", "", 1, "all 1: what is found is the rate"),
+        ("annual", "", 1, "all 1, if performed 1 time: what is found is the rate"),
         (
             "quarterly",
             "",
             1,
-            "1 without deviation: at 90 % confidence at most 50.0 % deviate (hypergeometric, population 2)",
+            "1 without deviation: at 90 % confidence at most 50.0 % deviate (hypergeometric, if performed 2 times)",
         ),
-        ("half_yearly", "", 1, "all 1: what is found is the rate"),
+        ("half_yearly", "", 1, "all 1, if performed 1 time: what is found is the rate"),
+        (
+            "half_yearly",
+            "5",
+            1,
+            "1 without deviation: at 90 % confidence at most 80.0 % deviate (hypergeometric, population 5)",
+        ),
         (
             "monthly",
             "",
             1,
-            "1 without deviation: at 90 % confidence at most 83.3 % deviate (hypergeometric, population 6)",
+            "1 without deviation: at 90 % confidence at most 83.3 % deviate (hypergeometric, if performed 6 times)",
         ),
         ("many_a_day", "", 13, "13 without deviation: at 90 % confidence at most 16.2 % deviate (binomial)"),
         ("daily", "8", 8, "all 8: what is found is the rate"),
