@@ -157,8 +157,8 @@ def redacted(register: Register, audience: Audience) -> Register:
         tables = {name: _only(for_them(register, name, audience), audience.withheld[name]) for name in TABLES}
     before = register.before and redacted(register.before, audience)
     issued = frozenset(each.without(audience.withheld["business_units"]) for each in register.issued)
-    theirs = frozenset() if audience.told else register.former_reports  # nothing is computed for those outside
-    found = replace(register, notes=(), before=before, issued=issued, former_reports=theirs, **tables)
+    inside: dict[str, Any] = dict.fromkeys(("former_reports", "former_controls"), frozenset()) if audience.told else {}
+    found = replace(register, notes=(), before=before, issued=issued, **inside, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
 
