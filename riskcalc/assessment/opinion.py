@@ -24,7 +24,6 @@ from riskcalc.assessment.deficiencies import NOT_ON_RECORD, SEVERITIES, Candidat
 from riskcalc.assessment.next_steps import unassessed
 from riskcalc.assessment.scoring import breaches, scored
 from riskcalc.assessment.shortfalls import missing, relied_on, report_period
-from riskcalc.assessment.subservice import reviewed
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.register import Register
@@ -221,12 +220,12 @@ def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
     conclusions = evidence.conclude_all(context, report_type)
     weights = evidence.assessed(context, report_type)
     evidenced = {test["test_id"]: not pd.isna(test["evidence"]) for test in register.rows("control_tests")}
-    most, known = register.methodology.evidence.roll_forward_days, reviewed(register, context.as_of)
+    most = register.methodology.evidence.roll_forward_days
     found: dict[str, dict[Any, Any]] = {}
     for control in register.rows("controls"):
         name, left = control["control_id"], (control["report_to"].date() - context.as_of).days
         row, to_come = {**weights[name], **{key: control[key] for key in _KEPT}}, left if left > most else 0
-        by_others = "" if control["subservice_id"] in known else "a review of its report"
+        by_others = "a review of its report" if conclusions[name].unread else ""
         lacking = ", ".join(test for test in row["tests"] if not evidenced[test]) if row["tests"] else by_others
         tested = row["conclusion"] != "not_tested"
         found[name] = row | {

@@ -35,7 +35,7 @@ class Conclusion:
 
     ``tests`` are those it rests on. ``untested_days`` are the days so far of the report's period that they don't cover,
     ``roll_forward`` the days at its end that they don't, those to come included; in neither are days before the control
-    began. 0 where only today is asked about.
+    began. 0 where only today is asked about. ``unread``: it rests on somebody else's report that nobody has reviewed.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Conclusion:
     tests: tuple[str, ...] = ()
     untested_days: int = 0
     roll_forward: int = 0
+    unread: bool = False
 
 
 def in_words(conclusion: str, report_type: object) -> str:
