@@ -174,14 +174,15 @@ def _opinion(unit: Assessment) -> dict[str, str]:
     """The second of a page's two answers: what the service auditor has reported, or would have to by our own tests."""
     report_type = str(unit.unit["report_type"])
     title, found = wording.opinion_title(report_type), wording.report(unit.context, unit.unit)
-    own, deviated = wording.told_of(unit.unit, found.opinion), _deviated(unit, report_type)
+    own, deviated = wording.told_of(unit.context, unit.unit), _deviated(unit, report_type)
     if own.issued_on:
         told = f"{own.opinion}: {own.compared}, {wording.achieved(found)}{deviated}"
-        return wording.second(title, told, own.tone, wording.OURS)
+        return wording.second(title, "; ".join([told, *own.former]), own.tone, wording.OURS)
     outcomes = {one.objective_id: one.outcome for one in outlooks(unit.context, report_type)}
     told = f"{own.opinion}: {wording.tally(outcomes, wording.OUTCOMES, 'control objective')}{deviated}"
     told += ", to be reported" if deviated else ""
-    return wording.second(title, told, own.tone, wording.rests_on(not_begun(unit.context, unit.unit)))
+    note = wording.rests_on(not_begun(unit.context, unit.unit))
+    return wording.second(title, "; ".join([told, *own.former]), own.tone, note)
 
 
 def _deviated(unit: Assessment, report_type: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -29,6 +29,7 @@ from riskcalc.assessment.opinion import (
 from riskcalc.assessment.scoring import AXES, breaches
 from riskcalc.errors import counted, first_of
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
+from riskcalc.register.issued import by_unit
 from riskcalc.version import __version__
 
 OURS = "Our outlook rests on management's own tests, not on the service auditor's."  # beside an opinion that was issued
@@ -82,11 +83,15 @@ def report(context: Context, unit: Mapping[Any, Any], report_type: str = "") -> 
 
 @dataclass(frozen=True)
 class Told:
-    """The opinion that is told of a report: our outlook, or once it is issued what that says, and how ours compares."""
+    """The opinion that is told of a report: our outlook, or once it is issued what that says, and how ours compares.
+
+    ``former`` are the reports before it that were issued in the period, or since, and what they say.
+    """
 
     opinion: str
     outlook: str
     issued_on: str = ""
+    former: tuple[str, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -106,11 +111,22 @@ class Told:
         return f"issued on {self.issued_on}; {own}" if self.issued_on else ""
 
 
-def told_of(unit: Mapping[Any, Any], outlook: str) -> Told:
-    """What is told of a unit's report: from the day it was issued on, that it was."""
+def told_of(context: Context, unit: Mapping[Any, Any]) -> Told:
+    """What is told of a unit's report: from the day it was issued on, that it was; its row may have ended since."""
+    outlook, former = report(context, unit).opinion, tuple(_former(context, unit))
     if pd.isna(unit["issued_on"]):
-        return Told(outlook, outlook)
-    return Told(str(unit["opinion"]), outlook, day(unit["issued_on"]))
+        return Told(outlook, outlook, former=former)
+    return Told(str(unit["opinion"]), outlook, day(unit["issued_on"]), former)
+
+
+def _former(context: Context, unit: Mapping[Any, Any]) -> Iterator[str]:
+    """What other reports said that were issued in the period, or since, on rows of the unit that have ended."""
+    issued = by_unit(context.register.issued).get(unit["unit_id"], ())
+    said = {(one.report_to, one.report_type, one.issued_on, str(one.opinion)) for one in issued}
+    for until, kind, on, opinion in sorted(said):
+        if on >= context.period.first_day and (kind, pd.Timestamp(until)) != (unit["report_type"], unit["report_to"]):
+            at = "at" if kind == "type1" else "to"
+            yield day(f"the report {at} {until} was {opinion}, issued on {on}")
 
 
 def rests_on(ahead: str = "") -> str:
