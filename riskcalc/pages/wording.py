@@ -27,7 +27,7 @@ from riskcalc.assessment.opinion import (
     report_outlooks,
 )
 from riskcalc.assessment.scoring import AXES, breaches
-from riskcalc.errors import counted, first_of
+from riskcalc.errors import amount, counted, first_of
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
 from riskcalc.register.issued import by_unit
 from riskcalc.version import __version__
@@ -191,18 +191,16 @@ def row_link(row: str, unit_id: str, opened: Assessment | Portfolio) -> Cell:
     return jump(row, page) if page else row
 
 
-def money(amount: float, currency: Any) -> str:
+def money(value: float, currency: Any) -> str:
     """An amount as a headline shows it: what matters of it.
 
-    >>> money(25_712_345, "EUR"), money(123_456, "EUR"), money(0.423, "KWD"), money(0.0002, "KWD")
-    ('EUR 25.7 m', 'EUR 123,000', 'KWD 0.42', 'under KWD 0.01')
+    >>> money(25_712_345, "EUR"), money(123_456, "EUR"), money(0.423, "KWD")
+    ('EUR 25.7 m', 'EUR 123,000', 'KWD 0.42')
     """
-    if 0 < amount < 0.995:
-        return f"{currency} {amount:.2f}" if amount >= 0.01 else f"under {currency} 0.01"
-    if amount >= 1e6:
-        return f"{currency} {amount / 1e6:,.1f} m"
-    digits = min(0, 3 - len(str(int(amount))))
-    return f"{currency} {round(amount, digits):,.0f}"
+    if value >= 1e6:
+        return f"{currency} {value / 1e6:,.1f} m"
+    digits = 3 - len(str(int(value)))
+    return amount(round(value, digits) if digits < 0 else value, currency)
 
 
 def percent(part: float, digits: int = 1) -> str:
