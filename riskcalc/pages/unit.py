@@ -73,16 +73,15 @@ def to_decide(unit: Assessment) -> Display:
     described = {risk["risk_id"]: risk for risk in unit.register.rows("risks")}
     missing = {gap.row: gap.what for gap in blocking(unit.context)}
     rows: list[list[Cell]] = []
-    found, lines = decisions(unit.context), records(unit.lines)
+    found = decisions(unit.context)
     for each in found:
         name, due = display.jump(each.row), due_cell(each.due_on, each.late)
         if each.row not in scored:
             rows.append([name, day(each.what), "", "", "", "the outlook depends on it", each.owner, due, ""])
             continue
         risk, details = scored[each.row], described[each.row]
-        own = [line for line in lines if line["risk_id"] == each.row]
         unrated, lacks = pd.isna(risk["likelihood"]), missing.get(each.row, "")
-        why = "not rated in this period" if unrated else _lost(unit, risk, own, lacks)
+        why = "not rated in this period" if unrated else _lost(unit, risk, unit.lines_of.get(each.row, ()), lacks)
         treatment: Cell = {"text": risk["treatment"], "note": wording.acceptance(details, unit.as_of)}
         rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due, treatment])
     columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
