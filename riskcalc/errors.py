@@ -58,6 +58,18 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
+def amount(value: float, currency: object = "") -> str:
+    """An amount, behind its currency if that is given; of less than one what matters of it, for only nothing reads 0.
+
+    >>> amount(1234567.8), amount(0.423, "KWD"), amount(0.0002, "KWD"), amount(0)
+    ('1,234,568', 'KWD 0.42', 'under KWD 0.01', '0')
+    """
+    named = f"{currency} " if currency else ""
+    if 0 < value < 0.01:
+        return f"under {named}0.01"
+    return f"{named}{value:.2f}" if 0 < value < 0.995 else f"{named}{value:,.0f}"
+
+
 def first_of(names: Iterable[object], most: int) -> str:
     """The first names of a list, and how many there are besides.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment import evidence
+from riskcalc.assessment import evidence, subservice
 from riskcalc.assessment.checks import control_of
 from riskcalc.assessment.consistency import Finding
 from riskcalc.assessment.context import Context, once
@@ -123,7 +123,7 @@ def leaning(context: Context, source: str, whole: bool = True, owned: Collection
 
 @once
 def rows(context: Context) -> dict[tuple[str, str], dict[Any, Any]]:
-    """The register's rows by table and key; controls with what they earn, units with the latest report issued."""
+    """The register's rows by table and key; controls with what they earn, others with the latest report there is."""
     found = {
         (name, row[model.primary_key[0]]): row
         for name, model in TABLES.items()
@@ -132,6 +132,8 @@ def rows(context: Context) -> dict[tuple[str, str], dict[Any, Any]]:
     }
     for unit_id, issued in by_unit(context.register.issued).items():
         found["business_units", unit_id] = latest(found["business_units", unit_id], issued)
+    for name, row in subservice.latest(context.register, context.as_of).items():
+        found["subservice_organisations", name] = dict(row)
     return found | {("controls", key): row for key, row in control_of(context).items()}
 
 
@@ -245,9 +247,10 @@ def _issued(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
     yield from _says(not pd.isna(row["issued_on"]), key, "its report is not issued")
 
 
-def _reviewed(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
-    given = not pd.isna(row["report_type"]) and not pd.isna(row["reviewed_on"])
-    yield from _says(given, key, "no report that was reviewed is on record")
+def _reviewed(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    to, on = row["report_to"], row["reviewed_on"]
+    told = "no report is on record" if pd.isna(to) else f"nobody had reviewed its report to {to.date()}"
+    yield from _says(not pd.isna(on) and on.date() <= context.as_of, key, f"{told} by {context.as_of}")
 
 
 def _sound(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:

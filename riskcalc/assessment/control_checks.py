@@ -10,6 +10,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import Seen, check, control_of, controls, own_controls, tests
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.subservice import latest
 from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
 from riskcalc.register.periods import Period
@@ -133,11 +134,12 @@ def _subservice(context: Context, conclusions: tuple[str, ...]) -> Seen:
 
 @check("subservice-unreviewed", "look", "Review it, and record by whom and when.")
 def _subservice_unreviewed(context: Context) -> Seen:
-    organisations = {one["subservice_id"]: one for one in context.register.rows("subservice_organisations")}
+    organisations = latest(context.register, context.as_of)
     for control in controls(context):
         organisation = organisations.get(control["subservice_id"])
-        if organisation and not pd.isna(organisation["report_type"]) and pd.isna(organisation["reviewed_by"]):
-            message = f"nobody has reviewed {organisation['name']}'s report, nor the user entity controls it asks of us"
+        if organisation and not pd.isna(organisation["report_type"]) and pd.isna(organisation["reviewed_on"]):
+            of = f"{organisation['name']}'s report to {organisation['report_to'].date()}"
+            message = f"nobody has reviewed {of}, nor the user entity controls it asks of us"
             yield control["unit_id"], control["control_id"], message
 
 

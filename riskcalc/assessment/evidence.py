@@ -119,7 +119,10 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     for control in register.rows("controls"):
         name = control["control_id"]
         asked = report_type and (report_type if control["unit_id"] == sole else control["report_type"])
-        if control["performed_by"] == "subservice" and control["subservice_id"] in carved_out:
+        own = _own(context, control, report_days(control, register.methodology.evidence))
+        if own[0] > own[1] and _question(control, asked)[1]:  # it was on none of the report's days
+            found[name] = Conclusion("not_tested", f"it began on {own[0]}, after the report's period")
+        elif control["performed_by"] == "subservice" and control["subservice_id"] in carved_out:
             found[name] = _by_report(context, control, carved_out[control["subservice_id"]], asked)
         else:
             found[name] = _by_tests(context, control, repairs.get(name, ()), asked)
@@ -202,7 +205,7 @@ def _rounds(register: Register) -> Mapping[str, list[Round]]:
 
 @registers.once
 def _first_days(register: Register) -> Mapping[str, date]:
-    return dict(register.begun)
+    return {name: first for name, acting, first in register.begun if not acting}
 
 
 def _question(control: Mapping[Any, Any], report_type: str | None) -> tuple[bool, bool]:
@@ -224,31 +227,22 @@ def _by_report(context: Context, control: Any, told: Reports, report_type: str |
     if type1:
         days = _look_back(context, control, report_type)
     elif throughout:
-        days = report_days(control, context.register.methodology.evidence)
-    own = _own(context, control, days) if throughout else days
-    found = from_report(told, own, context.as_of, type1, throughout) if own[0] <= own[1] else _began_after(own)
-    return replace(found, absent_days=(own[0] - days[0]).days)
+        days = _own(context, control, report_days(control, context.register.methodology.evidence))
+    return from_report(told, days, context.as_of, type1, throughout)
 
 
 def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_type: str | None) -> Conclusion:
     as_of, (tested, days) = context.as_of, window(context, control, report_type)
     type1, throughout = _question(control, report_type)
     own = tested.days[0], days[1]  # since it began
-    if throughout and own[0] > own[1]:
-        return _began_after(own)
     counting = in_window(context, control, own)
     found = over_period(tested, counting, own, as_of) if throughout else now(tested, counting, repaired, type1)
     if found:
-        return replace(found, absent_days=(own[0] - days[0]).days if throughout else 0)
+        return found
     untested, left = uncovered((own[0], min(own[1], as_of)), ())[0], uncovered(own, ())[1]
     rounds, asked = _by_then(context, control), any(each.inquiry for each in counting)
     reason = _untested(rounds, own[0], type1, "; inquiry alone is no evidence of operation" if asked else "")
     return Conclusion("not_tested", reason, untested_days=untested, roll_forward=left if throughout else 0)
-
-
-def _began_after(own: Days) -> Conclusion:
-    """Of a control that was on none of the report's days."""
-    return Conclusion("not_tested", f"it began on {own[0]}, after the report's period")
 
 
 def _untested(rounds: Iterable[Round], since: date, type1: bool, why: str) -> str:

@@ -24,6 +24,7 @@ from riskcalc.register import audiences
 from riskcalc.register.audiences import FULL, Audience
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.periods import Period
+from riskcalc.register.records import records
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
 
@@ -95,6 +96,14 @@ class Assessment(_Opened):
     def moved(self) -> list[Move]:
         """The risks that moved since the period before; none where there is no such period."""
         return [] if self.previous is None else moves(self.scores, self.previous, self.matrix, self.context.begun)
+
+    @cached_property
+    def lines_of(self) -> Mapping[str, list[dict[Any, Any]]]:
+        """The score lines of each risk that a control acts on."""
+        found: dict[str, list[dict[Any, Any]]] = {}
+        for line in records(self.lines):
+            found.setdefault(line["risk_id"], []).append(line)
+        return found
 
     @cached_property
     def quantified(self) -> annual_loss.Model:

@@ -9,7 +9,7 @@ the service auditor's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -24,7 +24,6 @@ from riskcalc.assessment.deficiencies import NOT_ON_RECORD, SEVERITIES, Candidat
 from riskcalc.assessment.next_steps import unassessed
 from riskcalc.assessment.scoring import breaches, scored
 from riskcalc.assessment.shortfalls import missing, relied_on, report_period
-from riskcalc.assessment.subservice import reviewed
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.register import Register
@@ -221,18 +220,18 @@ def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
     conclusions = evidence.conclude_all(context, report_type)
     weights = evidence.assessed(context, report_type)
     evidenced = {test["test_id"]: not pd.isna(test["evidence"]) for test in register.rows("control_tests")}
-    most, known = register.methodology.evidence.roll_forward_days, reviewed(register, context.as_of)
+    most = register.methodology.evidence.roll_forward_days
     found: dict[str, dict[Any, Any]] = {}
     for control in register.rows("controls"):
         name, left = control["control_id"], (control["report_to"].date() - context.as_of).days
         row, to_come = {**weights[name], **{key: control[key] for key in _KEPT}}, left if left > most else 0
-        by_others = "" if control["subservice_id"] in known else "a review of its report"
+        by_others = "a review of its report" if conclusions[name].unread else ""
         lacking = ", ".join(test for test in row["tests"] if not evidenced[test]) if row["tests"] else by_others
         tested = row["conclusion"] != "not_tested"
         found[name] = row | {
             "to_come": to_come,
+            "since": evidence.report_days(control, register.methodology.evidence)[0],
             "why": conclusions[name].reason,
-            "absent_days": conclusions[name].absent_days,
             "designed": row["claimed"] == 1,
             "documented": not pd.isna(control["documentation"]),
             "operated": row["conclusion"] == "operated_effectively" and row["limited_by"] == "",
@@ -300,10 +299,12 @@ class _Case:
         self.ended: dict[str, list[tuple[str, str, date]]] = {}
         for one in context.register.ended if report_type == "type2" else ():
             self.ended.setdefault(one[0], []).append(one)
-        self.begun = dict(context.register.begun) if report_type == "type2" else {}
+        self.begun = {one[:2]: one[2] for one in context.register.begun}
+        self.lacked = _lacked(context.register, self.all) if report_type == "type2" else {}
+        self.counted_on = self._with_relied_on({*self.keys})
         self.weak: dict[str, list[Candidate]] = {}
-        for each in _material_weaknesses(context):
-            self.weak.setdefault(each.unit_id, []).append(each)
+        for weak in _material_weaknesses(context):
+            self.weak.setdefault(weak.unit_id, []).append(weak)
         self.closed = _closed_deviations(context)
 
     def carrying(self, risk: str) -> list[Any]:
@@ -323,14 +324,14 @@ class _Case:
             return Outlook(unit, objective, self.report_type, NOT_YET, (why,))
         open_risks = [risk for risk in risks if not self.held(risk)]
         acting = self._with_relied_on({name for risk in risks for name in self.reaching.get(risk, ())})
-        contradictions = self._contradictions(unit, risks)
+        contradictions = list(self._contradictions(unit, risks))
         outcome = JUDGEMENT if contradictions else ACHIEVED
         if open_risks:
             final = any(all(one["fault"] == "hard" for one in self.carrying(risk)) for risk in open_risks)
             outcome = NOT_ACHIEVED if final else NOT_YET
         faults = tuple(dict.fromkeys(self._fault(unit, risk) for risk in open_risks))
         blocking = [row for risk in open_risks for row in self._rows(risk)]
-        blocking += [] if open_risks else contradictions
+        blocking += [] if open_risks else [row for row, _ in contradictions]
         return Outlook(
             unit,
             objective,
@@ -338,7 +339,7 @@ class _Case:
             outcome,
             faults,
             tuple(dict.fromkeys(blocking)),
-            tuple(dict.fromkeys(contradictions.values())),
+            tuple(dict.fromkeys(text for _, text in contradictions)),
             self._reported(acting),
         )
 
@@ -354,36 +355,43 @@ class _Case:
         texts = dict.fromkeys(missing(control, step, self.report_type, unit) for step in lacks)
         return f"{control['control_id']} {', '.join(texts)}"
 
-    def _contradictions(self, unit: str, risks: list[str]) -> dict[str, str]:
-        found = {
-            risk: f"{risk} is {self.outside[risk]} on this evidence, outside appetite"
-            for risk in risks
-            if risk in self.outside
-        }
-        found |= {risk: f"{risk} is unrated" for risk in risks if risk not in self.rated}
-        found |= {
-            control: f"{control} acted on {risk} until {last}, in the report's period: its tests up to then count, too"
-            for risk, control, last in sorted(one for risk in risks for one in self.ended.get(risk, ()))
-        }
-        found |= dict(late for risk in risks if risk not in self.ended and (late := self._begun_late(unit, risk)))
+    def _contradictions(self, unit: str, risks: list[str]) -> Iterator[tuple[str, str]]:
+        """What speaks against an objective whose controls hold: the row, and the words."""
+        for risk in risks:
+            if risk in self.outside:
+                yield risk, f"{risk} is {self.outside[risk]} on this evidence, outside appetite"
+            if risk not in self.rated:
+                yield risk, f"{risk} is unrated"
+        for acted_on, name, last in sorted(one for risk in risks for one in self.ended.get(risk, ())):
+            until = f"until {last}, in the report's period: its tests up to then count, too"
+            yield name, f"{name} acted on {acted_on} {until}"
+        if self.report_type == "type2":
+            yield from (found for risk in risks for found in self._not_throughout(unit, risk))
         for one in self.weak.get(unit, ()):
             if set(one.risks) & set(risks):
-                found |= dict.fromkeys(one.controls, _weakness(one))
-        return found
+                yield from ((name, _weakness(one)) for name in one.controls)
 
-    def _begun_late(self, unit: str, risk: str) -> tuple[str, str] | None:
-        """Where all that holds a risk began too late in its report's period: one of those controls, and the words."""
-        late = [self._late(control) for control in self.carrying(risk) if not control["fault"]]
-        if not late or not all(late):
-            return None
-        name, over = late[0]["control_id"], f"in {report_period(late[0], unit)}: what held before counts, too"
-        return name, f"{risk} rests on {name}, which began on {self.begun[name]}, {over}"
+    def _not_throughout(self, unit: str, risk: str) -> Iterator[tuple[str, str]]:
+        """Where all that holds a risk didn't over its report's whole period: one of those controls, and the words."""
+        found = [self._short(unit, risk, control) for control in self.carrying(risk) if not control["fault"]]
+        if found and all(found):
+            yield found[0][0], f"{risk} rests on {', which '.join(found[0])}"
 
-    def _late(self, control: Any) -> Any:
-        """Of a control and those it relies on, one with too many days of its report's period before it or untested."""
-        chain = (self.all[name] for name in sorted(self._with_relied_on({control["control_id"]})))
-        absent = (one for one in chain if one["control_id"] in self.begun and one["absent_days"])
-        return next((one for one in absent if one["absent_days"] + one["untested_days"] > one["allowed"]), None)
+    def _short(self, unit: str, risk: str, control: Any) -> tuple[str, ...]:
+        """A control, or one that it relies on, that wasn't all it is on days of its report's period, and the words."""
+        for name in sorted(self._with_relied_on({control["control_id"]})):
+            one, over = self.all[name], f"in {report_period(self.all[name], unit)}"
+            if one["unit_id"] != unit and one["report_type"] == "type1":
+                continue
+            since = max(one["since"], self.begun.get((risk, ""), date.min))
+            days = {"began on": self.begun.get((name, "")), "acts on it since": self.begun.get((risk, name))}
+            said, first = max(days.items(), key=lambda each: each[1] or date.min)
+            late = (first - since).days if first and risk not in self.ended else 0
+            if late > 0 and late + one["untested_days"] > one["allowed"]:
+                return name, f"{said} {first}, {over}: what held before counts, too"
+            if lacking := [day for day in self.lacked.get(name, {}).values() if day >= max(since, first or since)]:
+                return name, f"was otherwise until {max(lacking)}, {over}"
+        return ()
 
     def _with_relied_on(self, names: set[str]) -> set[str]:
         found, new = set(names), set(names)
@@ -393,13 +401,16 @@ class _Case:
         return found
 
     def _reported(self, acting: set[str]) -> tuple[str, ...]:
-        """What deviated, and the deficiencies closed in the period: a repair takes neither out of the report."""
+        """What deviated, the deficiencies closed in the period, and what key controls lacked in it: a repair takes
+        nothing out of the report.
+        """
         deviated = [
             f"{name}: {self.all[name]['deviations']} of {self.all[name]['sample_size']} deviated, to be reported"
             for name in sorted(acting)
             if self.all[name]["deviations"]
         ]
-        return (*deviated, *(text for name in sorted(acting) for text in self.closed.get(name, ())))
+        lacked = [f"{name} {text}" for name in sorted(acting & self.counted_on) for text in self.lacked.get(name, ())]
+        return (*deviated, *(text for name in sorted(acting) for text in self.closed.get(name, ())), *lacked)
 
 
 @once
@@ -434,3 +445,15 @@ def _closed_deviations(context: Context) -> dict[str, list[str]]:
         if one.closed_on:
             found.setdefault(one.controls[0], []).append(f"{one.name} of {one.controls[0]}, closed on {one.closed_on}")
     return {name: list(dict.fromkeys(texts)) for name, texts in found.items()}
+
+
+def _lacked(register: Register, controls: Mapping[str, Any]) -> dict[str, dict[str, date]]:
+    """By control, what it lacked on days of its report's period by rows that ended, or relied on, and the last day."""
+    design, found = register.methodology.weights.design, dict[str, dict[str, date]]()
+    for row in sorted(register.former_controls):
+        days, relies_on = f"from {row.first} to {row.last}", controls[row.control_id]["relies_on"]
+        said = [f"was not documented {days}"] * (not row.documented)
+        said += [f"was of {row.design.replace('_', ' ')} design {days}"] * (design[row.design] < 1)
+        said += [f"relied on {one} {days}" for one in row.relies_on if one not in relies_on]
+        found.setdefault(row.control_id, {}).update(dict.fromkeys(said, row.last))
+    return found

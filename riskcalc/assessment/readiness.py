@@ -57,11 +57,10 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     found: list[Gap] = []
     for unit in units:
         report_type, mine = unit["report_type"], context if len(units) == 1 else context.only(unit["unit_id"])
-        then = _known_then(mine, report_type, unit["unit_id"])
+        then = _then(mine, unit)
         blocked = {row for each in outlooks(mine, report_type) for row in each.blocking}
         found.extend(_at_controls(unit, _lacks(mine, report_type, unit["unit_id"]), mine, then, blocked))
-        known = _told_then(mine, unit)
-        found.extend(replace(gap, since=known.get((gap.row, gap.what))) for gap in _of_the_unit(mine, unit))
+        found.extend(replace(gap, since=then.get((gap.row, gap.what))) for gap in _of_the_unit(mine, unit))
     return _by_urgency(found)
 
 
@@ -123,17 +122,27 @@ def _lacking(controls: Mapping[str, Any], report_type: str, unit_id: str) -> dic
     return found
 
 
-def _known_then(context: Context, report_type: str, unit_id: str) -> dict[tuple[tuple[str, str], str], date]:
-    """The faults of the previous period's end, with that day, but for those of the evidence for another report."""
-    before = context.previous()
+def _then(context: Context, unit: Any) -> dict[tuple[Any, str], date]:
+    """What was missing at the previous period's end, with that day: of a control's step, or of a row, and the words.
+
+    What the evidence for a report, or the report itself, lacks is the same only for the same report.
+    """
+    before, kind = context.previous(), unit["report_type"]
     if before is None:
         return {}
-    controls, same = key_controls(before, report_type), _of_the_same_report(before, context)
-    return {
-        (key, what): min(before.period.last_day, context.as_of)
-        for key, (what, _) in _lacks(before, report_type, unit_id).items()
+    controls, same = key_controls(before, kind), _of_the_same_report(before, context)
+    found: list[tuple[Any, str]] = [
+        (key, what)
+        for key, (what, _) in _lacks(before, kind, unit["unit_id"]).items()
         if key[0] in same or _lasting(controls[key[0]], key[1])
-    }
+    ]
+    found += [
+        (gap.row, gap.what)
+        for then in before.register.rows("business_units")
+        for gap in _of_the_unit(before, then)
+        if gap.step in _LASTING or _same_report(then, unit, before)
+    ]
+    return dict.fromkeys(found, min(before.period.last_day, context.as_of))
 
 
 def _of_the_unit(context: Context, unit: Any) -> Iterator[Gap]:
@@ -141,22 +150,6 @@ def _of_the_unit(context: Context, unit: Any) -> Iterator[Gap]:
     yield from _unguarded(context.register)
     yield from _too_short(context.register, unit)
     yield from _of_the_report(context, unit)
-
-
-def _told_then(context: Context, unit: Any) -> dict[tuple[str, str], date]:
-    """Of the gaps that no control alone has, what the period before told in which words, with its last day.
-
-    What the report itself lacks is the same only for the same report.
-    """
-    before = context.previous()
-    if before is None:
-        return {}
-    return {
-        (gap.row, gap.what): min(before.period.last_day, context.as_of)
-        for then in before.register.rows("business_units")
-        for gap in _of_the_unit(before, then)
-        if gap.step in _LASTING or _same_report(then, unit, before)
-    }
 
 
 def _of_the_same_report(before: Context, now: Context) -> set[str]:
@@ -198,7 +191,7 @@ def _at_controls(
     unit: Any,
     lacks: Mapping[tuple[str, str], tuple[str, str]],
     context: Context,
-    then: Mapping[tuple[tuple[str, str], str], date],
+    then: Mapping[tuple[Any, str], date],
     blocked: Set[str],
 ) -> Iterator[Gap]:
     """What key controls lack, with who mends it by when; ``then`` has the day since when that very fault was known."""

@@ -50,11 +50,12 @@ def from_report(told: Reports, days: Days, as_of: date, type1: bool = False, thr
     for each in (each for each in reversed(there) if _faults(each)):
         latest = each is there[-1] and not (whole and not _speaks(each, wanted, as_of))
         if latest or (not type1 and _adds(each, good, wanted, as_of)):
-            return Conclusion("not_effective", f"{_said([each])}: {' and '.join(_faults(each))}")
+            return Conclusion("not_effective", f"{_said([each])}: {' and '.join(_faults(each))}", unread=_unread(each))
     if found is None:
         return _in_use(good, wanted, as_of)
     unread = [each for each in _unreviewed(told, as_of) if _adds(each, good, wanted, as_of)]
-    return replace(found, reason="; ".join([found.reason, *_waiting(unread)]))
+    rests = len(good) == 1 or _adds(good[-1], good[:-1], wanted, as_of)
+    return replace(found, reason="; ".join([found.reason, *_waiting(unread)]), unread=rests and _unread(good[-1]))
 
 
 def sound(told: Reports, as_of: date) -> list[Report]:
@@ -62,10 +63,9 @@ def sound(told: Reports, as_of: date) -> list[Report]:
     return [each for each in _on_record(told, as_of) if not _faults(each)]
 
 
-def reviewed(register: Register, as_of: date) -> set[str]:
-    """The subservice organisations whose reports, as far as they are on record by a day, were reviewed by then."""
-    known = {name: _on_record(told, as_of) for name, told in reports(register).items()}
-    return {name for name, there in known.items() if there and not _unread(there[-1])}
+def latest(register: Register, as_of: date) -> Mapping[str, Report]:
+    """The rows of subservice organisations, each with what the latest report says that there is by a day, if any."""
+    return {name: {**told[-1], **[told[-1], *_over(told, as_of)][-1]} for name, told in reports(register).items()}
 
 
 def covered_days(report: Report, as_of: date) -> list[Days]:
@@ -164,7 +164,8 @@ def _in_use(good: Reports, wanted: Days, as_of: date) -> Conclusion:
     """Conclude for a Type 1 report of ours on reports without a fault: one of either type is enough."""
     for each in reversed(good):
         if _speaks(each, wanted, as_of):
-            return Conclusion("operated_effectively", f"{_said([each])}, without an exception that matters")
+            said = f"{_said([each])}, without an exception that matters"
+            return Conclusion("operated_effectively", said, unread=_unread(each))
     return Conclusion("not_tested", f"{_said(good[-1:])}, too long ago")
 
 

@@ -34,8 +34,8 @@ class Conclusion:
     """What tests say about a control: one of the words in ``weights.operating``, and why.
 
     ``tests`` are those it rests on. ``untested_days`` are the days so far of the report's period that they don't cover,
-    ``roll_forward`` the days at its end that they don't, those to come included, ``absent_days`` those of it before the
-    control began, which are in neither; 0 where only today is asked about.
+    ``roll_forward`` the days at its end that they don't, those to come included; in neither are days before the control
+    began. 0 where only today is asked about. ``unread``: it rests on somebody else's report that nobody has reviewed.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Conclusion:
     tests: tuple[str, ...] = ()
     untested_days: int = 0
     roll_forward: int = 0
-    absent_days: int = 0
+    unread: bool = False
 
 
 def in_words(conclusion: str, report_type: object) -> str:

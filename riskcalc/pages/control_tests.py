@@ -61,10 +61,11 @@ def conclusions(unit: Assessment) -> Display:
     ]
     note = (
         "Now, with what was tested, deviated and may deviate at most: by the latest evidence. For the report: by all "
-        f"tests of its period, or at its date. At most: the exact upper limit at {float(sampling.confidence):.0%} "
+        f"that is of its period, or at its date. At most: the exact upper limit at {float(sampling.confidence):.0%} "
         f"confidence, as a bar from the observed rate up to it; line: the tolerable "
-        f"{float(sampling.tolerable_deviation_rate):.0%}. Roll forward: days at the end of "
-        f"the report's period that no test covers. Planned sizes: {sampling.source}"
+        f"{float(sampling.tolerable_deviation_rate):.0%}. Roll forward: days at the end of the report's period that no "
+        "test covers, or, of a subservice organisation's control, no report or bridge letter of that organisation. "
+        f"Planned sizes: {sampling.source}"
     )
     return display.table(
         "Tests of controls: conclusions", columns, rows, numeric=[*columns[3:7], "Roll forward"], note=note

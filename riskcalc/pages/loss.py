@@ -14,7 +14,7 @@ from riskcalc.assessment import annual_loss
 from riskcalc.assessment.context import rated
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import VIEWS
-from riskcalc.errors import UsageError, counted, first_of
+from riskcalc.errors import UsageError, amount, counted, first_of
 from riskcalc.loss.compound import AnnualLoss
 from riskcalc.pages import display, loss_charts
 from riskcalc.pages.display import Cell, Display, state
@@ -121,12 +121,12 @@ def tornado(unit: Assessment) -> Display:
 def quantiles(unit: Assessment) -> Display:
     """The year's loss in figures, in each view, with what to be wary of."""
     currency, years = unit.unit["currency"], unit.years
-    rows: list[list[Cell]] = [["Expected", *(f"{years[view].mean:,.0f}" for view in VIEWS)]]
+    rows: list[list[Cell]] = [["Expected", *(amount(years[view].mean) for view in VIEWS)]]
     for q in _QUANTILES:
         rows.append(
             [f"1 year in {round(1 / (1 - q)):,} costs more than", *(_amount(years[view].var(q)) for view in VIEWS)]
         )
-    rows.append(["Mean of the worst 1 % of years", *(f"{years[view].tvar(0.99):,.0f}" for view in VIEWS)])
+    rows.append(["Mean of the worst 1 % of years", *(amount(years[view].tvar(0.99)) for view in VIEWS)])
     rows.append(["No event at all", *(f"{percent(years[view].p0)} of years" for view in VIEWS)])
     for name in ("performance_materiality", "materiality"):
         label = f"All clients together exceed {name.replace('_', ' ')}, {unit.unit[name]:,}"
@@ -143,9 +143,9 @@ def sensitivity(unit: Assessment) -> Display:
     """How the headline moves with the anchors."""
     materiality = float(unit.unit["materiality"])
     now = unit.years["earned"]
-    rows: list[list[Cell]] = [["as they are", f"{now.mean:,.0f}", percent(now.exceed(materiality))]]
+    rows: list[list[Cell]] = [["as they are", amount(now.mean), percent(now.exceed(materiality))]]
     for what, row in by_index(annual_loss.sensitivity(unit.quantified, materiality)).items():
-        rows.append([str(what), f"{row['mean']:,.0f}", percent(row["exceed"])])
+        rows.append([str(what), amount(row["mean"]), percent(row["exceed"])])
     columns = [
         "Anchors",
         f"Expected loss of all clients, {unit.unit['currency']} a year",
@@ -197,15 +197,16 @@ def _added_up(portfolio: Portfolio) -> annual_loss.Model | str:
 
 
 def _one_in_twenty(year: AnnualLoss, currency: str) -> tuple[str, str, str]:
-    if year.var(0.95) == 0:
-        return "Years that cost anything", percent(1 - year.p0), "fewer than 1 in 20, so that one costs nothing"
+    more, costing = loss_charts.in_twenty(year)
+    if costing:
+        return "Years that cost anything", costing, "fewer than 1 in 20, so that one costs nothing"
     told = money(year.tvar(0.95), currency) + " on average"
-    return "1 year in 20 costs all clients together more than", money(year.var(0.95), currency), told
+    return "1 year in 20 costs all clients together more than", money(more, currency), told
 
 
 def _amount(exceeded: float) -> str:
     """What some years exceed; nothing, where fewer cost anything at all."""
-    return f"{exceeded:,.0f}" if exceeded else "–"
+    return amount(exceeded) if exceeded else "–"
 
 
 def _left_out(portfolio: Portfolio) -> str:

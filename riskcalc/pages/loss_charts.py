@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from riskcalc.errors import counted
+from riskcalc.errors import amount, counted
 from riskcalc.loss.compound import AnnualLoss
 from riskcalc.pages import display
 from riskcalc.pages.charts import finish, plain
@@ -71,15 +71,21 @@ def organisation(years: Mapping[str, AnnualLoss], currency: str, left_out: str =
     return finish(_curves(years, losses), _layout(currency), told, table, 430)
 
 
+def in_twenty(year: AnnualLoss) -> tuple[float, str]:
+    """What 1 year in 20 costs more than; where fewer cost anything, 0, and the share of those that do, else blank."""
+    more = year.var(0.95)
+    return more, "" if more else percent(1 - year.p0)
+
+
 def _one_in_twenty(years: Mapping[str, AnnualLoss], currency: str) -> str:
-    earned, claimed = (years[view].var(0.95) for view in ("earned", "claimed"))
+    (earned, costing), (claimed, _) = (in_twenty(years[view]) for view in ("earned", "claimed"))
     if not years["inherent"].mean:
         return "No quantified risk costs anything."
-    if not earned:
-        return f"{percent(1 - years['earned'].p0)} of years cost anything at all."
+    if costing:
+        return f"{costing} of years cost anything at all."
     return (
-        f"1 year in 20 costs all units' clients together more than {earned:,.0f} {currency}; it would be "
-        f"{claimed:,.0f} if every control operated as claimed."
+        f"1 year in 20 costs all units' clients together more than {amount(earned)} {currency}; it would be "
+        f"{amount(claimed)} if every control operated as claimed."
     )
 
 
@@ -128,7 +134,7 @@ def contributions(
         [
             places.get(str(name), str(name)),
             titles.get(str(name), ""),
-            f"{row['expected']:,.0f}",
+            amount(row["expected"]),
             display.bars(percent(row["expected_share"]), [(0, row["expected_share"] / most, _EXPECTED)]),
             display.bars(percent(row["tail_share"]), [(0, row["tail_share"] / most, _TAIL)]),
         ]
@@ -179,8 +185,7 @@ def _leading(moving: pd.DataFrame) -> str:
 
 def _exceedance_table(years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> display.Display:
     rows: list[list[Cell]] = [
-        [f"{amount:,.0f}", *(percent(years[view].exceed(float(amount)), 2) for view in _LINES)]
-        for amount in losses[::4]
+        [amount(loss), *(percent(years[view].exceed(float(loss)), 2) for view in _LINES)] for loss in losses[::4]
     ]
     columns = [f"Loss, {currency}", *(view.capitalize() for view in _LINES)]
     return display.table("Probability that a year's loss exceeds an amount", columns, rows, numeric=columns)

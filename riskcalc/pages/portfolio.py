@@ -115,12 +115,14 @@ def _to_scale(levels: Mapping[Any, int], most: int, portfolio: Portfolio) -> Cel
 def _opinions(portfolio: Portfolio) -> dict[str, str]:
     """What service auditors have reported on the units, and would have to by our own tests."""
     units = portfolio.register.rows("business_units")
-    found = {str(unit["name"]): _told_of(unit, portfolio) for unit in units}
+    found = {str(unit["name"]): wording.told_of(portfolio.context, unit) for unit in units}
     issued = {name: each for name, each in found.items() if each.issued_on}
     coming = {name: each.outlook for name, each in found.items() if name not in issued}
     told = [_of_issued(issued)] if issued else []
     if coming or not found:
         told.append(("to come: " if issued else "") + wording.tally(coming, wording.OPINIONS, "report"))
+    former = [f"of {name}, {said}" for name, each in found.items() for said in each.former]
+    told += [f"before: {first_of(former, _NAMED)}"] if former else []
     ahead = [str(unit["name"]) for unit in units if not_begun(portfolio.context, unit)]
     told += [f"the period of {len(ahead)} hasn't begun ({first_of(ahead, 5)})"] * bool(ahead)
     tones = {each.tone for each in found.values()}
@@ -142,15 +144,11 @@ def _of_issued(issued: Mapping[str, wording.Told]) -> str:
     return f"{len(issued)} issued: {first_of(told, _NAMED)}"
 
 
-def _told_of(unit: Any, portfolio: Portfolio) -> wording.Told:
-    return wording.told_of(unit, wording.report(portfolio.context, unit).opinion)
-
-
 def _outlook(unit: Any, portfolio: Portfolio) -> Cell:
     """What is told of the unit's report, and how many of its objectives are achieved by our own tests."""
-    found, told = wording.report(portfolio.context, unit), _told_of(unit, portfolio)
+    found, told = wording.report(portfolio.context, unit), wording.told_of(portfolio.context, unit)
     about = [f"Type {unit['report_type'][-1]}: {wording.achieved(found)}", day(not_begun(portfolio.context, unit))]
-    return display.state(told.opinion, told.tone, "\n".join(filter(None, [told.compared, *about])))
+    return display.state(told.opinion, told.tone, "\n".join(filter(None, [told.compared, *told.former, *about])))
 
 
 def _run_lines(portfolio: Portfolio) -> Iterable[str]:

@@ -53,7 +53,7 @@ def figures(unit: Assessment) -> Display:
     other = next(name for name in _TYPES if name != own_type)
     now, instead = (report(unit.context, unit.unit, name) for name in (own_type, other))
     ahead = f". {told}" if (told := not_begun(unit.context, unit.unit)) else ""
-    own = told_of(unit.unit, now.opinion)
+    own = told_of(unit.context, unit.unit)
     because = f"{own.compared}, {now.because}" if own.issued_on else f"{now.because}{ahead}"
     decide = "decides" if blocking == 1 else "decide"
     return display.facts(
@@ -290,7 +290,7 @@ def _part(one: coverage.ReportItem) -> list[Cell]:
 
 
 def _issued(unit: Assessment) -> Cell:
-    own = told_of(unit.unit, report(unit.context, unit.unit).opinion)
+    own = told_of(unit.context, unit.unit)
     return outcome(own.opinion, [f"issued on {own.issued_on}"]) if own.issued_on else state("not issued", "open")
 
 

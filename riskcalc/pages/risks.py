@@ -39,14 +39,12 @@ def of_unit(unit: Assessment) -> Display:
     described = {risk["risk_id"]: risk for risk in unit.register.rows("risks")}
     reasons = {rating["risk_id"]: rating for rating in unit.context.rows("ratings")}
     controls = {control["control_id"]: control for control in unit.register.rows("controls")}
-    lines: dict[str, list[tuple[Row, Row]]] = {}
-    for line in records(unit.lines):
-        lines.setdefault(line["risk_id"], []).append((line, controls[line["control_id"]]))
     told, proposed = {}, unit.context.proposed
     for risk in records(unit.scores):
         name = risk["risk_id"]
         about = _about(described[name], reasons.get(name, {}), unit.as_of)
-        told[name] = [*about, _bow_tie(unit, risk, lines.get(name, []), proposed.get(name, ""))]
+        lines = [(line, controls[line["control_id"]]) for line in unit.lines_of.get(name, ())]
+        told[name] = [*about, _bow_tie(unit, risk, lines, proposed.get(name, ""))]
     return _table(unit, "All risks, the worst first", ["Owner"], told, _MOST)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from riskcalc.errors import amount
 from riskcalc.pages.display import DISPLAY_MIME, PLOTLY_MIME
 from riskcalc.pages.lines import numbers
 
@@ -398,7 +399,7 @@ def _limits(layout: Said) -> Iterator[dict[str, Any]]:
     for shape in layout.get("shapes", []):
         upright = shape["type"] == "line" and shape["x0"] == shape["x1"] and shape["x0"] > 0
         if upright and round(log10(shape["x0"]), 6) in names:
-            name = f"{names[round(log10(shape['x0']), 6)].capitalize()}, {shape['x0']:,.0f}"
+            name = f"{names[round(log10(shape['x0']), 6)].capitalize()}, {amount(shape['x0'])}"
             yield {"name": name, "x": [shape["x0"]] * 2, "y": [0, 1], "line": shape["line"]}
 
 

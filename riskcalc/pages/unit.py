@@ -73,16 +73,15 @@ def to_decide(unit: Assessment) -> Display:
     described = {risk["risk_id"]: risk for risk in unit.register.rows("risks")}
     missing = {gap.row: gap.what for gap in blocking(unit.context)}
     rows: list[list[Cell]] = []
-    found, lines = decisions(unit.context), records(unit.lines)
+    found = decisions(unit.context)
     for each in found:
         name, due = display.jump(each.row), due_cell(each.due_on, each.late)
         if each.row not in scored:
             rows.append([name, day(each.what), "", "", "", "the outlook depends on it", each.owner, due, ""])
             continue
         risk, details = scored[each.row], described[each.row]
-        own = [line for line in lines if line["risk_id"] == each.row]
         unrated, lacks = pd.isna(risk["likelihood"]), missing.get(each.row, "")
-        why = "not rated in this period" if unrated else _lost(unit, risk, own, lacks)
+        why = "not rated in this period" if unrated else _lost(unit, risk, unit.lines_of.get(each.row, ()), lacks)
         treatment: Cell = {"text": risk["treatment"], "note": wording.acceptance(details, unit.as_of)}
         rows.append([name, risk["title"], *wording.level_cells(risk, unit), why, each.owner, due, treatment])
     columns = ["Row", "Title", "Inherent", "Claimed", "Earned", "What keeps it up", "Who", "By when", "Treatment"]
@@ -174,14 +173,15 @@ def _opinion(unit: Assessment) -> dict[str, str]:
     """The second of a page's two answers: what the service auditor has reported, or would have to by our own tests."""
     report_type = str(unit.unit["report_type"])
     title, found = wording.opinion_title(report_type), wording.report(unit.context, unit.unit)
-    own, deviated = wording.told_of(unit.unit, found.opinion), _deviated(unit, report_type)
+    own, deviated = wording.told_of(unit.context, unit.unit), _deviated(unit, report_type)
     if own.issued_on:
         told = f"{own.opinion}: {own.compared}, {wording.achieved(found)}{deviated}"
-        return wording.second(title, told, own.tone, wording.OURS)
+        return wording.second(title, "; ".join([told, *own.former]), own.tone, wording.OURS)
     outcomes = {one.objective_id: one.outcome for one in outlooks(unit.context, report_type)}
     told = f"{own.opinion}: {wording.tally(outcomes, wording.OUTCOMES, 'control objective')}{deviated}"
     told += ", to be reported" if deviated else ""
-    return wording.second(title, told, own.tone, wording.rests_on(not_begun(unit.context, unit.unit)))
+    note = wording.rests_on(not_begun(unit.context, unit.unit))
+    return wording.second(title, "; ".join([told, *own.former]), own.tone, note)
 
 
 def _deviated(unit: Assessment, report_type: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -27,8 +27,9 @@ from riskcalc.assessment.opinion import (
     report_outlooks,
 )
 from riskcalc.assessment.scoring import AXES, breaches
-from riskcalc.errors import counted, first_of
+from riskcalc.errors import amount, counted, first_of
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
+from riskcalc.register.issued import by_unit
 from riskcalc.version import __version__
 
 OURS = "Our outlook rests on management's own tests, not on the service auditor's."  # beside an opinion that was issued
@@ -82,11 +83,15 @@ def report(context: Context, unit: Mapping[Any, Any], report_type: str = "") -> 
 
 @dataclass(frozen=True)
 class Told:
-    """The opinion that is told of a report: our outlook, or once it is issued what that says, and how ours compares."""
+    """The opinion that is told of a report: our outlook, or once it is issued what that says, and how ours compares.
+
+    ``former`` are the reports before it that were issued in the period, or since, and what they say.
+    """
 
     opinion: str
     outlook: str
     issued_on: str = ""
+    former: tuple[str, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -106,11 +111,22 @@ class Told:
         return f"issued on {self.issued_on}; {own}" if self.issued_on else ""
 
 
-def told_of(unit: Mapping[Any, Any], outlook: str) -> Told:
-    """What is told of a unit's report: from the day it was issued on, that it was."""
+def told_of(context: Context, unit: Mapping[Any, Any]) -> Told:
+    """What is told of a unit's report: from the day it was issued on, that it was; its row may have ended since."""
+    outlook, former = report(context, unit).opinion, tuple(_former(context, unit))
     if pd.isna(unit["issued_on"]):
-        return Told(outlook, outlook)
-    return Told(str(unit["opinion"]), outlook, day(unit["issued_on"]))
+        return Told(outlook, outlook, former=former)
+    return Told(str(unit["opinion"]), outlook, day(unit["issued_on"]), former)
+
+
+def _former(context: Context, unit: Mapping[Any, Any]) -> Iterator[str]:
+    """What other reports said that were issued in the period, or since, on rows of the unit that have ended."""
+    issued = by_unit(context.register.issued).get(unit["unit_id"], ())
+    said = {(one.report_to, one.report_type, one.issued_on, str(one.opinion)) for one in issued}
+    for until, kind, on, opinion in sorted(said):
+        if on >= context.period.first_day and (kind, pd.Timestamp(until)) != (unit["report_type"], unit["report_to"]):
+            at = "at" if kind == "type1" else "to"
+            yield day(f"the report {at} {until} was {opinion}, issued on {on}")
 
 
 def rests_on(ahead: str = "") -> str:
@@ -175,18 +191,16 @@ def row_link(row: str, unit_id: str, opened: Assessment | Portfolio) -> Cell:
     return jump(row, page) if page else row
 
 
-def money(amount: float, currency: Any) -> str:
+def money(value: float, currency: Any) -> str:
     """An amount as a headline shows it: what matters of it.
 
-    >>> money(25_712_345, "EUR"), money(123_456, "EUR"), money(0.423, "KWD"), money(0.0002, "KWD")
-    ('EUR 25.7 m', 'EUR 123,000', 'KWD 0.42', 'under KWD 0.01')
+    >>> money(25_712_345, "EUR"), money(123_456, "EUR"), money(0.423, "KWD")
+    ('EUR 25.7 m', 'EUR 123,000', 'KWD 0.42')
     """
-    if 0 < amount < 0.995:
-        return f"{currency} {amount:.2f}" if amount >= 0.01 else f"under {currency} 0.01"
-    if amount >= 1e6:
-        return f"{currency} {amount / 1e6:,.1f} m"
-    digits = min(0, 3 - len(str(int(amount))))
-    return f"{currency} {round(amount, digits):,.0f}"
+    if value >= 1e6:
+        return f"{currency} {value / 1e6:,.1f} m"
+    digits = 3 - len(str(int(value)))
+    return amount(round(value, digits) if digits < 0 else value, currency)
 
 
 def percent(part: float, digits: int = 1) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_string_dtype
 
-from riskcalc.errors import UsageError
+from riskcalc.errors import UsageError, amount
 from riskcalc.register.periods import already
 from riskcalc.register.register import Register
 from riskcalc.register.row import SPAN
@@ -99,7 +99,7 @@ class Hidden(Decimal):
         return Hidden, (super().__str__(),)
 
 
-def in_money(amount: float, unit: Mapping[str, Any]) -> str:
+def in_money(value: float, unit: Mapping[str, Any]) -> str:
     """An amount in a unit's currency as a sentence says it, or that it is withheld, as the unit's own amounts are.
 
     >>> in_money(1234567.8, {"materiality": Decimal(1), "currency": "EUR"}), in_money(1, {"materiality": Hidden(1)})
@@ -107,7 +107,7 @@ def in_money(amount: float, unit: Mapping[str, Any]) -> str:
     """
     if isinstance(unit["materiality"], Hidden):
         return f"an amount that is {WITHHELD}"
-    return f"{amount:,.0f} {unit['currency']}"
+    return f"{amount(value)} {unit['currency']}"
 
 
 def find(name: str) -> Audience:
@@ -157,8 +157,8 @@ def redacted(register: Register, audience: Audience) -> Register:
         tables = {name: _only(for_them(register, name, audience), audience.withheld[name]) for name in TABLES}
     before = register.before and redacted(register.before, audience)
     issued = frozenset(each.without(audience.withheld["business_units"]) for each in register.issued)
-    theirs = frozenset() if audience.told else register.former_reports  # nothing is computed for those outside
-    found = replace(register, notes=(), before=before, issued=issued, former_reports=theirs, **tables)
+    inside: dict[str, Any] = dict.fromkeys(("former_reports", "former_controls"), frozenset()) if audience.told else {}
+    found = replace(register, notes=(), before=before, issued=issued, **inside, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
 

@@ -1,4 +1,4 @@
-"""Reports on rows that have ended, ours and subservice organisations': the next row does not undo them."""
+"""What rows that have ended say of reports, ours and others', and of controls: the next row does not undo it."""
 
 from __future__ import annotations
 
@@ -45,11 +45,32 @@ class FormerReport(NamedTuple):
     valid_to: pd.Timestamp
 
 
+class FormerControl(NamedTuple):
+    """How a row of a control had it until it ended, on these days of its unit's Type 2 report."""
+
+    control_id: str
+    design: str
+    documented: bool
+    relies_on: tuple[str, ...]
+    first: date
+    last: date
+
+
 def reported_before(organisations: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerReport]:
     """The reports on rows of subservice organisations that ended before a day."""
     found = organisations[(organisations["valid_to"] < day) & organisations["report_type"].notna()]
     rows = found[list(FormerReport._fields)].astype(object)
     return frozenset(FormerReport(*row) for row in rows.where(rows.notna(), None).itertuples(index=False))
+
+
+def controls_before(controls: pd.DataFrame, stood: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerControl]:
+    """What rows of the controls that ``stood`` on a day said before, as far as they held in their unit's report."""
+    reports = stood.set_index("control_id")[["report_from", "report_to"]]
+    found = controls[controls["valid_to"] < day].drop(columns=[*reports]).join(reports, on="control_id")
+    first, last = found[["report_from", "valid_from"]].max(axis=1), found[["report_to", "valid_to"]].min(axis=1)
+    of_report = found["report_from"].notna() & (first <= last)
+    found = found.assign(first=first.dt.date, last=last.dt.date, documented=found["documentation"].notna())[of_report]
+    return frozenset(FormerControl(**{name: row[name] for name in FormerControl._fields}) for row in records(found))
 
 
 def issued_before(units: pd.DataFrame, day: pd.Timestamp) -> frozenset[Issued]:

@@ -25,7 +25,7 @@ from riskcalc.files import read
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references, told_anyway
-from riskcalc.register.issued import FormerReport, Issued
+from riskcalc.register.issued import FormerControl, FormerReport, Issued
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
@@ -39,6 +39,7 @@ T = TypeVar("T")
 _KNOWN = "_known"  # what ``once`` remembers of a register
 _MOST_KEPT = 50_000  # rows of a table that are kept as records as well, which takes as much memory again
 _AT_ONCE = 5000  # rows whose hashes are found together
+BESIDE = ("ended", "begun", "issued", "former_reports", "former_controls")  # what rows say that have ended
 _STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
 
 
@@ -56,9 +57,10 @@ class Register:
     As read, it holds all rows there are, of whatever days; ``at`` gives it as it stood for a period, with one row per
     key. Then ``stands`` names the period and the day it is seen from, ``before`` is the same for the period before
     (None where no row has days), ``ended`` are the controls that acted on a risk earlier in its unit's report: risk,
-    control, last day; ``begun`` are the controls that didn't always exist, each with its first day; ``issued`` are the
-    reports that were issued on rows of its units that have ended, and ``former_reports`` those that such rows of
-    subservice organisations tell of.
+    control, last day; ``begun`` are the risks and controls that didn't always exist, and the controls that didn't
+    always act on a risk: risk or control, that control or blank, first day; ``issued`` are the reports that were issued
+    on rows of its units that have ended, ``former_reports`` those that such rows of subservice organisations tell of,
+    and ``former_controls`` what such rows of controls say of days of their unit's report.
     """
 
     source: Path
@@ -83,9 +85,10 @@ class Register:
     stands: tuple[Period, date] | None = None
     before: Register | None = None
     ended: frozenset[tuple[str, str, date]] = frozenset()
-    begun: frozenset[tuple[str, date]] = frozenset()
+    begun: frozenset[tuple[str, str, date]] = frozenset()
     issued: frozenset[Issued] = frozenset()
     former_reports: frozenset[FormerReport] = frozenset()
+    former_controls: frozenset[FormerControl] = frozenset()
     notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None, new: bool = False) -> Period:
@@ -185,7 +188,7 @@ class Register:
     @property
     def beside(self) -> list[object]:
         """What is told beside the tables, and belongs to the fingerprint."""
-        return [*self.assumed, *self.ended, *self.begun, *self.issued, *self.former_reports]
+        return [*self.assumed, *(each for name in BESIDE for each in getattr(self, name))]
 
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -459,6 +462,6 @@ def _dtype(model: type[Row], column: str) -> str:
 
 assert {field.name for field in fields(Register)} == {
     *("source", "methodology", "periods", "assumed", "notes"),
-    *("stands", "before", "ended", "begun", "issued", "former_reports"),
+    *("stands", "before", *BESIDE),
     *TABLES,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -11,7 +11,7 @@ import pandas as pd
 
 from riskcalc.errors import UsageError
 from riskcalc.register import register as registers
-from riskcalc.register.issued import issued_before, reported_before
+from riskcalc.register.issued import controls_before, issued_before, reported_before
 from riskcalc.register.periods import Period, already
 from riskcalc.register.register import Register, with_uses
 from riskcalc.register.row import SPAN
@@ -19,6 +19,7 @@ from riskcalc.register.tables import OWNERS, TABLES
 
 # What was known only later reads as blank: the column of its day, and what came with it.
 _KNOWN = {"deficiencies": ("closed_on",), "training": ("completed_on",), "business_units": ("issued_on", "opinion")}
+_EVER = pd.Timestamp(date.min)
 
 
 @registers.once
@@ -59,8 +60,10 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
         return found
     units = set(found.business_units["unit_id"])
     mine = frozenset(each for each in issued if each.unit_id in units)
-    found = replace(found, issued=mine, former_reports=theirs)
-    return replace(_consistent(found), ended=_ended(register, found, day), begun=_begun(register, found))
+    found = _consistent(replace(found, issued=mine, former_reports=theirs))
+    former = controls_before(register.controls, found.controls, day)
+    ended, begun = _ended(register, found, day), frozenset(_begun(register, day))
+    return replace(found, ended=ended, begun=begun, former_controls=former)
 
 
 def _held(rows: pd.DataFrame, key: list[str], day: pd.Timestamp) -> pd.DataFrame:
@@ -104,7 +107,7 @@ def _ended(register: Register, stood: Register, day: pd.Timestamp) -> frozenset[
     """The controls that acted on a risk in its unit's Type 2 report and don't any more: risk, control, last day."""
     units, risks = stood.business_units.set_index("unit_id"), stood.risks.set_index("risk_id")["unit_id"]
     since, until = risks.map(units["report_from"]), risks.map(units["report_to"])
-    links, found = register.risk_controls, []
+    links, found = _acting(register), []
     ends = [_last_days(links, ["risk_id", "control_id"]), _last_days(register.controls, ["control_id"])]
     for risk, control in dict.fromkeys(zip(links["risk_id"], links["control_id"], strict=True)):
         last = min(ends[0][risk, control], ends[1][control])
@@ -113,11 +116,19 @@ def _ended(register: Register, stood: Register, day: pd.Timestamp) -> frozenset[
     return frozenset(found)
 
 
-def _begun(register: Register, stood: Register) -> frozenset[tuple[str, date]]:
-    """The controls that didn't always exist, each with the first day on which a row of it holds."""
-    rows = register.controls[register.controls["control_id"].isin(stood.controls["control_id"])]
-    firsts = rows["valid_from"].fillna(pd.Timestamp(date.min)).groupby(rows["control_id"]).min()
-    return frozenset((str(name), first.date()) for name, first in firsts.items() if first.date() > date.min)
+def _begun(register: Register, day: pd.Timestamp) -> Iterator[tuple[str, str, date]]:
+    """What didn't always exist by a day: a risk or control, what acts on the risk or blank, and the first day."""
+    links = (_acting(register), ["risk_id", "control_id"])
+    for rows, key in ((register.risks, ["risk_id"]), (register.controls, ["control_id"]), links):
+        known = rows[~(rows["valid_from"] > day)]
+        firsts = known["valid_from"].fillna(_EVER).groupby([known[column] for column in key]).min()
+        for *names, first in firsts[firsts > _EVER].reset_index().itertuples(index=False, name=None):
+            yield names[0], (*names, "")[1], first.date()
+
+
+def _acting(register: Register) -> pd.DataFrame:
+    """The rows by which controls act on risks, but for those that reach nothing."""
+    return register.risk_controls[register.risk_controls["coverage"] > 0]
 
 
 def _last_days(table: pd.DataFrame, key: list[str]) -> Mapping[Any, pd.Timestamp]:

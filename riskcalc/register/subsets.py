@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,8 +20,7 @@ import numpy as np
 import pandas as pd
 
 from riskcalc.errors import UsageError
-from riskcalc.register.issued import FormerReport, Issued, by_unit
-from riskcalc.register.register import Register, fingerprint_of, load, row_hashes
+from riskcalc.register.register import BESIDE, Register, fingerprint_of, load, row_hashes
 from riskcalc.register.tables import OWNERS, TABLES
 
 HANDED = "RISKCALC_SHARE"  # the environment variable that names the file of a share
@@ -56,12 +56,9 @@ class Subsets:
 
     def of(self, unit_id: str) -> Register:
         """The unit's share; an unknown unit's is empty."""
-        rows: dict[str, Any] = {
-            name: _cut(getattr(self.register, name), places) for name, places in self._rows(unit_id).items()
-        }
-        theirs = self._theirs(rows["subservice_organisations"]["subservice_id"])
-        beside: dict[str, Any] = {"before": self._before(unit_id), "issued": self._issued(unit_id)}
-        beside |= {"ended": self._ended(unit_id), "begun": self._begun(unit_id), "former_reports": theirs}
+        places = self._rows(unit_id)
+        rows: dict[str, Any] = {name: _cut(getattr(self.register, name), found) for name, found in places.items()}
+        beside: dict[str, Any] = {"before": self._before(unit_id), **self._beside(unit_id, places)}
         share = replace(self.register, notes=(), **rows, **beside)
         if unit_id in vars(self).get("_fingerprints", ()):  # it is known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
@@ -80,11 +77,9 @@ class Subsets:
         for unit_id in self.unit_ids:
             places = self._rows(unit_id)
             mine = {name: hashes[name][rows] for name, rows in places.items()}
-            used = self._texts("subservice_organisations", "subservice_id")[places["subservice_organisations"]]
             there = earlier._rows(unit_id) if earlier and unit_id in earlier.unit_ids else {}
             before = {name: earlier_hashes[name][rows] for name, rows in there.items()}
-            beside = [*self.register.assumed, *self._ended(unit_id), *self._begun(unit_id)]
-            beside += [*self._issued(unit_id), *self._theirs(used)]
+            beside = [*self.register.assumed, *chain(*self._beside(unit_id, places).values())]
             found[unit_id] = fingerprint_of(methodology, mine, beside, before)
         whole = fingerprint_of(methodology, hashes, self.register.beside, earlier_hashes)
         vars(self.register)["_fingerprint"] = whole
@@ -102,34 +97,19 @@ class Subsets:
     def _before(self, unit_id: str) -> Register | None:
         return self._earlier.of(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else None
 
-    def _ended(self, unit_id: str) -> frozenset[tuple[str, str, date]]:
-        mine = self._column("risks", "risk_id", unit_id) if self._ends else ()
-        return frozenset(each for risk in mine for each in self._ends.get(risk, ()))
-
-    def _begun(self, unit_id: str) -> frozenset[tuple[str, date]]:
-        mine = self._texts("controls", "control_id")[self._rows(unit_id)["controls"]] if self._begins else ()
-        return frozenset((name, self._begins[name]) for name in mine if name in self._begins)
-
-    def _issued(self, unit_id: str) -> frozenset[Issued]:
-        return frozenset(self._reports.get(unit_id, ()))
-
-    def _theirs(self, subservice_ids: Iterable[str]) -> frozenset[FormerReport]:
-        used = set(subservice_ids) if self.register.former_reports else ()
-        return frozenset(each for each in self.register.former_reports if each.subservice_id in used)
+    def _beside(self, unit_id: str, rows: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, frozenset[Any]]:
+        """What is told beside the tables of what stands in a share's rows: each begins with what it is about."""
+        keys = (("risks", "risk_id"), ("controls", "control_id"), ("subservice_organisations", "subservice_id"))
+        mine = [unit_id, *(name for table, key in keys for name in self._texts(table, key)[rows[table]])]
+        told = self._told.items()
+        return {name: frozenset(each for key in mine for each in about.get(key, ())) for name, about in told}
 
     @cached_property
-    def _reports(self) -> dict[str, list[Issued]]:
-        return by_unit(self.register.issued)
-
-    @cached_property
-    def _begins(self) -> dict[str, date]:
-        return dict(self.register.begun)
-
-    @cached_property
-    def _ends(self) -> dict[str, list[tuple[str, str, date]]]:
-        found: dict[str, list[tuple[str, str, date]]] = {}
-        for each in self.register.ended:
-            found.setdefault(each[0], []).append(each)
+    def _told(self) -> dict[str, dict[str, list[Any]]]:
+        found: dict[str, dict[str, list[Any]]] = {name: {} for name in BESIDE}
+        for name, about in found.items():
+            for each in getattr(self.register, name):
+                about.setdefault(each[0], []).append(each)
         return found
 
     def _hashes(self) -> dict[str, np.ndarray[Any, Any]]:

@@ -10,7 +10,7 @@ import pytest
 from register_files import DEFICIENCY, Rows, write_register
 
 from riskcalc.answers.candidates import Desk
-from riskcalc.assessment.claims import against, contradicted, findings
+from riskcalc.assessment.claims import against, contradicted, findings, leaning
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.lexicon import doubts
 from riskcalc.errors import RegisterError
@@ -98,7 +98,7 @@ def test_check_tells_answers_that_are_contradicted_or_expired(tmp_path: Path) ->
         ("operated:B-C1", "its operation is not tested"),
         ("issued:alpha", "its report is not issued"),
         ("report:beta=type2", "its report type is type1, not type2"),
-        ("reviewed:SUB-1", "no report that was reviewed is on record"),
+        ("reviewed:SUB-1", "nobody had reviewed its report to 2026-06-30 by 2026-06-30"),
         ("nature:A-C1=automated", "its nature is manual, not automated"),
         ("documented:A-C1", ""),
         ("not_issued:alpha", ""),
@@ -291,6 +291,35 @@ def test_the_report_is_the_latest_one_issued_also_where_its_row_has_ended(tmp_pa
     fact = Desk(context, ["beta"], "public").fact("report")
     assert fact is not None
     assert fact.text == "A SOC 1 Type 1 report at 2026-06-30 was issued on 2026-08-20."
+
+
+@pytest.mark.parametrize(
+    ("cells", "year"),
+    [
+        ({}, "2026"),
+        ({"report_to": "2026-12-31", "reviewed_on": "", "reviewed_by": ""}, "2025"),  # there only when it is over
+        (dict.fromkeys(("report_type", "report_from", "report_to", "opinion", "exception", "reviewed_on", "reviewed_by"), ""), "2025"),
+    ],
+    ids=["there", "to come", "blank"],
+)  # fmt: skip
+def test_a_vendors_report_is_the_latest_there_is_also_where_its_row_has_ended(
+    tmp_path: Path, cells: dict[str, str], year: str
+) -> None:
+    """Claims speak of the report that ended with 2025 until the next one is there; what it says is held against them."""
+
+    def edit(rows: Rows) -> None:
+        row = {**rows["subservice_organisations"][0], "reviewed_by": "R. Reader"}
+        dates = {"report_from": "2025-01-01", "report_to": "2025-12-31", "reviewed_on": "2026-02-01"}
+        former = {**row, **dates, "opinion": "qualified", "valid_to": "2026-02-28"}
+        now = {**row, "reviewed_on": "2026-06-30", "valid_from": "2026-03-01", **cells}
+        rows["subservice_organisations"] = [former, now]
+
+    context = Context.of(load(write_register(tmp_path, edit)), "2026-H1", date(2026, 6, 30))
+    month, opinion = {"2025": ("2025-12", "qualified"), "2026": ("2026-06", "unmodified")}[year]
+    for claim in (f"vendor_report_to:SUB-1={month}", "vendor_report:SUB-1=type2", "reviewed:SUB-1"):
+        assert contradicted(context, Claim.parse(claim)) == [], claim
+    assert contradicted(context, Claim.parse(f"vendor_opinion:SUB-1={opinion}")) == []
+    assert bool(leaning(context, "SUB-1")) == (year == "2025")
 
 
 def repaired(rows: Rows) -> None:

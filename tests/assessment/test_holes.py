@@ -217,7 +217,7 @@ def test_a_control_that_was_replaced_takes_judgement(tmp_path: Path) -> None:
     """Days before a control began aren't untested days of its: what did the work until then is what is to be judged."""
     context = opened(tmp_path, sound, replaced)
     concluded = evidence.conclude_all(context, "type2")["A-C9"]
-    assert (concluded.name, concluded.untested_days, concluded.absent_days) == ("operated_effectively", 15, 184)
+    assert (concluded.name, concluded.untested_days) == ("operated_effectively", 15)
     acted = "A-C2 acted on A-R1 until 2025-12-31, in the report's period: its tests up to then count, too"
     assert outlook(context).outcome == JUDGEMENT
     assert outlook(context).contradictions == (acted,)
@@ -237,6 +237,83 @@ def test_days_before_a_control_began_are_not_passed_over(
     name = ("A-C2", "A-G1")[control - 1]
     rests = f"A-R1 rests on {name}, which began on {first}, in the report's period: what held before counts, too"
     assert (seen.outcome, seen.contradictions) == (outcome, (rests,) if outcome == JUDGEMENT else ())
+
+
+def year(rows: Rows) -> None:
+    """A report's year, tested but for its last 15 days; A-C2, and A-G1 that it relies on, alone hold the risk."""
+    rows["business_units"][0].update(report_from="2025-07-01")
+    rows["controls"][0].update(key="no")
+    for row in (1, 2):
+        rows["control_tests"][row].update(YEAR)
+
+
+@pytest.mark.parametrize(("first", "outcome"), [("2025-09-16", ACHIEVED), ("2025-09-17", JUDGEMENT)])
+@pytest.mark.parametrize("row", [{"coverage": "0"}, None], ids=["reached nothing before", "not linked before"])
+def test_days_before_a_control_acted_on_a_risk_are_not_passed_over(
+    tmp_path: Path, first: str, outcome: str, row: dict[str, str] | None
+) -> None:
+    """A-C2 was there all the time, and tested, but for as long nothing acted on the risk."""
+
+    def linked(rows: Rows) -> None:
+        before = str(date.fromisoformat(first) - timedelta(days=1))
+        rows["risk_controls"] += [{**rows["risk_controls"][1], "valid_to": before, **row}] if row else []
+        rows["risk_controls"][1].update(valid_from=first)
+
+    seen = outlook(opened(tmp_path, sound, year, linked))
+    rests = f"A-R1 rests on A-C2, which acts on it since {first}, in the report's period: what held before counts, too"
+    assert (seen.outcome, seen.contradictions) == (outcome, (rests,) if outcome == JUDGEMENT else ())
+
+
+@pytest.mark.parametrize(("risk", "outcome"), [("2025-12-01", ACHIEVED), ("2025-09-14", JUDGEMENT)])
+@pytest.mark.parametrize("table", ["controls", "risk_controls"])
+def test_days_before_a_risk_began_need_no_control(tmp_path: Path, table: str, risk: str, outcome: str) -> None:
+    """It came in December with its control; or in September, and was without for 78 days, beside 15 untested."""
+
+    def came(rows: Rows) -> None:
+        rows["risks"][0].update(valid_from=risk)
+        rows[table][1].update(valid_from="2025-12-01")
+        rows["control_tests"][1].update(covers_from="2025-12-01" if table == "controls" else "2025-07-01")
+
+    assert outlook(opened(tmp_path, sound, year, came)).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("control", "cells", "told"),
+    [
+        (1, {"documentation": ""}, "was not documented from {}"),
+        (1, {"design": "partially_effective"}, "was of partially effective design from {}"),
+        (2, {"documentation": ""}, "was not documented from {}"),
+        (1, {"relies_on": "A-C1"}, "relied on A-C1 from {}"),
+        (1, {"owner": "N. Owner"}, ""),
+    ],
+)
+def test_what_a_control_lacked_earlier_in_the_report_is_told(
+    tmp_path: Path, control: int, cells: dict[str, str], told: str
+) -> None:
+    """Mended with September: while nothing else held the risk that takes judgement, however few the days; beside
+    another control that did it is told. Days before the report, or before the risk, are none of it.
+    """
+    name = ("A-C2", "A-G1")[control - 1]
+
+    def mended(rows: Rows) -> None:
+        rows["controls"].append({**rows["controls"][control], **cells, "valid_to": "2025-08-31"})
+        rows["controls"][control].update(valid_from="2025-09-01")
+
+    def beside(rows: Rows) -> None:
+        rows["controls"][0].update(key="yes")
+        rows["control_tests"][0].update(YEAR, sample_size="25")
+
+    seen, others = outlook(opened(tmp_path, sound, year, mended)), opened(tmp_path / "b", sound, year, mended, beside)
+    rests = f"A-R1 rests on {name}, which was otherwise until 2025-08-31, in the report's period"
+    reported = (f"{name} {told.format('2025-07-01 to 2025-08-31')}",) if told else ()
+    assert (seen.outcome, seen.contradictions) == ((JUDGEMENT, (rests,)) if told else (ACHIEVED, ()))
+    assert seen.reported == reported == outlook(others).reported
+    assert (outlook(others).outcome, outlook(others.only("alpha")).reported) == (ACHIEVED, reported)
+    later = (lambda rows: rows["business_units"][0].update(report_from="2025-09-01"), [])
+    risk = (lambda rows: rows["risks"][0].update(valid_from="2025-09-01"), list(reported))
+    for number, (edit, left) in enumerate((later, risk)):
+        found = outlook(opened(tmp_path / str(number), sound, year, mended, edit))
+        assert (found.outcome, list(found.because)) == (ACHIEVED, left)
 
 
 def test_a_control_that_was_there_before_holds_beside_one_that_began(tmp_path: Path) -> None:
@@ -289,7 +366,7 @@ def test_days_before_a_vendors_control_began_are_not_asked_of_its_report(tmp_pat
 
     context = opened(tmp_path, sound, vendor)
     concluded = evidence.conclude_all(context, "type2")["A-C2"]
-    assert (concluded.name, concluded.absent_days) == ("operated_effectively", 274)
+    assert concluded.name == "operated_effectively"
 
 
 def test_a_vendors_report_on_later_days_is_not_held_against_ours(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from register_files import Edit, Rows, write_register
 
 import riskcalc
+from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.evidence import conclude_all
 from riskcalc.assessment.opening import open_unit
@@ -139,6 +140,37 @@ def test_a_row_that_ended_still_covers_the_days_of_its_report(tmp_path: Path) ->
     assert told[4].replace("\xa0", " ").endswith("30 Sep 2026before: Type 2, 1 Jan 2025 to 31 Dec 2025, unmodified")
     assert told[6] == "none"
     assert not redacted(context.register, PUBLIC).former_reports
+
+
+@pytest.mark.parametrize(
+    ("last", "read", "evidenced"),
+    [("2025-12-31", "no", True), ("2026-01-01", "no", False), ("2026-09-30", "no", False), ("2026-09-30", "yes", True)],
+)
+def test_a_report_that_nobody_has_reviewed_is_missed_where_its_days_count(
+    tmp_path: Path, last: str, read: str, evidenced: bool
+) -> None:
+    """The one before was, and covers the days of a report of ours until 2025."""
+
+    def edit(rows: Rows) -> None:
+        two_reports(rows)
+        rows["business_units"][0].update(report_from="2025-01-01", report_to=last)
+        rows["subservice_organisations"][1].update({"reviewed_by": "", "reviewed_on": ""} if read == "no" else {})
+
+    context = Context.of(riskcalc.load(write_register(tmp_path, edit)), "2026-H2", AS_OF)
+    found = steps(context, "type2").loc["A-C1"]
+    assert (found["conclusion"], bool(found["evidenced"])) == ("operated_effectively", evidenced)
+    checked = [each.message for each in findings(context) if each.check == "subservice-unreviewed"]
+    of = "nobody has reviewed Hosting Ltd's report to 2026-09-30, nor the user entity controls it asks of us"
+    assert checked == ([of] if read == "no" else [])
+    told = "has no evidence on record of a review of its report"
+    assert (told in {gap.what for gap in gaps(context) if gap.row == "A-C1"}) == (not evidenced)
+
+
+def test_for_a_type_1_report_the_report_that_speaks_of_its_date_is_to_be_reviewed() -> None:
+    """Nothing rests on an unread one of later days."""
+    later, unread = report("2026-10-01", "2026-10-15", reviewed_on=None), {**LATEST, "reviewed_on": None}
+    found = [from_report(told, OURS, AS_OF, type1=True) for told in ([LATEST, later], [unread])]
+    assert [(each.name, each.unread) for each in found] == [("operated_effectively", each) for each in (False, True)]
 
 
 def test_days_of_a_vendors_control_are_told_as_covered_by_reports_not_by_tests(tmp_path: Path) -> None:

@@ -45,6 +45,18 @@ def test_days_that_no_test_covers_at_the_end_are_counted(tmp_path: Path) -> None
     assert (row_of(view, "A-C1")["Roll forward"], row_of(view, "A-C2")["Roll forward"]) == ("20", "15")
 
 
+def test_a_vendors_roll_forward_is_explained_by_its_reports(tmp_path: Path) -> None:
+    """Of 30 days at the end no report of the organisation speaks; no test of ours is missing."""
+
+    def edit(rows: Rows) -> None:
+        rows["controls"][0].update(performed_by="subservice", subservice_id="SUB-1")
+        rows["subservice_organisations"][0].update(report_to="2026-05-31")
+
+    view = control_tests.conclusions(opened(tmp_path, edit))
+    assert row_of(view, "A-C1")["Roll forward"] == "30"
+    assert "or, of a subservice organisation's control, no report or bridge letter of that" in view.content["note"]
+
+
 def test_a_weight_without_evidence_is_called_managements_assumption(tmp_path: Path) -> None:
     """Whoever sets it above 0 gets the words: beside the control, and beside the weights; 1 is no exception."""
     data = write_register(tmp_path / "data")

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from register_files import Rows, write_register
+from register_files import DEFICIENCY, Rows, write_register
 
 from riskcalc.assessment import annual_loss
+from riskcalc.assessment.deficiencies import candidates
 from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.pages import loss
 from riskcalc.pages import unit as unit_page
@@ -191,6 +192,22 @@ def test_what_fewer_years_than_asked_about_exceed_is_no_amount(tmp_path: Path) -
     assert items["Years that cost anything"]["value"] == f"{1 - unit.years['earned'].p0:.1%}" != "0.0%"
     rows = {row[0]: row for row in loss.quantiles(unit).content["rows"]}
     assert rows["1 year in 20 costs more than"][1:] == ["–", "–", "–"]
+
+
+def test_less_than_one_is_not_told_as_nothing(tmp_path: Path) -> None:
+    """A loss of 0.4 a year, in tables as in the headline, and in the reasons of a deficiency; only nothing reads 0."""
+
+    def little(rows: Rows) -> None:
+        rows["risks"][0].update(frequency_per_year="0.04", loss_low="0.2", loss_high="0.9")
+        rows["deficiencies"].append(dict(DEFICIENCY))
+
+    unit = opened(tmp_path, little)
+    tables = (loss.quantiles(unit), loss.sensitivity(unit), loss.contributions(unit))
+    found = [str(cell) for table in tables for row in table.content["rows"] for cell in row]
+    assert "0" not in found
+    assert {"0.02", "under 0.01"} <= set(found)
+    [one] = [each for each in candidates(unit.context) if each.name == "D1"]
+    assert any("could misstate up to 0." in reason for reason in one.reasons)
 
 
 def test_the_organisation_names_the_units_that_its_amounts_leave_out(tmp_path: Path) -> None:

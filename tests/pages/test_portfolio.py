@@ -8,9 +8,9 @@ from typing import Any
 
 from register_files import Rows, write_register
 
-from riskcalc.assessment.opening import open_portfolio
+from riskcalc.assessment.opening import open_portfolio, open_unit
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
-from riskcalc.pages import portfolio
+from riskcalc.pages import portfolio, unit
 
 
 def opened(folder: Path, edit: Any = None) -> Any:
@@ -68,6 +68,35 @@ def test_a_report_that_was_issued_is_told_as_that_and_whether_our_tests_differ(t
 
     second = portfolio.heading(opened(tmp_path / "all", all_issued)).content["second"]
     assert (second["label"], "to come" in second["verdict"], second["tone"]) == ("Opinions, issued", False, "bad")
+
+
+def _followed(rows: Rows) -> None:
+    """A report that was issued in the first half of 2026, on a row that ended then, and the next one's."""
+    row = {**rows["business_units"][0], "report_from": "2026-04-01", "report_to": "2027-03-31"}
+    dates = {"report_from": "2025-04-01", "report_to": "2026-03-31", "valid_to": "2026-05-31"}
+    rows["business_units"][0].update(dates, issued_on="2026-05-15", opinion="qualified")
+    again = {**rows["business_units"][0], "appetite": "Low", "valid_from": "2026-05-20"}  # of the same report
+    rows["business_units"][0].update(valid_to="2026-05-19")
+    rows["business_units"] += [again, {**row, "valid_from": "2026-06-01"}]
+    rows["ratings"].append({**rows["ratings"][1], "period": "2026-H2", "rated_on": "2026-09-10"})
+
+
+def test_a_report_that_was_issued_in_the_period_is_told_beside_the_next_one(tmp_path: Path) -> None:
+    """On the unit's page and the organisation's, once; the period after speaks of its own report only."""
+    data, told = (
+        str(write_register(tmp_path / "data", _followed)),
+        "report to 31 Mar 2026 was qualified, issued on 15 May 2026",
+    )
+    for period, there in (("2026-H1", True), ("2026-H2", False)):
+        whole, alpha = open_portfolio(period, data_dir=data), open_unit("alpha", period, data_dir=data)
+        verdicts = [shown.content["second"]["verdict"] for shown in (portfolio.heading(whole), unit.heading(alpha))]
+        ends = [
+            verdict.replace("\xa0", " ").endswith(f"{of}{told}.")
+            for verdict, of in zip(verdicts, ("before: of Alpha, the ", "; the "), strict=True)
+        ]
+        assert (ends, [verdict.count("issued") for verdict in verdicts]) == ([there] * 2, [int(there)] * 2), verdicts
+        notes = {str(row[0]): row[-1]["note"].replace("\xa0", " ") for row in portfolio.units(whole).content["rows"]}
+        assert [told in note for note in notes.values()] == [there, False]
 
 
 def test_an_organisation_of_one_unit_reads_in_the_singular(tmp_path: Path) -> None:

@@ -310,7 +310,7 @@ def test_the_day_on_which_a_control_began_goes_with_the_shares_that_it_is_in(tmp
     found = [
         Context.of(riskcalc.load(write_register(tmp_path / day, retired_on(day))), "2026-H2").register for day in days
     ]
-    assert [each.begun for each in found] == [{("A-C9", date.fromisoformat(day))} for day in days]
+    assert [each.begun for each in found] == [{("A-C9", "", date.fromisoformat(day))} for day in days]
     for one, other in [found, [each.only("alpha") for each in found]]:
         assert one.fingerprint() != other.fingerprint()
     assert found[0].only("beta").fingerprint() == found[1].only("beta").fingerprint()
