@@ -33,7 +33,8 @@ class Candidate:
     """A candidate severity: of one deficiency, or of those of an objective or account together.
 
     ``about`` is deficiency, objective or account, and ``name`` its id; ``magnitude`` the misstatement that one event
-    could cause, in the unit's currency; ``compensating`` the other controls that were tested and count. ``closed_on``
+    could cause, in the unit's currency; ``risks`` are those that make it as severe, and ``compensating`` the other
+    controls that were tested and count. ``closed_on``
     is None while it is open: a closed one of the report's period is judged as it was.
     """
 
@@ -48,6 +49,17 @@ class Candidate:
     compensating: tuple[str, ...]
     reasons: tuple[str, ...]
     closed_on: date | None = None
+
+    @property
+    def as_weakness(self) -> str:
+        """A candidate material weakness in a sentence."""
+        if self.about != "deficiency":
+            together = f"deficiencies of {', '.join(self.controls)} together"
+            return f"{together} are a candidate material weakness: {self.about} {self.name}"
+        unrecorded, control = self.name.endswith(NOT_ON_RECORD), self.controls[0]
+        named = f"{control} (no deficiency on record)" if unrecorded else f"{self.name} of {control}"
+        closed = f", closed on {self.closed_on}" if self.closed_on else ""
+        return f"{named} is a candidate material weakness{closed}"
 
 
 def classify(possible: bool, material: bool, merits_attention: bool, indicator: bool = False) -> str:
@@ -113,8 +125,8 @@ def _aggregated(context: Context) -> tuple[Candidate, ...]:
                 left = case.left(controls, case.touched(controls) & within)
                 attention = any(one.get("merits_attention") is True for one in members) or None
                 indicator = next((one["indicator"] for one in members if not pd.isna(one.get("indicator"))), None)
-                about_it, judged = (unit, about, name), (_mattering(left), _unknown(left))
-                found.append(_candidate(case, about_it, controls, *judged, attention, indicator))
+                judged = _mattering(left), _unknown(left), list[str](), attention, indicator
+                found.append(_candidate(case, (unit, about, name), controls, *judged))
     return tuple(sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.about != "objective", one.name)))
 
 
@@ -249,6 +261,7 @@ def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
                 {control},
                 [worst] if worst else [],
                 _unknown(own),
+                _grave(own, case.units[unit], indicator is not None and not pd.isna(indicator)),
                 None if pd.isna(attention) else bool(attention),
                 None if pd.isna(indicator) else str(indicator),
                 None if pd.isna(closed) else closed.date(),
@@ -261,6 +274,7 @@ def _candidate(
     controls: set[str],
     left: list[_Left],
     unknown: list[str],
+    grave: list[str],
     attention: bool | None = None,
     indicator: str | None = None,
     closed_on: date | None = None,
@@ -289,7 +303,7 @@ def _candidate(
         severity,
         possible,
         None if amount is None else float(amount),
-        tuple(one.risk for one in left),
+        tuple(dict.fromkeys([*(one.risk for one in left), *grave])),
         compensating,
         tuple(reasons),
         closed_on,
@@ -300,6 +314,12 @@ def _sum(left: list[_Left]) -> Fraction | None:
     """The amounts that are known, which others can only add to; None if none is."""
     amounts = [one.magnitude for one in left if one.magnitude is not None]
     return sum(amounts, Fraction()) if amounts else None
+
+
+def _grave(left: list[_Left], unit: Any, indicator: bool) -> list[str]:
+    """The risks by each of which alone it is a candidate material weakness; by an indicator it is so by all."""
+    possible = [one for one in left if indicator or (one.possible and one.magnitude is not None)]
+    return [one.risk for one in possible if indicator or (one.magnitude or 0) >= Fraction(unit["materiality"])]
 
 
 def _unknown(left: list[_Left]) -> list[str]:

@@ -9,7 +9,7 @@ the service auditor's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,12 +20,13 @@ import pandas as pd
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.deficiencies import NOT_ON_RECORD, SEVERITIES, Candidate, aggregated, candidates
+from riskcalc.assessment.deficiencies import SEVERITIES, Candidate, aggregated, candidates
 from riskcalc.assessment.next_steps import unassessed
 from riskcalc.assessment.scoring import breaches, scored
 from riskcalc.assessment.shortfalls import missing, relied_on, report_period
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
+from riskcalc.register import stand_ins
 from riskcalc.register.register import Register
 
 STEPS = ("designed", "documented", "operated", "evidenced", "in_period")
@@ -43,8 +44,8 @@ MANAGEMENTS_TESTS = (
 class Outlook:
     """Whether an objective is achieved, for one type of report, and why; ``blocking`` are the rows at fault.
 
-    ``reported`` are the deviations that the report has to list all the same, ``contradictions`` what speaks against an
-    objective whose controls hold; ``because`` is everything in sentences.
+    ``against`` is what speaks against an objective, each with its row, ``reported`` the deviations that the report has
+    to list all the same; ``because`` is everything in sentences.
     """
 
     unit_id: str
@@ -53,13 +54,18 @@ class Outlook:
     outcome: str
     faults: tuple[str, ...] = ()
     blocking: tuple[str, ...] = ()
-    contradictions: tuple[str, ...] = ()
+    against: tuple[tuple[str, str], ...] = ()
     reported: tuple[str, ...] = ()
 
     @property
     def because(self) -> tuple[str, ...]:
         """Why, in sentences, with what has to be reported."""
         return (*self.faults, *self.contradictions, *self.reported)
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """What speaks against an objective whose controls hold, in sentences."""
+        return tuple(dict.fromkeys(text for _, text in self.against))
 
 
 @dataclass(frozen=True)
@@ -120,9 +126,13 @@ def report_outlooks(context: Context, report_type: str) -> Mapping[str, ReportOu
         found[each.unit_id].append(each)
     pervasive = context.register.methodology.opinion.pervasive
     return {
-        unit: ReportOutlook(unit, report_type, *report_opinion([each.outcome for each in outcomes], pervasive))
-        for unit, outcomes in found.items()
+        unit: ReportOutlook(unit, report_type, *_opinion_on(outcomes, pervasive)) for unit, outcomes in found.items()
     }
+
+
+def stated(found: Sequence[Outlook]) -> list[Outlook]:
+    """Those on objectives that somebody has stated, not on the risks that wait for one; all, where none is."""
+    return [each for each in found if not each.objective_id.startswith(stand_ins.NOT_YET)] or list(found)
 
 
 def not_begun(context: Context, unit: Mapping[Any, Any]) -> str:
@@ -188,6 +198,14 @@ def reaching(register: Register, least: Decimal = LEAST_COVERAGE) -> dict[str, l
 
 
 # --- parts ---
+
+
+def _opinion_on(found: Sequence[Outlook], pervasive: Any) -> tuple[str, int, int, str]:
+    """As ``report_opinion``; risks that wait for an objective count as none, and keep the report from being ready."""
+    opinion, achieved, total, why = report_opinion([each.outcome for each in stated(found)], pervasive)
+    if opinion == UNMODIFIED and len(stated(found)) < len(found):
+        opinion, why = NOT_READY, f"{why}; nobody has said yet which objective the other risks threaten"
+    return opinion, achieved, total, why
 
 
 def _asked(context: Context, report_type: str) -> dict[str, None]:
@@ -274,7 +292,7 @@ def _faults(rows: Mapping[str, Any], needed: Iterable[str]) -> list[str]:
             broken = not (row["designed"] and row["documented"]) or row["conclusion"] == "not_effective"
             lacks = not all(row[step] for step in needed)
             found[name] = "hard" if broken else "soft" if lacks else ""
-            if not broken and row["limited_by"] and fault(row["limited_by"]) == "hard":
+            if not broken and any(fault(each) == "hard" for each in row["relies_on"]):
                 found[name] = "hard"
         return found[name]
 
@@ -308,9 +326,8 @@ class _Case:
         self.closed = _closed_deviations(context)
 
     def carrying(self, risk: str) -> list[Any]:
-        """The key controls that reach enough of a risk and aren't designed to do nothing."""
-        keys = (self.keys[name] for name in self.supporting.get(risk, ()) if name in self.keys)
-        return [control for control in keys if control["claimed"] > 0]
+        """The key controls that reach enough of a risk."""
+        return [self.keys[name] for name in self.supporting.get(risk, ()) if name in self.keys]
 
     def held(self, risk: str) -> bool:
         """Whether a key control with every step carries the risk."""
@@ -324,14 +341,14 @@ class _Case:
             return Outlook(unit, objective, self.report_type, NOT_YET, (why,))
         open_risks = [risk for risk in risks if not self.held(risk)]
         acting = self._with_relied_on({name for risk in risks for name in self.reaching.get(risk, ())})
-        contradictions = list(self._contradictions(unit, risks))
-        outcome = JUDGEMENT if contradictions else ACHIEVED
+        against = tuple(dict.fromkeys(self._contradictions(unit, risks)))
+        outcome = JUDGEMENT if against else ACHIEVED
         if open_risks:
             final = any(all(one["fault"] == "hard" for one in self.carrying(risk)) for risk in open_risks)
             outcome = NOT_ACHIEVED if final else NOT_YET
         faults = tuple(dict.fromkeys(self._fault(unit, risk) for risk in open_risks))
         blocking = [row for risk in open_risks for row in self._rows(risk)]
-        blocking += [] if open_risks else [row for row, _ in contradictions]
+        blocking += [] if open_risks else [row for row, _ in against]
         return Outlook(
             unit,
             objective,
@@ -339,7 +356,7 @@ class _Case:
             outcome,
             faults,
             tuple(dict.fromkeys(blocking)),
-            tuple(dict.fromkeys(text for _, text in contradictions)),
+            against,
             self._reported(acting),
         )
 
@@ -353,6 +370,9 @@ class _Case:
     def _lacking(self, unit: str, control: Any) -> str:
         lacks = [step for step in NEEDED[self.report_type] if not control[step]]
         texts = dict.fromkeys(missing(control, step, self.report_type, unit) for step in lacks)
+        broken = [each for each in control["relies_on"] if self.all[each]["fault"] == "hard"]
+        broken = [each for each in broken if each != control["limited_by"]]  # which is told already
+        texts |= dict.fromkeys(f"relies on {each}, which can't carry it" for each in broken)
         return f"{control['control_id']} {', '.join(texts)}"
 
     def _contradictions(self, unit: str, risks: list[str]) -> Iterator[tuple[str, str]]:
@@ -369,7 +389,7 @@ class _Case:
             yield from (found for risk in risks for found in self._not_throughout(unit, risk))
         for one in self.weak.get(unit, ()):
             if set(one.risks) & set(risks):
-                yield from ((name, _weakness(one)) for name in one.controls)
+                yield from ((name, one.as_weakness) for name in one.controls)
 
     def _not_throughout(self, unit: str, risk: str) -> Iterator[tuple[str, str]]:
         """Where all that holds a risk didn't over its report's whole period: one of those controls, and the words."""
@@ -418,24 +438,10 @@ def _case(context: Context, report_type: str) -> _Case:
     return _Case(context, report_type)
 
 
-def _named(one: Candidate) -> str:
-    """The deficiency and its control, or a control that has none on record."""
-    control = one.controls[0]
-    return f"{control} (no deficiency on record)" if one.name.endswith(NOT_ON_RECORD) else f"{one.name} of {control}"
-
-
 @once
 def _material_weaknesses(context: Context) -> tuple[Candidate, ...]:
     """The candidates: of deficiencies together, then, so that they are told rather, of single ones."""
     return tuple(one for one in (*aggregated(context), *candidates(context)) if one.severity == SEVERITIES[-1])
-
-
-def _weakness(one: Candidate) -> str:
-    if one.about != "deficiency":
-        together = f"deficiencies of {', '.join(one.controls)} together"
-        return f"{together} are a candidate material weakness: {one.about} {one.name}"
-    closed = f", closed on {one.closed_on}" if one.closed_on else ""
-    return f"{_named(one)} is a candidate material weakness{closed}"
 
 
 def _closed_deviations(context: Context) -> dict[str, list[str]]:

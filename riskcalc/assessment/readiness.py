@@ -12,7 +12,7 @@ import pandas as pd
 from riskcalc.assessment import coverage
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.next_steps import is_open, without_controls
-from riskcalc.assessment.opinion import NEEDED, STEPS, key_controls, outlooks, reaching, relevant
+from riskcalc.assessment.opinion import JUDGEMENT, NEEDED, STEPS, key_controls, outlooks, reaching, relevant
 from riskcalc.assessment.shortfalls import by_report, missing, report_period
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
@@ -60,6 +60,7 @@ def gaps(context: Context) -> tuple[Gap, ...]:
         then = _then(mine, unit)
         blocked = {row for each in outlooks(mine, report_type) for row in each.blocking}
         found.extend(_at_controls(unit, _lacks(mine, report_type, unit["unit_id"]), mine, then, blocked))
+        found.extend(_to_judge(mine, unit, then))
         found.extend(replace(gap, since=then.get((gap.row, gap.what))) for gap in _of_the_unit(mine, unit))
     return _by_urgency(found)
 
@@ -81,7 +82,7 @@ def blocking(context: Context) -> tuple[Gap, ...]:
         keys, blocked = key_controls(context, kind), rows.get((name, kind), set())
         lacks = _lacking({row: keys[row] for row in sorted(blocked) if row in keys}, kind, name)
         found.extend(_at_controls(unit, lacks, context, {}, blocked))
-        found.extend(_too_short(context.register, unit))
+        found.extend(_to_judge(context, unit, {}))
     return _by_urgency(found)
 
 
@@ -139,7 +140,7 @@ def _then(context: Context, unit: Any) -> dict[tuple[Any, str], date]:
     found += [
         (gap.row, gap.what)
         for then in before.register.rows("business_units")
-        for gap in _of_the_unit(before, then)
+        for gap in (*_of_the_unit(before, then), *_to_judge(before, then, {}))
         if gap.step in _LASTING or _same_report(then, unit, before)
     ]
     return dict.fromkeys(found, min(before.period.last_day, context.as_of))
@@ -204,6 +205,28 @@ def _at_controls(
         yield Gap(unit["unit_id"], serves.get(name, ()), name, step, what, owner, due, since, name in blocked)
 
 
+def _to_judge(context: Context, unit: Any, then: Mapping[tuple[Any, str], date]) -> Iterator[Gap]:
+    """What speaks against objectives whose controls hold: somebody has to judge whether they are achieved."""
+    mends, found = _mends(context), dict[tuple[str, str], list[str]]()
+    for each in outlooks(context, unit["report_type"]):
+        for fault in each.against if (each.unit_id, each.outcome) == (unit["unit_id"], JUDGEMENT) else ():
+            found.setdefault(fault, []).append(each.objective_id)
+    for (row, what), objectives in found.items():
+        mend = mends.get(row)
+        owner, due = _owners(context.register)[row], None
+        if mend:
+            owner, due = mend["remediation_owner"], mend["due_on"].date()
+        since = mend["identified_on"].date() if mend else then.get((row, what))
+        yield Gap(unit["unit_id"], tuple(objectives), row, "judgement", what, owner, due, since, True)
+
+
+@registers.once
+def _owners(register: Register) -> dict[str, str]:
+    """Who owns each risk and control."""
+    keys = (("risks", "risk_id"), ("controls", "control_id"))
+    return {row[key]: row["owner"] for table, key in keys for row in register.rows(table)}
+
+
 @once
 def _mends(context: Context) -> Mapping[str, Any]:
     """The first open deficiency to mend of each control."""
@@ -232,7 +255,7 @@ def _too_short(register: Register, unit: Any) -> Iterator[Gap]:
     assumed = is_open(register, unit["unit_id"], "report_to")
     if not assumed and unit["report_type"] == "type2" and days < LEAST_DAYS:
         what = f"the report covers {counted(days, 'day')}; six months are expected"
-        yield Gap(unit["unit_id"], (), unit["unit_id"], "in_period", what, unit["owner"], None, None, True)
+        yield Gap(unit["unit_id"], (), unit["unit_id"], "in_period", what, unit["owner"], None, None, False)
 
 
 def _of_the_report(context: Context, unit: Any) -> Iterator[Gap]:

@@ -13,7 +13,7 @@ from riskcalc.assessment import coverage
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
 from riskcalc.assessment.evidence import assessed, later
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.opinion import STEPS, Outlook, key_controls, not_begun, outlooks, reaching
+from riskcalc.assessment.opinion import STEPS, Outlook, key_controls, not_begun, outlooks, reaching, stated
 from riskcalc.assessment.readiness import gaps, served
 from riskcalc.assessment.subservice import reports, sound, uncovered_days
 from riskcalc.errors import counted
@@ -93,7 +93,8 @@ def objectives(unit: Assessment) -> Display:
         f"Counts: key controls that pass each step, for {_TYPES[own_type]}. "
         "An objective is achieved by its controls together, and only while nothing contradicts it."
     )
-    told = tally({name: each.outcome for name, each in by_type[own_type].items()}, OUTCOMES, "control objective")
+    counted_on = stated([*by_type[own_type].values()])
+    told = tally({each.objective_id: each.outcome for each in counted_on}, OUTCOMES, "control objective")
     shown = display.table("Control objectives: outcome and why", columns, rows, note=note)
     return folded_for_the_board(shown.saying(f"Outlook: {told}"), unit)
 

@@ -10,7 +10,7 @@ import pandas as pd
 from riskcalc.assessment.decisions import decisions, standings
 from riskcalc.assessment.evidence import assessed
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.opinion import not_begun, outlooks
+from riskcalc.assessment.opinion import not_begun, outlooks, stated
 from riskcalc.assessment.readiness import blocking
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.errors import counted
@@ -177,7 +177,7 @@ def _opinion(unit: Assessment) -> dict[str, str]:
     if own.issued_on:
         told = f"{own.opinion}: {own.compared}, {wording.achieved(found)}{deviated}"
         return wording.second(title, "; ".join([told, *own.former]), own.tone, wording.OURS)
-    outcomes = {one.objective_id: one.outcome for one in outlooks(unit.context, report_type)}
+    outcomes = {one.objective_id: one.outcome for one in stated(outlooks(unit.context, report_type))}
     told = f"{own.opinion}: {wording.tally(outcomes, wording.OUTCOMES, 'control objective')}{deviated}"
     told += ", to be reported" if deviated else ""
     note = wording.rests_on(not_begun(unit.context, unit.unit))

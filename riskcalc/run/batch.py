@@ -199,7 +199,8 @@ def _plan(request: Request, readers: Audience, context: Context, shares: Subsets
     unit_book, whole_book = _BOOKS.get(readers.name, ("assessment.ipynb", "portfolio.ipynb"))
     assessment = _book(unit_book, request, readers.name, common, {"business_unit"})
     portfolio = _book(whole_book, replace(request, parameters=()), readers.name, common, {"manifest"})
-    constant = [sha256(assessment.text.encode()), json.dumps(assessment.parameters, sort_keys=True), __version__]
+    told = [each.name for each in register.periods if each.last_day <= context.period.last_day]  # as earlier ones
+    constant = [sha256(assessment.text.encode()), json.dumps(assessment.parameters, sort_keys=True), __version__, *told]
     inputs = {unit_id: _hash([shares.fingerprint(unit_id), unit_id, *constant]) for unit_id in {*every, *units}}
     folder = open_folder(request.out, period)
     return Programme(

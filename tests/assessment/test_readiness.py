@@ -17,6 +17,7 @@ from register_files import DEFICIENCY, Rows, write_register
 import riskcalc
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.decisions import decisions
 from riskcalc.assessment.deficiencies import candidates
 from riskcalc.assessment.opinion import (
     ACHIEVED,
@@ -159,12 +160,85 @@ def test_a_test_of_operation_speaks_against_a_type_1_report_but_never_for_it(tmp
     assert (only.outcome, only.faults) == (NOT_YET, ("B-R1: B-C1 was not shown to be in use",))
 
 
-@pytest.mark.parametrize("cells", [{"coverage": "0"}, {}], ids=["coverage", "design"])
-def test_a_key_control_that_reaches_nothing_carries_nothing(tmp_path: Path, cells: dict[str, str]) -> None:
-    """Coverage 0, or a design that does nothing, is no key control on the risk, however well it was tested."""
-    edits = [lambda rows: rows["risk_controls"][-1].update(cells)] if cells else [control(0, design="ineffective")]
-    found = outlook(tmp_path, "A-CO1", "type2", *edits)
+def test_a_key_control_that_reaches_nothing_carries_nothing(tmp_path: Path) -> None:
+    """Coverage 0 is no key control on the risk, however well it was tested; of a design that does nothing, that is told."""
+    found = outlook(tmp_path / "a", "A-CO1", "type2", lambda rows: rows["risk_controls"][-1].update(coverage="0"))
     assert (found.outcome, found.faults) == (NOT_ACHIEVED, ("A-R2: no key control acts on it",))
+    found = outlook(tmp_path / "b", "A-CO1", "type2", control(0, design="ineffective"))
+    assert (found.outcome, found.faults) == (NOT_ACHIEVED, ("A-R2: A-C1 design is ineffective",))
+    assert "A-C1" in {gap.row for gap in gaps(opened(tmp_path / "b", control(0, design="ineffective"))) if gap.blocks}
+
+
+@pytest.mark.parametrize("own", ["5", "2", None], ids=["tested", "tested too little", "not tested"])
+def test_whoever_relies_on_what_failed_has_failed_tested_or_not(tmp_path: Path, own: str | None) -> None:
+    """A-R2 rests on A-C1, which relies on A-G1, and that deviated: fewer tests of A-C1 make no better outlook."""
+    tested = a_test(0, sample_size=own) if own else lambda rows: rows["control_tests"].pop(0)
+    failed = a_test(2, deviations="9")
+    found = outlook(tmp_path, "A-CO1", "type2", control(0, relies_on="A-G1"), failed, tested)
+    assert found.outcome == NOT_ACHIEVED
+    assert "relies on A-G1" in found.faults[-1]
+
+
+def two_objectives(rows: Rows) -> None:
+    """A-R2 has an objective of its own; both risks are material, and A-C1 acts on both."""
+    rows["control_objectives"].append({**rows["control_objectives"][0], "objective_id": "A-CO2"})
+    rows["risks"][1]["objective_id"] = "A-CO2"
+    for risk, high in zip(rows["risks"], ("9000000", "99000000"), strict=False):
+        risk.update(loss_low="1000000", loss_high=high)
+    rows["deficiencies"].append({**DEFICIENCY, "due_on": "2026-07-31"})
+
+
+def test_a_material_weakness_speaks_against_every_objective_that_it_endangers(tmp_path: Path) -> None:
+    """Not only against that of the risk which could cost most."""
+    context = opened(tmp_path, two_objectives).only("alpha")
+    found = {each.objective_id: each for each in outlooks(context, "type2")}
+    assert {each.outcome for each in found.values()} == {JUDGEMENT}
+    for each in found.values():
+        assert "D1 of A-C1 is a candidate material weakness" in each.contradictions
+
+
+def began(rows: Rows) -> None:
+    for each in rows["controls"][:3]:
+        each["valid_from"] = "2026-04-01"
+    for each in rows["control_tests"][:3]:
+        each.update(covers_from="2026-04-01", covers_to="2026-06-15")
+
+
+def unrated(rows: Rows) -> None:
+    rows["ratings"][2].update(likelihood="", impact="", rationale="", rated_by="", rated_on="")
+
+
+@pytest.mark.parametrize("edit", [two_objectives, began, unrated], ids=["weakness", "began", "unrated"])
+def test_what_takes_judgement_is_there_to_be_decided(tmp_path: Path, edit: Edit) -> None:
+    """An objective that takes judgement has a gap that decides on it, with an owner, and a decision for somebody."""
+    context = opened(tmp_path, edit).only("alpha")
+    waiting = [each for each in outlooks(context, "type2") if each.outcome == JUDGEMENT]
+    assert waiting
+    for each in waiting:
+        mine = [gap for gap in gaps(context) if gap.blocks and each.objective_id in gap.objectives]
+        assert {(gap.row, gap.what) for gap in mine} == set(each.against)
+        assert all(gap.owner for gap in mine)
+    assert {gap.row for gap in blocking(context)} == {gap.row for gap in gaps(context) if gap.blocks}
+    assert decisions(context)
+
+
+def test_risks_that_wait_for_an_objective_make_no_opinion_milder(tmp_path: Path) -> None:
+    """One of two objectives failed: adverse, whatever waits for a third; and without a failure nothing is ready."""
+
+    def waiting(rows: Rows, failed: bool) -> None:
+        two_objectives(rows)
+        rows["deficiencies"].clear()
+        rows["risks"].append({**rows["risks"][0], "risk_id": "A-R3", "objective_id": ""})
+        rows["ratings"].append({**rows["ratings"][1], "risk_id": "A-R3", "likelihood": "1", "impact": "1"})
+        rows["risk_controls"] = [row for row in rows["risk_controls"] if not failed or row["risk_id"] != "A-R2"]
+
+    for failed, opinion in ((True, ADVERSE), (False, NOT_READY)):
+        folder = tmp_path / opinion / "data"
+        write_register(folder, lambda rows, failed=failed: (evidenced(rows), waiting(rows, failed)))
+        text = (folder / "methodology.toml").read_text("utf-8")
+        (folder / "methodology.toml").write_text(f'first_period = "2026-H1"\n{text}', "utf-8")
+        found = report_outlooks(Context.of(load(folder)).only("alpha"), "type2")["alpha"]
+        assert (found.opinion, found.objectives) == (opinion, 2)
 
 
 def test_a_risk_outside_appetite_needs_judgement(tmp_path: Path) -> None:

@@ -127,6 +127,15 @@ def test_units_whose_inputs_and_outputs_are_unchanged_are_not_run_again(small: P
     assert sorted(forced.ran) == ["alpha", "beta", "organisation"]
 
 
+def test_a_unit_whose_earlier_period_is_gone_is_run_again(small: Path, tmp_path: Path) -> None:
+    """No row of beta's changes with alpha's ratings of 2025-H2, but its page says what came before."""
+    run(request(small, tmp_path), FakeEngine())
+    replace_in(small / "ratings.csv", "A-R1,2025-H2", "A-R1,2025-H1")
+    again = FakeEngine()
+    run(request(small, tmp_path), again)
+    assert sorted(again.ran) == ["alpha", "beta", "organisation"]
+
+
 def test_a_failed_unit_is_run_again(small: Path, tmp_path: Path) -> None:
     """Failure is never 'unchanged'."""
     run(request(small, tmp_path), FakeEngine({"alpha": "died"}))
