@@ -41,6 +41,7 @@ COLUMNS = (
 
 
 ASSUMPTION = "management's assumption"
+_UNNAMED = "no subservice organisation is named"
 _YEAR = 12  # months
 
 
@@ -126,6 +127,9 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
             found[name] = _by_report(context, control, carved_out[control["subservice_id"]], asked)
         else:
             found[name] = _by_tests(context, control, repairs.get(name, ()), asked)
+        unnamed = control["performed_by"] == "subservice" and pd.isna(control["subservice_id"])
+        if unnamed and found[name].name == "operated_effectively":
+            found[name] = replace(found[name], name="insufficient_evidence", reason=_UNNAMED)
     return found
 
 
@@ -336,7 +340,7 @@ def _own_weight(control: Any, conclusion: Conclusion, methodology: Methodology) 
     if control["performed_by"] == "user_entity":
         return Decimal(0), "a user entity's control is an assumption"
     if control["performed_by"] == "subservice" and pd.isna(control["subservice_id"]):
-        return Decimal(0), "no subservice organisation is named"
+        return Decimal(0), _UNNAMED
     short = conclusion.name in ("not_effective", "insufficient_evidence")
     failed = f"{conclusion.reason}; " if short else ""  # told whatever else it lacks
     if pd.isna(control["documentation"]):

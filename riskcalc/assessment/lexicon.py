@@ -23,10 +23,23 @@ _OWN_NO = ("no_", "nature", "performed_by", "method", "frequency", "opinion", "r
 # Of two such kinds in one text neither is doubted: it speaks of two times, and which is which isn't known.
 _PAIRS = [{"no_deviations", "some_deviations"}, {"no_deviations", "not_operated"}, {"no_deficiency", "open_deficiency"}]
 _PAIRS += [{kind.removeprefix("not_"), kind} for kind in KINDS if kind.startswith("not_")]
-_ZEROS = (  # how a 0 reads, that the words for none are found: "0 of 20 deviated", "0 deviations", "deviations: 0"
-    (re.compile(r"(?<![\w.,/-])0(?= (out )?of\b)"), "none"),
-    (re.compile(r"(?<![\w.,/-])0(?= [a-z])"), "no"),
-    (re.compile(r"\b(deviations|exceptions|errors)( \w+)?: (?:0|none|nil|no)\b(?! \w)", re.IGNORECASE), r"no \1\2"),
+_WRONG = "(?:deviation|exception|error|failure)s?"
+_NONE = r"0(?:[.,]0+)?(?: ?(?:%|per ?cent))?"
+_RIGHT = r"(?= (?:[\w-]+ ){0,4}(?:pass|ok\b|compl|conform|correct|in order|without|fine|clean))"
+_ZEROS = tuple(  # how numbers read, that the words for none and for all are found: "0/20 deviated", "deviations: 0"
+    (re.compile(shape, re.IGNORECASE), said)
+    for shape, said in (
+        (r"\b(?:0 \((?:zero|nil|none)\)|(?:zero|nil|no|none) \(0\))", "0"),
+        (rf"(?<![\w.,/-])(\d+) ?/ ?(\1\b{_RIGHT}|(?<=\b0/)\d+(?![\w/-]|[.,]\d))", r"\1 of \2"),
+        (
+            rf"(?<!expected )(?<!tolerable )\b({_WRONG}(?: \w+)?) ?(?::|=|\(|of|was|were|is|) ?"
+            rf"(?:(?:{_NONE}(?: of \d+)?|nil|zero|none)(?![.,]?\d|[-\w]| (?!in\b|was\b|for\b)\S)|no\b(?! ?\w))",
+            r"no \1",
+        ),
+        (rf"(?<![\w.,/-]){_NONE}(?= (out )?of\b)", "none"),
+        (rf"(?<![\w.,/-]){_NONE}(?= [a-z])", "no"),
+        (rf"\b(?:0|zero)-(?={_WRONG}\b)", "no "),
+    )
 )
 _DENIES = ("not_", "some_", "open_")
 

@@ -23,10 +23,11 @@ from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.deficiencies import SEVERITIES, Candidate, aggregated, candidates
 from riskcalc.assessment.next_steps import unassessed
 from riskcalc.assessment.scoring import breaches, scored
-from riskcalc.assessment.shortfalls import missing, relied_on, report_period
+from riskcalc.assessment.shortfalls import lacked, missing, relied_on, report_period
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register import stand_ins
+from riskcalc.register.issued import Ended
 from riskcalc.register.register import Register
 
 STEPS = ("designed", "documented", "operated", "evidenced", "in_period")
@@ -314,11 +315,11 @@ class _Case:
         found = scored(context, report_type)
         self.outside = dict(compress(zip(found["risk_id"], found["earned_level"], strict=True), breaches(found)))
         self.rated = set(compress(found["risk_id"], found["likelihood"].notna()))
-        self.ended: dict[str, list[tuple[str, str, date]]] = {}
-        for one in context.register.ended if report_type == "type2" else ():
-            self.ended.setdefault(one[0], []).append(one)
+        self.ended: dict[str, list[Ended]] = {}
+        for one in sorted(context.register.ended) if report_type == "type2" else ():
+            self.ended.setdefault(one.objective_id, []).append(one)
         self.begun = {one[:2]: one[2] for one in context.register.begun}
-        self.lacked = _lacked(context.register, self.all) if report_type == "type2" else {}
+        self.lacked = lacked(context.register, self.all) if report_type == "type2" else {}
         self.counted_on = self._with_relied_on({*self.keys})
         self.weak: dict[str, list[Candidate]] = {}
         for weak in _material_weaknesses(context):
@@ -340,8 +341,9 @@ class _Case:
         if why := unassessed(self.register, unit, objective):
             return Outlook(unit, objective, self.report_type, NOT_YET, (why,))
         open_risks = [risk for risk in risks if not self.held(risk)]
-        acting = self._with_relied_on({name for risk in risks for name in self.reaching.get(risk, ())})
-        against = tuple(dict.fromkeys(self._contradictions(unit, risks)))
+        ended = self.ended.get(objective, [])
+        acting = {name for risk in risks for name in self.reaching.get(risk, ())} | {one.control_id for one in ended}
+        against = tuple(dict.fromkeys(self._contradictions(unit, risks, ended)))
         outcome = JUDGEMENT if against else ACHIEVED
         if open_risks:
             final = any(all(one["fault"] == "hard" for one in self.carrying(risk)) for risk in open_risks)
@@ -357,7 +359,7 @@ class _Case:
             faults,
             tuple(dict.fromkeys(blocking)),
             against,
-            self._reported(acting),
+            self._reported(self._with_relied_on(acting & {*self.all}), ended),
         )
 
     def _fault(self, unit: str, risk: str) -> str:
@@ -375,29 +377,32 @@ class _Case:
         texts |= dict.fromkeys(f"relies on {each}, which can't carry it" for each in broken)
         return f"{control['control_id']} {', '.join(texts)}"
 
-    def _contradictions(self, unit: str, risks: list[str]) -> Iterator[tuple[str, str]]:
+    def _contradictions(self, unit: str, risks: list[str], ended: list[Ended]) -> Iterator[tuple[str, str]]:
         """What speaks against an objective whose controls hold: the row, and the words."""
         for risk in risks:
             if risk in self.outside:
                 yield risk, f"{risk} is {self.outside[risk]} on this evidence, outside appetite"
             if risk not in self.rated:
                 yield risk, f"{risk} is unrated"
-        for acted_on, name, last in sorted(one for risk in risks for one in self.ended.get(risk, ())):
-            until = f"until {last}, in the report's period: its tests up to then count, too"
-            yield name, f"{name} acted on {acted_on} {until}"
-        if self.report_type == "type2":
-            yield from (found for risk in risks for found in self._not_throughout(unit, risk))
-        for one in self.weak.get(unit, ()):
-            if set(one.risks) & set(risks):
-                yield from ((name, one.as_weakness) for name in one.controls)
+        for one in ended:
+            if one.risk_id in risks or self.all.get(one.control_id, {"fault": "retired"})["fault"]:
+                until = f"until {one.last}, in the report's period: its tests up to then count, too"
+                yield one.control_id, f"{one.control_id} acted on {one.risk_id} {until}"
+        relieved = {one.risk_id for one in ended}
+        yield from (found for risk in risks for found in self._not_throughout(unit, risk, risk in relieved))
+        for weak in (each for each in self.weak.get(unit, ()) if set(each.risks) & set(risks)):
+            yield from ((name, weak.as_weakness) for name in weak.controls)
 
-    def _not_throughout(self, unit: str, risk: str) -> Iterator[tuple[str, str]]:
-        """Where all that holds a risk didn't over its report's whole period: one of those controls, and the words."""
-        found = [self._short(unit, risk, control) for control in self.carrying(risk) if not control["fault"]]
-        if found and all(found):
+    def _not_throughout(self, unit: str, risk: str, relieved: bool) -> Iterator[tuple[str, str]]:
+        """Where all that holds a risk didn't over its report's whole period: one of those controls, and the words.
+
+        What began where another control was ``relieved`` is told with that.
+        """
+        found = [self._short(unit, risk, control, relieved) for control in self.carrying(risk) if not control["fault"]]
+        if self.report_type == "type2" and found and all(found):
             yield found[0][0], f"{risk} rests on {', which '.join(found[0])}"
 
-    def _short(self, unit: str, risk: str, control: Any) -> tuple[str, ...]:
+    def _short(self, unit: str, risk: str, control: Any, relieved: bool) -> tuple[str, ...]:
         """A control, or one that it relies on, that wasn't all it is on days of its report's period, and the words."""
         for name in sorted(self._with_relied_on({control["control_id"]})):
             one, over = self.all[name], f"in {report_period(self.all[name], unit)}"
@@ -406,7 +411,7 @@ class _Case:
             since = max(one["since"], self.begun.get((risk, ""), date.min))
             days = {"began on": self.begun.get((name, "")), "acts on it since": self.begun.get((risk, name))}
             said, first = max(days.items(), key=lambda each: each[1] or date.min)
-            late = (first - since).days if first and risk not in self.ended else 0
+            late = (first - since).days if first and not relieved else 0
             if late > 0 and late + one["untested_days"] > one["allowed"]:
                 return name, f"{said} {first}, {over}: what held before counts, too"
             if lacking := [day for day in self.lacked.get(name, {}).values() if day >= max(since, first or since)]:
@@ -420,17 +425,20 @@ class _Case:
             found |= new
         return found
 
-    def _reported(self, acting: set[str]) -> tuple[str, ...]:
-        """What deviated, the deficiencies closed in the period, and what key controls lacked in it: a repair takes
-        nothing out of the report.
+    def _reported(self, acting: set[str], ended: list[Ended]) -> tuple[str, ...]:
+        """What deviated, the deficiencies closed in the period, and what key controls lacked in it: neither a repair
+        nor an end takes anything out of the report.
         """
+        retired = {one.control_id: one for one in ended if one.control_id not in self.all}
+        found = {name: (self.all[name]["deviations"], self.all[name]["sample_size"]) for name in acting}
+        found |= {name: (one.deviations, one.items) for name, one in retired.items()}
         deviated = [
-            f"{name}: {self.all[name]['deviations']} of {self.all[name]['sample_size']} deviated, to be reported"
-            for name in sorted(acting)
-            if self.all[name]["deviations"]
+            f"{name}: {some} of {of} deviated, to be reported" for name, (some, of) in sorted(found.items()) if some
         ]
-        lacked = [f"{name} {text}" for name in sorted(acting & self.counted_on) for text in self.lacked.get(name, ())]
-        return (*deviated, *(text for name in sorted(acting) for text in self.closed.get(name, ())), *lacked)
+        closed = [text for name in sorted(acting) for text in self.closed.get(name, ())]
+        closed += [f"{what} of {name}, closed on {on}" for name, one in retired.items() for what, on in one.closed]
+        short = [f"{name} {text}" for name in sorted(acting & self.counted_on) for text in self.lacked.get(name, ())]
+        return (*deviated, *closed, *short)
 
 
 @once
@@ -451,15 +459,3 @@ def _closed_deviations(context: Context) -> dict[str, list[str]]:
         if one.closed_on:
             found.setdefault(one.controls[0], []).append(f"{one.name} of {one.controls[0]}, closed on {one.closed_on}")
     return {name: list(dict.fromkeys(texts)) for name, texts in found.items()}
-
-
-def _lacked(register: Register, controls: Mapping[str, Any]) -> dict[str, dict[str, date]]:
-    """By control, what it lacked on days of its report's period by rows that ended, or relied on, and the last day."""
-    design, found = register.methodology.weights.design, dict[str, dict[str, date]]()
-    for row in sorted(register.former_controls):
-        days, relies_on = f"from {row.first} to {row.last}", controls[row.control_id]["relies_on"]
-        said = [f"was not documented {days}"] * (not row.documented)
-        said += [f"was of {row.design.replace('_', ' ')} design {days}"] * (design[row.design] < 1)
-        said += [f"relied on {one} {days}" for one in row.relies_on if one not in relies_on]
-        found.setdefault(row.control_id, {}).update(dict.fromkeys(said, row.last))
-    return found

@@ -213,7 +213,7 @@ def _to_judge(context: Context, unit: Any, then: Mapping[tuple[Any, str], date])
             found.setdefault(fault, []).append(each.objective_id)
     for (row, what), objectives in found.items():
         mend = mends.get(row)
-        owner, due = _owners(context.register)[row], None
+        owner, due = _owners(context.register).get(row, unit["owner"]), None
         if mend:
             owner, due = mend["remediation_owner"], mend["due_on"].date()
         since = mend["identified_on"].date() if mend else then.get((row, what))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from riskcalc.errors import counted
+from riskcalc.register.register import Register
 
 
 def missing(control: Mapping[Any, Any], step: str, report_type: str, unit_id: str) -> str:
@@ -54,6 +56,18 @@ def report_period(control: Mapping[Any, Any], unit_id: str) -> str:
     owner = control["unit_id"]
     whose = f"{owner}'" if owner.endswith("s") else f"{owner}'s"
     return "the report's period" if owner == unit_id else f"the period of {whose} report"
+
+
+def lacked(register: Register, controls: Mapping[str, Any]) -> dict[str, dict[str, date]]:
+    """By control, what it lacked on days of its report's period by rows that ended, or relied on, and the last day."""
+    design, found = register.methodology.weights.design, dict[str, dict[str, date]]()
+    for row in sorted(register.former_controls):
+        days, relies_on = f"from {row.first} to {row.last}", controls[row.control_id]["relies_on"]
+        said = [f"was not documented {days}"] * (not row.documented)
+        said += [f"was of {row.design.replace('_', ' ')} design {days}"] * (design[row.design] < 1)
+        said += [f"relied on {one} {days}" for one in row.relies_on if one not in relies_on]
+        found.setdefault(row.control_id, {}).update(dict.fromkeys(said, row.last))
+    return found
 
 
 # --- parts ---

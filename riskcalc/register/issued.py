@@ -45,6 +45,22 @@ class FormerReport(NamedTuple):
     valid_to: pd.Timestamp
 
 
+class Ended(NamedTuple):
+    """A control that acted on a risk to an objective in its unit's Type 2 report until a day, and doesn't any more.
+
+    With what its tests and deficiencies said of the report until then: items, those that deviated, what was closed.
+    """
+
+    unit_id: str
+    objective_id: str
+    risk_id: str
+    control_id: str
+    last: date
+    items: int
+    deviations: int
+    closed: tuple[tuple[str, date], ...]
+
+
 class FormerControl(NamedTuple):
     """How a row of a control had it until it ended, on these days of its unit's Type 2 report."""
 

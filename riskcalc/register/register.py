@@ -25,7 +25,7 @@ from riskcalc.files import read
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references, told_anyway
-from riskcalc.register.issued import FormerControl, FormerReport, Issued
+from riskcalc.register.issued import Ended, FormerControl, FormerReport, Issued
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
@@ -56,8 +56,8 @@ class Register:
 
     As read, it holds all rows there are, of whatever days; ``at`` gives it as it stood for a period, with one row per
     key. Then ``stands`` names the period and the day it is seen from, ``before`` is the same for the period before
-    (None where no row has days), ``ended`` are the controls that acted on a risk earlier in its unit's report: risk,
-    control, last day; ``begun`` are the risks and controls that didn't always exist, and the controls that didn't
+    (None where no row has days), ``ended`` are the controls that acted on a risk earlier in its unit's report, also on
+    one that has ended; ``begun`` are the risks and controls that didn't always exist, and the controls that didn't
     always act on a risk: risk or control, that control or blank, first day; ``issued`` are the reports that were issued
     on rows of its units that have ended, ``former_reports`` those that such rows of subservice organisations tell of,
     and ``former_controls`` what such rows of controls say of days of their unit's report.
@@ -84,7 +84,7 @@ class Register:
     assumed: frozenset[tuple[str, str, str]] = frozenset()
     stands: tuple[Period, date] | None = None
     before: Register | None = None
-    ended: frozenset[tuple[str, str, date]] = frozenset()
+    ended: frozenset[Ended] = frozenset()
     begun: frozenset[tuple[str, str, date]] = frozenset()
     issued: frozenset[Issued] = frozenset()
     former_reports: frozenset[FormerReport] = frozenset()

@@ -11,8 +11,9 @@ import pandas as pd
 
 from riskcalc.errors import UsageError
 from riskcalc.register import register as registers
-from riskcalc.register.issued import controls_before, issued_before, reported_before
+from riskcalc.register.issued import Ended, controls_before, issued_before, reported_before
 from riskcalc.register.periods import Period, already
+from riskcalc.register.records import by_index, records
 from riskcalc.register.register import Register, with_uses
 from riskcalc.register.row import SPAN
 from riskcalc.register.tables import OWNERS, TABLES
@@ -50,6 +51,10 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
         known = ~(tables[name][columns[0]] > pd.Timestamp(until))
         if not known.all():
             tables[name] = tables[name].assign(**{column: tables[name][column].where(known) for column in columns})
+    then = {
+        **tables,
+        "control_tests": tables["control_tests"][tables["control_tests"]["tested_on"] <= pd.Timestamp(as_of)],
+    }
     issued = issued_before(tables["business_units"], day) if register.timed else ()
     theirs = reported_before(tables["subservice_organisations"], day) if register.timed else frozenset()
     for name in (name for name, model in TABLES.items() if model.timed()):
@@ -62,7 +67,7 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
     mine = frozenset(each for each in issued if each.unit_id in units)
     found = _consistent(replace(found, issued=mine, former_reports=theirs))
     former = controls_before(register.controls, found.controls, day)
-    ended, begun = _ended(register, found, day), frozenset(_begun(register, day))
+    ended, begun = frozenset(_ended(register, found, then, day)), frozenset(_begun(register, day))
     return replace(found, ended=ended, begun=begun, former_controls=former)
 
 
@@ -103,17 +108,32 @@ def _of_then(register: Register, period: Period, as_of: date) -> dict[str, pd.Da
     }
 
 
-def _ended(register: Register, stood: Register, day: pd.Timestamp) -> frozenset[tuple[str, str, date]]:
-    """The controls that acted on a risk in its unit's Type 2 report and don't any more: risk, control, last day."""
-    units, risks = stood.business_units.set_index("unit_id"), stood.risks.set_index("risk_id")["unit_id"]
-    since, until = risks.map(units["report_from"]), risks.map(units["report_to"])
-    links, found = _acting(register), []
+def _ended(register: Register, stood: Register, tables: Mapping[str, Any], day: pd.Timestamp) -> Iterator[Ended]:
+    """The controls that acted on a risk in its unit's Type 2 report and don't any more; ``tables`` have what counts."""
+    units, objectives = by_index(stood.business_units.set_index("unit_id")), {*stood.control_objectives["objective_id"]}
+    known = register.risks[~(register.risks["valid_from"] > day)].sort_values("valid_from", na_position="first")
+    serves = {row["risk_id"]: (row["unit_id"], row["objective_id"]) for row in records(known)}
+    links, risks = _acting(register), _last_days(register.risks, ["risk_id"])
     ends = [_last_days(links, ["risk_id", "control_id"]), _last_days(register.controls, ["control_id"])]
     for risk, control in dict.fromkeys(zip(links["risk_id"], links["control_id"], strict=True)):
-        last = min(ends[0][risk, control], ends[1][control])
-        if risk in since.index and since[risk] <= last < min(day, until[risk]):
-            found.append((risk, control, last.date()))
-    return frozenset(found)
+        last, (unit, objective) = min(ends[0][risk, control], ends[1][control], risks[risk]), serves.get(risk, ("", ""))
+        if objective in objectives and units[unit]["report_from"] <= last < min(day, units[unit]["report_to"]):
+            said = _said(tables, control, units[unit]["report_from"], last)
+            yield Ended(unit, objective, risk, control, last.date(), *said)
+
+
+def _said(
+    tables: Mapping[str, Any], control: str, since: pd.Timestamp, last: pd.Timestamp
+) -> tuple[int, int, tuple[tuple[str, date], ...]]:
+    """What tests found of a control on some days, or when they were made: items, deviations; and what was closed."""
+    tests, known = (tables[name][tables[name]["control_id"] == control] for name in ("control_tests", "deficiencies"))
+    days = [Period.parse(name) for name in tests["period"]]
+    first = tests["covers_from"].fillna(pd.Series([pd.Timestamp(one.first_day) for one in days], tests.index))
+    until = tests["covers_to"].fillna(pd.Series([pd.Timestamp(one.last_day) for one in days], tests.index))
+    mine = tests[(first <= last) & (until >= since) & (tests["tested_on"] >= since)]
+    closed = known[known["closed_on"] >= since][["deficiency_id", "closed_on"]].itertuples(index=False, name=None)
+    told = tuple((name, on.date()) for name, on in closed)
+    return int(mine["sample_size"].sum()), int(mine["deviations"].sum()), told
 
 
 def _begun(register: Register, day: pd.Timestamp) -> Iterator[tuple[str, str, date]]:

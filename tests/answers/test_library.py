@@ -351,6 +351,18 @@ def test_of_a_repaired_control_a_client_is_told_what_the_report_will_say(tmp_pat
         "0 out of 20 sampled files failed.",
         "Exceptions noted: none.",
         "It is done without deviation.",
+        "0 % deviation rate.",
+        "The deviation rate was 0.0 percent in 25 items.",
+        "0 (zero) deviations.",
+        "Deviations: 0 of 20.",
+        "A zero-deviation result.",
+        "Error rate nil.",
+        "20/20 passed.",
+        "0/20 deviated.",
+        "No exceptions noted in 25 items.",
+        "100 % of the items passed.",
+        "Our pass rate is 100 %.",
+        "Of 20 items tested, 20 passed.",
     ],
 )
 def test_words_for_no_deviation_are_doubted_as_the_claim_is(tmp_path: Path, text: str) -> None:
@@ -360,3 +372,25 @@ def test_words_for_no_deviation_are_doubted_as_the_claim_is(tmp_path: Path, text
     assert (str(claim), against_it) == ("no_deviations:A-C1", ("T1", "3 of 20 items of A-C1 deviated"))
     assert doubts(context, "Tested: 20 items, 3 deviations.", ["A-C1"]) == []
     assert doubts(context, text, ["A-C2"]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "17/20 passed.",
+        "The deviation rate was 0.5 %.",
+        "Deviations of 0 to 3 items.",
+        "The expected deviation rate is 0 %.",
+        "No deviations are expected.",
+        "We tolerate no deviations.",
+        "Not 100 % of the items passed.",
+        "Section 3/3 of the form.",
+        "Of 20 items, 20 were late.",
+        "100 % of clients pass through it.",
+        "Errors: 0 tolerance.",
+    ],
+)
+def test_numbers_that_claim_something_else_are_not_doubted(tmp_path: Path, text: str) -> None:
+    """A 0, a share or a rate is no claim of no deviations by itself."""
+    context = Context.of(load(write_register(tmp_path, repaired)), "2026-H1", date(2026, 6, 30))
+    assert "no_deviations" not in {claim.kind for claim, _ in doubts(context, text, ["A-C1"])}

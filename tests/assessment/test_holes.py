@@ -12,6 +12,7 @@ from register_files import DEFICIENCY, Rows, write_register
 from riskcalc.assessment import evidence
 from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.opening import open_unit
 from riskcalc.assessment.opinion import (
     ACHIEVED,
     JUDGEMENT,
@@ -25,6 +26,7 @@ from riskcalc.assessment.opinion import (
 )
 from riskcalc.assessment.sample_plans import plan
 from riskcalc.errors import RegisterError
+from riskcalc.pages import unit
 from riskcalc.register.register import load
 
 Edit = Callable[[Rows], object]
@@ -223,6 +225,73 @@ def test_a_control_that_was_replaced_takes_judgement(tmp_path: Path) -> None:
     assert outlook(context).contradictions == (acted,)
     untested = opened(tmp_path / "b", sound, replaced, lambda rows: rows["control_tests"].pop())
     assert evidence.conclude_all(untested, "type2")["A-C9"].reason == "not tested since 2026-01-01"
+
+
+def test_what_deviated_in_a_control_that_was_retired_is_reported(tmp_path: Path) -> None:
+    """Beside the objective and in the page's headline, with what was closed; none of it goes with the control's row."""
+
+    def failed(rows: Rows) -> None:
+        replaced(rows)
+        rows["control_tests"][1].update(deviations="5")
+        rows["deficiencies"].append(
+            {**DEFICIENCY, "control_id": "A-C2", "identified_on": "2025-09-01", "closed_on": "2025-12-01"}
+        )
+
+    context = opened(tmp_path, sound, failed)
+    reported = ("A-C2: 5 of 25 deviated, to be reported", "D1 of A-C2, closed on 2025-12-01")
+    assert outlook(context).reported == outlook(context.only("alpha")).reported == reported
+    page = unit.heading(open_unit("alpha", "2026-H1", str(tmp_path / "data"), as_of=str(DAY)))
+    assert "; 1 control deviated, to be reported" in page.content["second"]["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "deviations", "outcome", "reported"),
+    [
+        (True, "0", ACHIEVED, ()),
+        (True, "1", NOT_YET, ("A-C2: 1 of 25 deviated, to be reported",)),
+        (False, "0", JUDGEMENT, ()),
+        (False, "9", JUDGEMENT, ("A-C7: 9 of 25 deviated, to be reported",)),
+    ],
+)
+def test_a_risk_that_was_retired_in_the_report_is_not_forgotten(
+    tmp_path: Path, kept: bool, deviations: str, outcome: str, reported: tuple[str, ...]
+) -> None:
+    """A control of its that goes on speaks for itself; one that ended with it takes judgement."""
+    name = "A-C2" if kept else "A-C7"
+
+    def risk(rows: Rows) -> None:
+        rows["risks"].append({**rows["risks"][0], "risk_id": "A-R7", "valid_to": "2026-02-28"})
+        rows["controls"] += [] if kept else [{**rows["controls"][1], "control_id": name, "valid_to": "2026-02-28"}]
+        rows["risk_controls"].append({**rows["risk_controls"][1], "risk_id": "A-R7", "control_id": name})
+        a_test(control_id=name, covers_to="2026-02-28", covers_from="2025-07-01", period="2025-H2")(rows)
+        rows["control_tests"].pop() if kept else rows["control_tests"][-1].update(deviations=deviations)
+        rows["control_tests"][1].update({"deviations": deviations} if kept else {})
+
+    seen = outlook(opened(tmp_path, sound, year, risk))
+    assert (seen.outcome, seen.reported) == (outcome, reported)
+
+
+def test_a_control_that_reaches_nothing_any_more_has_ended_for_its_risk(tmp_path: Path) -> None:
+    """Its coverage fell to 0 in the report's period, as if the link had ended."""
+
+    def fell(rows: Rows) -> None:
+        rows["controls"][0].update(key="yes")
+        rows["control_tests"][0].update(YEAR, sample_size="25")
+        rows["risk_controls"].append({**rows["risk_controls"][1], "coverage": "0", "valid_from": "2026-04-01"})
+        rows["risk_controls"][1].update(valid_to="2026-03-31")
+
+    acted = "A-C2 acted on A-R1 until 2026-03-31, in the report's period: its tests up to then count, too"
+    assert outlook(opened(tmp_path, sound, year, fell)).contradictions == (acted,)
+
+
+def test_a_vendors_control_without_its_name_carries_nothing(tmp_path: Path) -> None:
+    """It earns nothing, so no objective rests on it, whatever its tests found; what deviated is told all the same."""
+    unnamed = lambda rows: rows["controls"][1].update(performed_by="subservice")  # noqa: E731
+    seen = outlook(opened(tmp_path, sound, year, unnamed))
+    fault = "A-R1: A-C2 insufficient evidence (no subservice organisation is named)"
+    assert (seen.outcome, seen.faults) == (NOT_YET, (fault,))
+    failed = only_test(deviations="9", sample_size="25")
+    assert outlook(opened(tmp_path / "b", sound, year, unnamed, failed)).outcome == NOT_ACHIEVED
 
 
 @pytest.mark.parametrize(
