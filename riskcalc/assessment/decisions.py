@@ -57,7 +57,7 @@ def on_risks(context: Context) -> list[Decision]:
 @once
 def decisions(context: Context) -> tuple[Decision, ...]:
     """What has to be decided in each unit, what is late first: on its risks, the worst first, then on whatever else an
-    objective's outlook depends on.
+    objective's outlook depends on, but for days to come.
     """
     found = on_risks(context)
     acting, register = _acting(context.register), context.register
@@ -66,7 +66,7 @@ def decisions(context: Context) -> tuple[Decision, ...]:
     told = {(each.unit_id, name) for each in found for name in (each.row, *acting.get(each.row, ()))}
     named = (("controls", "control_id"), ("risks", "risk_id"))
     titles = {row[key]: row["title"] for table, key in named for row in register.rows(table)}
-    for gap in blocking(context):
+    for gap in (one for one in blocking(context) if not one.waits):
         if (gap.unit_id, gap.row) not in told:
             told.add((gap.unit_id, gap.row))
             hangs = f"; {' and '.join(gap.objectives)} depend{'s' * (len(gap.objectives) == 1)} on it"

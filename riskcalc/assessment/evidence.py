@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.subservice import Reports, from_report, reports
+from riskcalc.assessment.subservice import Reports, from_report, speaking_for
 from riskcalc.assessment.testing import Basis, Conclusion, Days, Round, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
@@ -111,7 +111,6 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     register = context.register
     units = register.business_units["unit_id"]
     sole = units.iloc[0] if report_type and len(units) == 1 else None
-    carved_out = {name: told for name, told in reports(register).items() if told[-1]["method"] == "carve_out"}
     repairs: dict[str, list[date]] = {}
     for one in register.rows("deficiencies"):
         if one["closed_on"] <= pd.Timestamp(context.as_of):
@@ -123,8 +122,8 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
         own = _own(context, control, report_days(control, register.methodology.evidence))
         if own[0] > own[1] and _question(control, asked)[1]:  # it was on none of the report's days
             found[name] = Conclusion("not_tested", f"it began on {own[0]}, after the report's period")
-        elif control["performed_by"] == "subservice" and control["subservice_id"] in carved_out:
-            found[name] = _by_report(context, control, carved_out[control["subservice_id"]], asked)
+        elif told := speaking_for(register, control):
+            found[name] = _by_report(context, control, told, asked)
         else:
             found[name] = _by_tests(context, control, repairs.get(name, ()), asked)
         unnamed = control["performed_by"] == "subservice" and pd.isna(control["subservice_id"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -13,7 +14,7 @@ from riskcalc.assessment import coverage
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.next_steps import is_open, without_controls
 from riskcalc.assessment.opinion import JUDGEMENT, NEEDED, STEPS, key_controls, outlooks, reaching, relevant
-from riskcalc.assessment.shortfalls import by_report, missing, report_period
+from riskcalc.assessment.shortfalls import by_report, missing, report_period, waits
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.records import by_index
@@ -27,7 +28,7 @@ LEAST_DAYS = 181  # six months, at the shortest
 class Gap:
     """Something that stands between a unit and its report: what, whose, due when, and known since when.
 
-    ``blocks`` says whether the outlook of an objective depends on it.
+    ``blocks`` says whether the outlook of an objective depends on it, ``waits`` that nothing but days to come mends it.
     """
 
     unit_id: str
@@ -39,6 +40,7 @@ class Gap:
     due_on: date | None
     since: date | None
     blocks: bool
+    waits: bool = False
 
 
 @once
@@ -58,7 +60,7 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     for unit in units:
         report_type, mine = unit["report_type"], context if len(units) == 1 else context.only(unit["unit_id"])
         then = _then(mine, unit)
-        blocked = {row for each in outlooks(mine, report_type) for row in each.blocking}
+        blocked = _blocked(mine)[unit["unit_id"], report_type]
         found.extend(_at_controls(unit, _lacks(mine, report_type, unit["unit_id"]), mine, then, blocked))
         found.extend(_to_judge(mine, unit, then))
         found.extend(replace(gap, since=then.get((gap.row, gap.what))) for gap in _of_the_unit(mine, unit))
@@ -79,7 +81,7 @@ def blocking(context: Context) -> tuple[Gap, ...]:
     found, rows = list(_unguarded(context.register)), _blocked(context)
     for unit in context.register.rows("business_units"):
         name, kind = unit["unit_id"], unit["report_type"]
-        keys, blocked = key_controls(context, kind), rows.get((name, kind), set())
+        keys, blocked = key_controls(context, kind), rows[name, kind]
         lacks = _lacking({row: keys[row] for row in sorted(blocked) if row in keys}, kind, name)
         found.extend(_at_controls(unit, lacks, context, {}, blocked))
         found.extend(_to_judge(context, unit, {}))
@@ -87,6 +89,8 @@ def blocking(context: Context) -> tuple[Gap, ...]:
 
 
 # --- parts ---
+
+_Lacks = dict[tuple[str, str], tuple[str, Any]]
 
 
 def _gravity(gap: Gap) -> tuple[int, str]:
@@ -105,20 +109,20 @@ def served(register: Register) -> dict[str, tuple[str, ...]]:
 
 
 @once
-def _lacks(context: Context, report_type: str, unit_id: str) -> dict[tuple[str, str], tuple[str, str]]:
+def _lacks(context: Context, report_type: str, unit_id: str) -> _Lacks:
     """What each key control lacks, by control and step."""
     return _lacking(key_controls(context, report_type), report_type, unit_id)
 
 
-def _lacking(controls: Mapping[str, Any], report_type: str, unit_id: str) -> dict[tuple[str, str], tuple[str, str]]:
-    """What controls lack, by control and step, each said once, in words for a unit, with the control's owner."""
-    found: dict[tuple[str, str], tuple[str, str]] = {}
+def _lacking(controls: Mapping[str, Any], report_type: str, unit_id: str) -> _Lacks:
+    """What controls lack, by control and step, each said once, in words for a unit, with the control."""
+    found: _Lacks = {}
     for name, control in controls.items():
         said: set[str] = set()
         for step in (step for step in NEEDED[report_type] if not control[step]):
             what = missing(control, step, report_type, unit_id)
             if what not in said:
-                found[name, step] = (what, control["owner"])
+                found[name, step] = (what, control)
             said.add(what)
     return found
 
@@ -173,11 +177,13 @@ def _lasting(control: Any, step: str) -> bool:
     )
 
 
-def _blocked(context: Context) -> dict[tuple[str, str], set[str]]:
-    """What blocks an objective, by unit and type of report."""
-    found: dict[tuple[str, str], set[str]] = {}
+@once
+def _blocked(context: Context) -> Mapping[tuple[str, str], Mapping[str, list[str]]]:
+    """What blocks objectives, and which, by unit and type of report."""
+    found: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(dict)
     for each in (one for kind in NEEDED for one in outlooks(context, kind)):
-        found.setdefault((each.unit_id, each.report_type), set()).update(each.blocking)
+        for row in each.blocking:
+            found[each.unit_id, each.report_type].setdefault(row, []).append(each.objective_id)
     return found
 
 
@@ -190,19 +196,20 @@ def _by_urgency(found: list[Gap]) -> tuple[Gap, ...]:
 
 def _at_controls(
     unit: Any,
-    lacks: Mapping[tuple[str, str], tuple[str, str]],
+    lacks: _Lacks,
     context: Context,
     then: Mapping[tuple[Any, str], date],
-    blocked: Set[str],
+    blocked: Mapping[str, list[str]],
 ) -> Iterator[Gap]:
     """What key controls lack, with who mends it by when; ``then`` has the day since when that very fault was known."""
     serves, mends = served(context.register), _mends(context)
-    for (name, step), (what, owner) in lacks.items():
+    for (name, step), (what, control) in lacks.items():
         mend = mends.get(name)
         due = mend["due_on"].date() if mend else None
         since = mend["identified_on"].date() if mend else then.get(((name, step), what))
-        owner = mend["remediation_owner"] if mend else owner
-        yield Gap(unit["unit_id"], serves.get(name, ()), name, step, what, owner, due, since, name in blocked)
+        owner = mend["remediation_owner"] if mend else control["owner"]
+        objectives, decides = tuple(blocked.get(name, ())) or serves.get(name, ()), name in blocked
+        yield Gap(unit["unit_id"], objectives, name, step, what, owner, due, since, decides, waits(control, step))
 
 
 def _to_judge(context: Context, unit: Any, then: Mapping[tuple[Any, str], date]) -> Iterator[Gap]:

@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
+
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.subservice import speaking_for
 from riskcalc.errors import UsageError, counted
 from riskcalc.register.methodology import Sampling
 from riskcalc.sampling import upper_limit
@@ -38,7 +41,7 @@ class Planned:
 def plan(
     context: Context, units: tuple[str, ...] = (), populations: Mapping[str, int] = MappingProxyType({})
 ) -> list[Planned]:
-    """A planned sample for every control that the units perform themselves; of all units by default.
+    """A planned sample for every control that tests conclude on; of all units by default.
 
     The size is the one that the report's conclusion asks for: the methodology's for the control's frequency and the
     months of the report so far, but never more than there is to test; where no report reaches into the period, that
@@ -73,7 +76,7 @@ def of_control(plans: list[Planned], control_id: str) -> Planned:
 
 def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, int]) -> Iterator[Planned]:
     for control in context.register.rows("controls"):
-        if control["performed_by"] != "own" or (units and control["unit_id"] not in units):
+        if not _tested(context, control) or (units and control["unit_id"] not in units):
             continue
         identity = (control["unit_id"], control["control_id"], control["title"], control["frequency"])
         if control["report_type"] == "type1":
@@ -88,6 +91,14 @@ def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, i
             "automated: once, while its IT general controls hold" if basis.once else _source(control, basis.sampling)
         )
         yield Planned(*identity, size, population, buys(size, population, basis.sampling, performed), source)
+
+
+def _tested(context: Context, control: Any) -> bool:
+    """Whether tests conclude on a control: our own, or by the inclusive method a subservice organisation's."""
+    if control["performed_by"] == "own":
+        return True
+    named = control["performed_by"] == "subservice" and not pd.isna(control["subservice_id"])
+    return named and not speaking_for(context.register, control)
 
 
 def _performed(frequency: str, months: int) -> int | None:

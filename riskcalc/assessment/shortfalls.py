@@ -34,6 +34,14 @@ def missing(control: Mapping[Any, Any], step: str, report_type: str, unit_id: st
     return _untested(control, period)
 
 
+def waits(control: Mapping[Any, Any], step: str) -> bool:
+    """Whether nothing but days to come mends what a control, or one that it relies on, lacks at a step."""
+    if step == "evidenced" and control["doubt"] and not control["unevidenced"]:
+        return waits(*control["doubt"])
+    tested = control["conclusion"] != "not_tested" and control["untested_days"] <= control["allowed"]
+    return step == "in_period" and tested and control["to_come"] > 0
+
+
 def by_report(control: Mapping[Any, Any]) -> bool:
     """Whether a control that was concluded on rests on a subservice organisation's reports, not on tests of ours."""
     return control["performed_by"] == "subservice" and not control["tests"]

@@ -30,6 +30,12 @@ def reports(register: Register) -> Mapping[str, Reports]:
     }
 
 
+def speaking_for(register: Register, control: Mapping[Any, Any]) -> Reports:
+    """The reports that a control is concluded on by: of a subservice organisation, carved out; none where tests do."""
+    told = reports(register).get(control["subservice_id"], ()) if control["performed_by"] == "subservice" else ()
+    return told if told and told[-1]["method"] == "carve_out" else ()
+
+
 def from_report(told: Reports, days: Days, as_of: date, type1: bool = False, throughout: bool = False) -> Conclusion:
     """Conclude on a carved-out control from the subservice organisation's own reports, for some days of ours.
 

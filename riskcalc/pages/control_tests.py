@@ -65,7 +65,7 @@ def conclusions(unit: Assessment) -> Display:
         f"confidence, as a bar from the observed rate up to it; line: the tolerable "
         f"{float(sampling.tolerable_deviation_rate):.0%}. Roll forward: days at the end of the report's period that no "
         "test covers, or, of a subservice organisation's control, no report or bridge letter of that organisation. "
-        f"Planned sizes: {sampling.source}"
+        f"Planned: for the days of the report so far; now is held against the size for its own days. {sampling.source}"
     )
     return display.table(
         "Tests of controls: conclusions", columns, rows, numeric=[*columns[3:7], "Roll forward"], note=note

@@ -222,6 +222,35 @@ def test_what_takes_judgement_is_there_to_be_decided(tmp_path: Path, edit: Edit)
     assert decisions(context)
 
 
+def test_what_only_days_to_come_can_mend_is_a_gap_and_no_decision(tmp_path: Path) -> None:
+    """The report runs for a year, all so far is tested: nobody can decide on that. Untested days somebody can mend."""
+
+    def running(rows: Rows, until: str) -> None:
+        rows["business_units"][0]["report_to"] = "2026-12-31"
+        for test in rows["control_tests"]:
+            test.update(covers_from="2026-01-01", covers_to=until)
+
+    for until, number in (("2026-06-15", 0), ("2026-02-01", 2)):
+        context = opened(tmp_path / until, lambda rows, until=until: running(rows, until)).only("alpha")
+        decides = {gap.row for gap in gaps(context) if gap.blocks and "still runs for" in gap.what}
+        assert decides == {"A-C1", "A-C2"}
+        assert len(decisions(context)) == number
+
+
+def test_a_gap_names_the_objectives_that_hang_on_it(tmp_path: Path) -> None:
+    """A-C1 serves both objectives, but only A-R2 rests on it alone; where it decides on none, those it serves."""
+
+    def two(rows: Rows) -> None:
+        rows["control_objectives"].append({**rows["control_objectives"][0], "objective_id": "A-CO2"})
+        rows["risks"][1]["objective_id"] = "A-CO2"
+
+    undocumented = control(0, documentation="")
+    assert gap_of(tmp_path / "a", "A-C1", two, undocumented).objectives == ("A-CO2",)
+    both = lambda rows: rows["risk_controls"].append(ON_BOTH)  # noqa: E731
+    gap = gap_of(tmp_path / "b", "A-C1", two, undocumented, both)
+    assert (gap.blocks, gap.objectives) == (False, ("A-CO1", "A-CO2"))
+
+
 def test_risks_that_wait_for_an_objective_make_no_opinion_milder(tmp_path: Path) -> None:
     """One of two objectives failed: adverse, whatever waits for a third; and without a failure nothing is ready."""
 

@@ -125,6 +125,18 @@ def test_what_is_planned_is_what_the_conclusion_asks_for(tmp_path: Path, frequen
         assert assess(tested(size - 1), "type2").loc["A-C1", "conclusion"] == "insufficient_evidence"
 
 
+@pytest.mark.parametrize(("method", "planned"), [("inclusive", True), ("carve_out", False)])
+def test_whatever_tests_conclude_on_is_planned(tmp_path: Path, method: str, planned: bool) -> None:
+    """By the inclusive method a subservice organisation's control is tested like our own; carved out, its report speaks."""
+
+    def edit(rows: Rows) -> None:
+        rows["controls"][0].update(performed_by="subservice", subservice_id="SUB-1")
+        rows["subservice_organisations"][0]["method"] = method
+
+    context = Context.of(load(write_register(tmp_path, edit)))
+    assert ("A-C1" in {each.control_id for each in plan(context)}) == planned
+
+
 @pytest.mark.parametrize("report", [("2026-07-01", "2027-06-30"), ("2025-01-01", "2025-12-31")])
 def test_beyond_a_report_what_is_planned_is_what_risk_now_asks_for(tmp_path: Path, report: tuple[str, str]) -> None:
     """A report that begins three days ago, after the period, or ended before it: both look back over a year."""
