@@ -59,10 +59,11 @@ def report_period(control: Mapping[Any, Any], unit_id: str) -> str:
 
 
 def lacked(register: Register, controls: Mapping[str, Any]) -> dict[str, dict[str, date]]:
-    """By control, what it lacked on days of its report's period by rows that ended, or relied on, and the last day."""
+    """By control, what it lacked on days of its report by rows that ended, or relied on, and the last day."""
     design, found = register.methodology.weights.design, dict[str, dict[str, date]]()
-    for row in sorted(register.former_controls):
-        days, relies_on = f"from {row.first} to {row.last}", controls[row.control_id]["relies_on"]
+    for row in (one for one in sorted(register.former_controls) if one.last >= controls[one.control_id]["since"]):
+        days = f"from {row.first} to {row.last}" if row.first < row.last else f"on {row.first}"
+        relies_on = controls[row.control_id]["relies_on"]
         said = [f"was not documented {days}"] * (not row.documented)
         said += [f"was of {row.design.replace('_', ' ')} design {days}"] * (design[row.design] < 1)
         said += [f"relied on {one} {days}" for one in row.relies_on if one not in relies_on]

@@ -62,7 +62,7 @@ class Ended(NamedTuple):
 
 
 class FormerControl(NamedTuple):
-    """How a row of a control had it until it ended, on these days of its unit's Type 2 report."""
+    """How a row of a control had it until it ended, on these days of its unit's report, of Type 1 its date."""
 
     control_id: str
     design: str
@@ -82,6 +82,7 @@ def reported_before(organisations: pd.DataFrame, day: pd.Timestamp) -> frozenset
 def controls_before(controls: pd.DataFrame, stood: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerControl]:
     """What rows of the controls that ``stood`` on a day said before, as far as they held in their unit's report."""
     reports = stood.set_index("control_id")[["report_from", "report_to"]]
+    reports = reports.assign(report_from=reports["report_from"].fillna(reports["report_to"]))
     found = controls[controls["valid_to"] < day].drop(columns=[*reports]).join(reports, on="control_id")
     first, last = found[["report_from", "valid_from"]].max(axis=1), found[["report_to", "valid_to"]].min(axis=1)
     of_report = found["report_from"].notna() & (first <= last)

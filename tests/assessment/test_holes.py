@@ -385,6 +385,34 @@ def test_what_a_control_lacked_earlier_in_the_report_is_told(
         assert (found.outcome, list(found.because)) == (ACHIEVED, left)
 
 
+@pytest.mark.parametrize(
+    ("table", "cells", "until", "told"),
+    [
+        ("controls", {"documentation": ""}, "2026-04-30", "was otherwise on 2026-03-31"),
+        ("controls", {"documentation": ""}, "2026-03-31", "was otherwise on 2026-03-31"),
+        ("controls", {"documentation": ""}, "2026-03-30", ""),
+        ("risk_controls", {"coverage": "0"}, "2026-03-31", "acts on it since 2026-04-01, after the report's date"),
+        ("risk_controls", {"coverage": "0"}, "2026-03-30", ""),
+    ],
+)
+def test_a_type_1_report_is_about_its_date(
+    tmp_path: Path, table: str, cells: dict[str, str], until: str, told: str
+) -> None:
+    """At the end of March B-C1 wasn't what it is since, or didn't act on the risk."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][1].update(report_to="2026-03-31", appetite="Critical")
+        rows["control_tests"][3].update(tested_on="2026-03-20", covers_from="2026-03-20", covers_to="2026-03-20")
+        place = next(place for place, row in enumerate(rows[table]) if row["control_id"] == "B-C1")
+        rows[table].append({**rows[table][place], **cells, "valid_to": until})
+        rows[table][place].update(valid_from=str(date.fromisoformat(until) + timedelta(days=1)))
+
+    [seen] = outlooks(opened(tmp_path, edit).only("beta"), "type1")
+    said = (f"B-R1 rests on B-C1, which {told}",) if told else ()
+    assert (seen.outcome, seen.contradictions) == (JUDGEMENT if told else ACHIEVED, said)
+    assert seen.reported == (("B-C1 was not documented on 2026-03-31",) if "otherwise" in told else ())
+
+
 def test_a_control_that_was_there_before_holds_beside_one_that_began(tmp_path: Path) -> None:
     """Where another key control held the risk all along, a new one beside it takes nothing away."""
 
