@@ -72,7 +72,7 @@ def assessed(context: Context, report_type: str | None = None) -> Mapping[str, M
     design = register.methodology.weights.design
     earned = _earned(context, report_type, {})
     rows: dict[str, dict[str, Any]] = {}
-    for control in register.rows("controls"):
+    for control in as_reported(context, report_type).values():
         found, (credit, limited_by, reason) = conclusions[control["control_id"]], earned[control["control_id"]]
         rows[control["control_id"]] = {
             "control_id": control["control_id"],
@@ -130,6 +130,21 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
         unnamed = control["performed_by"] == "subservice" and pd.isna(control["subservice_id"])
         if unnamed and found[name].name == "operated_effectively":
             found[name] = replace(found[name], name="insufficient_evidence", reason=_UNNAMED)
+    return found
+
+
+@once
+def as_reported(context: Context, report_type: str | None) -> Mapping[str, Mapping[Any, Any]]:
+    """The controls by id; for the opinion on a report that has ended, designed and documented as at its end.
+
+    ``then`` is that day where they weren't by the row that holds now, else blank.
+    """
+    found = {row["control_id"]: {**row, "then": ""} for row in context.register.rows("controls")}
+    for one in context.register.former_controls if report_type else ():
+        row = found[one.control_id]
+        if one.last == row["report_to"].date() and (one.design, one.documented) != _shape(row):
+            documentation = "by a row that has ended" if one.documented else None
+            found[one.control_id] = {**row, "design": one.design, "documentation": documentation, "then": one.last}
     return found
 
 
@@ -329,10 +344,15 @@ def _earned(
 def _own_weights(context: Context, report_type: str | None) -> list[tuple[str, tuple[str, ...], Decimal, str]]:
     """Each control, what it relies on, its own weight and why; those relied upon first."""
     conclusions, methodology = conclude_all(context, report_type), context.register.methodology
+    rows = as_reported(context, report_type)
     return [
-        (name, control["relies_on"], *_own_weight(control, conclusions[name], methodology))
+        (name, control["relies_on"], *_own_weight(rows[name], conclusions[name], methodology))
         for name, control in _in_order(context.register)
     ]
+
+
+def _shape(control: Mapping[Any, Any]) -> tuple[str, bool]:
+    return control["design"], not pd.isna(control["documentation"])
 
 
 def _own_weight(control: Any, conclusion: Conclusion, methodology: Methodology) -> tuple[Decimal, str]:

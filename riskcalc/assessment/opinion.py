@@ -198,7 +198,7 @@ def _asked(context: Context, report_type: str) -> dict[str, None]:
 
 
 # Of a control's row: an organisation has many.
-_KEPT = ("unit_id", "report_type", "key", "performed_by", "design", "owner", "relies_on")
+_KEPT = ("unit_id", "report_type", "key", "performed_by", "design", "owner", "relies_on", "then")
 _MADE = (
     "to_come",
     "why",
@@ -223,7 +223,7 @@ def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
     evidenced = {test["test_id"]: not pd.isna(test["evidence"]) for test in register.rows("control_tests")}
     most = register.methodology.evidence.roll_forward_days
     found: dict[str, dict[Any, Any]] = {}
-    for control in register.rows("controls"):
+    for control in evidence.as_reported(context, report_type).values():
         name, left = control["control_id"], (control["report_to"].date() - context.as_of).days
         row, to_come = {**weights[name], **{key: control[key] for key in _KEPT}}, left if left > most else 0
         days = evidence.report_days(control, register.methodology.evidence)
@@ -299,7 +299,7 @@ class _Case:
         self.outside = dict(compress(zip(found["risk_id"], found["earned_level"], strict=True), breaches(found)))
         self.rated = set(compress(found["risk_id"], found["likelihood"].notna()))
         self.ended: dict[str, list[Ended]] = {}
-        for one in sorted(context.register.ended) if report_type == "type2" else ():
+        for one in (each for each in sorted(context.register.ended) if report_type == "type2" or each.after):
             self.ended.setdefault(one.objective_id, []).append(one)
         self.begun = {one[:2]: one[2] for one in context.register.begun}
         self.lacked = lacked(context.register, self.all)
@@ -327,12 +327,13 @@ class _Case:
         open_risks = [risk for risk in risks if not self.held(risk)]
         ended = self.ended.get(objective, [])
         acting = {name for risk in risks for name in self.reaching.get(risk, ())} | {one.control_id for one in ended}
-        contradictions = list(self._contradictions(unit, risks, ended))
-        outcome = JUDGEMENT if contradictions else ACHIEVED
-        if open_risks:
-            final = any(all(one["fault"] == "hard" for one in self.carrying(risk)) for risk in open_risks)
+        contradictions = list(self._contradictions(unit, risks, [one for one in ended if not one.after]))
+        gone = [one for one in ended if one.after]  # what it did in the report isn't assessed here any more
+        outcome = JUDGEMENT if contradictions or open_risks else ACHIEVED
+        if left := [risk for risk in open_risks if risk not in {one.risk_id for one in gone}]:
+            final = any(all(one["fault"] == "hard" for one in self.carrying(risk)) for risk in left)
             outcome = NOT_ACHIEVED if final else NOT_YET
-        faults = tuple(dict.fromkeys(self._fault(unit, risk) for risk in open_risks))
+        faults = tuple(dict.fromkeys(self._fault(unit, risk, gone) for risk in open_risks))
         blocking = [row for risk in open_risks for row in self._rows(risk)]
         blocking += [] if open_risks else [row for row, _ in contradictions]
         return Outlook(
@@ -346,8 +347,13 @@ class _Case:
             self._reported(self._with_relied_on(acting & {*self.all}), ended),
         )
 
-    def _fault(self, unit: str, risk: str) -> str:
+    def _fault(self, unit: str, risk: str, gone: list[Ended]) -> str:
         lacking = [self._lacking(unit, control) for control in self.carrying(risk)]
+        lacking += [
+            f"{one.control_id} acted on it past the report's end, until {one.last}: what it did in it is to be judged"
+            for one in gone
+            if one.risk_id == risk
+        ]
         return f"{risk}: {'; '.join(lacking) or 'no key control acts on it'}"
 
     def _rows(self, risk: str) -> list[str]:

@@ -15,10 +15,11 @@ def missing(control: Mapping[Any, Any], step: str, report_type: str, unit_id: st
     ours, period = control["unit_id"] == unit_id, report_period(control, unit_id)
     type1 = (report_type if ours else control["report_type"]) == "type1"
     untested = "was not shown to be in use" if type1 else f"was not tested in {period}"
+    was, on = ("was", f" on {control['then']}") if control["then"] else ("is", "")
     if step == "designed":
-        return f"design is {control['design'].replace('_', ' ')}"
+        return f"design {was} {control['design'].replace('_', ' ')}{on}"
     if step == "documented":
-        return "is not documented"
+        return f"{was} not documented{on}"
     if control["conclusion"] == "not_tested":
         return untested if control["performed_by"] != "subservice" else control["why"]
     if step == "operated" and control["limited_by"] and control["conclusion"] == "operated_effectively":

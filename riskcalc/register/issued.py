@@ -46,9 +46,10 @@ class FormerReport(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A control that acted on a risk to an objective in its unit's Type 2 report until a day, and doesn't any more.
+    """A control that acted on a risk to an objective in its unit's report until a day, and doesn't any more.
 
-    With what its tests and deficiencies said of the report until then: items, those that deviated, what was closed.
+    ``after``: it did to the report's end. With what its tests and deficiencies said of the report until then: items,
+    those that deviated, what was closed.
     """
 
     unit_id: str
@@ -56,6 +57,7 @@ class Ended(NamedTuple):
     risk_id: str
     control_id: str
     last: date
+    after: bool
     items: int
     deviations: int
     closed: tuple[tuple[str, date], ...]

@@ -109,7 +109,7 @@ def _of_then(register: Register, period: Period, as_of: date) -> dict[str, pd.Da
 
 
 def _ended(register: Register, stood: Register, tables: Mapping[str, Any], day: pd.Timestamp) -> Iterator[Ended]:
-    """The controls that acted on a risk in its unit's Type 2 report and don't any more; ``tables`` have what counts."""
+    """The controls that acted on a risk in its unit's report and don't any more; ``tables`` have what counts."""
     units, objectives = by_index(stood.business_units.set_index("unit_id")), {*stood.control_objectives["objective_id"]}
     known = register.risks[~(register.risks["valid_from"] > day)].sort_values("valid_from", na_position="first")
     serves = {row["risk_id"]: (row["unit_id"], row["objective_id"]) for row in records(known)}
@@ -117,9 +117,12 @@ def _ended(register: Register, stood: Register, tables: Mapping[str, Any], day: 
     ends = [_last_days(links, ["risk_id", "control_id"]), _last_days(register.controls, ["control_id"])]
     for risk, control in dict.fromkeys(zip(links["risk_id"], links["control_id"], strict=True)):
         last, (unit, objective) = min(ends[0][risk, control], ends[1][control], risks[risk]), serves.get(risk, ("", ""))
-        if objective in objectives and units[unit]["report_from"] <= last < min(day, units[unit]["report_to"]):
-            said = _said(tables, control, units[unit]["report_from"], last)
-            yield Ended(unit, objective, risk, control, last.date(), *said)
+        if objective in objectives and last < day:
+            until, begins = units[unit]["report_to"], units[unit]["report_from"]
+            since = until if pd.isna(begins) else begins
+            if since <= last:
+                said = _said(tables, control, since, min(last, until))
+                yield Ended(unit, objective, risk, control, last.date(), bool(last >= until), *said)
 
 
 def _said(
