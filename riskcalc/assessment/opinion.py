@@ -198,7 +198,7 @@ def _asked(context: Context, report_type: str) -> dict[str, None]:
 
 
 # Of a control's row: an organisation has many.
-_KEPT = ("unit_id", "report_type", "key", "performed_by", "design", "owner", "relies_on", "then")
+_KEPT = ("unit_id", "report_type", "key", "performed_by", "design", "owner", "relies_on")
 _MADE = (
     "to_come",
     "why",
@@ -223,7 +223,8 @@ def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
     evidenced = {test["test_id"]: not pd.isna(test["evidence"]) for test in register.rows("control_tests")}
     most = register.methodology.evidence.roll_forward_days
     found: dict[str, dict[Any, Any]] = {}
-    for control in evidence.as_reported(context, report_type).values():
+    for row in register.rows("controls"):
+        control = evidence.as_reported(context, report_type).get(row["control_id"], row)
         name, left = control["control_id"], (control["report_to"].date() - context.as_of).days
         row, to_come = {**weights[name], **{key: control[key] for key in _KEPT}}, left if left > most else 0
         days = evidence.report_days(control, register.methodology.evidence)
@@ -232,6 +233,7 @@ def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
         tested = row["conclusion"] != "not_tested"
         found[name] = row | {
             "to_come": to_come,
+            "then": control.get("then", ""),
             "since": days[1] if report_type == "type1" else days[0],
             "why": conclusions[name].reason,
             "designed": row["claimed"] == 1,
