@@ -124,10 +124,10 @@ def _ended(register: Register, stood: Register, tables: Mapping[str, Any], day: 
     for risk, control, last in gone.reset_index().itertuples(index=False, name=None):
         unit, objective = serves.get(risk, ("", ""))
         if objective in objectives:
-            until, begins = units[unit]["report_to"], units[unit]["report_from"]
+            begins, until = units[unit]["report_from"], units[unit]["report_to"]
             since = until if pd.isna(begins) else begins
-            if since <= last:
-                told = _said(said, control, since, min(last, until))
+            if since <= last:  # a Type 1 report tells of no operation
+                told = (0, 0, ()) if pd.isna(begins) else _said(said, control, since, min(last, until))
                 yield Ended(unit, objective, risk, control, last.date(), bool(last >= until), *told)
 
 

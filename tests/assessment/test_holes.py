@@ -417,6 +417,19 @@ def test_a_type_1_report_is_about_its_date(
     assert (seen.outcome, (*seen.faults, *seen.contradictions)) == (outcome, (told,) if told else ())
 
 
+def test_a_control_that_was_retired_after_a_type_1_reports_date_takes_judgement(tmp_path: Path) -> None:
+    """It acted on the risk then; what its tests of operation find isn't told of such a report."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][1].update(report_to="2026-03-31", appetite="Critical")
+        rows["control_tests"][3].update(kind="operation", sample_size="25", deviations="9")
+        rows["controls"][3].update(valid_to="2026-04-30")
+
+    [seen] = outlooks(opened(tmp_path, edit).only("beta"), "type1")
+    told = "B-C1 acted on it past the report's end, until 2026-04-30: what it did in it is to be judged"
+    assert (seen.outcome, seen.because) == (JUDGEMENT, (f"B-R1: {told}",))
+
+
 def since_may(table: str, before: dict[str, str], since: dict[str, str]) -> Edit:
     """A report's year to March, tested, and a row of A-C2 that changed in May."""
 
