@@ -74,6 +74,7 @@ def assessed(context: Context, report_type: str | None = None) -> Mapping[str, M
     rows: dict[str, dict[str, Any]] = {}
     for control in register.rows("controls"):
         found, (credit, limited_by, reason) = conclusions[control["control_id"]], earned[control["control_id"]]
+        then = as_reported(context, report_type).get(control["control_id"], control)
         rows[control["control_id"]] = {
             "control_id": control["control_id"],
             "conclusion": found.name,
@@ -83,7 +84,7 @@ def assessed(context: Context, report_type: str | None = None) -> Mapping[str, M
             "tests": found.tests,
             "untested_days": found.untested_days,
             "roll_forward": found.roll_forward,
-            "claimed": float(design[control["design"]]),
+            "claimed": float(design[then["design"]]),
             "earned": float(credit),
             "limited_by": limited_by,
             "reason": reason,
@@ -129,6 +130,22 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
         unnamed = control["performed_by"] == "subservice" and pd.isna(control["subservice_id"])
         if unnamed and found[name].name == "operated_effectively":
             found[name] = replace(found[name], name="insufficient_evidence", reason=_UNNAMED)
+    return found
+
+
+@once
+def as_reported(context: Context, report_type: str | None) -> Mapping[str, Mapping[Any, Any]]:
+    """The rows of controls whose report has ended, and that weren't designed and documented at its end as they are now.
+
+    The opinion on the report takes them as they were ``then``, on its last day, or date; the risk now asks for none.
+    """
+    found: dict[str, dict[Any, Any]] = {}
+    last = {(one.control_id, one.last): one for one in context.register.former_controls if report_type}
+    for row in context.register.rows("controls") if last else ():
+        one = last.get((row["control_id"], row["report_to"].date()))
+        if one and (one.design, one.documented) != (row["design"], not pd.isna(row["documentation"])):
+            documentation = "by a row that has ended" if one.documented else None
+            found[one.control_id] = {**row, "design": one.design, "documentation": documentation, "then": one.last}
     return found
 
 
@@ -328,8 +345,9 @@ def _earned(
 def _own_weights(context: Context, report_type: str | None) -> list[tuple[str, tuple[str, ...], Decimal, str]]:
     """Each control, what it relies on, its own weight and why; those relied upon first."""
     conclusions, methodology = conclude_all(context, report_type), context.register.methodology
+    then = as_reported(context, report_type)
     return [
-        (name, control["relies_on"], *_own_weight(control, conclusions[name], methodology))
+        (name, control["relies_on"], *_own_weight(then.get(name, control), conclusions[name], methodology))
         for name, control in _in_order(context.register)
     ]
 

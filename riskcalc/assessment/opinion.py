@@ -241,15 +241,18 @@ def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
     evidenced = {test["test_id"]: not pd.isna(test["evidence"]) for test in register.rows("control_tests")}
     most = register.methodology.evidence.roll_forward_days
     found: dict[str, dict[Any, Any]] = {}
-    for control in register.rows("controls"):
+    for row in register.rows("controls"):
+        control = evidence.as_reported(context, report_type).get(row["control_id"], row)
         name, left = control["control_id"], (control["report_to"].date() - context.as_of).days
         row, to_come = {**weights[name], **{key: control[key] for key in _KEPT}}, left if left > most else 0
+        days = evidence.report_days(control, register.methodology.evidence)
         by_others = "a review of its report" if conclusions[name].unread else ""
         lacking = ", ".join(test for test in row["tests"] if not evidenced[test]) if row["tests"] else by_others
         tested = row["conclusion"] != "not_tested"
         found[name] = row | {
             "to_come": to_come,
-            "since": evidence.report_days(control, register.methodology.evidence)[0],
+            "then": control.get("then", ""),
+            "since": days[1] if report_type == "type1" else days[0],
             "why": conclusions[name].reason,
             "designed": row["claimed"] == 1,
             "documented": not pd.isna(control["documentation"]),
@@ -316,10 +319,10 @@ class _Case:
         self.outside = dict(compress(zip(found["risk_id"], found["earned_level"], strict=True), breaches(found)))
         self.rated = set(compress(found["risk_id"], found["likelihood"].notna()))
         self.ended: dict[str, list[Ended]] = {}
-        for one in sorted(context.register.ended) if report_type == "type2" else ():
+        for one in (each for each in sorted(context.register.ended) if report_type == "type2" or each.after):
             self.ended.setdefault(one.objective_id, []).append(one)
         self.begun = {one[:2]: one[2] for one in context.register.begun}
-        self.lacked = lacked(context.register, self.all) if report_type == "type2" else {}
+        self.lacked = lacked(context.register, self.all)
         self.counted_on = self._with_relied_on({*self.keys})
         self.weak: dict[str, list[Candidate]] = {}
         for weak in _material_weaknesses(context):
@@ -343,12 +346,13 @@ class _Case:
         open_risks = [risk for risk in risks if not self.held(risk)]
         ended = self.ended.get(objective, [])
         acting = {name for risk in risks for name in self.reaching.get(risk, ())} | {one.control_id for one in ended}
-        against = tuple(dict.fromkeys(self._contradictions(unit, risks, ended)))
-        outcome = JUDGEMENT if against else ACHIEVED
-        if open_risks:
-            final = any(all(one["fault"] == "hard" for one in self.carrying(risk)) for risk in open_risks)
+        against = tuple(dict.fromkeys(self._contradictions(unit, risks, [one for one in ended if not one.after])))
+        gone = [one for one in ended if one.after]  # what it did in the report isn't assessed here any more
+        outcome = JUDGEMENT if against or open_risks else ACHIEVED
+        if left := [risk for risk in open_risks if risk not in {one.risk_id for one in gone}]:
+            final = any(all(one["fault"] == "hard" for one in self.carrying(risk)) for risk in left)
             outcome = NOT_ACHIEVED if final else NOT_YET
-        faults = tuple(dict.fromkeys(self._fault(unit, risk) for risk in open_risks))
+        faults = tuple(dict.fromkeys(self._fault(unit, risk, gone) for risk in open_risks))
         blocking = [row for risk in open_risks for row in self._rows(risk)]
         blocking += [] if open_risks else [row for row, _ in against]
         return Outlook(
@@ -362,8 +366,13 @@ class _Case:
             self._reported(self._with_relied_on(acting & {*self.all}), ended),
         )
 
-    def _fault(self, unit: str, risk: str) -> str:
+    def _fault(self, unit: str, risk: str, gone: list[Ended]) -> str:
         lacking = [self._lacking(unit, control) for control in self.carrying(risk)]
+        lacking += [
+            f"{one.control_id} acted on it past the report's end, until {one.last}: what it did in it is to be judged"
+            for one in gone
+            if one.risk_id == risk
+        ]
         return f"{risk}: {'; '.join(lacking) or 'no key control acts on it'}"
 
     def _rows(self, risk: str) -> list[str]:
@@ -394,28 +403,32 @@ class _Case:
             yield from ((name, weak.as_weakness) for name in weak.controls)
 
     def _not_throughout(self, unit: str, risk: str, relieved: bool) -> Iterator[tuple[str, str]]:
-        """Where all that holds a risk didn't over its report's whole period: one of those controls, and the words.
+        """Where all that holds a risk didn't over its report's whole period, or at its date: a control, and the words.
 
         What began where another control was ``relieved`` is told with that.
         """
         found = [self._short(unit, risk, control, relieved) for control in self.carrying(risk) if not control["fault"]]
-        if self.report_type == "type2" and found and all(found):
+        if found and all(found):
             yield found[0][0], f"{risk} rests on {', which '.join(found[0])}"
 
     def _short(self, unit: str, risk: str, control: Any, relieved: bool) -> tuple[str, ...]:
-        """A control, or one that it relies on, that wasn't all it is on days of its report's period, and the words."""
+        """A control, or one that it relies on, that wasn't all it is on days of its report, and the words."""
+        type1 = self.report_type == "type1"
         for name in sorted(self._with_relied_on({control["control_id"]})):
-            one, over = self.all[name], f"in {report_period(self.all[name], unit)}"
-            if one["unit_id"] != unit and one["report_type"] == "type1":
+            one, period = self.all[name], report_period(self.all[name], unit)
+            if one["unit_id"] != unit and one["report_type"] != self.report_type:
                 continue
             since = max(one["since"], self.begun.get((risk, ""), date.min))
             days = {"began on": self.begun.get((name, "")), "acts on it since": self.begun.get((risk, name))}
             said, first = max(days.items(), key=lambda each: each[1] or date.min)
             late = (first - since).days if first and not relieved else 0
-            if late > 0 and late + one["untested_days"] > one["allowed"]:
-                return name, f"{said} {first}, {over}: what held before counts, too"
-            if lacking := [day for day in self.lacked.get(name, {}).values() if day >= max(since, first or since)]:
-                return name, f"was otherwise until {max(lacking)}, {over}"
+            if late > 0 and (type1 or late + one["untested_days"] > one["allowed"]):
+                over = "after the report's date" if type1 else f"in {period}: what held before counts, too"
+                return name, f"{said} {first}, {over}"
+            lacking = [day for day in self.lacked.get(name, {}).values() if day >= max(since, first or since)]
+            if lacking:
+                last = max(lacking)
+                return name, f"was otherwise {f'on {last}' if type1 else f'until {last}, in {period}'}"
         return ()
 
     def _with_relied_on(self, names: set[str]) -> set[str]:

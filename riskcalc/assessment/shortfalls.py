@@ -15,10 +15,11 @@ def missing(control: Mapping[Any, Any], step: str, report_type: str, unit_id: st
     ours, period = control["unit_id"] == unit_id, report_period(control, unit_id)
     type1 = (report_type if ours else control["report_type"]) == "type1"
     untested = "was not shown to be in use" if type1 else f"was not tested in {period}"
+    was, on = ("was", f" on {control['then']}") if control["then"] else ("is", "")
     if step == "designed":
-        return f"design is {control['design'].replace('_', ' ')}"
+        return f"design {was} {control['design'].replace('_', ' ')}{on}"
     if step == "documented":
-        return "is not documented"
+        return f"{was} not documented{on}"
     if control["conclusion"] == "not_tested":
         return untested if control["performed_by"] != "subservice" else control["why"]
     if step == "operated" and control["limited_by"] and control["conclusion"] == "operated_effectively":
@@ -67,10 +68,11 @@ def report_period(control: Mapping[Any, Any], unit_id: str) -> str:
 
 
 def lacked(register: Register, controls: Mapping[str, Any]) -> dict[str, dict[str, date]]:
-    """By control, what it lacked on days of its report's period by rows that ended, or relied on, and the last day."""
+    """By control, what it lacked on days of its report by rows that ended, or relied on, and the last day."""
     design, found = register.methodology.weights.design, dict[str, dict[str, date]]()
-    for row in sorted(register.former_controls):
-        days, relies_on = f"from {row.first} to {row.last}", controls[row.control_id]["relies_on"]
+    for row in (one for one in sorted(register.former_controls) if one.last >= controls[one.control_id]["since"]):
+        days = f"from {row.first} to {row.last}" if row.first < row.last else f"on {row.first}"
+        relies_on = controls[row.control_id]["relies_on"]
         said = [f"was not documented {days}"] * (not row.documented)
         said += [f"was of {row.design.replace('_', ' ')} design {days}"] * (design[row.design] < 1)
         said += [f"relied on {one} {days}" for one in row.relies_on if one not in relies_on]

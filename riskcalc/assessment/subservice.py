@@ -47,10 +47,10 @@ def from_report(told: Reports, days: Days, as_of: date, type1: bool = False, thr
     What was reviewed, or ends, after ``as_of`` isn't there yet, nor is an earlier report that nobody reviewed.
     For a Type 1 report of ours (``type1``), theirs of either type is enough if it speaks of any of the days.
     """
-    there, wanted = _on_record(told, as_of), (days[0], min(days[1], as_of))
+    there, wanted = on_record(told, as_of), (days[0], min(days[1], as_of))
     if not there:
         return _nothing_there(told, as_of)
-    good = sound(told, as_of)
+    good = [each for each in there if not _faults(each)]
     found = _by_days(good, days, as_of) if good and not type1 else None
     whole = throughout and found is not None and found.name == "operated_effectively"
     for each in (each for each in reversed(there) if _faults(each)):
@@ -64,9 +64,13 @@ def from_report(told: Reports, days: Days, as_of: date, type1: bool = False, thr
     return replace(found, reason="; ".join([found.reason, *_waiting(unread)]), unread=rests and _unread(good[-1]))
 
 
-def sound(told: Reports, as_of: date) -> list[Report]:
-    """The reports that count by a day and have no fault."""
-    return [each for each in _on_record(told, as_of) if not _faults(each)]
+def on_record(told: Reports, as_of: date) -> list[Report]:
+    """The reports that count by a day: those that are over and, the latest if at all, reviewed by then."""
+    return [
+        each
+        for each in _over(told, as_of)
+        if (each is told[-1] if _unread(each) else each["reviewed_on"].date() <= as_of)
+    ]
 
 
 def latest(register: Register, as_of: date) -> Mapping[str, Report]:
@@ -97,15 +101,6 @@ def uncovered_days(told: Iterable[Report], first: date, last: date, as_of: date 
 
 
 # --- parts ---
-
-
-def _on_record(told: Reports, as_of: date) -> list[Report]:
-    """The reports that count by a day: those that are over and, the latest if at all, reviewed by then."""
-    return [
-        each
-        for each in _over(told, as_of)
-        if (each is told[-1] if _unread(each) else each["reviewed_on"].date() <= as_of)
-    ]
 
 
 def _unread(report: Report) -> bool:

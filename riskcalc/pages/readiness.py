@@ -15,7 +15,7 @@ from riskcalc.assessment.evidence import assessed, later
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import STEPS, Outlook, key_controls, not_begun, outlooks, reaching, stated
 from riskcalc.assessment.readiness import gaps, served
-from riskcalc.assessment.subservice import reports, sound, uncovered_days
+from riskcalc.assessment.subservice import on_record, reports, uncovered_days
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, due_cell, state
@@ -200,7 +200,7 @@ def user_entities(unit: Assessment) -> Display:
 
 def subservice(unit: Assessment) -> Display:
     """The subservice organisations, their reports, and the days of our report that theirs don't cover."""
-    first, last = _report_days(unit.unit)
+    (first, last), type1 = _report_days(unit.unit), unit.unit["report_type"] == "type1"
     used: dict[str, list[str]] = {}
     for control in unit.register.rows("controls"):
         used.setdefault(control["subservice_id"], []).append(control["control_id"])
@@ -208,8 +208,9 @@ def subservice(unit: Assessment) -> Display:
     for one in unit.register.rows("subservice_organisations"):
         inclusive = one["method"] == "inclusive"
         told = reports(unit.register)[one["subservice_id"]]
-        days = 0 if inclusive else uncovered_days([*sound(told, unit.as_of), one], first, last)
-        gap = "tested here" if inclusive else state(counted(days, "day"), "bad") if days else state("none", "good")
+        days = uncovered_days(on_record(told, unit.as_of), first, last, unit.as_of)
+        gap: Cell = state(counted(days, "day"), "bad") if days else state("none", "good")
+        gap = "tested here" if inclusive else "–" if type1 else gap
         opinion = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
         exception = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
@@ -220,7 +221,8 @@ def subservice(unit: Assessment) -> Display:
         used_by = ", ".join(used.get(one["subservice_id"], ()))
         rows.append([one["subservice_id"], name, method, used_by, _reports(told, first, last), opinions, gap, reviewed])
     columns = ["Id", "Organisation", "Method", "Controls", "Its report", "Opinion", "Days uncovered", "Reviewed"]
-    note = f"Days uncovered: of our own report, {day(first)} to {day(last)}."
+    note = f"Days uncovered: of our own report, {day(first)} to {day(last)}, by those there by {day(unit.as_of)}."
+    note = "Our own report is at a date: no days are asked of theirs." if type1 else note
     return display.table("Subservice organisations", columns, rows, note=note, folded=True)
 
 

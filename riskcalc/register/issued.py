@@ -46,9 +46,10 @@ class FormerReport(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A control that acted on a risk to an objective in its unit's Type 2 report until a day, and doesn't any more.
+    """A control that acted on a risk to an objective in its unit's report until a day, and doesn't any more.
 
-    With what its tests and deficiencies said of the report until then: items, those that deviated, what was closed.
+    ``after``: it did to the report's end. With what its tests and deficiencies said of the report until then: items,
+    those that deviated, what was closed.
     """
 
     unit_id: str
@@ -56,13 +57,14 @@ class Ended(NamedTuple):
     risk_id: str
     control_id: str
     last: date
+    after: bool
     items: int
     deviations: int
     closed: tuple[tuple[str, date], ...]
 
 
 class FormerControl(NamedTuple):
-    """How a row of a control had it until it ended, on these days of its unit's Type 2 report."""
+    """How a row of a control had it until it ended, on these days of its unit's report, of Type 1 its date."""
 
     control_id: str
     design: str
@@ -82,6 +84,7 @@ def reported_before(organisations: pd.DataFrame, day: pd.Timestamp) -> frozenset
 def controls_before(controls: pd.DataFrame, stood: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerControl]:
     """What rows of the controls that ``stood`` on a day said before, as far as they held in their unit's report."""
     reports = stood.set_index("control_id")[["report_from", "report_to"]]
+    reports = reports.assign(report_from=reports["report_from"].fillna(reports["report_to"]))
     found = controls[controls["valid_to"] < day].drop(columns=[*reports]).join(reports, on="control_id")
     first, last = found[["report_from", "valid_from"]].max(axis=1), found[["report_to", "valid_to"]].min(axis=1)
     of_report = found["report_from"].notna() & (first <= last)

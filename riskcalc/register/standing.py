@@ -20,7 +20,7 @@ from riskcalc.register.tables import OWNERS, TABLES
 
 # What was known only later reads as blank: the column of its day, and what came with it.
 _KNOWN = {"deficiencies": ("closed_on",), "training": ("completed_on",), "business_units": ("issued_on", "opinion")}
-_EVER = pd.Timestamp(date.min)
+_EVER, _FOR_EVER = pd.Timestamp(date.min), pd.Timestamp(date(9999, 12, 31))
 
 
 @registers.once
@@ -109,24 +109,33 @@ def _of_then(register: Register, period: Period, as_of: date) -> dict[str, pd.Da
 
 
 def _ended(register: Register, stood: Register, tables: Mapping[str, Any], day: pd.Timestamp) -> Iterator[Ended]:
-    """The controls that acted on a risk in its unit's Type 2 report and don't any more; ``tables`` have what counts."""
+    """The controls that acted on a risk in its unit's report and don't any more; ``tables`` have what counts."""
     units, objectives = by_index(stood.business_units.set_index("unit_id")), {*stood.control_objectives["objective_id"]}
     known = register.risks[~(register.risks["valid_from"] > day)].sort_values("valid_from", na_position="first")
     serves = {row["risk_id"]: (row["unit_id"], row["objective_id"]) for row in records(known)}
-    links, risks = _acting(register), _last_days(register.risks, ["risk_id"])
-    ends = [_last_days(links, ["risk_id", "control_id"]), _last_days(register.controls, ["control_id"])]
-    for risk, control in dict.fromkeys(zip(links["risk_id"], links["control_id"], strict=True)):
-        last, (unit, objective) = min(ends[0][risk, control], ends[1][control], risks[risk]), serves.get(risk, ("", ""))
-        if objective in objectives and units[unit]["report_from"] <= last < min(day, units[unit]["report_to"]):
-            said = _said(tables, control, units[unit]["report_from"], last)
-            yield Ended(unit, objective, risk, control, last.date(), *said)
+    links = _acting(register)
+    keys = {"risk_id": register.risks, "control_id": register.controls}
+    ends = [links[key].map(_last_days(table, key)) for key, table in keys.items()]
+    last_days = pd.concat([*ends, links["valid_to"].fillna(_FOR_EVER)], axis=1).min(axis=1)
+    last_days = last_days.groupby([links[key] for key in keys]).max()
+    gone = last_days[last_days < day]
+    names = gone.index.get_level_values("control_id")
+    said = {name: tables[name][tables[name]["control_id"].isin(names)] for name in ("control_tests", "deficiencies")}
+    for risk, control, last in gone.reset_index().itertuples(index=False, name=None):
+        unit, objective = serves.get(risk, ("", ""))
+        if objective in objectives:
+            begins, until = units[unit]["report_from"], units[unit]["report_to"]
+            since = until if pd.isna(begins) else begins
+            if since <= last:  # a Type 1 report tells of no operation
+                told = (0, 0, ()) if pd.isna(begins) else _said(said, control, since, min(last, until))
+                yield Ended(unit, objective, risk, control, last.date(), bool(last >= until), *told)
 
 
 def _said(
     tables: Mapping[str, Any], control: str, since: pd.Timestamp, last: pd.Timestamp
 ) -> tuple[int, int, tuple[tuple[str, date], ...]]:
     """What tests found of a control on some days, or when they were made: items, deviations; and what was closed."""
-    tests, known = (tables[name][tables[name]["control_id"] == control] for name in ("control_tests", "deficiencies"))
+    tests, known = (table[table["control_id"] == control] for table in tables.values())
     days = [Period.parse(name) for name in tests["period"]]
     first = tests["covers_from"].fillna(pd.Series([pd.Timestamp(one.first_day) for one in days], tests.index))
     until = tests["covers_to"].fillna(pd.Series([pd.Timestamp(one.last_day) for one in days], tests.index))
@@ -151,8 +160,6 @@ def _acting(register: Register) -> pd.DataFrame:
     return register.risk_controls[register.risk_controls["coverage"] > 0]
 
 
-def _last_days(table: pd.DataFrame, key: list[str]) -> Mapping[Any, pd.Timestamp]:
+def _last_days(table: pd.DataFrame, key: str) -> pd.Series[Any]:
     """By key, the last day on which a row of it holds."""
-    ends = table["valid_to"].fillna(pd.Timestamp(date(9999, 12, 31)))
-    found: Mapping[Any, pd.Timestamp] = ends.groupby([table[column] for column in key]).max().to_dict()
-    return found
+    return table["valid_to"].fillna(_FOR_EVER).groupby(table[key]).max()

@@ -385,6 +385,100 @@ def test_what_a_control_lacked_earlier_in_the_report_is_told(
         assert (found.outcome, list(found.because)) == (ACHIEVED, left)
 
 
+@pytest.mark.parametrize(
+    ("table", "cells", "until", "outcome", "told"),
+    [
+        ("controls", {"documentation": ""}, "2026-04-30", NOT_ACHIEVED, "B-R1: B-C1 was not documented on 2026-03-31"),
+        ("controls", {"documentation": ""}, "2026-03-31", NOT_ACHIEVED, "B-R1: B-C1 was not documented on 2026-03-31"),
+        ("controls", {"documentation": ""}, "2026-03-30", ACHIEVED, ""),
+        (
+            "risk_controls",
+            {"coverage": "0"},
+            "2026-03-31",
+            JUDGEMENT,
+            "B-R1 rests on B-C1, which acts on it since 2026-04-01, after the report's date",
+        ),
+        ("risk_controls", {"coverage": "0"}, "2026-03-30", ACHIEVED, ""),
+    ],
+)
+def test_a_type_1_report_is_about_its_date(
+    tmp_path: Path, table: str, cells: dict[str, str], until: str, outcome: str, told: str
+) -> None:
+    """At the end of March B-C1 wasn't what it is since, or didn't act on the risk."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][1].update(report_to="2026-03-31", appetite="Critical")
+        rows["control_tests"][3].update(tested_on="2026-03-20", covers_from="2026-03-20", covers_to="2026-03-20")
+        place = next(place for place, row in enumerate(rows[table]) if row["control_id"] == "B-C1")
+        rows[table].append({**rows[table][place], **cells, "valid_to": until})
+        rows[table][place].update(valid_from=str(date.fromisoformat(until) + timedelta(days=1)))
+
+    [seen] = outlooks(opened(tmp_path, edit).only("beta"), "type1")
+    assert (seen.outcome, (*seen.faults, *seen.contradictions)) == (outcome, (told,) if told else ())
+
+
+def test_a_control_that_was_retired_after_a_type_1_reports_date_takes_judgement(tmp_path: Path) -> None:
+    """It acted on the risk then; what its tests of operation find isn't told of such a report."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][1].update(report_to="2026-03-31", appetite="Critical")
+        rows["control_tests"][3].update(kind="operation", sample_size="25", deviations="9")
+        rows["controls"][3].update(valid_to="2026-04-30")
+
+    [seen] = outlooks(opened(tmp_path, edit).only("beta"), "type1")
+    told = "B-C1 acted on it past the report's end, until 2026-04-30: what it did in it is to be judged"
+    assert (seen.outcome, seen.because) == (JUDGEMENT, (f"B-R1: {told}",))
+
+
+def since_may(table: str, before: dict[str, str], since: dict[str, str]) -> Edit:
+    """A report's year to March, tested, and a row of A-C2 that changed in May."""
+
+    def edit(rows: Rows) -> None:
+        year(rows)
+        rows["business_units"][0].update(report_to="2026-03-31")
+        rows[table].append({**rows[table][1], **before, "valid_to": "2026-04-30"})
+        rows[table][1].update(valid_from="2026-05-01", **since)
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("cells", "lacks"),
+    [
+        ({"documentation": ""}, "was not documented on 2026-03-31"),
+        ({"design": "partially_effective"}, "design was partially effective on 2026-03-31"),
+    ],
+)
+def test_what_changed_after_a_report_ended_changes_nothing_of_it(
+    tmp_path: Path, cells: dict[str, str], lacks: str
+) -> None:
+    """A-C2 isn't in order since May, or only since then; the risk now is that of today's row."""
+    worse = opened(tmp_path / "a", sound, since_may("controls", {}, cells))
+    better = opened(tmp_path / "b", sound, since_may("controls", cells, {}))
+    assert (outlook(worse).outcome, outlook(worse).because) == (ACHIEVED, ())
+    assert (outlook(better).outcome, outlook(better).faults) == (NOT_ACHIEVED, (f"A-R1: A-C2 {lacks}",))
+    now = [evidence.assessed(each)["A-C2"]["earned"] for each in (worse, better)]
+    assert now[0] < now[1] == 1
+
+
+def replaced_since(rows: Rows) -> None:
+    since_may("controls", {}, {})(rows)
+    rows["controls"][1].update(control_id="A-C9")
+    rows["control_tests"][1].update(covers_to="2026-04-30", tested_on="2026-05-10")
+    rows["risk_controls"].append({**rows["risk_controls"][1], "control_id": "A-C9"})
+
+
+@pytest.mark.parametrize(
+    "edit", [replaced_since, since_may("risk_controls", {}, {"coverage": "0"})], ids=["replaced", "link"]
+)
+def test_what_stopped_after_a_report_ended_acted_in_it(tmp_path: Path, edit: Edit) -> None:
+    """How it did isn't assessed any more: that takes judgement, and isn't told as not achieved."""
+    seen = outlook(opened(tmp_path, sound, edit))
+    assert seen.outcome == JUDGEMENT
+    told = "A-C2 acted on it past the report's end, until 2026-04-30: what it did in it is to be judged"
+    assert seen.faults[0].endswith(told)
+
+
 def test_a_control_that_was_there_before_holds_beside_one_that_began(tmp_path: Path) -> None:
     """Where another key control held the risk all along, a new one beside it takes nothing away."""
 

@@ -173,6 +173,27 @@ def test_for_a_type_1_report_the_report_that_speaks_of_its_date_is_to_be_reviewe
     assert [(each.name, each.unread) for each in found] == [("operated_effectively", each) for each in (False, True)]
 
 
+def test_days_that_a_letter_has_yet_to_speak_of_are_uncovered_on_the_page(tmp_path: Path) -> None:
+    """As of October our report still runs, and the letter goes on beyond the day; of a Type 1 report none are asked."""
+
+    def shown(name: str, edit: Edit) -> tuple[Any, str]:
+        data = write_register(tmp_path / name, edit)
+        view = readiness.subservice(open_unit("alpha", "2026-H2", str(data), as_of=str(AS_OF)))
+        return view.content["rows"][0][6], view.content["note"]
+
+    def runs(rows: Rows) -> None:
+        two_reports(rows)
+        rows["business_units"][0].update(report_from="2026-01-01", report_to="2026-12-31")
+        rows["subservice_organisations"][1].update(bridge_to="2026-12-31")
+
+    def at(rows: Rows) -> None:
+        runs(rows)
+        rows["business_units"][0].update(report_type="type1", report_from="", report_to="2026-09-30")
+
+    assert shown("runs", runs)[0]["text"] == "72 days"
+    assert shown("at", at) == ("–", "Our own report is at a date: no days are asked of theirs.")
+
+
 def test_days_of_a_vendors_control_are_told_as_covered_by_reports_not_by_tests(tmp_path: Path) -> None:
     """While our report runs and after it ended; under the inclusive method we test ourselves."""
 
