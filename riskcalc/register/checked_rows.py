@@ -75,7 +75,7 @@ class Table:
 
     def hold(self, columns: Iterable[str]) -> None:
         """Be ready for rows whose values come in the order of these columns."""
-        self.rows = Lines(columns, partial(_made, TABLES[self.name]))
+        self.rows = Lines(columns, partial(made, TABLES[self.name]))
 
     @property
     def file(self) -> str:
@@ -218,7 +218,7 @@ def _taken(
                 table.refused.setdefault(line, set()).update(unsure)
             yield line, texts
         else:
-            table.doubtful.update(cells)
+            table.doubtful.update(map(str.strip, cells))
             table.tell(line, "", "", _wrong_number(cells, header))
 
 
@@ -299,7 +299,7 @@ def _currencies(table: Table, cells: Mapping[str, str], methodology: Methodology
     return {one.get("currency", "").strip().upper() or methodology.currency for one in mine or [{}]}
 
 
-def _made(model: type[Row], values: Iterable[tuple[str, Any]]) -> Row:
+def made(model: type[Row], values: Iterable[tuple[str, Any]]) -> Row:
     """A row of values that were checked."""
     row = model.__new__(model)
     for name, value in _PYDANTIC:

@@ -91,18 +91,21 @@ def _unknown_sources(tables: Mapping[str, Table]) -> Iterator[Problem]:
     answers = tables["answers"]
     if not answers.rows:
         return
-    keys = {name: table.keys | table.doubtful for name, table in tables.items() if name != "answers"}
+    keys = {name: table.keys for name, table in tables.items() if name != "answers"}
     places = Counter(key for name, found in keys.items() if len(TABLES[name].primary_key) == 1 for key in found)
+    maybe = set().union(*(table.doubtful for table in tables.values()))
+    all_known = all(tables[name].whole for name in keys if len(TABLES[name].primary_key) == 1)
     for line, row in answers.rows.items():
         for source in row.sources:
-            if places[source] != 1:
-                allowed = (
-                    "is an id in several tables, so nobody knows which is meant" if places[source] else "is no row's id"
-                )
+            if places[source] > 1:
+                allowed = "is an id in several tables, so nobody knows which is meant"
                 yield answers.problem(line, "sources", source, f"{allowed}; {some_names(places, source)}")
+            elif not places[source] and all_known and source not in maybe:
+                yield answers.problem(line, "sources", source, f"is no row's id; {some_names(places, source)}")
         for claim in map(Claim.parse, row.claims):
-            if claim.key not in keys[claim.table]:
-                allowed = f"is not in {tables[claim.table].place}; {some_names(tables[claim.table].keys, claim.key)}"
+            target = tables[claim.table]
+            if target.whole and claim.key not in keys[claim.table] and claim.key not in target.doubtful:
+                allowed = f"is not in {target.place}; {some_names(keys[claim.table], claim.key)}"
                 yield answers.problem(line, "claims", str(claim), f"{claim.key} {allowed}")
 
 
@@ -118,13 +121,15 @@ def some_names(names: Collection[str], seen: str, most: int = 12) -> str:
 
 
 def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]:
-    units = tables["business_units"].keys
+    units, objectives = tables["business_units"].keys, tables["control_objectives"]
     units_of: dict[str, list[str]] = {}
-    for _, objective, unit in tables["control_objectives"].rows.each("objective_id", "unit_id"):
+    for _, objective, unit in objectives.rows.each("objective_id", "unit_id"):
         units_of.setdefault(objective, []).append(unit)
+    stands = Counter(objectives.column("objective_id"))
     for line, objective, mine in tables["risks"].rows.each("objective_id", "unit_id"):
         unit, *others = units_of.get(objective, [mine])
-        if mine not in (unit, *others) and {unit, mine} <= units:
+        all_known = stands[objective] <= len(others) + 1 and objective not in objectives.doubtful  # none is broken
+        if mine not in (unit, *others) and {unit, mine} <= units and all_known:
             allowed = f"belongs to unit {unit}; allowed: an objective of {mine}"
             yield tables["risks"].problem(line, "objective_id", objective, allowed)
 

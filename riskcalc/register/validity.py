@@ -6,12 +6,14 @@ What belongs to a unit, a risk or a control ends with it; what a row needs besid
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from riskcalc.errors import Problem
-from riskcalc.register.checked_rows import Table
+from riskcalc.register.checked_rows import Table, made
 from riskcalc.register.periods import Period
 from riskcalc.register.row import SPAN, Ref, Row
 from riskcalc.register.tables import OWNERS, TABLES
@@ -45,13 +47,45 @@ def _common(*spans: Days) -> Days:
 
 
 def _held(table: Table, held: Mapping[str, Mapping[str, Days]]) -> dict[str, Days]:
-    """By key, from the first to the last day of its rows, as far as what they belong to holds."""
+    """By key, from the first to the last day of its rows, as far as what they belong to holds.
+
+    Broken rows count, too; what they leave open is without limit. A key of which a row may not be known isn't there.
+    """
     found: dict[str, Days] = {}
-    for row in table.rows.values():
+    for row in chain(table.rows.values(), _broken(table).values()) if table.whole else ():
         key, (first, last) = getattr(row, TABLES[table.name].primary_key[0]), _own(table.name, row, held)
         was = found.get(key, (first, last))
         found[key] = min(was[0], first), max(was[1], last)
+    return {key: days for key, days in found.items() if key not in table.doubtful}
+
+
+def _broken(table: Table) -> dict[int, Row]:
+    """By line, what rows that something is wrong with say of their key, their days and what they belong to.
+
+    A day that can't be read is as good as blank: it sets no limit.
+    """
+    model = TABLES[table.name]
+    if table.rows.numbers == table.cells.numbers:
+        return {}
+    named = [name for name in (*model.primary_key, *OWNERS) if name in model.model_fields]
+    found = {}
+    for line in sorted(set(table.cells) - set(table.rows)):
+        cells = table.cells[line]
+        days = [(column, _day(cells.get(column, ""))) for column in SPAN if column in model.model_fields]
+        found[line] = made(model, [*((name, cells.get(name, "")) for name in named), *days])
     return found
+
+
+def _day(cell: str) -> date | None:
+    with suppress(ValueError):
+        return date.fromisoformat(cell) if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", cell) else None
+    return None
+
+
+def _unread(table: Table, line: int) -> bool:
+    """Whether a day of a broken row can't be read."""
+    cells, refused = table.cells[line], table.refused.get(line, set())
+    return any(column in refused or (cells.get(column, "").strip() and not _day(cells[column])) for column in SPAN)
 
 
 def _own(name: str, row: Row, held: Mapping[str, Mapping[str, Days]]) -> Days:
@@ -79,26 +113,34 @@ def _told(days: Days) -> str:
 
 def _out_of_order(table: Table) -> Iterator[Problem]:
     """Days the wrong way round, and rows of one key that overlap or leave days between them."""
+    columns, broken = TABLES[table.name].primary_key, _broken(table)
     by_key: dict[tuple[str, ...], list[tuple[Days, int]]] = {}
-    for line, row in table.rows.items():
-        first, last = row.days()
-        if first > last:
+    unsure = set[tuple[str, ...]]()  # keys with a row that may hold on any day
+    for line, row in chain(table.rows.items(), broken.items()):
+        (first, last), key = row.days(), tuple(getattr(row, column) for column in columns)
+        if first > last and line not in broken:
             yield table.problem(line, "valid_from", str(first), f"must not be after valid_to, {last}")
+        if first > last or (line in broken and _unread(table, line)):
+            unsure.add(key)
         else:
-            key = tuple(getattr(row, column) for column in TABLES[table.name].primary_key)
             by_key.setdefault(key, []).append(((first, last), line))
+    all_known = table.whole and not any("" in (getattr(row, name) for name in columns) for row in broken.values())
     for key, rows in by_key.items():
-        for (before, at), (after, line) in pairwise(sorted(rows)):
-            seen, there = (
-                table.cells[line].get("valid_from", ""),
-                f"{' + '.join(key)} at line {at} holds {_told(before)}",
-            )
-            if before[0] < after[0] <= before[1]:  # what begins on the same day is told as standing there twice
-                allowed = f"{there}, so that two rows hold on one day; allowed: a day after its valid_to"
-                yield table.problem(line, "valid_from", seen, allowed)
-            elif after[0] - before[1] > timedelta(1):
-                allowed = f"{there}, so that no row holds until this one does; allowed: {before[1] + timedelta(1)}"
-                yield table.problem(line, "valid_from", seen, allowed)
+        gaps = all_known and key not in unsure and not table.doubtful.issuperset(key)
+        yield from (each for each in _apart(table, key, sorted(rows), gaps) if each.line not in broken)
+
+
+def _apart(table: Table, key: tuple[str, ...], rows: list[tuple[Days, int]], gaps: bool) -> Iterator[Problem]:
+    """Where rows of a key, in the order of their days, overlap, or, with ``gaps``, leave days between them."""
+    for (before, at), (after, line) in pairwise(rows):
+        seen = table.cells[line].get("valid_from", "")
+        there = f"{' + '.join(key)} at line {at} holds {_told(before)}"
+        if before[0] < after[0] <= before[1]:  # what begins on the same day is told as standing there twice
+            allowed = f"{there}, so that two rows hold on one day; allowed: a day after its valid_to"
+            yield table.problem(line, "valid_from", seen, allowed)
+        elif gaps and after[0] - before[1] > timedelta(1):
+            allowed = f"{there}, so that no row holds until this one does; allowed: {before[1] + timedelta(1)}"
+            yield table.problem(line, "valid_from", seen, allowed)
 
 
 def _outside_owners(table: Table, line: int, row: Row, held: Mapping[str, Mapping[str, Days]]) -> Iterator[Problem]:
