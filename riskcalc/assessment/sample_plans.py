@@ -12,6 +12,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.subservice import speaking_for
+from riskcalc.assessment.testing import Days
 from riskcalc.errors import UsageError, counted
 from riskcalc.register.methodology import Sampling
 from riskcalc.sampling import upper_limit
@@ -69,9 +70,16 @@ def of_control(plans: list[Planned], control_id: str) -> Planned:
     for planned in plans:
         if planned.control_id == control_id:
             return planned
-    raise UsageError(
-        f"No sample is planned for control {control_id!r}: it isn't in the register, or others perform it."
-    )
+    why = "it isn't in the register, has ended, or others perform it"
+    raise UsageError(f"No sample is planned for control {control_id!r}: {why}.")
+
+
+def days_of(context: Context, control_id: str) -> Days:
+    """The days, up to ``as_of``, that a control's planned sample is about: of its report, or its look-back; its own."""
+    control = next(each for each in context.register.rows("controls") if each["control_id"] == control_id)
+    report_type = control["report_type"] if evidence.reports_on(context, control) else None
+    first, last = evidence.window(context, control, report_type)[0].days
+    return first, min(last, context.as_of)
 
 
 def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, int]) -> Iterator[Planned]:

@@ -1,7 +1,7 @@
 """Which items to test: drawn at random, spread over the period, and the same again for whoever draws again.
 
-The draw depends on the population alone: its seed is the SHA-256 of the population file. An auditor who has the
-file gets the same items, on any machine and with any version of anything.
+The draw depends on the population alone, and on the days that items are to be of: its seed is the SHA-256 of the
+population file. An auditor who has the file gets the same items, on any machine and with any version of anything.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
-from riskcalc.errors import Problem, RegisterError
+from riskcalc.errors import Problem, RegisterError, counted
 from riskcalc.files import as_line, csv_rows, for_people, read
 
 
@@ -37,42 +37,50 @@ def read_population(path: str | Path) -> Population:
     file = Path(path)
     try:
         content = read(file)
+        rows = list(csv_rows(content, str(file)))
     except OSError as error:
-        raise RegisterError([Problem(str(file), 0, "", "", f"can't be read: {error.strerror}")]) from None
-    rows = list(csv_rows(content, str(file)))
+        raise _refused(Problem(str(file), 0, "", "", f"can't be read: {error.strerror}")) from None
+    except RegisterError as error:
+        raise _refused(*error.problems) from None
     if len(rows) < 2:
-        raise RegisterError([Problem(str(file), 0, "", "", "has no items; allowed: a header line and a line per item")])
+        raise _refused(Problem(str(file), 0, "", "", "has no items; allowed: a header line and a line per item"))
     (_, header), *items = rows
     wrong = [(line, row) for line, row in items if len(row) != len(header)]
     if wrong:
-        allowed = f"{len(wrong[0][1])} cells, but the header has {len(header)} columns"
-        raise RegisterError([Problem(str(file), wrong[0][0], "", "", allowed)])
+        allowed = f"{counted(len(wrong[0][1]), 'cell')}, but the header has {len(header)} columns"
+        raise _refused(Problem(str(file), wrong[0][0], "", "", allowed))
     lines, cells = zip(*items, strict=True)
     return Population(tuple(header), tuple(map(tuple, cells)), lines, hashlib.sha256(content).hexdigest(), file.name)
 
 
-def in_time(population: Population, column: str) -> list[int]:
-    """The positions of the items in the order of a date column (YYYY-MM-DD), ties in the order of the file.
+def in_time(population: Population, column: str, days: tuple[date, date] = (date.min, date.max)) -> list[int]:
+    """The positions of the items of ``days``, in the order of a date column (YYYY-MM-DD), ties in that of the file.
 
-    Raises RegisterError, naming the line and the value, for an unknown column or a cell that is no date.
+    Raises RegisterError, naming the line and the value, for an unknown column or a cell that is no date, and naming
+    the column where no item is of those days.
     """
-    if column not in population.columns:
+    file, place = population.file, population.columns.index(column) if column in population.columns else None
+    if place is None:
         known = ", ".join(population.columns)
-        raise RegisterError([Problem(population.file, 1, column, "", f"unknown column; there are: {known}")])
-    place = population.columns.index(column)
-    days, problems = [], []
+        raise _refused(Problem(file, 1, column, "", f"unknown column; there are: {known}"))
+    found, problems = [], []
     for position, item in enumerate(population.items):
         try:
-            days.append((date.fromisoformat(item[place]), position))
+            found.append((date.fromisoformat(item[place]), position))
         except ValueError:
-            problems.append(
-                Problem(
-                    population.file, population.lines[position], column, item[place], "allowed: a date as YYYY-MM-DD"
-                )
-            )
+            line = population.lines[position]
+            problems.append(Problem(file, line, column, item[place], "allowed: a date as YYYY-MM-DD"))
     if problems:
-        raise RegisterError(problems)
-    return [position for _, position in sorted(days)]
+        raise _refused(*problems)
+    inside = [position for day, position in sorted(found) if days[0] <= day <= days[1]]
+    if not inside:
+        told = f"none of {counted(len(found), 'item')} is of the days that are tested, {days[0]} to {days[1]}"
+        raise _refused(Problem(file, 0, column, "", told))
+    return inside
+
+
+def _refused(*problems: Problem) -> RegisterError:
+    return RegisterError(problems, what="the population")
 
 
 def select(order: Sequence[int], size: int, seed: str) -> list[int]:

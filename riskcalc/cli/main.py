@@ -162,7 +162,9 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
 @click.option("--json", "as_json", is_flag=True, help="Print the sizes as JSON.")
 @click.option("--control", metavar="ID", shell_complete=CONTROLS, help="Draw a sample for this control.")
 @click.option("--population", metavar="FILE", help="The items to draw from: a CSV file, a line per item.")
-@click.option("--date-column", metavar="NAME", help="Spread the sample over the period by this column's dates.")
+@click.option(
+    "--date-column", metavar="NAME", help="Draw by this column's dates: items of the days tested only, spread."
+)
 @click.option("--size", type=click.IntRange(1), help="Items to draw; default: the planned size.")
 @click.option(
     "--out", metavar="FILE", type=click.Path(path_type=Path), help="Where the drawn items go; default: printed."
@@ -179,8 +181,9 @@ def plan(
 ) -> None:
     """Say how many items of each control to test and what that shows, or draw the items.
 
-    The draw depends on the population file alone: whoever has the file gets the same items again. The period may be one
-    that hasn't begun. Populations in the register count up to the day that it is seen from.
+    Whoever has the population file gets the same items again, for the same register and day. With --date-column only
+    items of the days that are tested, so far, are drawn. The period may be one that hasn't begun. Populations in the
+    register count up to the day that it is seen from.
     """
     from riskcalc.assessment import sample_plans
     from riskcalc.assessment.context import Context
@@ -220,12 +223,18 @@ def _draw(
     from riskcalc.assessment import sample_plans, sample_selection
     from riskcalc.files import write_whole
 
-    population = sample_selection.read_population(file)
-    number = len(population.items)
-    order = sample_selection.in_time(population, date_column) if date_column else list(range(number))
+    sample_plans.of_control(sample_plans.plan(context, units), control)  # an unknown one is told before its file
+    population, (first, last) = sample_selection.read_population(file), sample_plans.days_of(context, control)
+    total = counted(len(population.items), "item")
+    if date_column:
+        order = sample_selection.in_time(population, date_column, (first, last))
+        looked = f"{len(order):,} of the {total} in the file are of the days that are tested, {first} to {last}."
+    else:
+        order = list(range(len(population.items)))
+        looked = f"Without --date-column nobody looked whether they are of the days that are tested, {first} to {last}."
+    number = len(order)
     planned = sample_plans.of_control(sample_plans.plan(context, units, {control: number}), control)
-    wanted = size or planned.size
-    drawn = sample_selection.select(order, wanted, population.sha256)
+    drawn = sample_selection.select(order, size or planned.size, population.sha256)
     text = sample_selection.as_csv(population, drawn)
     if out:
         write_whole(out, text.encode())
@@ -233,6 +242,7 @@ def _draw(
         click.echo(text, nl=False)
     seed = f"seed {population.sha256[:12]} (the file's SHA-256)"
     click.echo(f"{printable(planned.control_id)}: {len(drawn)} of {counted(number, 'item')} drawn, {seed}.", err=True)
+    click.echo(looked, err=True)
     click.echo(sample_plans.buys(len(drawn), number, context.register.methodology.sampling), err=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -237,6 +238,69 @@ def test_a_sample_is_spread_over_the_period_by_its_dates(population: Path) -> No
     assert [row[2][:7] for row in rows[1:]] == [f"2026-0{month}" for month in range(1, 7)]
 
 
+def dated(folder: Path, *days: str) -> Path:
+    """A population with an item on each of these days."""
+    path = folder / "dated.csv"
+    path.write_text("\n".join(["id,date", *(f"J{number},{day}" for number, day in enumerate(days)), ""]), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("edit", "days", "inside"),
+    [
+        (dict, ("2025-12-31", "2026-01-01", "2026-05-31", "2026-06-01"), ["J1", "J2"]),
+        (  # of a Type 2 report over days of two periods, all of them
+            lambda rows: rows["business_units"][0].update(report_from="2025-10-01"),
+            ("2025-09-30", "2025-10-01", "2026-05-31", "2026-06-01"),
+            ["J1", "J2"],
+        ),
+        (  # since the control began
+            lambda rows: rows["controls"][0].update(valid_from="2026-04-01"),
+            ("2026-03-31", "2026-04-01", "2026-05-31", "2026-06-01"),
+            ["J1", "J2"],
+        ),
+        (  # no report: the look-back
+            lambda rows: rows["business_units"][0].update(report_from="2024-01-01", report_to="2024-12-31"),
+            ("2025-05-31", "2025-06-01", "2026-05-31", "2026-06-01"),
+            ["J1", "J2"],
+        ),
+        (  # a Type 1 report: the look-back to its date
+            lambda rows: rows["business_units"][0].update(report_type="type1", report_from="", report_to="2026-04-30"),
+            ("2025-04-30", "2025-05-01", "2026-04-30", "2026-05-01"),
+            ["J1", "J2"],
+        ),
+    ],
+)
+def test_only_items_of_the_days_that_are_tested_are_drawn(
+    tmp_path: Path, edit: Callable[[Rows], None], days: tuple[str, ...], inside: list[str]
+) -> None:
+    """Not those before the report or the control began, nor those after the day that it is seen from; and it is said."""
+    asked = ["--control", "A-C1", "--population", str(dated(tmp_path, *days)), "--as-of", "2026-05-31"]
+    folder = write_register(tmp_path / "register", edit)
+    result = CliRunner().invoke(main, ["plan", str(folder), *asked, "--date-column", "date", "--size", "9"])
+    assert [row[1] for row in csv.reader(result.stdout.splitlines()[1:])] == inside
+    assert "A-C1: 2 of 2 items drawn" in result.stderr
+    assert f"2 of the 4 items in the file are of the days that are tested, {days[1]} to {days[2]}." in result.stderr
+    assert "all 2: what is found is the rate" in result.stderr
+    result = CliRunner().invoke(main, ["plan", str(folder), *asked, "--size", "9"])
+    assert len(result.stdout.splitlines()) == 5
+    assert f"nobody looked whether they are of the days that are tested, {days[1]} to {days[2]}." in result.stderr
+
+
+def test_without_any_item_of_the_days_nothing_is_drawn(tmp_path: Path) -> None:
+    """A file of another year is refused by name and column."""
+    population = dated(tmp_path, "2024-01-01", "2027-01-01")
+    code, _, said = drawn("--population", str(population), "--date-column", "date")
+    assert code == 2
+    assert "1 problem in the population:\ndated.csv: column 'date': none of 2 items is of the days that are " in said
+
+
+def test_an_unknown_control_is_told_before_its_population(tmp_path: Path) -> None:
+    """Who names a control that isn't there isn't sent to mend a file first."""
+    result = CliRunner().invoke(main, ["plan", str(SAMPLE), "--control", "X", "--population", str(tmp_path / "no.csv")])
+    assert result.stderr.startswith("No sample is planned for control 'X'")
+
+
 def test_a_drawn_item_names_its_line(population: Path) -> None:
     """The line number leads back to the item in the population file."""
     lines = population.read_text("utf-8").splitlines()
@@ -277,7 +341,7 @@ def test_every_item_can_be_drawn() -> None:
     [
         (b"id,date\n", [], "has no items"),
         (b"", [], "has no items"),
-        (b"id,date\n1,2026-01-01\n2\n", [], ":3: 1 cells, but the header has 2 columns"),
+        (b"id,date\n1,2026-01-01\n2\n", [], ":3: 1 cell, but the header has 2 columns"),
         (b"id\n\xff\n", [], ":2: 'byte 0xff': is not UTF-8; in a spreadsheet, save as CSV in UTF-8"),
         (
             b"id,date\n1,1.1.2026\n",
