@@ -8,7 +8,7 @@ import click
 
 from riskcalc.cli.asked import apply_option, as_of_option, expect_option, finish_first, period_option, taken_over
 from riskcalc.cli.help import UNITS, Examples
-from riskcalc.cli.new import answers, begins, is_terminal
+from riskcalc.cli.new import answers, begins, is_terminal, tell_left
 from riskcalc.errors import UsageError, printable
 
 _OUT = click.argument("out", type=click.Path(path_type=Path))
@@ -129,7 +129,10 @@ def take_over(
     found = lists.found(file, into, mapping, sheet, given)
     for line in found.told:
         click.echo(printable(line))
-    begin = found.begin(answers(given, found.matrix, found.needless)) if found.begins else None
+    answered = answers(given, found.matrix, found.needless) if found.begins else None
+    begin = found.begin(answered) if answered else None
+    if answered:
+        tell_left(answered)
     made = importing.plan(file, into, found.mapping(given["period"]), delete_missing, begin)
 
     def agreed() -> bool:

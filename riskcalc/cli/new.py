@@ -67,7 +67,9 @@ def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
         _write(place, sample_files())
         click.echo(f"Wrote the sample register to {place}. Its pages: riskcalc run {place}")
         return
-    files = Starter(**answers(given)).files()
+    answered = answers(given)
+    files = Starter(**answered).files()
+    tell_left(answered)
     if xlsx:
         with tempfile.TemporaryDirectory() as folder:
             _write(Path(folder), files)
@@ -168,6 +170,15 @@ def answers(given: dict[str, str | None], matrix: str = "5x5", needless: tuple[s
     if missing := [f"--{name}" for name, text in found.items() if not text.strip() and name not in needless]:
         raise UsageError(f"Not given, and nobody to ask without a terminal: {', '.join(missing)}.")
     return {**found, **dict.fromkeys(needless, "")}
+
+
+def tell_left(answered: dict[str, str]) -> None:
+    """Say what of the file that was named for its matrix isn't taken."""
+    from riskcalc.register.starter import Starter
+
+    if left := Starter(**answered).left():
+        told = f"Of {answered['matrix']} the scales and the matrix are taken, but not: {', '.join(left)}."
+        click.echo(f"{told} What is to hold here, too, is for you to copy into methodology.toml.", err=True)
 
 
 def is_terminal() -> bool:

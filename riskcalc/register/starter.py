@@ -67,6 +67,18 @@ class Starter:
         unit = as_line(_UNIT) + (as_line(known.get(column, "") for column in _UNIT) if name else "")
         return {FILE: self.methodology(), "business_units.csv": unit, "risks.csv": as_line(_RISKS)}
 
+    def left(self) -> tuple[str, ...]:
+        """The parts of a methodology.toml that aren't taken from it, scales and matrix apart, and are others here.
+
+        >>> Starter("Acme", "EUR", matrix="data/methodology.toml").left()
+        ('exchange_rates', 'abbreviations', 'evidence', 'opinion', 'sampling')
+        """
+        if not self.matrix.endswith(".toml"):
+            return ()
+        theirs, ours = tomllib.loads(Path(self.matrix).read_text("utf-8")), tomllib.loads(self.methodology())
+        aside = {"organisation", "currency", "first_period", "matrix", *AXES}  # what is asked for, and what is taken
+        return tuple(name for name in theirs if name not in aside and theirs[name] != ours.get(name))
+
     def _head(self) -> Iterator[str]:
         yield "# How risks are rated and banded here. Change what doesn't fit: riskcalc check says if it still holds."
         yield ""

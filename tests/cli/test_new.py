@@ -69,6 +69,26 @@ def test_a_matrix_may_come_from_a_file(tmp_path: Path) -> None:
     assert ours.organisation != before.organisation
 
 
+def test_what_of_a_methodology_is_not_taken_is_said(tmp_path: Path) -> None:
+    """Who names another methodology for its matrix isn't left to believe that its weights hold, too; nor of our own."""
+    assert invoke("new", str(tmp_path / "a"), *GIVEN)[0] == 0
+    file = tmp_path / "a/methodology.toml"
+    text = file.read_text("utf-8")
+    (tmp_path / "same.toml").write_text(text.replace('organisation = "', 'organisation = "The former '), "utf-8")
+    other = text.replace("partially_effective = 0.5", "partially_effective = 0.6").replace("daily = 15", "daily = 20")
+    (tmp_path / "other.toml").write_text(f"{other}\n[evidence]\nroll_forward_days = 30\n", "utf-8")
+    for name, told in (("same", ""), ("other", "other.toml the scales and the matrix are taken, but not: weights, sampling, evidence.")):  # fmt: skip
+        arguments = ["new", str(tmp_path / name), *GIVEN, "--matrix", str(tmp_path / f"{name}.toml")]
+        result = CliRunner().invoke(main, arguments)
+        assert (result.exit_code, told in result.stderr, bool(result.stderr)) == (0, True, bool(told)), result.stderr
+    risks = tmp_path / "list.csv"
+    risks.write_text("risk_id,title,owner,likelihood,impact\nR1,Late feed,Ops,2,3\n", "utf-8")
+    arguments = [str(risks), "--into", str(tmp_path / "list"), *GIVEN, "--matrix", str(tmp_path / "other.toml")]
+    result = CliRunner().invoke(main, ["excel", "import", *arguments, "--yes"])
+    assert result.exit_code == 0, result.output
+    assert "but not: weights, sampling, evidence." in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
