@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from riskcalc.cli.help import PERIODS
+from riskcalc.cli.help import PERIODS, UNITS
 from riskcalc.errors import RegisterError, UsageError, printable
 
 if TYPE_CHECKING:
+    from riskcalc.assessment.context import Context
     from riskcalc.excel.importing import Plan
     from riskcalc.register.periods import Period
     from riskcalc.register.register import Register
+
+
+PATH = click.Path(path_type=Path)
+data_argument = click.argument("data", default="data")
+file_argument = click.argument("file", type=PATH)
+units_option = click.option(
+    "--unit", "units", multiple=True, metavar="ID", shell_complete=UNITS, help="Only this unit; may be given again."
+)
 
 
 def period_option(use: str) -> Callable[[Any], Any]:
@@ -51,6 +60,15 @@ apply_option = click.option("--apply", "apply_", is_flag=True, help="Write it; w
 expect_option = click.option(
     "--expect", default="", metavar="TOKEN", help="Apply only what a dry run, which printed this, has shown."
 )
+
+
+def context_of(data: str, period: str, as_of: str) -> Context:
+    """The register in DATA, in a period, seen from a day."""
+    from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
+    from riskcalc.register.register import load
+
+    return Context.of(load(data, period), period, as_day(as_of, "--as-of"))
 
 
 def taken_over(file: Path, made: Plan, agreed: Callable[[], bool], expect: str, how: str = "") -> bool:

@@ -37,6 +37,12 @@ class Examples(click.Command):
         return [(line.strip(), meaning.strip()) for line, meaning in pairs]
 
 
+class Group(click.Group):
+    """Commands whose help ends with examples."""
+
+    command_class = Examples
+
+
 def _held(table: str, column: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
     """What the Tab key proposes: a column of one CSV file in DATA, and nothing where that can't be read."""
 
@@ -55,8 +61,5 @@ def _held(table: str, column: str) -> Callable[[click.Context, click.Parameter, 
     return proposed
 
 
-UNITS, PERIODS, CONTROLS = (
-    _held("business_units", "unit_id"),
-    _held("ratings", "period"),
-    _held("controls", "control_id"),
-)
+UNITS, PERIODS = _held("business_units", "unit_id"), _held("ratings", "period")
+CONTROLS = _held("controls", "control_id")

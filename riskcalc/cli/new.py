@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from riskcalc.cli.asked import PATH
 from riskcalc.cli.help import Examples
 from riskcalc.errors import UsageError, first_of
 
@@ -48,7 +49,7 @@ def begins(command: Callable[..., None]) -> Callable[..., None]:
     riskcalc new mine --sample  # a copy of the sample register, to try things out
     """,
 )
-@click.argument("place", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("place", metavar="DIR", type=PATH)
 @begins
 @click.option("--xlsx", is_flag=True, help="Write a workbook, DIR.xlsx, instead of a folder.")
 @click.option("--sample", is_flag=True, help="Copy the sample register instead.")
@@ -87,7 +88,7 @@ def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
     riskcalc demo --out demo  # in ./demo, with the register that they were made from
     """,
 )
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Where to; default: a temporary folder.")
+@click.option("--out", metavar="DIR", type=PATH, help="Where to; default: a temporary folder.")
 @click.pass_context
 def demo(context: click.Context, out: Path | None) -> None:
     """Show what comes out: copy the sample register, assess it, and name the page to open."""
