@@ -124,16 +124,9 @@ class Desk:
         wrong = tuple(leaning(self.context, control_id))
         shown = control_id in self._told["controls"]
         told = "" if wrong or "deviations" in self.audience.withheld["control_tests"] else self._tested(row)
-        return Candidate(
-            f"control:{control_id}",
-            "control",
-            "related",
-            "",
-            f"{row['description']}{told}",
-            (control_id,),
-            wrong,
-            "" if shown else f"our controls are not for the audience {self.audience.name}",
-        )
+        text, blocked = f"{row['description']}{told}", f"our controls are not for the audience {self.audience.name}"
+        said = ("", text, (control_id,), wrong, "" if shown else blocked)
+        return Candidate(f"control:{control_id}", "control", "related", *said)
 
     # --- parts ---
 
@@ -194,11 +187,8 @@ class Desk:
 
     def _report(self, unit: Row) -> Fact | None:
         kind = {"type1": "Type 1", "type2": "Type 2"}.get(str(unit["report_type"]), "")
-        days: str = (
-            f"at {unit['report_to'].date()}"
-            if pd.isna(unit["report_from"])
-            else f"over {unit['report_from'].date()} to {unit['report_to'].date()}"
-        )
+        since, until = unit["report_from"], unit["report_to"].date()
+        days: str = f"at {until}" if pd.isna(since) else f"over {since.date()} to {until}"
         if pd.isna(unit["issued_on"]):
             return f"A SOC 1 {kind} report {days} is planned; it has not been issued yet.", (str(unit["unit_id"]),)
         hidden = "opinion" in self.audience.withheld["business_units"]
@@ -207,26 +197,17 @@ class Desk:
         return f"A SOC 1 {kind} report {days} was {issued}.", (str(unit["unit_id"]),)
 
     def _bridge(self, unit: Row) -> Fact | None:
-        if (
-            pd.isna(unit["issued_on"])
-            or pd.isna(unit["bridge_letter_until"])
-            or unit["bridge_letter_until"].date() > already(self.context.as_of)
-        ):
+        until = unit["bridge_letter_until"]
+        if pd.isna(unit["issued_on"]) or pd.isna(until) or until.date() > already(self.context.as_of):
             return None
         since = "" if pd.isna(unit["bridge_from"]) else f" from {unit['bridge_from'].date()}"
-        return (
-            f"A bridge letter speaks of the days{since} to {unit['bridge_letter_until'].date()}.",
-            (str(unit["unit_id"]),),
-        )
+        return f"A bridge letter speaks of the days{since} to {until.date()}.", (str(unit["unit_id"]),)
 
     def _cuec(self, unit: Row) -> Fact | None:
         theirs = [row for row in self._of(unit) if row["performed_by"] == "user_entity"]
         told = "; ".join(f"{row['title']} ({row['control_id']})" for row in theirs)
-        return (
-            (f"Controls that we expect of our clients: {told}.", tuple(row["control_id"] for row in theirs))
-            if theirs
-            else None
-        )
+        ids = tuple(row["control_id"] for row in theirs)
+        return (f"Controls that we expect of our clients: {told}.", ids) if theirs else None
 
     def _subservice(self, unit: Row) -> Fact | None:
         used = dict.fromkeys(row["subservice_id"] for row in self._of(unit))

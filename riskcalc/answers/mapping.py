@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from riskcalc.answers.questionnaire_files import Sheet, column_of, places, within
+from riskcalc.answers.questionnaire_files import Sheet, places, within
 from riskcalc.errors import UsageError
 from riskcalc.register import map_files
-from riskcalc.register.xlsx_cells import letters
+from riskcalc.register.xlsx_cells import column_of, letters
 
 _ROLES = {  # what a column's heading says when it has the role; the first that fits
     "question": r"question|requirement|control description|control specification|inquiry|query|request|statement",
