@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.opinion import reaching
-from riskcalc.assessment.scoring import scores
+from riskcalc.assessment.scoring import AXES, scores
 from riskcalc.excel.mapping import MappingFile, TableMap
 from riskcalc.excel.proposal import as_toml
 from riskcalc.files import as_line, for_people
 from riskcalc.register.audiences import Audience, inside, redacted
+from riskcalc.register.matrix import Matrix
 from riskcalc.register.records import records
 
 # By platform, the separator of its exports, its names of our columns, of our treatments (one that it doesn't know is
@@ -63,9 +63,9 @@ def mapping(platform: str, context: Context) -> MappingFile:
     methodology = context.register.methodology
     scales: dict[str, dict[str, str]] = {
         axis: {**{rating.name: str(number) for number, rating in enumerate(getattr(methodology, axis), 1)}, "--": ""}
-        for axis in ("likelihood", "impact")
+        for axis in AXES
     }
-    words = {**{theirs: ours for ours, theirs in treatments.items()}, **dict.fromkeys(silent, "")}
+    words = {theirs: ours for ours, theirs in treatments.items()} | dict.fromkeys(silent, "")
     risks = {ours: theirs for ours, theirs in columns.items() if ours not in scales}
     rated = {ours: columns[ours] for ours in ("risk_id", *scales)}
     period = {"period": context.period.name}
@@ -82,26 +82,25 @@ def mapping(platform: str, context: Context) -> MappingFile:
 def _risks(platform: str, context: Context) -> bytes:
     _, columns, treatments, _ = _PLATFORMS[platform]
     register, acting = context.register, reaching(context.register)
-    names = _names(register.controls)
+    names, matrix = _names(register.controls), register.methodology.matrix
     rows = register.risks.merge(scores(context), on=["risk_id", "unit_id"])
-    scales = {axis: [each.name for each in getattr(register.methodology, axis)] for axis in ("likelihood", "impact")}
     lines = []
     for row in records(rows):
         told = {theirs: row[ours] for ours, theirs in columns.items()}
         told[columns["treatment"]] = treatments.get(row["treatment"], "")
-        for axis, scale in scales.items():
-            told[columns[axis]] = _rated(row[axis], scale)
+        for axis in AXES:
+            told[columns[axis]] = _rated(row[axis], axis, matrix)
             if platform == "ciso-assistant":
-                told[columns[axis].replace("inherent", "current")] = _rated(row[f"earned_{axis}"], scale)
+                told[columns[axis].replace("inherent", "current")] = _rated(row[f"earned_{axis}"], axis, matrix)
         if platform == "ciso-assistant":
             told["existing_controls"] = "\n".join(names[name] for name in acting.get(row["risk_id"], ()))
         lines.append(told)
     return _csv(lines, list(lines[0]) if lines else list(columns.values()))
 
 
-def _rated(rating: Any, scale: list[str]) -> str:
+def _rated(rating: Any, axis: str, matrix: Matrix) -> str:
     """A rating's name; of a residual one, of the nearest, halves up."""
-    return "" if pd.isna(rating) else scale[int(np.floor(round(float(rating), 9) + 0.5)) - 1]
+    return str(("", *getattr(matrix, axis))[matrix.whole(axis, [rating])[0]])
 
 
 def _names(controls: pd.DataFrame) -> dict[str, str]:
@@ -112,16 +111,11 @@ def _names(controls: pd.DataFrame) -> dict[str, str]:
 
 def _controls(context: Context) -> dict[str, bytes]:
     names, controls = _names(context.register.controls), records(context.register.controls)
-    category = {"automated": "technical"}
-    lines = [
-        {
-            "ref_id": row["control_id"],
-            "name": names[row["control_id"]],
-            "description": row["description"],
-            "category": category.get(row["nature"], "process"),
-        }
-        for row in controls
-    ]
+    lines = []
+    for row in controls:
+        category = "technical" if row["nature"] == "automated" else "process"
+        named = {"ref_id": row["control_id"], "name": names[row["control_id"]]}
+        lines.append({**named, "description": row["description"], "category": category})
     return {"ciso-assistant-controls.csv": _csv(lines, ["ref_id", "name", "description", "category"])}
 
 

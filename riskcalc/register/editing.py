@@ -225,9 +225,7 @@ def narrowed(text: str, columns: Collection[str]) -> str:
 
 def as_file(columns: list[str], rows: Iterable[Mapping[str, str]]) -> str:
     """A table's file in its canonical form."""
-    return "".join(
-        [_as_line({name: name for name in columns}, columns, "\n"), *(_as_line(row, columns, "\n") for row in rows)]
-    )
+    return "".join(_as_line(row, columns, "\n") for row in [dict(zip(columns, columns, strict=True)), *rows])
 
 
 def _matching(folder: Path, table: str, key: Mapping[str, str], methodology: Methodology) -> list[tuple[int, Cells]]:

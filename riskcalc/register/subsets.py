@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from riskcalc.errors import UsageError
-from riskcalc.register.issued import FormerReport, Issued, by_unit
-from riskcalc.register.register import Register, fingerprint_of, load, row_hashes
+from riskcalc.register.issued import Issued, by_unit
+from riskcalc.register.register import Register, fingerprint_of, load, table_hashes
 from riskcalc.register.tables import OWNERS, TABLES
 
 HANDED = "RISKCALC_SHARE"  # the environment variable that names the file of a share
@@ -56,13 +57,10 @@ class Subsets:
 
     def of(self, unit_id: str) -> Register:
         """The unit's share; an unknown unit's is empty."""
-        rows: dict[str, Any] = {
-            name: _cut(getattr(self.register, name), places) for name, places in self._rows(unit_id).items()
-        }
-        theirs = self._theirs(rows["subservice_organisations"]["subservice_id"])
-        beside: dict[str, Any] = {"before": self._before(unit_id), "issued": self._issued(unit_id)}
-        beside |= {"ended": self._ended(unit_id), "begun": self._begun(unit_id), "former_reports": theirs}
-        share = replace(self.register, notes=(), **rows, **beside)
+        places = self._rows(unit_id)
+        rows: dict[str, Any] = {name: _cut(getattr(self.register, name), found) for name, found in places.items()}
+        beside: dict[str, Any] = self._beside(unit_id, places)
+        share = replace(self.register, notes=(), before=self._before(unit_id), **rows, **beside)
         if unit_id in vars(self).get("_fingerprints", ()):  # it is known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
         return share
@@ -74,17 +72,14 @@ class Subsets:
     @cached_property
     def _fingerprints(self) -> dict[str, str]:
         """By unit, found together, and the whole register's: then nobody needs the hashes of the rows any more."""
-        methodology = self.register.methodology.model_dump_json(by_alias=True).encode()
-        hashes, earlier = self._hashes(), self._earlier
-        earlier_hashes, found = earlier._hashes() if earlier else {}, dict[str, str]()
+        methodology, earlier, found = self.register.methodology.as_bytes(), self._earlier, dict[str, str]()
+        hashes, earlier_hashes = table_hashes(self.register), table_hashes(earlier.register) if earlier else {}
         for unit_id in self.unit_ids:
             places = self._rows(unit_id)
             mine = {name: hashes[name][rows] for name, rows in places.items()}
-            used = self._texts("subservice_organisations", "subservice_id")[places["subservice_organisations"]]
             there = earlier._rows(unit_id) if earlier and unit_id in earlier.unit_ids else {}
             before = {name: earlier_hashes[name][rows] for name, rows in there.items()}
-            beside = [*self.register.assumed, *self._ended(unit_id), *self._begun(unit_id)]
-            beside += [*self._issued(unit_id), *self._theirs(used)]
+            beside = [*self.register.assumed, *chain(*self._beside(unit_id, places).values())]
             found[unit_id] = fingerprint_of(methodology, mine, beside, before)
         whole = fingerprint_of(methodology, hashes, self.register.beside, earlier_hashes)
         vars(self.register)["_fingerprint"] = whole
@@ -102,20 +97,17 @@ class Subsets:
     def _before(self, unit_id: str) -> Register | None:
         return self._earlier.of(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else None
 
-    def _ended(self, unit_id: str) -> frozenset[tuple[str, str, date]]:
-        mine = self._column("risks", "risk_id", unit_id) if self._ends else ()
-        return frozenset(each for risk in mine for each in self._ends.get(risk, ()))
-
-    def _begun(self, unit_id: str) -> frozenset[tuple[str, date]]:
-        mine = self._texts("controls", "control_id")[self._rows(unit_id)["controls"]] if self._begins else ()
-        return frozenset((name, self._begins[name]) for name in mine if name in self._begins)
-
-    def _issued(self, unit_id: str) -> frozenset[Issued]:
-        return frozenset(self._reports.get(unit_id, ()))
-
-    def _theirs(self, subservice_ids: Iterable[str]) -> frozenset[FormerReport]:
-        used = set(subservice_ids) if self.register.former_reports else ()
-        return frozenset(each for each in self.register.former_reports if each.subservice_id in used)
+    def _beside(self, unit_id: str, places: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, frozenset[Any]]:
+        """What is told beside the tables of the share, whose rows stand in these places."""
+        risks = self._column("risks", "risk_id", unit_id)
+        controls = self._texts("controls", "control_id")[places["controls"]]
+        used = set(self._texts("subservice_organisations", "subservice_id")[places["subservice_organisations"]])
+        return {
+            "ended": frozenset(each for risk in risks for each in self._ends.get(risk, ())),
+            "begun": frozenset((name, self._begins[name]) for name in controls if name in self._begins),
+            "issued": frozenset(self._reports.get(unit_id, ())),
+            "former_reports": frozenset(each for each in self.register.former_reports if each.subservice_id in used),
+        }
 
     @cached_property
     def _reports(self) -> dict[str, list[Issued]]:
@@ -131,9 +123,6 @@ class Subsets:
         for each in self.register.ended:
             found.setdefault(each[0], []).append(each)
         return found
-
-    def _hashes(self) -> dict[str, np.ndarray[Any, Any]]:
-        return {name: row_hashes(getattr(self.register, name)) for name in TABLES}
 
     def _rows(self, unit_id: str) -> dict[str, np.ndarray[Any, Any]]:
         """Where the share's rows stand in each table, in the tables' order."""
@@ -187,11 +176,8 @@ def _cut(table: pd.DataFrame, places: np.ndarray[Any, Any]) -> pd.DataFrame:
 
 def pack(shares: Subsets, data_dir: str, unit_id: str | None) -> Callable[[IO[bytes]], None]:
     """What writes a unit's share of the register in ``data_dir``, or all of it for None, for another process."""
-    return partial(_dump, (data_dir, unit_id, shares.register if unit_id is None else shares.of(unit_id)))
-
-
-def _dump(handed: object, file: IO[bytes]) -> None:
-    pickle.dump(handed, file, protocol=pickle.HIGHEST_PROTOCOL)
+    handed = (data_dir, unit_id, shares.register if unit_id is None else shares.of(unit_id))
+    return partial(pickle.dump, handed, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def read_standing(data_dir: str, period: str, as_of: date | None, unit_id: str | None = None) -> Register:

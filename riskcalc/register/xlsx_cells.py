@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from math import isinf
 from pathlib import Path
 
 from riskcalc.register.xlsx_guard import Limits, Package, RefusedError, guarded
@@ -32,9 +33,6 @@ Cell = str | Odd
 def text_of(cell: Cell) -> str:
     """What a cell shows, whatever it is."""
     return cell if isinstance(cell, str) else cell.text
-
-
-_INF = float("inf")
 
 
 @dataclass
@@ -77,9 +75,8 @@ class Workbook:
             if tag == "workbookPr" and found.get("date1904") in ("1", "true"):
                 self._epoch = date(1904, 1, 1)
             if tag == "sheet" and found.get("id") in parts:
-                self.sheets[found.get("name", "")] = _Sheet(
-                    parts[found["id"]], found.get("state", "visible") != "visible"
-                )
+                hidden = found.get("state", "visible") != "visible"
+                self.sheets[found.get("name", "")] = _Sheet(parts[found["id"]], hidden)
 
         if main not in self._package.names:
             raise RefusedError("holds no workbook")
@@ -145,10 +142,8 @@ def as_number(text: str) -> str:
     ('0.8', '100000', '-3')
     """
     given = text.strip()
-    if not re.fullmatch(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?", given) or float(given) in (
-        _INF,
-        -_INF,
-    ):
+    known = re.fullmatch(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?", given)
+    if not known or isinf(float(given)):
         raise RefusedError(f"holds {text[:40]!r} as a number; open it in a spreadsheet and save it again")
     number = Decimal(f"{float(given):.15g}")
     if abs(number.adjusted()) >= 40:
