@@ -52,9 +52,8 @@ def turnout(standing: Standing) -> str:
 def voted(standing: Standing) -> str:
     """How many of those who take part have voted on the risk that is up."""
     people = max(len(standing.participants), standing.votes)
-    return (
-        f"{standing.votes} of {people} have voted on {standing.risk['risk_id']}" if people else "Nobody takes part yet"
-    )
+    told = f"{standing.votes} of {people} have voted on {standing.risk['risk_id']}"
+    return told if people else "Nobody takes part yet"
 
 
 def result(standing: Standing, matrix: Matrix) -> str:
@@ -192,10 +191,11 @@ def no_next(undecided: Collection[str]) -> str:
 
 def invitation(address: str, unfit: str) -> str:
     """Whether the room is shown where to vote."""
-    served = (
-        "No ballots are served: riskcalc workshop ballots --listen 0.0.0.0, in a terminal, serves them to the room."
-    )
-    told = unfit if address and unfit else "Shown to the room, with its QR code." if address else served
+    told = unfit or "Shown to the room, with its QR code."
+    if not address:
+        told = (
+            "No ballots are served: riskcalc workshop ballots --listen 0.0.0.0, in a terminal, serves them to the room."
+        )
     return str(Markup("<p class='note'>{}</p>").format(told))
 
 

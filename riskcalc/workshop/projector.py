@@ -53,9 +53,8 @@ def page(workshop: Workshop, standing: Standing, scores: pd.DataFrame, address: 
     """The projector's page as HTML; whatever a register or a person wrote is escaped."""
     matrix, decided = workshop.register.methodology.matrix, _decided(workshop, standing)
     row, risk = workshop.row, standing.risk
-    where = (
-        f"{row['unit_name']}, {row['period']} · {risk['risk_id']} · risk {standing.place} of {len(workshop.risk_ids)}"
-    )
+    place = f"risk {standing.place} of {len(workshop.risk_ids)}"
+    where = f"{row['unit_name']}, {row['period']} · {risk['risk_id']} · {place}"
     parts = [
         Markup("<p class='where'>{}, round {}</p><h1>{}</h1>").format(where, standing.number, risk["title"]),
         Markup("<p class='about'>{}</p>").format(risk["description"]) if not standing.revealed else "",
@@ -94,7 +93,7 @@ def _matrix(standing: Standing, scores: pd.DataFrame, matrix: Matrix, decided: t
     up = standing.risk["risk_id"]
     held = by_cell(scores[scores["risk_id"] != up], "inherent", matrix)
     drawn = display.matrix_table("", matrix, {decided: [up]} if decided else {}, up).content
-    rows = []
+    rows, others = [], Markup("<span class='others'>{}</span>")
     for likelihood, row in zip(range(matrix.shape[0], 0, -1), drawn["rows"], strict=True):
         cells = [
             Markup("<td style='background:{};color:{}'>{} {}{}{}</td>").format(
@@ -103,7 +102,7 @@ def _matrix(standing: Standing, scores: pd.DataFrame, matrix: Matrix, decided: t
                 cell["level"],
                 Markup("<strong>{}</strong>").format(cell["current"]) if cell["current"] else "",
                 _dots((standing.dots or {}).get((likelihood, impact), 0)),
-                _others(len(held.get((likelihood, impact), []))),
+                others.format(counted(len(there), "risk")) if (there := held.get((likelihood, impact))) else "",
             )
             for impact, cell in enumerate(row["cells"], 1)
         ]
@@ -118,18 +117,11 @@ def _matrix(standing: Standing, scores: pd.DataFrame, matrix: Matrix, decided: t
 
 def _dots(votes: int) -> Markup:
     """A dot for each vote in a cell, and their number where dots would have to be counted."""
-    dots = Markup("<i></i>") * votes
+    if not votes:
+        return Markup("")
     number = f" {votes}" if votes > 4 else ""
-    label = counted(votes, "vote")
-    return (
-        Markup("<span class='dots' role='img' aria-label='{}'>{}{}</span>").format(label, dots, number)
-        if votes
-        else dots
-    )
-
-
-def _others(number: int) -> Markup:
-    return Markup("<span class='others'>{}</span>").format(counted(number, "risk")) if number else Markup("")
+    shown = Markup("<span class='dots' role='img' aria-label='{}'>{}{}</span>")
+    return shown.format(counted(votes, "vote"), Markup("<i></i>") * votes, number)
 
 
 def _key(standing: Standing) -> Markup:
@@ -147,12 +139,10 @@ def _voting(standing: Standing, address: str) -> Markup:
     count = Markup("<p class='count'><b>{} of {}</b> have voted</p>").format(standing.votes, people)
     count = count if people else Markup("<p class='count'><b>Vote now</b></p>")
     more = Markup("<p>{}.</p>").format(told or "Vote blind: nobody sees single votes, and all are shown together")
-    shown = Markup("") if not address or unfit(address) else _invitation(address)
-    return count + more + shown
-
-
-def _invitation(address: str) -> Markup:
-    return Markup("<div class='vote'>{}<p>Vote at <b>{}</b></p></div>").format(_code(address), address)
+    if not address or unfit(address):
+        return count + more
+    where = Markup("<div class='vote'>{}<p>Vote at <b>{}</b></p></div>").format(_code(address), address)
+    return count + more + where
 
 
 def _code(address: str) -> Markup:

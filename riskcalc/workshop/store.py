@@ -134,9 +134,8 @@ class Store:
         with self._alone() as connection:
             same = (WORKSHOPS.c.unit_id == workshop["unit_id"]) & (WORKSHOPS.c.period == workshop["period"])
             if connection.execute(WORKSHOPS.select().where(same, ~WORKSHOPS.c.closed)).first():
-                raise UsageError(
-                    f"A workshop on {workshop['unit_id']} in {workshop['period']} is under way; open that one."
-                )
+                told = f"A workshop on {workshop['unit_id']} in {workshop['period']} is under way"
+                raise UsageError(f"{told}; open that one.")
             first = {"risk_id": risks[0]["risk_id"], "closed": False}
             connection.execute(WORKSHOPS.insert(), {"workshop_id": workshop_id, **workshop, **first})
             placed = [{"position": place, **risk, **rounds} for place, risk in enumerate(risks)]
@@ -147,13 +146,9 @@ class Store:
     def workshops(self, unit_id: str = "", period: str = "", closed: bool = False) -> list[dict[str, Any]]:
         """The workshops, the latest first; those that are closed only if asked for."""
         asked = WORKSHOPS.select().order_by(WORKSHOPS.c.begun_at.desc())
-        if not closed:
-            asked = asked.where(~WORKSHOPS.c.closed)
-        if unit_id:
-            asked = asked.where(WORKSHOPS.c.unit_id == unit_id)
-        if period:
-            asked = asked.where(WORKSHOPS.c.period == period)
-        return self._rows(asked)
+        wanted = {"unit_id": unit_id, "period": period}
+        held = [WORKSHOPS.c[name] == value for name, value in wanted.items() if value]
+        return self._rows(asked.where(sa.true() if closed else ~WORKSHOPS.c.closed, *held))
 
     def workshop(self, workshop_id: str) -> dict[str, Any]:
         """The workshop's row."""
@@ -176,8 +171,7 @@ class Store:
 
     def risk(self, workshop_id: str, risk_id: str) -> dict[str, Any]:
         """One of the workshop's risks."""
-        asked = RISKS.select().where(_is(RISKS, workshop_id, risk_id))
-        found = self._rows(asked)
+        found = self._rows(RISKS.select().where(_is(RISKS, workshop_id, risk_id)))
         if not found:
             raise UsageError(f"This workshop has no risk {risk_id!r}.")
         return found[0]
@@ -219,9 +213,8 @@ class Store:
 
     def participants(self, workshop_id: str) -> list[str]:
         """Who takes part, by name."""
-        return self._column(
-            sa.select(PARTICIPANTS.c.name).where(PARTICIPANTS.c.workshop_id == workshop_id).order_by("name")
-        )
+        asked = sa.select(PARTICIPANTS.c.name).where(PARTICIPANTS.c.workshop_id == workshop_id)
+        return self._column(asked.order_by("name"))
 
     def vote(self, workshop_id: str, risk_id: str, name: str, vote: Vote) -> str:
         """Store a vote in the risk's open round, and give the id by which its caster may change it until the reveal.
@@ -334,9 +327,8 @@ class Store:
                         connection.exec_driver_sql(f"VACUUM FULL {table.name}")
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", error)).strip()
-            raise UsageError(
-                f"That is done, but a copy of the votes' database may still pair names: {reason}"
-            ) from None
+            told = "That is done, but a copy of the votes' database may still pair names"
+            raise UsageError(f"{told}: {reason}") from None
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
