@@ -147,9 +147,7 @@ def _for_readers(
 def _about(readers: Audience, tables: Mapping[str, Table]) -> Iterator[str]:
     yield "Sheets that begin with 'results' come first, then the register's tables, with what they were made from."
     for name, table in tables.items():
-        if columns := [
-            column for column in table.columns if any(cells[column] == WITHHELD for cells in table.cells.values())
-        ]:
+        if columns := [column for column in table.columns if WITHHELD in table.column(column)]:
             yield f"Withheld in {name}: {', '.join(columns)}."
     if readers.left_out:
         yield f"Left out: {', '.join(readers.left_out)}."

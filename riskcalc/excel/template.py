@@ -157,11 +157,8 @@ def _note(model: type[Row], column: str, wanted: bool, refusal: str) -> str:
     if column in SPAN:
         lines.append("The row holds from valid_from to valid_to; blank: without an end.")
     if table := _points_at(model, column):
-        lines.append(
-            f"As in the sheet {table}; several are separated by |."
-            if _is_list(model, column)
-            else f"As in the sheet {table}."
-        )
+        several = "; several are separated by |" if _is_list(model, column) else ""
+        lines.append(f"As in the sheet {table}{several}.")
     kind = kind_of(model, column)
     if get_origin(kind) is Literal:
         lines.append(f"One of: {', '.join(get_args(kind))}.")
@@ -197,12 +194,10 @@ def _choice(table: str, column: str, methodology: Methodology) -> Choice | None:
 def _write_scales(sheets: Sheets, scales: Scales) -> None:
     """Write the scales and the matrix as cells: what is changed there, the drop-downs follow."""
     sheet = sheets.sheet(SCALES, [12, 18, *[18] * 4, 22, *[18] * 4, 70], "B3", columns=TEXT)
-    sheet.row(
-        ["Scales and matrix, 1 is the lowest: change names and cells, add ratings below the last, at most ten."], TITLE
-    )
-    sheet.row(
-        ["Lists elsewhere follow what stands here. Colours are #rrggbb; the matrix has a row per likelihood."], RUNNING
-    )
+    head = "Scales and matrix, 1 is the lowest: change names and cells, add ratings below the last, at most ten."
+    told = "Lists elsewhere follow what stands here. Colours are #rrggbb; the matrix has a row per likelihood."
+    sheet.row([head], TITLE)
+    sheet.row([told], RUNNING)
     colours = [colour for _, colour in scales.blocks["level"]]
     for name, first in BLOCKS.items():
         places, choice = PLACES[name], {CHOICE: "to choose"} if name in AXES else {}
@@ -213,12 +208,10 @@ def _write_scales(sheets: Sheets, scales: Scales) -> None:
             if choice:
                 at, shown = first + 1 + place, f"{place + 1} - {texts[0]}" if texts else ""
                 cells[CHOICE] = Formula(f'IF(B{at}="","",A{at}&" - "&B{at})', shown)
-            fills = (
-                [TEXT, TEXT, Look(fill=colours[place], ink=ink_on(colours[place]))]
-                if name == "level" and texts
-                else TEXT
-            )
-            sheet.row(_spread(cells), fills)
+            looks = [TEXT, TEXT]
+            if name == "level" and texts:
+                looks.append(Look(fill=colours[place], ink=ink_on(colours[place])))
+            sheet.row(_spread(cells), looks)
         if name != "matrix":
             sheet.row([])
     _colour_matrix(sheets, sheet, colours)
