@@ -100,7 +100,8 @@ class Desk:
         """What a question may be answered with, the nearest first."""
         found = list(self._from_library(question))
         if not for_person(question):
-            found += self._facts(question)
+            facts = [name for name, words in _FACTS if re.search(words, question, re.IGNORECASE)]
+            found += [made for name in facts if (made := self.fact(name))]
             found += self._by_reference(f"{question} {reference}") or self._by_words(question)
         return sorted(found, key=lambda each: _ORDER[each.grade])
 
@@ -179,11 +180,6 @@ class Desk:
         items, deviations = counted(found.sample_size, "item"), counted(found.deviations, "deviation")
         so_far = " so far" * (self.context.as_of < last)
         return f" Tested{so_far} in the report's period, {first} to {last}: {items}, {deviations}."
-
-    def _facts(self, question: str) -> Iterator[Candidate]:
-        for name, words in _FACTS:
-            if re.search(words, question, re.IGNORECASE) and (made := self.fact(name)):
-                yield made
 
     def _report(self, unit: Row) -> Fact | None:
         kind = {"type1": "Type 1", "type2": "Type 2"}.get(str(unit["report_type"]), "")

@@ -25,9 +25,8 @@ _ASKS = re.compile(
     r"which|why|describe|provide|explain|list|please|identify|indicate|state|specify|if|name|for each|confirm)\b",
     re.IGNORECASE,
 )
-_THEIRS = re.compile(
-    r"analyst|reviewer|assessor|auditor|scor|internal|office use", re.IGNORECASE
-)  # not ours to fill in
+# not ours to fill in
+_THEIRS = re.compile(r"analyst|reviewer|assessor|auditor|scor|internal|office use", re.IGNORECASE)
 _TOTAL = re.compile(r"(sub)?totals?\b|sum of\b|(overall|average) (weight|score)", re.IGNORECASE)
 _LEAST = 12  # characters of what may be a question without asking
 _TITLE = 40  # characters of what heads others, where questions have numbers and it has none
@@ -70,9 +69,8 @@ def propose(sheets: list[Sheet]) -> Map:
     """
     found = [columns for sheet in sheets if not sheet.unread and (columns := _columns(sheet))]
     if not found:
-        raise UsageError(
-            "No sheet looks like questions with a column for answers; write MAP.toml by hand: docs/questionnaires.md."
-        )
+        told = "No sheet looks like questions with a column for answers"
+        raise UsageError(f"{told}; write MAP.toml by hand: docs/questionnaires.md.")
     return Map(sheet=tuple(found))
 
 
@@ -102,9 +100,8 @@ def fitting(found: Map, sheets: list[Sheet]) -> list[tuple[Columns, Sheet]]:
         seen = sheet.text(columns.header, column_of(columns.question)) if columns.header else ""
         if seen != columns.heading:
             place = f"sheet {columns.name!r}, cell {columns.question}{columns.header}"
-            raise UsageError(
-                f"The map is of another template: {place} says {seen[:60]!r}, not {columns.heading[:60]!r}."
-            )
+            told = f"{place} says {seen[:60]!r}, not {columns.heading[:60]!r}"
+            raise UsageError(f"The map is of another template: {told}.")
     return [(columns, by_name[columns.name]) for columns in found.sheet]
 
 

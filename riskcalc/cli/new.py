@@ -158,17 +158,14 @@ def _check_free(place: Path) -> None:
 
 def answers(given: dict[str, str | None], matrix: str = "5x5", needless: tuple[str, ...] = ()) -> dict[str, str]:
     """What was given as options; the rest is asked for where somebody is there to answer, but for what is needless."""
-    defaults = {"matrix": matrix, **dict.fromkeys(needless, "")}
-    if is_terminal():
-        asked = {name: text for name, text in _ASKED.items() if name not in needless}
-        found = {
-            name: given[name] or click.prompt(text, default=defaults.get(name) or None) for name, text in asked.items()
-        }
-        return {**dict.fromkeys(needless, ""), **found}
-    found = {name: given[name] or defaults.get(name, "") for name in _ASKED}
-    if missing := [f"--{name}" for name, text in found.items() if not text.strip() and name not in needless]:
+    asked, there = {name: text for name, text in _ASKED.items() if name not in needless}, is_terminal()
+    found = {name: given[name] or (matrix if name == "matrix" else "") for name in asked}
+    if there:
+        prompts = {name: text for name, text in asked.items() if not given[name]}
+        found |= {name: click.prompt(text, default=found[name] or None) for name, text in prompts.items()}
+    elif missing := [f"--{name}" for name, text in found.items() if not text.strip()]:
         raise UsageError(f"Not given, and nobody to ask without a terminal: {', '.join(missing)}.")
-    return {**found, **dict.fromkeys(needless, "")}
+    return {**dict.fromkeys(needless, ""), **found}
 
 
 def is_terminal() -> bool:

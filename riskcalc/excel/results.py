@@ -281,12 +281,10 @@ def _concluded(context: Context) -> pd.DataFrame:
 
 def _shown(value: Any) -> Any:
     """A value as a cell holds it: blank where it misses, a date as a date, yes and no in words."""
-    if value is None or (not isinstance(value, tuple) and pd.isna(value)):
+    if pd.isna(value):
         return None
     if isinstance(value, pd.Timestamp):
         return value.date().isoformat()
-    if isinstance(value, tuple):
-        return ", ".join(value)
     return ("yes" if value else "no") if isinstance(value, bool) else value
 
 

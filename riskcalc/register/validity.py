@@ -40,10 +40,6 @@ def check_days(tables: Mapping[str, Table]) -> Iterator[Problem]:
 # --- parts ---
 
 
-def _common(*spans: Days) -> Days:
-    return max(first for first, _ in spans), min(last for _, last in spans)
-
-
 def _held(table: Table, held: Mapping[str, Mapping[str, Days]]) -> dict[str, Days]:
     """By key, from the first to the last day of its rows, as far as what they belong to holds."""
     found: dict[str, Days] = {}
@@ -55,7 +51,8 @@ def _held(table: Table, held: Mapping[str, Mapping[str, Days]]) -> dict[str, Day
 
 
 def _own(name: str, row: Row, held: Mapping[str, Mapping[str, Days]]) -> Days:
-    return _common(row.days(), *(held[target].get(key, _EVER) for target, key in _owners(name, row)))
+    spans = [row.days(), *(held[target].get(key, _EVER) for target, key in _owners(name, row))]
+    return max(first for first, _ in spans), min(last for _, last in spans)
 
 
 def _owners(name: str, row: Row) -> Iterator[tuple[str, str]]:
