@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from importlib import resources
 from itertools import zip_longest
 from typing import Literal, get_args, get_origin
 
@@ -41,22 +42,7 @@ _VERBATIM = Look(number_format="@")  # a line of methodology.toml: wrapped, it w
 _WIDE = {"description", "statement", "title", "rationale", "procedure", "reason", "materiality_basis", "service"}
 _FROM_METHODOLOGY = {"appetite": "level_names", "design": "design_names"}
 _JUNK = "\x00"
-_STEPS = (
-    "How to fill in this workbook",
-    "Each sheet after methodology is a table of the register; its first row names the columns. Leave the names as they "
-    "are; columns may change places. Point at a name to see what its column takes.",
-    "Begin with business_units and control_objectives, then risks, ratings, controls, risk_controls and control_tests. "
-    "A sheet without rows keeps its first row.",
-    "Cells are texts, so that what you type stays as you type it; but days are days, shares percentages. Amounts are "
-    "1250000.00, lists are separated by |. Where a cell offers a list, choose from it.",
-    *(f"{word}: {meaning}" for word, meaning in LEGEND.items()),
-    "scales, where it is there, holds the rating scales and the matrix: change them, and the lists follow. methodology "
-    "holds the other settings (methodology.toml), a line per row: weights, sampling.",
-    "Don't merge cells, hide rows or add sheets: they are refused, so that nothing is left out unseen. This sheet, "
-    "lists, and sheets whose names begin with 'results' are not read.",
-    "Check the workbook: riskcalc check FILE.xlsx. See what it would change: riskcalc excel import FILE.xlsx --into "
-    "DATA; with --apply it is done. Any other command takes the workbook where it takes a folder.",
-)
+_STEPS = resources.files("riskcalc.excel").joinpath("instructions.txt").read_text("utf-8")
 
 
 @dataclass(frozen=True)
@@ -74,7 +60,8 @@ def write_register(
     """Write the sheets that a register is read from: instructions, methodology, a sheet per table, lists."""
     found = (_choice(name, column, methodology) for name in TABLES for column in TABLES[name].model_fields)
     choices = {choice.name: choice for choice in found if choice}
-    write_lines(sheets, "instructions", _STEPS)
+    legend = "\n".join(f"{word}: {meaning}" for word, meaning in LEGEND.items())
+    write_lines(sheets, "instructions", _STEPS.replace("LEGEND", legend).splitlines())
     rest, scales = split(methodology_text)
     if scales:
         _write_scales(sheets, scales)

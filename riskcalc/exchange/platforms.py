@@ -6,6 +6,8 @@ Only ratings before controls come back: what is left after controls is earned he
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,28 +22,8 @@ from riskcalc.register.audiences import Audience, inside, redacted
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.records import records
 
-# By platform, the separator of its exports, its names of our columns, of our treatments (one that it doesn't know is
-# left blank), and of those of its own that say nothing here.
-_PLATFORMS: dict[str, tuple[str, dict[str, str], dict[str, str], tuple[str, ...]]] = {
-    "ciso-assistant": (
-        ";",
-        {
-            "risk_id": "ref_id", "title": "name", "description": "description", "treatment": "treatment",
-            "likelihood": "inherent_proba", "impact": "inherent_impact",
-        },
-        {"mitigate": "mitigate", "accept": "accept", "transfer": "transfer", "avoid": "avoid"},
-        ("open", "cancelled"),
-    ),
-    "simplerisk": (
-        ",",
-        {
-            "risk_id": "Risk ID", "title": "Subject", "description": "Risk Assessment", "owner": "Owner",
-            "treatment": "Planning Strategy", "likelihood": "Current Likelihood", "impact": "Current Impact",
-        },
-        {"mitigate": "Mitigate", "accept": "Accept", "transfer": "Transfer"},
-        ("Research", "Watch"),
-    ),
-}  # fmt: skip
+# By platform, what platforms.toml says of it.
+_PLATFORMS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("platforms.toml").read_text("utf-8"))
 NAMES = tuple(_PLATFORMS)
 
 
@@ -59,28 +41,28 @@ def files(platform: str, context: Context, audience: Audience) -> dict[str, byte
 
 def mapping(platform: str, context: Context) -> MappingFile:
     """Which of its columns are which of ours; constants are for the period alone, so that a row keeps what it has."""
-    separator, columns, treatments, silent = _PLATFORMS[platform]
+    theirs, columns = _PLATFORMS[platform], _PLATFORMS[platform]["columns"]
     methodology = context.register.methodology
     scales: dict[str, dict[str, str]] = {
         axis: {**{rating.name: str(number) for number, rating in enumerate(getattr(methodology, axis), 1)}, "--": ""}
         for axis in AXES
     }
-    words = {theirs: ours for ours, theirs in treatments.items()} | dict.fromkeys(silent, "")
-    risks = {ours: theirs for ours, theirs in columns.items() if ours not in scales}
+    words = {word: ours for ours, word in theirs["treatments"].items()} | dict.fromkeys(theirs["silent"], "")
+    risks = {ours: column for ours, column in columns.items() if ours not in scales}
     rated = {ours: columns[ours] for ours in ("risk_id", *scales)}
     period = {"period": context.period.name}
     parts = (
         TableMap(name="risks", columns=risks, values={"treatment": words}),
         TableMap(name="ratings", columns=rated, constants=period, values=scales, rows_with=(columns["likelihood"],)),
     )
-    return MappingFile.model_validate({"separator": separator, "table": parts})
+    return MappingFile.model_validate({"separator": theirs["separator"], "table": parts})
 
 
 # --- parts ---
 
 
 def _risks(platform: str, context: Context) -> bytes:
-    _, columns, treatments, _ = _PLATFORMS[platform]
+    columns, treatments = _PLATFORMS[platform]["columns"], _PLATFORMS[platform]["treatments"]
     register, acting = context.register, reaching(context.register)
     names, matrix = _names(register.controls), register.methodology.matrix
     rows = register.risks.merge(scores(context), on=["risk_id", "unit_id"])
