@@ -26,7 +26,7 @@ def answer() -> None:
     """Answer clients' questionnaires from the register: map, draft, decide, write; see docs/questionnaires.md."""
 
 
-@answer.command("map", epilog="riskcalc answer map Q.xlsx --out map.toml  # then look at it, and confirm it")
+@answer.command("map")
 @file_argument
 @click.option("--out", required=True, metavar="MAP.toml", type=PATH, help="Where the proposal goes.")
 def propose_map(file: Path, out: Path) -> None:
@@ -50,11 +50,7 @@ def propose_map(file: Path, out: Path) -> None:
     click.echo(f"Look at {out}: delete what is no questions, correct columns, then set confirmed = true.")
 
 
-@answer.command(
-    epilog="""
-    riskcalc answer draft Q.xlsx --unit payroll --audience client --map map.toml --out answers/acme  # as of today
-    """,
-)
+@answer.command()
 @file_argument
 @data_argument
 @click.option(
@@ -121,9 +117,7 @@ def draft(
     raise SystemExit(BREACH if red else 0)
 
 
-@answer.command(
-    epilog="riskcalc answer accept answers/acme --grade same --by 'N. Okonjo-Bell'  # the rest is reviewed",
-)
+@answer.command()
 @_FOLDER
 @click.option("--grade", required=True, type=click.Choice(["same", "similar"]), help="How near a question must be.")
 @_BY
@@ -143,7 +137,7 @@ def accept(folder: Path, grade: str, by: str, as_of: str) -> None:
     click.echo(f"{counted(len(made), 'answer')} accepted; {left.total()} still to be decided.")
 
 
-@answer.command(epilog="riskcalc answer write answers/acme --out filled.xlsx  # and a page for whoever approves it")
+@answer.command()
 @_FOLDER
 @click.option("--out", required=True, metavar="FILE", type=PATH, help="The filled copy.")
 @today_option
@@ -171,13 +165,7 @@ def write(folder: Path, out: Path, as_of: str) -> None:
     raise SystemExit(BREACH if red else 0)
 
 
-@answer.command(
-    epilog="""
-    riskcalc answer learn old.xlsx --map map.toml --unit payroll --by "N. Okonjo-Bell"  # shows the drafts
-    riskcalc answer learn old.xlsx --map map.toml --unit payroll --apply  # adds them to data/answers.csv
-    riskcalc answer learn answers/acme --apply  # wordings that people accepted become aliases
-    """,
-)
+@answer.command()
 @click.argument("source", type=PATH)
 @data_argument
 @click.option("--map", "map_", metavar="MAP.toml", type=PATH, help="The columns, confirmed; for a file.")
@@ -221,7 +209,7 @@ def learn(source: Path, data: str, map_: Path | None, unit: str, by: str, apply_
     click.echo(f"Written to {folder / 'answers.csv'}.")
 
 
-@answer.command(epilog="riskcalc answer stats  # of the drafts in ./answers, and of the library in ./data")
+@answer.command()
 @data_argument
 @click.option("--drafts", default="answers", show_default=True, metavar="DIR", type=PATH, help="Where the drafts are.")
 @click.option(

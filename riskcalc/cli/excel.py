@@ -20,12 +20,7 @@ def excel() -> None:
     """Keep the register in a workbook, or take one over; riskcalc run, check and plan read .xlsx as well."""
 
 
-@excel.command(
-    epilog="""
-    riskcalc excel template register.xlsx  # with scales and a matrix to begin with
-    riskcalc excel template register.xlsx data  # with those of the register in ./data
-    """,
-)
+@excel.command()
 @_OUT
 @click.argument("data", required=False)
 @_OVERWRITE
@@ -37,13 +32,7 @@ def template(out: Path, data: str | None, overwrite: bool) -> None:
     _write(out, commands.template(data))
 
 
-@excel.command(
-    epilog="""
-    riskcalc excel export register.xlsx  # the register in ./data and its results, for those who may see all of it
-    riskcalc excel export board.xlsx --audience board  # without what isn't for the board: rationales, votes, testers
-    riskcalc excel export payroll.xlsx clients/2026 --audience unit --unit payroll  # a unit's part of another one
-    """,
-)
+@excel.command()
 @_OUT
 @asked.data_argument
 @asked.period_option("show results of")
@@ -70,16 +59,7 @@ def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id
     _write(out, commands.export(data, period, as_day(as_of, "--as-of"), audience, unit_id))
 
 
-@excel.command(
-    "import",
-    epilog="""
-    riskcalc excel import list.xlsx --into mine  # a plain list of risks: proposes which column is which, and asks
-    riskcalc excel import list.csv --into mine --organisation A --unit pay --currency EUR --period 2026 --yes  # unasked
-    riskcalc excel import register.xlsx --into data  # a register as a workbook: what would change, and what is wrong
-    riskcalc excel import register.xlsx --into data --apply  # does it, all or nothing
-    riskcalc excel import risks.csv --into data --map simplerisk.toml  # columns with other names
-    """,
-)
+@excel.command("import")
 @asked.file_argument
 @click.option(
     "--into",

@@ -23,13 +23,7 @@ def export() -> None:
     """Write the register and its results in formats that other programs read; for a workbook: riskcalc excel export."""
 
 
-@export.command(
-    epilog="""
-    riskcalc export oscal --out oscal  # the register in ./data, as the service auditor may see it
-    riskcalc export oscal clients/2026 --out oscal --audience board --period 2026-H1  # as the board may
-    riskcalc export oscal --out oscal --audience "" --unit payroll  # one unit, nothing withheld
-    """,
-)
+@export.command()
 @asked.data_argument
 @_OUT
 @asked.period_option("export")
@@ -63,14 +57,7 @@ def take_over() -> None:
     """Take over what other programs have written; riskcalc excel import takes over lists and workbooks."""
 
 
-@take_over.command(
-    "oscal",
-    epilog="""
-    riskcalc import oscal catalog.json --into data --default unit_id=payroll  # what would become objectives
-    riskcalc import oscal component-definition.json --into data  # what would become controls and mappings
-    riskcalc import oscal catalog.json --into data --apply  # does it, all or nothing
-    """,
-)
+@take_over.command("oscal")
 @asked.file_argument
 @_INTO
 @click.option(
@@ -95,13 +82,7 @@ def take_over_oscal(file: Path, into: Path, defaults: tuple[str, ...], apply_: b
     asked.taken_over(file, plan(file, into, dict(each.split("=", 1) for each in defaults)), lambda: apply_, expect)
 
 
-@take_over.command(
-    "crosswalk",
-    epilog="""
-    riskcalc import crosswalk ccm-iso.csv --into data  # which controls become candidates for which references
-    riskcalc import crosswalk ccm-iso.csv --into data --apply  # writes them into mappings.csv
-    """,
-)
+@take_over.command("crosswalk")
 @asked.file_argument
 @_INTO
 @asked.apply_option
@@ -133,10 +114,7 @@ def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
     click.echo(f"Wrote {counted(sum(each is not None for each in files.values()), 'file')} in {out}.")
 
 
-@click.command(
-    cls=Examples,
-    epilog="riskcalc schema --out schemas  # what UNIT.json, manifest.json, draft.json and riskcalc check --json hold",
-)
+@click.command(cls=Examples)
 @_OUT
 def schema(out: Path) -> None:
     """Write the JSON Schemas of what riskcalc run, check --json, answer draft and export trust-centre leave."""
@@ -146,13 +124,7 @@ def schema(out: Path) -> None:
     _write(out, schemas(draft=Drafted, decision=Decision))
 
 
-@export.command(
-    epilog="""
-    riskcalc export tidy --out tidy  # CSV files and their dictionary, of the register in ./data
-    riskcalc export tidy clients/2026 --out tidy --format parquet  # for Power BI, Tableau, DuckDB
-    riskcalc export tidy --out tidy --audience board --as-of today  # as the board may see it
-    """,
-)
+@export.command()
 @asked.data_argument
 @_OUT
 @click.option("--format", "kind", default="csv", show_default=True, type=click.Choice(["csv", "parquet"]))
@@ -168,13 +140,7 @@ def tidy(data: str, out: Path, kind: str, as_of: str, audience: str) -> None:
     _write(out, files(load(data), find(audience), as_day(as_of, "--as-of"), kind == "parquet"))
 
 
-@export.command(
-    "trust-centre",
-    epilog="""
-    riskcalc export trust-centre --out public  # for the public, of the register in ./data
-    riskcalc export trust-centre --out clients --audience client --as-of today  # for clients
-    """,
-)
+@export.command("trust-centre")
 @asked.data_argument
 @_OUT
 @asked.period_option("tell of")
@@ -198,12 +164,7 @@ def trust_centre(data: str, out: Path, period: str, as_of: str, audience: str) -
         click.echo(f"Dated later, and not told: {told}; --as-of today tells of all that is past.", err=True)
 
 
-@export.command(
-    epilog="""
-    riskcalc export risks ciso-assistant --out ciso  # its list of risks, its controls, and the mapping for the way back
-    riskcalc export risks simplerisk --out simplerisk --period 2026-H1  # ratings of a period
-    """,
-)
+@export.command()
 @click.argument("platform", type=click.Choice(["ciso-assistant", "simplerisk"]))
 @asked.data_argument
 @_OUT

@@ -84,14 +84,7 @@ def main() -> None:
     """
 
 
-@main.command(
-    epilog="""
-    riskcalc check  # the register in ./data
-    riskcalc check clients/2026 --json  # for a machine
-    riskcalc check --strict  # fail on findings too, as in CI
-    riskcalc check --period 2026-H2 --as-of today  # a period that runs, as it stands now
-    """,
-)
+@main.command()
 @data_argument
 @click.option("--json", "as_json", is_flag=True, help="Print problems and findings as JSON.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if there are findings.")
@@ -143,14 +136,7 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     sys.exit(WRONG if strict and found else 0)
 
 
-@main.command(
-    epilog="""
-    riskcalc plan  # sizes for every control
-    riskcalc plan --period 2026-H2  # of a period that hasn't begun
-    riskcalc plan --unit payroll --json  # one unit, for a machine
-    riskcalc plan --control PAY-C01 --population joiners.csv --date-column date --out sample.csv  # draw the items
-    """,
-)
+@main.command()
 @data_argument
 @units_option
 @period_option("test")
@@ -230,22 +216,7 @@ def _draw(
     click.echo(sample_plans.buys(len(drawn), number, context.register.methodology.sampling), err=True)
 
 
-@main.command(
-    cls=Summarised,
-    epilog="""
-    riskcalc run  # every unit, into ./reports
-    riskcalc run --as-of today  # dues as of today, as on a schedule
-    riskcalc run --unit payroll --unit loans  # two units; the others keep their pages
-    riskcalc run clients/2026 --period 2026-H1 --out /share/risk  # another register
-    riskcalc run --fail-on-breach --json  # for a scheduler: exit 3 outside appetite, a line of JSON per unit
-    riskcalc run --summary mail.txt  # for a schedule: how it ended, whatever happens, to put into a mail
-    riskcalc run --shard 2/4 --out /share/risk  # every fourth unit; a run without --shard closes
-    riskcalc run --audience board --pdf --pptx  # what the board gets, to print and to present
-    riskcalc run --audience internal,board,public  # several readers in one run, which reads the register once
-    riskcalc run --watch --unit payroll  # while you write a register: the page follows each save; Ctrl-C ends
-    riskcalc run --executor dask://scheduler:8786 --out s3://bucket/risk  # on a cluster
-    """,
-)
+@main.command(cls=Summarised)
 @data_argument
 @units_option
 @period_option("assess")

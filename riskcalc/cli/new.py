@@ -39,16 +39,7 @@ def begins(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command(
-    cls=Examples,
-    epilog="""
-    riskcalc new mine  # asks for what it has to know
-    riskcalc new mine --organisation "Acme Payroll" --unit payroll --currency EUR --period 2026-H1  # for a script
-    riskcalc new mine --matrix 4x4  # the matrix asked for; also CISO Assistant's .yaml, or another methodology.toml
-    riskcalc new mine.xlsx --xlsx  # a workbook instead of a folder
-    riskcalc new mine --sample  # a copy of the sample register, to try things out
-    """,
-)
+@click.command(cls=Examples)
 @click.argument("place", metavar="DIR", type=PATH)
 @begins
 @click.option("--xlsx", is_flag=True, help="Write a workbook, DIR.xlsx, instead of a folder.")
@@ -81,13 +72,7 @@ def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
     click.echo(f"Next: a line per risk in {place / 'risks.csv'} ({columns}); then: riskcalc run {place}")
 
 
-@click.command(
-    cls=Examples,
-    epilog="""
-    riskcalc demo  # the sample's pages, in a temporary folder
-    riskcalc demo --out demo  # in ./demo, with the register that they were made from
-    """,
-)
+@click.command(cls=Examples)
 @click.option("--out", metavar="DIR", type=PATH, help="Where to; default: a temporary folder.")
 @click.pass_context
 def demo(context: click.Context, out: Path | None) -> None:
@@ -103,13 +88,7 @@ def demo(context: click.Context, out: Path | None) -> None:
     context.invoke(run, **where, audiences=("",))  # invoked so, an option's own default isn't read
 
 
-@click.command(
-    cls=Examples,
-    epilog="""
-    riskcalc lab  # the notebooks in ./notebooks, the register being ./data
-    riskcalc lab /srv/risk -- --no-browser --port 8899  # elsewhere, with options of JupyterLab
-    """,
-)
+@click.command(cls=Examples)
 @click.argument("place", metavar="[DIR]", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("options", metavar="[-- OPTIONS]", nargs=-1)
 def lab(place: Path, options: tuple[str, ...]) -> None:

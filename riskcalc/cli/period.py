@@ -29,14 +29,7 @@ def period() -> None:
     """From one period to the next."""
 
 
-@period.command(
-    "open",
-    epilog="""
-    riskcalc period open 2026-H2  # says what there is to do in it
-    riskcalc period open 2026-H2 --apply  # writes the ratings to confirm into ./data
-    riskcalc check --period 2026-H2 --as-of today  # then: what is still to be confirmed
-    """,
-)
+@period.command("open")
 @click.argument("name", metavar="PERIOD")
 @data_argument
 @apply_option

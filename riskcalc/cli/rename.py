@@ -20,14 +20,7 @@ if TYPE_CHECKING:
     from riskcalc.workshop.decision_log import Kind
 
 
-@click.command(
-    cls=Examples,
-    epilog="""
-    riskcalc rename risk PAY-R07 PAY-R70  # says what would change in ./data
-    riskcalc rename risk PAY-R07 PAY-R70 --apply  # changes it, all or nothing
-    riskcalc rename unit payroll pay mine --out /share/risk --apply  # and takes away the pages under the old name
-    """,
-)
+@click.command(cls=Examples)
 @click.argument("kind", type=click.Choice(["unit", "risk", "control", "objective"]))
 @click.argument("old")
 @click.argument("new")

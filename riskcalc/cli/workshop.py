@@ -33,13 +33,7 @@ def workshop() -> None:
     """Rate risks together: notebooks/workshop.ipynb is the facilitator's, these commands go with it."""
 
 
-@workshop.command(
-    epilog="""
-    riskcalc workshop ballots  # for people at this machine; prints the address
-    riskcalc workshop ballots --listen 0.0.0.0  # for the room: everybody on this network
-    riskcalc workshop ballots --votes postgresql+psycopg://host/votes  # a hub's database
-    """,
-)
+@workshop.command()
 @data_argument
 @_UNIT
 @_VOTES
@@ -58,10 +52,7 @@ def ballots(data: str, unit: str, votes: str, listen: str, port: int, notebooks:
     serve(address, click.echo, unit, listen, port, notebooks)
 
 
-@workshop.command(
-    "votes",
-    epilog="riskcalc workshop votes collected.csv --unit payroll  # columns: participant,risk_id,likelihood,impact",
-)
+@workshop.command("votes")
 @click.argument("file")
 @data_argument
 @_UNIT
@@ -75,7 +66,7 @@ def take_votes(file: str, data: str, unit: str, period: str, votes: str) -> None
     click.echo(f"{counted(number, 'vote')} {'is' if number == 1 else 'are'} in.")
 
 
-@workshop.command(epilog="riskcalc workshop record --unit payroll  # names the page it wrote")
+@workshop.command()
 @data_argument
 @_UNIT
 @_PERIOD
