@@ -120,8 +120,12 @@ def _by(table: pd.DataFrame, column: str, wanted: str) -> dict[str, list[Any]]:
     return {str(name): list(rows) for name, rows in table.groupby(column, sort=False)[wanted]}
 
 
+def _label(text: str) -> Part:
+    return {"name": "label", "value": " ".join(text.split())}
+
+
 def _objective(row: Row) -> Part:
-    name, label = token(row["objective_id"]), {"name": "label", "value": " ".join(row["objective_id"].split())}
+    name, label = token(row["objective_id"]), _label(row["objective_id"])
     told = part(id=f"{name}_smt", name="statement", prose=many(row["statement"]))
     return part(id=name, **{"class": "control-objective"}, title=line(row["process"]), props=[label], parts=[told])
 
@@ -202,14 +206,10 @@ class _Case:
     def _implementation(self, control: str, source: str, references: Iterable[str]) -> Part:
         ours = source == f"{CATALOG}.json"
         told = "Serves these control objectives." if ours else "Mapped to these references by the organisation."
+        named = {name: self.uuid("requirement", control, source, name) for name in references}
         required = [
-            part(
-                uuid=self.uuid("requirement", control, source, name),
-                control_id=token(name),
-                description=many(name),
-                props=[{"name": "label", "value": " ".join(name.split())}],
-            )
-            for name in references
+            part(uuid=uuid, control_id=token(name), description=many(name), props=[_label(name)])
+            for name, uuid in named.items()
         ]
         uuid = self.uuid("implementation", control, source)
         return part(uuid=uuid, source=source, description=told, implemented_requirements=required)
