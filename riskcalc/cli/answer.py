@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.asked import PATH, context_of, data_argument, file_argument, period_option, today_option
+from riskcalc.cli import asked
 from riskcalc.cli.endings import BREACH
-from riskcalc.cli.help import UNITS, Group
+from riskcalc.cli.help import Group
 from riskcalc.errors import UsageError, counted, printable
 
 if TYPE_CHECKING:
     from riskcalc.answers.drafts import Draft
 
-_FOLDER = click.argument("folder", metavar="DIR", type=PATH)
-_MAP = click.option("--map", "map_", required=True, metavar="MAP.toml", type=PATH, help="The columns, confirmed.")
+_FOLDER = click.argument("folder", metavar="DIR", type=asked.PATH)
+_MAP = click.option("--map", "map_", required=True, metavar="MAP.toml", type=asked.PATH, help="The columns, confirmed.")
 _BY = click.option("--by", default="", metavar="NAME", help="Who decides; default: who is logged in.")
 
 
@@ -27,48 +27,41 @@ def answer() -> None:
 
 
 @answer.command("map")
-@file_argument
-@click.option("--out", required=True, metavar="MAP.toml", type=PATH, help="Where the proposal goes.")
+@asked.file_argument
+@click.option("--out", required=True, metavar="MAP.toml", type=asked.PATH, help="Where the proposal goes.")
 def propose_map(file: Path, out: Path) -> None:
     """Propose which sheets and columns of FILE hold questions, answers and comments."""
-    from riskcalc.answers.mapping import as_toml, asked, left_out, propose
+    from riskcalc.answers import mapping
     from riskcalc.answers.questionnaire_files import read_questionnaire
     from riskcalc.files import write_whole
 
     if out.exists():
         raise UsageError(f"{out} is there already; name another file, or delete it.")
     sheets = read_questionnaire(file)
-    found = propose(sheets)
-    write_whole(out, as_toml(found).encode())
+    found = mapping.propose(sheets)
+    write_whole(out, mapping.as_toml(found).encode())
     by_name = {sheet.name: sheet for sheet in sheets}
     for each in found.sheet:
         comment = f", comments in {each.comment}" if each.comment else ""
-        number = counted(sum(1 for _ in asked(each, by_name[each.name])), "question")
+        number = counted(sum(1 for _ in mapping.asked(each, by_name[each.name])), "question")
         click.echo(printable(f"{each.name}: {number} in {each.question}, answers in {each.answer}{comment}"))
-    for line in left_out(found, sheets):
+    for line in mapping.left_out(found, sheets):
         click.echo(printable(f"Not read: {line}", 200))
     click.echo(f"Look at {out}: delete what is no questions, correct columns, then set confirmed = true.")
 
 
 @answer.command()
-@file_argument
-@data_argument
-@click.option(
-    "--unit",
-    "units",
-    multiple=True,
-    metavar="ID",
-    shell_complete=UNITS,
-    help="A business unit that is asked; may be given again. Default: all of them.",
-)
+@asked.file_argument
+@asked.data_argument
+@asked.units_option("A business unit that is asked; may be given again. Default: all of them.")
 @click.option("--audience", required=True, type=click.Choice(["client", "public"]), help="Who will read the answers.")
 @_MAP
-@click.option("--out", required=True, metavar="DIR", type=PATH, help="The folder of this questionnaire.")
+@click.option("--out", required=True, metavar="DIR", type=asked.PATH, help="The folder of this questionnaire.")
 @click.option(
     "--drafter", default="", metavar="COMMAND", help="A program that proposes words: JSON in and out over a pipe."
 )
-@period_option("answer from")
-@today_option
+@asked.period_option("answer from")
+@asked.today_option
 def draft(
     file: Path,
     data: str,
@@ -90,7 +83,7 @@ def draft(
     from riskcalc.answers.mapping import left_out, read_map
     from riskcalc.answers.questionnaire_files import read_questionnaire
 
-    context = context_of(data, period, as_of)
+    context = asked.context_of(data, period, as_of)
     desk = Desk(context, tuple(dict.fromkeys(units)) or tuple(context.register.business_units["unit_id"]), audience)
     confirmed = read_map(map_)
     made = make(out, file, confirmed, desk, data)
@@ -121,7 +114,7 @@ def draft(
 @_FOLDER
 @click.option("--grade", required=True, type=click.Choice(["same", "similar"]), help="How near a question must be.")
 @_BY
-@today_option
+@asked.today_option
 def accept(folder: Path, grade: str, by: str, as_of: str) -> None:
     """Accept, for questions of DIR that nobody decided on, the nearest answer: approved, in force, uncontradicted.
 
@@ -139,8 +132,8 @@ def accept(folder: Path, grade: str, by: str, as_of: str) -> None:
 
 @answer.command()
 @_FOLDER
-@click.option("--out", required=True, metavar="FILE", type=PATH, help="The filled copy.")
-@today_option
+@click.option("--out", required=True, metavar="FILE", type=asked.PATH, help="The filled copy.")
+@asked.today_option
 def write(folder: Path, out: Path, as_of: str) -> None:
     """Write what was accepted into a copy of the client's file, as far as it is still true, and a page beside it.
 
@@ -166,12 +159,10 @@ def write(folder: Path, out: Path, as_of: str) -> None:
 
 
 @answer.command()
-@click.argument("source", type=PATH)
-@data_argument
-@click.option("--map", "map_", metavar="MAP.toml", type=PATH, help="The columns, confirmed; for a file.")
-@click.option(
-    "--unit", default="", metavar="ID", shell_complete=UNITS, help="The unit that the answers are of; default: all."
-)
+@click.argument("source", type=asked.PATH)
+@asked.data_argument
+@click.option("--map", "map_", metavar="MAP.toml", type=asked.PATH, help="The columns, confirmed; for a file.")
+@asked.unit_option("The unit that the answers are of; default: all.")
 @_BY
 @click.option("--apply", "apply_", is_flag=True, help="Change answers.csv; without, it is shown only.")
 def learn(source: Path, data: str, map_: Path | None, unit: str, by: str, apply_: bool) -> None:
@@ -210,8 +201,10 @@ def learn(source: Path, data: str, map_: Path | None, unit: str, by: str, apply_
 
 
 @answer.command()
-@data_argument
-@click.option("--drafts", default="answers", show_default=True, metavar="DIR", type=PATH, help="Where the drafts are.")
+@asked.data_argument
+@click.option(
+    "--drafts", default="answers", show_default=True, metavar="DIR", type=asked.PATH, help="Where the drafts are."
+)
 @click.option(
     "--minutes",
     default=6.0,
@@ -219,7 +212,7 @@ def learn(source: Path, data: str, map_: Path | None, unit: str, by: str, apply_
     type=click.FloatRange(min=0),
     help="What an answer by hand is taken to cost.",
 )
-@today_option
+@asked.today_option
 def stats(data: str, drafts: Path, minutes: float, as_of: str) -> None:
     """Say how questionnaires were answered, how often each grade was right, and what of DATA's library is stale."""
     from riskcalc.answers.learning import stale, use_of
@@ -237,7 +230,7 @@ def stats(data: str, drafts: Path, minutes: float, as_of: str) -> None:
     saved = use.counts["from the library"] + use.counts["from facts"]
     told = f"if each of {counted(saved, 'answer')} taken as it was had cost {minutes:g} by hand"
     click.echo(f"Saved: {saved * minutes:g} minutes, {told}.")
-    for why, names in stale(context_of(data, "", as_of)).items():
+    for why, names in stale(asked.context_of(data, "", as_of)).items():
         click.echo(f"Library, {why}: {', '.join(names) or 'none'}")
 
 

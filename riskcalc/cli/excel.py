@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from riskcalc.cli import asked
-from riskcalc.cli.help import UNITS, Group
+from riskcalc.cli.help import Group
 from riskcalc.cli.new import answers, begins, is_terminal
 from riskcalc.errors import UsageError, printable
 
@@ -37,15 +37,8 @@ def template(out: Path, data: str | None, overwrite: bool) -> None:
 @asked.data_argument
 @asked.period_option("show results of")
 @asked.as_of_option
-@click.option(
-    "--audience",
-    default="",
-    metavar="NAME",
-    help="board, auditor or unit: for these readers only; what isn't for them is withheld.",
-)
-@click.option(
-    "--unit", "unit_id", default="", metavar="ID", shell_complete=UNITS, help="With --audience: this unit's rows only."
-)
+@asked.audience_option("board, auditor or unit: for these readers only; what isn't for them is withheld.")
+@asked.unit_option("With --audience: this unit's rows only.", "unit_id")
 @_OVERWRITE
 def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id: str, overwrite: bool) -> None:
     """Write the register in DATA and its results to OUT, an .xlsx.

@@ -8,12 +8,10 @@ from pathlib import Path
 import click
 
 from riskcalc.cli import asked
-from riskcalc.cli.help import UNITS, Examples, Group
+from riskcalc.cli.help import Examples, Group
 from riskcalc.errors import UsageError, counted
 
-_AUDIENCE = click.option(
-    "--audience", default="", metavar="NAME", help="What isn't for them is withheld; default: nothing is."
-)
+_AUDIENCE = asked.audience_option("What isn't for them is withheld; default: nothing is.")
 _INTO = click.option("--into", required=True, metavar="DATA", type=asked.PATH, help="The register's folder.")
 _OUT = click.option("--out", required=True, metavar="DIR", type=asked.PATH, help="Where the files go.")
 
@@ -28,14 +26,8 @@ def export() -> None:
 @_OUT
 @asked.period_option("export")
 @asked.as_of_option
-@click.option(
-    "--audience",
-    default="auditor",
-    show_default=True,
-    metavar="NAME",
-    help="Who gets the files: what isn't for them is withheld; blank: nothing is.",
-)
-@click.option("--unit", "unit_id", default="", metavar="ID", shell_complete=UNITS, help="This unit's part only.")
+@asked.audience_option("Who gets the files: what isn't for them is withheld; blank: nothing is.", "auditor")
+@asked.unit_option("This unit's part only.", "unit_id")
 def oscal(data: str, out: Path, period: str, as_of: str, audience: str, unit_id: str) -> None:
     """Write OSCAL 1.2.1: catalog, component definition, assessment results, plan of action and milestones.
 

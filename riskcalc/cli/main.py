@@ -138,7 +138,7 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
 
 @main.command()
 @data_argument
-@units_option
+@units_option()
 @period_option("test")
 @as_of_option
 @click.option("--json", "as_json", is_flag=True, help="Print the sizes as JSON.")
@@ -218,7 +218,7 @@ def _draw(
 
 @main.command(cls=Summarised)
 @data_argument
-@units_option
+@units_option()
 @period_option("assess")
 @as_of_option
 @click.option(

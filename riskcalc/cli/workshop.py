@@ -6,20 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.asked import data_argument
-from riskcalc.cli.help import PERIODS, UNITS, Group
+from riskcalc.cli.asked import data_argument, unit_option
+from riskcalc.cli.help import PERIODS, Group
 from riskcalc.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from riskcalc.workshop.session import Workshop
 
-_UNIT = click.option(
-    "--unit",
-    default="",
-    metavar="ID",
-    shell_complete=UNITS,
-    help="The business unit; may be left out if there is only one.",
-)
+_UNIT = unit_option("The business unit; may be left out if there is only one.")
 _PERIOD = click.option(
     "--period", default="", shell_complete=PERIODS, help="The period that is rated; default: the latest that is opened."
 )
