@@ -12,6 +12,7 @@ import pandas as pd
 
 from riskcalc.answers.own_words import odds
 from riskcalc.answers.search import Index, Words, highest, in_words, qualifiers, turned
+from riskcalc.answers.words import WORDS
 from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import control_of
 from riskcalc.assessment.claims import Against, against, leaning
@@ -29,12 +30,6 @@ Fact = tuple[str, tuple[str, ...]]  # what is said, and the rows it rests on
 _SAME, _SIMILAR, _KNOWN = 0.8, 0.25, 0.5  # shares of common words, and of known ones; rare ones weigh more
 _RESTS = 0.5  # what the words of the rows count that an entry rests on, beside its own
 _MOST = 5
-_FACTS = (
-    ("subservice", r"sub-?service|sub-?contract|sub-?process|fourth[- ]part|outsourc|critical (vendor|supplier|third)"),
-    ("cuec", r"complementary|user[- ]entit|\bcuecs?\b|(client|customer)s?('s)? (responsib|control)"),
-    ("bridge", r"(bridge|gap) letter|bridging letter"),
-    ("report", r"\bsoc ?1\b|isae ?3402|ssae|service auditor'?s? report"),
-)  # fmt: skip
 _REFERENCE = re.compile(r"\b(?:CC\d\.\d+|PI\d\.\d+|A\d\.\d+|A\.\d+\.\d+|Principle \d+)(?![\d.])")
 
 
@@ -100,7 +95,7 @@ class Desk:
         """What a question may be answered with, the nearest first."""
         found = list(self._from_library(question))
         if not for_person(question):
-            facts = [name for name, words in _FACTS if re.search(words, question, re.IGNORECASE)]
+            facts = [name for name, words in WORDS["facts"].items() if re.search(words, question, re.IGNORECASE)]
             found += [made for name in facts if (made := self.fact(name))]
             found += self._by_reference(f"{question} {reference}") or self._by_words(question)
         return sorted(found, key=lambda each: _ORDER[each.grade])
@@ -253,7 +248,7 @@ def _texts(context: Context) -> dict[str, str]:
 def standing(desk: Desk, key: str) -> Candidate | None:
     """A candidate by its key, as the register stands now; None where there is no such thing any more."""
     kind, _, rest = key.partition(":")
-    if kind == "fact" and rest in dict(_FACTS):
+    if kind == "fact" and rest in WORDS["facts"]:
         return desk.fact(rest)
     return desk.control(rest) if kind == "control" else desk.entry(key)
 

@@ -9,17 +9,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from riskcalc.answers.questionnaire_files import Sheet, places, within
+from riskcalc.answers.words import WORDS
 from riskcalc.errors import UsageError
 from riskcalc.register import map_files
 from riskcalc.register.xlsx_cells import column_of, letters
 
-_ROLES = {  # what a column's heading says when it has the role; the first that fits
-    "question": r"question|requirement|control description|control specification|inquiry|query|request|statement",
-    "answer": r"answer|response|reply|yes\s*/\s*no|compliant|implement|^status|^link",
-    "comment": r"comment|additional|explan|detail|remark|note|justif|evidence|describe|link",
-    "reference": r"\bid\b|^#|^no\.?$|^nr|number|reference|^ref",
-    "section": r"categor|section|domain|area|topic|group",
-}
 _ASKS = re.compile(
     r"\?|^(\W*\d[\d.]*\W+)?(do|does|did|is|are|was|were|has|have|had|can|could|will|would|should|how|what|when|where|who|"
     r"which|why|describe|provide|explain|list|please|identify|indicate|state|specify|if|name|for each|confirm)\b",
@@ -203,7 +197,7 @@ def _roles(sheet: Sheet, row: int) -> dict[str, int]:
     found: dict[str, int] = {}
     for column, cell in enumerate(sheet.rows[row]):
         text = cell.strip()
-        role = next((role for role, words in _ROLES.items() if re.search(words, text, re.IGNORECASE)), "")
+        role = next((role for role, words in WORDS["roles"].items() if re.search(words, text, re.IGNORECASE)), "")
         if text and len(text) <= 60 and role and not _THEIRS.search(text):
             found.setdefault(role, column)
     return found

@@ -17,15 +17,15 @@ import Stemmer
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from riskcalc.answers.words import WORDS
+
 _K1, _B = 1.2, 0.75
 _STEMMER: Any = Stemmer.Stemmer("english")
-# What questions have in common and differ by, and the words that they take for one another: see question_words.toml.
-_WORDS = tomllib.loads(Path(__file__).with_name("question_words.toml").read_text("utf-8"))
-_STOP = frozenset(_WORDS["any"].split())
-QUALIFIERS = frozenset(_STEMMER.stemWords(_WORDS["qualifiers"].split()))
+_STOP = frozenset(WORDS["any"].split())
+QUALIFIERS = frozenset(_STEMMER.stemWords(WORDS["qualifiers"].split()))
 _ROLES = ("by", "from")  # with other words that say who does it, or whence it comes, a question is turned round
 _ROMAN = {"i": "1", "ii": "2"}
-_ALIKE: list[tuple[str, str]] = _WORDS["alike"]  # a pattern, and what it is read as
+_ALIKE: list[tuple[str, str]] = WORDS["alike"]  # a pattern, and what it is read as
 _SAME_WORDS = re.compile("|".join(rf"\b(?P<w{at}>{words})\b" for at, (words, _) in enumerate(_ALIKE)))
 _NUMBERED = re.compile(r"\b(soc|type|isae|ssae|iso|tier|level) (\d+|ii?\b)")  # of which a 1 isn't just any 1
 

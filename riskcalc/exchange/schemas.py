@@ -21,7 +21,6 @@ from riskcalc.register.tables import TABLES
 
 VERSION = 1
 Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
