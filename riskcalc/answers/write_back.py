@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 
 from riskcalc.answers.questionnaire_files import cell_name, separator_of
 from riskcalc.files import as_line, for_people, read
-from riskcalc.register.xlsx_cells import Workbook, column_of
+from riskcalc.register.xlsx_cells import Workbook, column_of, whole
 from riskcalc.register.xlsx_guard import Package, RefusedError, guarded
 
 Place = tuple[int, int]  # row from 1, column from 0
@@ -119,7 +119,7 @@ class _SheetPatch:
         name, at = tag.rpartition(":")[2], self._parser.CurrentByteIndex
         if name == "row":
             self._prefix = tag.removesuffix("row")
-            self._number = int(attributes.get("r", self._number + 1))
+            self._number = whole(attributes.get("r"), self._number + 1)
             self._column, after = -1, self._xml.index(b">", at) + 1
             wanted = self._number in self._wanted
             self._row = _Row(self._number, at, after, _is_empty(self._xml, at)) if wanted else None

@@ -304,7 +304,7 @@ class _SheetReader:
             self._pieces.append(characters)
 
     def _start_row(self, attributes: dict[str, str]) -> None:
-        number = _whole(attributes.get("r"), self._row + 1)
+        number = whole(attributes.get("r"), self._row + 1)
         if number <= self._row or number > 1_048_576:
             raise RefusedError("has rows out of order; open it in a spreadsheet and save it again")
         self._row, self._column, self._cells = number, -1, []
@@ -340,7 +340,7 @@ class _SheetReader:
         if self._formula and not text and kind != "str":
             return Odd("formula", "")
         if kind == "s":
-            place = _whole(text, -1)
+            place = whole(text, -1)
             if not 0 <= place < len(self._strings):
                 raise RefusedError("points at a text that isn't there; open it in a spreadsheet and save it again")
             return self._strings[place]
@@ -368,7 +368,7 @@ class _SheetReader:
 
     def _start_column(self, attributes: dict[str, str]) -> None:
         if attributes.get("hidden") in ("1", "true") or _is_nothing(attributes.get("width")):
-            first, last = _whole(attributes.get("min"), 1), _whole(attributes.get("max"), 1)
+            first, last = whole(attributes.get("min"), 1), whole(attributes.get("max"), 1)
             self.grid.hidden_columns |= set(range(max(first - 1, 0), min(last, self._columns)))
 
     def _merge(self, attributes: dict[str, str]) -> None:
@@ -383,7 +383,8 @@ def _is_nothing(size: str | None) -> bool:
     return size is not None and re.fullmatch(r"\s*\+?0*\.?0*([eE].*)?\s*", size) is not None
 
 
-def _whole(text: str | None, default: int) -> int:
+def whole(text: str | None, default: int) -> int:
+    """A number as a workbook writes it; what is none is taken for ``default``, such as the next row's."""
     return int(text) if text and re.fullmatch("[0-9]{1,9}", text) else default
 
 
