@@ -62,6 +62,25 @@ def reader_of(model: type[Row], column: str) -> Reader | None:
     return next((mark.read for mark in (*info.metadata, *sum(inner, ())) if isinstance(mark, Typed)), None)
 
 
+_THOUSANDS = re.compile(r"[^\d,]{0,4}[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
+
+
+def split_amount(model: type[Row], header: list[str], cells: list[str]) -> tuple[str, str, list[str]] | None:
+    """The column and the text of an amount that may have been split at its commas, and the row's cells with it whole.
+
+    >>> from riskcalc.register.tables import TABLES
+    >>> split_amount(TABLES["risks"], ["loss_low", "loss_high"], ["¥1", "250", "000", "2000000"])
+    ('loss_low', '¥1,250,000', ['1250000', '2000000'])
+    """
+    for place, name in enumerate(header):
+        if name in model.model_fields and kind_of(model, name) is Decimal:
+            for end in range(place + 1 + len(cells) - len(header), place + 1, -1):
+                text = ",".join(cells[place:end])
+                if _THOUSANDS.fullmatch(text):
+                    return name, text, [*cells[:place], re.sub(r"[^\d.]", "", text), *cells[end:]]
+    return None
+
+
 def plain(text: str) -> str:
     """A word without case, blanks and signs, as people mean it.
 

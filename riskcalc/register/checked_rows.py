@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register import stand_ins
-from riskcalc.register.as_typed import second_reading
+from riskcalc.register.as_typed import second_reading, split_amount
 from riskcalc.register.columns import THOUSANDTHS, UNCLEAR, free
 from riskcalc.register.lines import Lines
 from riskcalc.register.methodology import Methodology
@@ -52,6 +52,7 @@ class Table:
     among the risks.
     ``cells`` that weren't in their column's spelling, but can mean one thing only, are in it; ``notes`` tells of each
     of them. ``doubtful`` are texts of broken lines that may be their keys. ``units`` reads those beside it.
+    ``split`` are amounts whose commas may have shifted a line, as ``as_typed.split_amount`` finds them.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Table:
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     doubtful: set[str] = field(default_factory=set)
+    split: dict[int, tuple[str, str, dict[str, str]]] = field(default_factory=dict)
     units: Callable[[], Table] = lambda: Table("business_units")
     assumed: dict[int, set[str]] = field(default_factory=dict)
     carried: dict[int, dict[str, str]] | None = None
@@ -204,7 +206,7 @@ def _taken(
     shared: dict[str, str] = {}  # equal cells share one text: most of a long table's stand in it again and again
     for line, cells in lines:
         if len(cells) > len(header) and not any(cells[len(header) :]):
-            cells = cells[: len(header)]
+            cells = _without_the_rest(table, line, header, cells)
         if len(cells) == len(header):
             for place in pointing:  # other tables hold the same ids
                 cells[place] = intern(cells[place])
@@ -220,6 +222,13 @@ def _taken(
         else:
             table.doubtful.update(map(str.strip, cells))
             table.tell(line, "", "", _wrong_number(cells, header))
+
+
+def _without_the_rest(table: Table, line: int, header: list[str], cells: list[str]) -> list[str]:
+    """A line's cells without blank ones beyond the header; those that an amount may have made are remembered."""
+    if split := split_amount(TABLES[table.name], header, cells):
+        table.split[line] = (*split[:2], dict(zip(header, split[2], strict=False)))
+    return cells[: len(header)]
 
 
 def _trim(table: Table, names: Iterable[str]) -> None:
@@ -313,6 +322,8 @@ def _read_row(table: Table, line: int, cells: dict[str, str], methodology: Metho
     model, known = TABLES[table.name], table.refused.get(line, set())
     given = stand_ins.filled(table, line, cells, methodology)
     row, wrong = _validated(model, given, methodology)
+    if wrong and (whole := _joined(table, line, cells, len(wrong), methodology)):
+        return _read_row(table, line, whole, methodology)
     if wrong:
         meant = _meant(model, wrong, methodology)
         row, still = _validated(model, {**given, **meant}, methodology)
@@ -322,6 +333,22 @@ def _read_row(table: Table, line: int, cells: dict[str, str], methodology: Metho
         wrong = {column: wrong.get(column, told) for column, told in still.items()}
     table.problems.extend(table.problem(line, *told) for column, told in wrong.items() if column not in known)
     return None if known else row
+
+
+def _joined(
+    table: Table, line: int, cells: Mapping[str, str], wrong: int, methodology: Methodology
+) -> dict[str, str] | None:
+    """A line's cells with the amount that its own commas split, if less is wrong then: that alone is told of it."""
+    column, text, found = table.split.pop(line, ("", "", dict[str, str]()))
+    whole = {name: found.get(name, "") for name in cells}
+    given = stand_ins.filled(table, line, whole, methodology) if found else {}
+    if not found or len(_validated(TABLES[table.name], given, methodology)[1]) >= wrong:
+        return None
+    table.tell(line, column, text, "its commas make cells of it, and shift the row; allowed: without them")
+    table.refused.setdefault(line, set()).add(column)
+    for name, cell in stand_ins.sorted_out(table, line, found, cells).items():
+        table.cells.put(line, name, cell)
+    return whole
 
 
 def _validated(

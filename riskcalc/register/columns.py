@@ -193,12 +193,20 @@ Count = Annotated[
 ]
 Money = Annotated[
     Decimal,
-    _matching(r"[0-9]{1,18}(\.[0-9]{1,6})?", _amount, "an amount such as 1250000.00, digits and a point only"),
+    _matching(
+        r"[0-9]{1,18}(\.[0-9]{1,6})?",
+        _amount,
+        "an amount such as 1250000.00, digits and a point only, at most 18 before it and 6 after",
+    ),
     Typed(as_typed.trimmed),
 ]
 Rate = Annotated[
     Decimal,
-    _matching(r"[0-9]{1,6}(\.[0-9]{1,9})?", Decimal, "a number such as 0.25, 0 or more"),
+    _matching(
+        r"[0-9]{1,6}(\.[0-9]{1,9})?",
+        Decimal,
+        "a number such as 0.25, 0 or more, less than 1000000, of at most 9 decimals",
+    ),
     Typed(as_typed.trimmed),
 ]
 Share = Annotated[

@@ -247,7 +247,15 @@ def _as_problem(error: Any) -> Problem:
     place = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in error["loc"])
     given = "" if error["type"] in ("missing", "extra_forbidden") else _as_text(error["input"])
     allowed = _TOLD.get(error["type"]) or _TOLD.get(error.get("ctx", {}).get("pattern", "")) or error["msg"]
-    return Problem(FILE, 0, place, given, allowed.removeprefix("Value error, "))
+    return Problem(FILE, 0, place, given, allowed.removeprefix("Value error, ") + _percent(error))
+
+
+def _percent(error: Any) -> str:
+    """What a number of percent is as a share, where one is wanted; blank for any other error."""
+    most, value = error.get("ctx", {}).get("le", error.get("ctx", {}).get("lt", 2)), error["input"]
+    if most <= 1 and isinstance(value, (int, Decimal)) and 1 < value <= 100:
+        return f"; {value} % is {float(value) / 100:g}"
+    return ""
 
 
 def _as_text(value: object) -> str:

@@ -65,6 +65,7 @@ def places(folder: Path) -> list[tuple[str, int, str, str]]:
         ("risks", "treatment", "ignore", "allowed: mitigate, accept, transfer, avoid"),
         ("risks", "treatment", "", "blank; allowed: mitigate, accept, transfer, avoid"),
         ("risks", "frequency_per_year", "-1", "allowed: a number such as 0.25, 0 or more"),
+        ("risks", "frequency_per_year", "2000000", "0 or more, less than 1000000, of at most 9 decimals"),
         ("ratings", "likelihood", "0", RATING),
         ("ratings", "likelihood", "6", RATING),
         ("ratings", "impact", "2.5", RATING),

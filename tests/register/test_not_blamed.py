@@ -146,3 +146,32 @@ def test_what_answers_name_is_still_held_against_what_is_known(tmp_path: Path) -
     claim, source = told(write_register(tmp_path, edit))
     assert "alpa is not in business_units.csv; did you mean 'alpha'? there are: alpha, beta" in claim
     assert "is no row's id; did you mean 'alpha'?" in source
+
+
+@pytest.mark.parametrize(("amount", "more"), [("¥1,000,000", 2), ("1,000.50", 1), ("EUR 12,345", 1)])
+def test_an_amount_whose_commas_shift_its_row_is_told_as_that(tmp_path: Path, amount: str, more: int) -> None:
+    """The row has too many cells, and none shows, since its last are blank: one problem, and what is wrong besides."""
+    file = write_register(tmp_path, answered) / "business_units.csv"
+    lines = file.read_text("utf-8").splitlines()
+    assert lines[1].startswith("alpha,Alpha,Payroll,EUR,1000000,750000,")
+    assert lines[1].endswith("," * more)
+    lines[1] = lines[1].replace("1000000", amount)
+    file.write_text("\n".join([*lines, ""]), "utf-8")
+    [only] = told(file.parent)
+    assert only.startswith(f"business_units.csv:2: column 'materiality': '{amount}': its commas make cells of it")
+    file.write_text(file.read_text("utf-8").replace(",Medium,", ",Huge,"), "utf-8")
+    appetite, split = told(file.parent)
+    assert "'Huge': allowed: Low, Medium, High, Critical" in appetite
+    assert split == only
+
+
+def test_a_row_that_is_right_with_blank_cells_beside_it_is_read(tmp_path: Path) -> None:
+    """Two numbers side by side may look like one with a comma; nothing is wrong with them."""
+
+    def edit(rows: Rows) -> None:
+        rows["risks"][0].update(frequency_per_year="1", loss_low="250", loss_mode="300", loss_high="400")
+
+    file = write_register(tmp_path, edit) / "risks.csv"
+    lines = file.read_text("utf-8").splitlines()
+    file.write_text("\n".join([lines[0], *(f"{line},,," for line in lines[1:]), ""]), "utf-8")
+    assert riskcalc.load(tmp_path).risks["loss_high"].iloc[0] == 400
