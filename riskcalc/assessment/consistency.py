@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import get_args
 
@@ -9,6 +10,7 @@ from riskcalc.assessment import control_checks, report_checks, risk_checks
 from riskcalc.assessment.checks import CHECKS, Gravity
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.next_steps import next_steps, without_controls
+from riskcalc.register.audiences import Audience
 from riskcalc.register.methodology import FILE
 from riskcalc.register.register import Register
 from riskcalc.register.stand_ins import NOT_YET
@@ -17,6 +19,11 @@ from riskcalc.register.stand_ins import NOT_YET
 MODULES = (risk_checks, control_checks, report_checks)
 # What can't be told yet of risks whose controls, and of a report whose objectives, nobody has looked at.
 _LATER = ("risk-without-control", "breach-untreated", "report-items-missing")
+
+_ABOUT = {  # the table that a check's findings tell of, which an audience may get nothing of
+    **dict.fromkeys(("owner-untrained", "training-of-nobody"), "training"),
+    **dict.fromkeys(("scope-open", "scope-without-objective", "report-unlike-scope"), "scoping"),
+}
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,21 @@ def findings(context: Context) -> list[Finding]:
         told = (f"{of}not assessed yet: {step.told}", f"It would bring {step.brings}.")
         found.append(Finding("note", "next-step", step.unit_id, step.place, *told))
     return found
+
+
+def findings_for(
+    audience: Audience, whole: Context, theirs: Context, find: Callable[[Context], list[Finding]] = findings
+) -> list[Finding]:
+    """The findings for an audience: those of the ``whole`` register that what is ``theirs`` of it gives, too.
+
+    So none comes of what is withheld from them, and none tells it; nor is any of a table of which they get nothing.
+    """
+    seen = find(theirs)
+    if theirs.register is whole.register:
+        return seen
+    true = {(each.check, each.unit_id, each.row) for each in find(whole)}
+    found = [each for each in seen if (each.check, each.unit_id, each.row) in true]
+    return [each for each in found if _ABOUT.get(each.check) not in audience.left_out]
 
 
 def matrix_findings(register: Register) -> list[Finding]:

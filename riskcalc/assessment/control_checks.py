@@ -10,6 +10,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import Seen, check, control_of, controls, own_controls, tests
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.opinion import LEAST_COVERAGE
 from riskcalc.assessment.subservice import latest
 from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
@@ -28,12 +29,9 @@ def _control_without_risk(context: Context) -> Seen:
 @check("key-control-without-reach", "look", "State how much of the risk it covers, or rely on another.")
 def _key_without_reach(context: Context) -> Seen:
     for control in own_controls(context):
-        if control["key"] and control["reach"] == 0:
-            yield (
-                control["unit_id"],
-                control["control_id"],
-                "this key control covers 0 of each of its risks: it carries nothing",
-            )
+        if control["key"] and control["reach"] < float(LEAST_COVERAGE):
+            message = f"this key control covers less than {LEAST_COVERAGE} of each of its risks: it carries nothing"
+            yield control["unit_id"], control["control_id"], message
 
 
 @check("control-undocumented", "act", "Document it; in a SOC 1 audit it doesn't exist otherwise.")

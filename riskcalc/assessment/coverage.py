@@ -86,7 +86,8 @@ def training(context: Context, unit_id: str) -> list[dict[str, Any]]:
         due = min((each["due_on"] for each in waiting if not pd.isna(each["due_on"])), default=pd.NaT)
         state = "none" if not planned else "completed" if not waiting else "overdue" if due < day else "due"
         last = max(each["completed_on"] for each in planned) if state == "completed" else pd.NaT
-        rows.append({"owner": owner, "controls": tuple(controls), "state": state, "due_on": due, "completed_on": last})
+        theirs = tuple(sorted(controls))
+        rows.append({"owner": owner, "controls": theirs, "state": state, "due_on": due, "completed_on": last})
     return rows
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment import annual_loss, evidence
-from riskcalc.assessment.consistency import Finding, findings
+from riskcalc.assessment.consistency import Finding, findings_for
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.movement import Move, moves
 from riskcalc.assessment.opinion import NEEDED, Outlook, outlooks
@@ -189,7 +189,7 @@ def open_unit(
         described_scores(before) if before else None,
         evidence.assess(context),
         score_lines(context),
-        tuple(found for found in findings(context) if found.unit_id == business_unit),
+        tuple(each for each in findings_for(readers, Context.of(share), context) if each.unit_id == business_unit),
         audience=readers,
     )
 

@@ -10,7 +10,9 @@ import pandas as pd
 from riskcalc.assessment.checks import Seen, acting, check, control_of, risks
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.exposure import frequencies
+from riskcalc.assessment.opinion import LEAST_COVERAGE, reaching, relevant
 from riskcalc.assessment.scoring import score_lines
+from riskcalc.errors import first_of
 
 
 @check("objective-without-risk", "look", "Name the risks, or drop the objective from the report.")
@@ -43,10 +45,14 @@ def _risk_without_control(context: Context) -> Seen:
 
 @check("risk-without-key-control", "look", "Decide which of its controls the objective depends on.")
 def _risk_without_key_control(context: Context) -> Seen:
+    """As the outlook has it: a client's key control carries nothing, nor does one that reaches next to nothing."""
+    keys, carrying = set(relevant(context.register.rows("controls"))), reaching(context.register)
     for risk in risks(context):
         linked = acting(context).get(risk["risk_id"], [])
-        if linked and not any(control_of(context)[control]["key"] for control in linked):
-            yield risk["unit_id"], risk["risk_id"], "no key control acts on this risk"
+        if linked and keys.isdisjoint(carrying.get(risk["risk_id"], ())):
+            found = [control for control in sorted(linked) if control_of(context)[control]["key"]]
+            why = f": of {first_of(found, 3)}, none of ours reaches {LEAST_COVERAGE} of it" if found else ""
+            yield risk["unit_id"], risk["risk_id"], f"no key control acts on this risk{why}"
 
 
 @check("nothing-prevents", "look", "Consider a preventive control.")

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from riskcalc.assessment import claims
-from riskcalc.assessment.consistency import findings
+from riskcalc.assessment.consistency import Finding, findings, findings_for
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.evidence import assess
 from riskcalc.assessment.opening import described_scores
@@ -50,10 +50,10 @@ def files(register: Register, audience: Audience, as_of: date | None = None, par
         ModuleNotFoundError: Parquet needs an extra.
         UsageError: it is for somebody who is told of no assessment, or nothing is rated by ``as_of``.
     """
-    contexts = list(_contexts(register, inside(audience), as_of))
-    if not contexts:
+    readers, wholes = inside(audience), list(_contexts(register, as_of))
+    if not wholes:
         raise UsageError(f"No period has begun by {as_of}." if as_of else "The register has no ratings yet.")
-    frames = zip(columns().items(), _frames(contexts, audience), strict=True)
+    frames = zip(columns().items(), _frames(wholes, readers), strict=True)
     texts = {name: _csv(list(types), frame) for (name, types), frame in frames}
     written = _parquet(texts) if parquet else {f"{name}.csv": text for name, text in texts.items()}
     return {**written, DICTIONARY: _dictionary()}
@@ -61,26 +61,26 @@ def files(register: Register, audience: Audience, as_of: date | None = None, par
 
 # --- parts ---
 
-_ABOUT = {  # the table that a check's findings tell of, which an audience may get nothing of
-    **dict.fromkeys(("owner-untrained", "training-of-nobody"), "training"),
-    **dict.fromkeys(("scope-open", "scope-without-objective", "report-unlike-scope"), "scoping"),
-}
-
 
 def _dictionary() -> bytes:
     return resources.files("riskcalc.exchange").joinpath(DICTIONARY).read_bytes()
 
 
-def _contexts(register: Register, audience: Audience, as_of: date | None) -> Iterator[Context]:
+def _contexts(register: Register, as_of: date | None) -> Iterator[Context]:
     begun = [each for each in register.periods if as_of is None or each.first_day <= as_of]
     for period in begun:
         last = period is begun[-1]
         day = as_of if last and as_of else min(period.as_of, as_of or date.max)
-        yield Context.of(redacted(Context.of(register, period.name, day).register, audience))
+        yield Context.of(register, period.name, day)
 
 
-def _frames(contexts: list[Context], audience: Audience) -> Iterator[pd.DataFrame]:
+def _found(context: Context) -> list[Finding]:
+    return [*findings(context), *claims.findings(context)]
+
+
+def _frames(wholes: list[Context], audience: Audience) -> Iterator[pd.DataFrame]:
     """The tables, in the dictionary's order."""
+    contexts = [Context.of(redacted(each.register, audience)) for each in wholes]
 
     def of_all(frames: Iterator[pd.DataFrame]) -> pd.DataFrame:
         seen = zip(contexts, frames, strict=True)
@@ -94,9 +94,8 @@ def _frames(contexts: list[Context], audience: Audience) -> Iterator[pd.DataFram
     )
     tests = contexts[-1].register.control_tests
     yield tests[tests["tested_on"] <= pd.Timestamp(contexts[-1].as_of)].astype(object)
-    found = ([*findings(context), *claims.findings(context)] for context in contexts)
-    theirs = ([each for each in of_one if _ABOUT.get(each.check) not in audience.left_out] for of_one in found)
-    yield of_all(pd.DataFrame([each.as_dict() for each in of_one]) for of_one in theirs)
+    found = (findings_for(audience, *both, _found) for both in zip(wholes, contexts, strict=True))
+    yield of_all(pd.DataFrame([each.as_dict() for each in of_one]) for of_one in found)
 
 
 def _csv(names: list[str], frame: pd.DataFrame) -> bytes:

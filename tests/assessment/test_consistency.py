@@ -16,6 +16,7 @@ from riskcalc.assessment.consistency import Finding, findings, matrix_findings
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import on_risks
 from riskcalc.assessment.opening import open_portfolio, open_unit
+from riskcalc.assessment.opinion import outlooks
 from riskcalc.pages import display, loss, unit
 from riskcalc.register.columns import ReportPart
 from riskcalc.register.register import load
@@ -100,7 +101,7 @@ CASES: list[tuple[str, str, Edit]] = [
     ),
     ("subservice-fault", "A-C1", MODIFIED),
     ("subservice-unreviewed", "A-C1", SUBSERVICE),
-    ("key-control-without-reach", "A-C1", lambda rows: rows["risk_controls"][0].update(coverage="0")),
+    ("key-control-without-reach", "A-C1", lambda rows: rows["risk_controls"][0].update(coverage="0.004")),
     (
         "issued-unlike-outlook",
         "alpha",
@@ -166,11 +167,48 @@ def test_every_check_has_a_case() -> None:
         ("report-period-short", "alpha", lambda rows: rows["business_units"][0].update(report_from="2026-01-01")),
         ("subservice-report", "A-C1", MODIFIED),
         ("issued-unlike-outlook", "alpha", lambda rows: rows["business_units"][0].update(issued_on="2026-06-30", opinion="adverse")),
+        ("key-control-without-reach", "A-C1", lambda rows: rows["risk_controls"][0].update(coverage="0.01")),
+        ("risk-without-key-control", "B-R1", lambda rows: rows["risk_controls"][2].update(coverage="0.01")),
     ],
 )  # fmt: skip
 def test_a_check_is_silent_at_its_limit(tmp_path: Path, check: str, row: str, edit: Edit) -> None:
     """Due today isn't past due; what is accepted or being mended isn't untreated; an ITGC needs no ITGC."""
     assert (check, row) not in found(tmp_path, edit)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda rows: rows["risk_controls"][2].update(coverage="0.009"),
+        lambda rows: rows["risk_controls"][2].update(coverage="0"),
+        control(3, performed_by="user_entity"),
+    ],
+)
+def test_what_carries_no_risk_in_the_outlook_is_no_key_control_of_it(tmp_path: Path, edit: Edit) -> None:
+    """A key control that reaches next to nothing, or is a client's: the page says that none acts, and so does check."""
+    context = Context.of(load(write_register(tmp_path, edit)))
+    assert any("B-R1: no key control acts on it" in each.faults for each in outlooks(context, "type1"))
+    [told] = [each.message for each in findings(context) if each.check == "risk-without-key-control"]
+    assert told == "no key control acts on this risk: of B-C1, none of ours reaches 0.01 of it"
+
+
+def test_the_order_of_rows_is_told_nowhere(tmp_path: Path) -> None:
+    """Whoever sorts a table in a spreadsheet gets the same findings: of an owner's controls the same one is named."""
+
+    def untrained(rows: Rows) -> None:
+        rows["training"].clear()
+        rows["controls"][0].update(documentation="")
+
+    def turned(rows: Rows) -> None:
+        untrained(rows)
+        for table in rows.values():
+            table.reverse()
+
+    one, other = (
+        findings(Context.of(load(write_register(tmp_path / edit.__name__, edit)))) for edit in (untrained, turned)
+    )
+    assert one == other
+    assert ("owner-untrained", "A-C1") in {(each.check, each.row) for each in one}
 
 
 def test_a_missing_exchange_rate_is_told_with_where_it_goes(tmp_path: Path) -> None:

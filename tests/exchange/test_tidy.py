@@ -16,6 +16,7 @@ from register_files import SAMPLE, Rows, write_register
 
 import riskcalc
 from riskcalc.assessment.context import Context
+from riskcalc.assessment.opening import open_unit
 from riskcalc.assessment.scoring import scores
 from riskcalc.cli.main import main
 from riskcalc.errors import UsageError
@@ -107,6 +108,24 @@ def test_the_findings_are_those_of_the_check(folders: dict[str, Path], tmp_path:
     board = {row["check"] for row in csv.DictReader(text_of(tmp_path / "findings.csv"))}
     assert board
     assert not about & board
+
+
+@pytest.mark.parametrize("name", [name for name, audience in AUDIENCES.items() if not audience.told])
+def test_nothing_that_is_withheld_makes_a_finding(sample: riskcalc.Register, name: str) -> None:
+    """The board doesn't read descriptions: it is told of no more user entity controls that say too little than we are."""
+    told: dict[str, list[dict[str, str]]] = {}
+    for reader in (FULL, AUDIENCES[name]):
+        rows = csv.DictReader(io.StringIO(tidy.files(sample, reader)["findings.csv"].decode(), newline=""))
+        told[reader.name] = list(rows)
+    assert [each for each in told[name] if each not in told[""]] == []
+    left = {each["check"] for each in told[""] if each not in told[name]}
+    about_nothing_of_theirs = {"owner-untrained", "training-of-nobody", "scope-open", "report-unlike-scope"}
+    assert left <= about_nothing_of_theirs | ({"self-tested"} if name == "board" else set())  # it isn't told who tested
+    thin = [each for each in told[name] if each["check"] == "cuec-thin"]
+    assert thin == [each for each in told[""] if each["check"] == "cuec-thin"]
+    for unit in ("payroll", "claims"):
+        inside, theirs = (open_unit(unit, data_dir=str(SAMPLE), audience=each).findings for each in ("", name))
+        assert set(theirs) <= set(inside)
 
 
 def test_awkward_text_survives_both(tmp_path: Path) -> None:
