@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, get_args, get_origin
 
 from riskcalc.register.periods import Period
@@ -62,6 +63,7 @@ def reader_of(model: type[Row], column: str) -> Reader | None:
     return next((mark.read for mark in (*info.metadata, *sum(inner, ())) if isinstance(mark, Typed)), None)
 
 
+_COMMAS = 6  # in the longest amount
 _THOUSANDS = re.compile(r"[^\d,]{0,4}[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 
 
@@ -72,13 +74,19 @@ def split_amount(model: type[Row], header: list[str], cells: list[str]) -> tuple
     >>> split_amount(TABLES["risks"], ["loss_low", "loss_high"], ["¥1", "250", "000", "2000000"])
     ('loss_low', '¥1,250,000', ['1250000', '2000000'])
     """
+    amounts, most = _amounts(model), min(len(cells) - len(header), _COMMAS)
     for place, name in enumerate(header):
-        if name in model.model_fields and kind_of(model, name) is Decimal:
-            for end in range(place + 1 + len(cells) - len(header), place + 1, -1):
+        if name in amounts and cells[place + 1][:3].isdecimal():
+            for end in range(place + 1 + most, place + 1, -1):
                 text = ",".join(cells[place:end])
                 if _THOUSANDS.fullmatch(text):
                     return name, text, [*cells[:place], re.sub(r"[^\d.]", "", text), *cells[end:]]
     return None
+
+
+@cache
+def _amounts(model: type[Row]) -> frozenset[str]:
+    return frozenset(name for name in model.model_fields if kind_of(model, name) is Decimal)
 
 
 def plain(text: str) -> str:
