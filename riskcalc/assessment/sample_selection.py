@@ -74,9 +74,19 @@ def in_time(population: Population, column: str, days: tuple[date, date] = (date
         raise _refused(*problems)
     inside = [position for day, position in sorted(found) if days[0] <= day <= days[1]]
     if not inside:
-        told = f"none of {counted(len(found), 'item')} is of the days that are tested, {days[0]} to {days[1]}"
+        told = f"none of {counted(len(found), 'item')} is of the days that are tested, {in_words(days)}"
         raise _refused(Problem(file, 0, column, "", told))
     return inside
+
+
+def in_words(days: tuple[date, date]) -> str:
+    """Days, from the first to the last; there are none yet where they begin after what is the last so far.
+
+    >>> in_words((date(2027, 1, 1), date(2026, 6, 30)))
+    'from 2027-01-01 on'
+    """
+    first, last = days
+    return f"{first} to {last}" if first <= last else f"from {first} on"
 
 
 def _refused(*problems: Problem) -> RegisterError:

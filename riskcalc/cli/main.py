@@ -204,14 +204,15 @@ def _draw(
     from riskcalc.files import write_whole
 
     sample_plans.of_control(sample_plans.plan(context, units), control)  # an unknown one is told before its file
-    population, (first, last) = sample_selection.read_population(file), sample_plans.days_of(context, control)
+    population, days = sample_selection.read_population(file), sample_plans.days_of(context, control)
+    tested = f"of the days that are tested, {sample_selection.in_words(days)}"
     total = counted(len(population.items), "item")
     if date_column:
-        order = sample_selection.in_time(population, date_column, (first, last))
-        looked = f"{len(order):,} of the {total} in the file are of the days that are tested, {first} to {last}."
+        order = sample_selection.in_time(population, date_column, days)
+        looked = f"{len(order):,} of the {total} in the file are {tested}."
     else:
         order = list(range(len(population.items)))
-        looked = f"Without --date-column nobody looked whether they are of the days that are tested, {first} to {last}."
+        looked = f"Without --date-column nobody looked whether they are {tested}."
     number = len(order)
     planned = sample_plans.of_control(sample_plans.plan(context, units, {control: number}), control)
     drawn = sample_selection.select(order, size or planned.size, population.sha256)

@@ -293,6 +293,11 @@ def test_without_any_item_of_the_days_nothing_is_drawn(tmp_path: Path) -> None:
     code, _, said = drawn("--population", str(population), "--date-column", "date")
     assert code == 2
     assert "1 problem in the population:\ndated.csv: column 'date': none of 2 items is of the days that are " in said
+    edit = lambda rows: rows["business_units"][0].update(report_from="2026-05-01", report_to="2026-12-31")  # noqa: E731
+    folder = write_register(tmp_path / "register", edit)
+    asked = ["--control", "A-C1", "--population", str(population), "--date-column", "date", "--as-of", "2026-03-31"]
+    result = CliRunner().invoke(main, ["plan", str(folder), *asked])
+    assert "none of 2 items is of the days that are tested, from 2026-05-01 on" in result.stderr
 
 
 def test_an_unknown_control_is_told_before_its_population(tmp_path: Path) -> None:
