@@ -107,10 +107,10 @@ def acted(register: Register, risk: str, control: str) -> list[str]:
 
 
 def unheld(register: Register, risk: str, controls: Iterable[str]) -> str:
-    """That no key control acts on a risk, or of these, which do now, that they didn't in the report yet."""
+    """That no key control acts on a risk, or of these, which do now, that they didn't at the report's end yet."""
     since = ", ".join(sorted(one for one in controls if (risk, one) in after_report(register)))
     return (
-        f"no key control acted on it in the report; {since} does since then" if since else "no key control acts on it"
+        f"no key control acted on it at the report's end; {since} has since" if since else "no key control acts on it"
     )
 
 
