@@ -6,9 +6,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from assessment.test_holes import Edit, a_test, only_test, opened, outlook, sound, year
 from register_files import Rows
 
+from assessment.test_holes import Edit, a_test, only_test, opened, outlook, sound, year
 from riskcalc.assessment import evidence
 from riskcalc.assessment.changes import parts
 from riskcalc.assessment.context import Context
@@ -56,7 +56,7 @@ def vendors(*reports: dict[str, str]) -> Edit:
     return edit
 
 
-def tested(first: str, last: str, **cells: str) -> Edit:
+def over(first: str, last: str, **cells: str) -> Edit:
     return only_test(covers_from=first, covers_to=last, **cells)
 
 
@@ -68,7 +68,7 @@ def seen(folder: Path, *edits: Edit) -> tuple[Outlook, Context]:
 
 def test_what_a_control_did_before_a_vendor_took_it_over_counts(tmp_path: Path) -> None:
     """It failed by our own tests; the vendor's sound report, over whatever days, says nothing of that."""
-    failed = tested("2025-07-01", "2025-12-31", period="2025-H2", deviations="20", systematic="yes")
+    failed = over("2025-07-01", "2025-12-31", period="2025-H2", deviations="20", systematic="yes")
     found, _ = seen(tmp_path, failed, changed({}, VENDOR), vendors({}))
     assert found.outcome == NOT_ACHIEVED
     assert found.reported == (
@@ -80,13 +80,13 @@ def test_what_a_control_did_before_a_vendor_took_it_over_counts(tmp_path: Path) 
 
 def test_one_item_of_a_program_says_nothing_of_when_it_was_done_by_hand(tmp_path: Path) -> None:
     """Automated, and tested once, since January: the half-year before is untested."""
-    once = tested("2026-06-01", "2026-06-15", sample_size="1")
+    once = over("2026-06-01", "2026-06-15", sample_size="1")
     found, context = seen(tmp_path, once, changed({}, {"nature": "automated"}))
     assert (found.outcome, found.reported) == (NOT_YET, ("A-C2 was manual from 2025-07-01 to 2025-12-31",))
     concluded = evidence.conclude_all(context, "type2")["A-C2"]
     assert (concluded.name, concluded.untested_days) == ("insufficient_evidence", 184)
     assert f"{FIRST_HALF}: no test is of these days; since 2026-01-01: 0 of 1 deviated" in concluded.reason
-    both = a_test(period="2025-H2", covers_from="2025-07-01", covers_to="2025-12-31")
+    both = a_test(period="2025-H2", sample_size="25", covers_from="2025-07-01", covers_to="2025-12-31")
     assert seen(tmp_path / "b", once, changed({}, {"nature": "automated"}), both)[0].outcome == ACHIEVED
 
 
@@ -134,7 +134,7 @@ def test_what_a_control_was_takes_judgement_at_least(
 ) -> None:
     """As far as nothing shows how it operated then, or nobody counted on it."""
     after = str(date.fromisoformat(last) + timedelta(days=1))
-    mine = tested(after if "key" not in before and "owner" not in before else "2025-07-01", "2026-06-15")
+    mine = over(after if "key" not in before and "owner" not in before else "2025-07-01", "2026-06-15")
     found, _ = seen(tmp_path, mine, changed(before, since, last=last))
     assert (found.outcome, bool(found.because)) == (outcome, outcome != ACHIEVED)
 
@@ -163,7 +163,7 @@ def test_a_control_that_was_the_key_one_until_it_failed(tmp_path: Path) -> None:
     [
         ({"coverage": "0.1"}, "5", JUDGEMENT),  # outside appetite until December
         ({"acts_on": "impact"}, "5", JUDGEMENT),
-        ({"coverage": "0.9"}, "5", ACHIEVED),
+        ({"coverage": "0.9"}, "3", ACHIEVED),
         ({"coverage": "0.5"}, "2", ACHIEVED),
         ({"coverage": "0.001"}, "2", JUDGEMENT),  # next to nothing
     ],
@@ -174,7 +174,8 @@ def test_a_control_that_reached_less_of_a_risk(
     """The least that it did on all the days of the report counts for the opinion, and is told."""
 
     def rated(rows: Rows) -> None:
-        rows["ratings"] = [{**one, "likelihood": likelihood, "impact": "3"} for one in rows["ratings"]]
+        rows["ratings"] = [{**one, "likelihood": likelihood, "impact": likelihood} for one in rows["ratings"]]
+        rows["risk_controls"][0].update(coverage="0.01")
 
     found, _ = seen(tmp_path, rated, changed(before, {}, "risk_controls"))
     assert found.outcome == outcome
