@@ -129,6 +129,8 @@ def _ended(register: Register, stood: Register, tables: Mapping[str, Any], day: 
     known = register.risks[~(register.risks["valid_from"] > day)].sort_values("valid_from", na_position="first")
     serves = {row["risk_id"]: (row["unit_id"], row["objective_id"]) for row in records(known)}
     links = _acting(register, day)
+    if links.empty:
+        return
     keys = {"risk_id": register.risks, "control_id": register.controls}
     ends = [links[key].map(_last_days(table, key)) for key, table in keys.items()]
     last_days = pd.concat([*ends, links["valid_to"].fillna(_FOR_EVER)], axis=1).min(axis=1)
