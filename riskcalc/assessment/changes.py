@@ -159,5 +159,5 @@ def _at_end(found: Sequence[tuple[Days, Conclusion]]) -> int:
 def _least(acted: Iterable[tuple[str, float]]) -> tuple[str, float]:
     """What a control did of several ways to act on a risk in each of them."""
     sides, coverages = zip(*acted, strict=True)
-    common = {*sides} - {"both"}
-    return (common or {"both"}).pop(), 0.0 if len(common) > 1 else min(coverages)
+    single = sorted({*sides} - {"both"})
+    return (single or ["both"])[0], 0.0 if len(single) > 1 else min(coverages)

@@ -35,6 +35,7 @@ from riskcalc.assessment.shortfalls import (
     report_period,
     resting_on,
     unheld,
+    until,
 )
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
@@ -293,8 +294,8 @@ class _Case:
         self.register, self.report_type = context.register, report_type
         self.keys = key_controls(context, report_type)
         self.all = _steps(context, report_type)
-        # what deviated is reported, however little it reaches
-        self.reaching, self.supporting = (reaching(context.register, least) for least in (Decimal(0), LEAST_COVERAGE))
+        self.reaching = reaching(context.register, Decimal(0))  # what deviated is reported, however little it reaches
+        self.supporting = reaching(context.register)
         self.later = after_report(context.register)
         self.risks: dict[str, list[str]] = {}
         for risk in (one for one in context.register.rows("risks") if (one["risk_id"], "") not in self.later):
@@ -400,8 +401,8 @@ class _Case:
                 yield risk, f"{risk} is unrated"
         for one in ended:
             if one.risk_id in risks or self.all.get(one.control_id, {"fault": "retired"})["fault"]:
-                until = f"until {one.last}, in the report's period: its tests up to then count, too"
-                yield one.control_id, f"{one.control_id} acted on {one.risk_id} {until}"
+                over = f"until {one.last}, in the report's period: its tests up to then count, too"
+                yield one.control_id, f"{one.control_id} acted on {one.risk_id} {over}"
         relieved = {one.risk_id for one in ended}
         yield from (found for risk in risks for found in self._not_throughout(unit, risk, risk in relieved))
         for weak in (each for each in self.weak.get(unit, ()) if set(each.risks) & set(risks)):
@@ -433,15 +434,12 @@ class _Case:
             since, weighing = max(since, first or since), (ANY, OWN) if one is control else (ANY,)
             lacking = [lapse.last for lapse in self.lacked.get(name, ()) if lapse.weight in weighing]
             if lacking and (last := max(lacking)) >= since:
-                return name, f"was otherwise {f'on {last}' if type1 else f'until {last}, in {period}'}"
+                return name, f"was otherwise {until(last, type1, period)}"
             if left := [days for days in one["open"] if days[1] >= since]:
                 return name, f"changed in {period}, and nothing shows what it did from {left[0][0]} to {left[0][1]}"
-        links = former_links(self.register).get((risk, control["control_id"]), ())
-        if small := [link.last for link in links if link.coverage < LEAST_COVERAGE]:
-            return control[
-                "control_id"
-            ], f"reached next to nothing of it until {max(small)}, in {report_period(control, unit)}"
-        return ()
+        links, own, period = former_links(self.register), control["control_id"], report_period(control, unit)
+        small = [link.last for link in links.get((risk, own), ()) if link.coverage < LEAST_COVERAGE]
+        return (own, f"reached next to nothing of it {until(max(small), type1, period)}") if small else ()
 
     def _with_relied_on(self, names: set[str]) -> set[str]:
         found, new = set(names), set(names)

@@ -70,6 +70,11 @@ def report_period(control: Mapping[Any, Any], unit_id: str) -> str:
     return "the report's period" if owner == unit_id else f"the period of {whose} report"
 
 
+def until(last: date, type1: bool, period: str) -> str:
+    """To which day of a report's period something was so, or that it was at a Type 1 report's date."""
+    return f"on {last}" if type1 else f"until {last}, in {period}"
+
+
 class Lapse(NamedTuple):
     """How a control was otherwise, on days of its report to a ``last`` one, by a row that ended, in words.
 

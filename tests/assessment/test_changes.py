@@ -159,25 +159,26 @@ def test_a_control_that_was_the_key_one_until_it_failed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "likelihood", "outcome"),
+    ("before", "rating", "outcome"),
     [
-        ({"coverage": "0.1"}, "5", JUDGEMENT),  # outside appetite until December
-        ({"acts_on": "impact"}, "5", JUDGEMENT),
-        ({"coverage": "0.9"}, "3", ACHIEVED),
+        ({"coverage": "0.1"}, "4", JUDGEMENT),  # outside appetite until December
+        ({"acts_on": "impact"}, "4", JUDGEMENT),  # and on the likelihood since
+        ({"coverage": "0.9"}, "4", ACHIEVED),
         ({"coverage": "0.5"}, "2", ACHIEVED),
         ({"coverage": "0.001"}, "2", JUDGEMENT),  # next to nothing
     ],
 )
 def test_a_control_that_reached_less_of_a_risk(
-    tmp_path: Path, before: dict[str, str], likelihood: str, outcome: str
+    tmp_path: Path, before: dict[str, str], rating: str, outcome: str
 ) -> None:
     """The least that it did on all the days of the report counts for the opinion, and is told."""
 
     def rated(rows: Rows) -> None:
-        rows["ratings"] = [{**one, "likelihood": likelihood, "impact": likelihood} for one in rows["ratings"]]
+        rows["ratings"] = [{**one, "likelihood": rating, "impact": rating} for one in rows["ratings"]]
         rows["risk_controls"][0].update(coverage="0.01")
 
-    found, _ = seen(tmp_path, rated, changed(before, {}, "risk_controls"))
+    since = {"acts_on": "likelihood"} if "acts_on" in before else {}
+    found, _ = seen(tmp_path, rated, changed(before, since, "risk_controls"))
     assert found.outcome == outcome
     [told] = found.reported
     assert told.startswith("A-C2 acted on ")
