@@ -20,7 +20,7 @@ import pandas as pd
 from riskcalc.assessment.changes import WAY, parts, together
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.subservice import Reports, from_report, speaking_for
-from riskcalc.assessment.testing import Basis, Conclusion, Days, Round, added, now, over_period, uncovered
+from riskcalc.assessment.testing import RANKS, Basis, Conclusion, Days, Round, added, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
 from riskcalc.register.register import Register
@@ -258,6 +258,9 @@ def _concluded(context: Context, control: Any, repaired: Iterable[date], report_
         return Conclusion("not_tested", "a user entity's control is an assumption")
     if told := speaking_for(context.register, control):
         found = _by_report(context, control, told, report_type)
+        ours = _by_tests(context, control, repaired, report_type)
+        if report_type and ours.deviations and RANKS[ours.name] < RANKS[found.name]:
+            found = ours  # it was done, or tested, by us on some of the days, and what deviated then is told
     else:
         found = _by_tests(context, control, repaired, report_type)
     unnamed = control["performed_by"] == "subservice" and pd.isna(control["subservice_id"])

@@ -9,7 +9,7 @@ the service auditor's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -18,8 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment import evidence
-from riskcalc.assessment.changes import WAY, after_report, former_links, of_report
+from riskcalc.assessment.changes import after_report, former_links, of_report
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.deficiencies import Candidate, closed_deviations, material_weaknesses
 from riskcalc.assessment.next_steps import unassessed
@@ -28,27 +27,20 @@ from riskcalc.assessment.shortfalls import (
     ANY,
     OWN,
     acted,
-    faults,
     lacked,
     missing,
-    relied_on,
     report_period,
-    resting_on,
     unheld,
     until,
 )
+from riskcalc.assessment.steps import LEAST_COVERAGE, NEEDED, key_controls, reaching, stepped
 from riskcalc.errors import counted
-from riskcalc.register import register as registers
 from riskcalc.register import stand_ins
 from riskcalc.register.issued import Ended
-from riskcalc.register.register import Register
 
-STEPS = ("designed", "documented", "operated", "evidenced", "in_period")
-NEEDED = {"type1": ("designed", "documented", "operated"), "type2": STEPS}
 ACHIEVED, NOT_ACHIEVED = "achieved", "not achieved"
 NOT_YET, JUDGEMENT = "not yet evidenced", "judgement needed"
 UNMODIFIED, QUALIFIED, ADVERSE, NOT_READY = "unmodified", "qualified", "adverse", "not ready"
-LEAST_COVERAGE = Decimal("0.01")  # less of a risk is next to nothing
 MANAGEMENTS_TESTS = (
     "It rests on management's own tests of controls; the service auditor tests for themselves, and may find otherwise."
 )
@@ -92,23 +84,6 @@ class ReportOutlook:
     achieved: int
     objectives: int
     because: str
-
-
-def steps(context: Context, report_type: str) -> pd.DataFrame:
-    """A row per control, indexed by ``control_id``, with a flag for each of ``STEPS`` and the reason of its evidence.
-
-    ``operated`` is shown by a walkthrough for Type 1, by tests of operation, and by those of the IT general controls it
-    relies on, for Type 2; ``in_period`` says that no more days of the report's period so far are untested, and that it
-    runs for no more days, than ``evidence.roll_forward_days``. ``fault`` is hard for what can't be shown any more
-    (design, documentation, a failed test), soft for what hasn't been shown yet, else blank.
-
-    >>> from riskcalc.register.register import load
-    >>> bool(steps(Context.of(load("data")), "type2").loc["PAY-C03", "documented"])
-    False
-    """
-    rows = _steps(context, report_type).values()
-    made = {name: [row[name] for row in rows] for name in (*evidence.COLUMNS[1:], *_MADE)}
-    return context.register.controls.assign(**made).set_index("control_id", drop=False)
 
 
 @once
@@ -191,27 +166,6 @@ def unguarded_risks(context: Context, report_type: str) -> frozenset[str]:
     return frozenset(risk for risks in case.risks.values() for risk in risks if not case.held(risk))
 
 
-@once
-def key_controls(context: Context, report_type: str) -> Mapping[str, Any]:
-    """The steps of the key controls that we, or a subservice organisation, perform: a client's can't carry ours."""
-    return relevant(_steps(context, report_type).values())
-
-
-def relevant(controls: Iterable[Mapping[Any, Any]]) -> dict[str, Any]:
-    """Of controls, by id, the key ones that aren't a client's."""
-    return {each["control_id"]: each for each in controls if each["key"] and each["performed_by"] != "user_entity"}
-
-
-@registers.once
-def reaching(register: Register, least: Decimal = LEAST_COVERAGE) -> dict[str, list[str]]:
-    """The controls that act on each risk with a coverage above 0, and of ``least`` or more."""
-    found: dict[str, list[str]] = {}
-    for link in sorted(register.rows("risk_controls"), key=lambda each: str(each["control_id"])):
-        if link["coverage"] > 0 and link["coverage"] >= least:
-            found.setdefault(link["risk_id"], []).append(link["control_id"])
-    return found
-
-
 # --- parts ---
 
 
@@ -229,71 +183,13 @@ def _asked(context: Context, report_type: str) -> dict[str, None]:
     return {one["unit_id"]: None for one in units if len(units) == 1 or one["report_type"] == report_type}
 
 
-# Of a control's row: an organisation has many.
-_KEPT = ("unit_id", "report_type", "key", "performed_by", "design", "owner", "relies_on", *WAY[1:])
-_MADE = (
-    "to_come",
-    "why",
-    "designed",
-    "documented",
-    "operated",
-    "unevidenced",
-    "evidenced",
-    "allowed",
-    "in_period",
-    "rests_on",
-    "fault",
-)
-
-
-@once
-def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
-    """By control, its row, what it has earned, and what is made of both."""
-    register = context.register
-    conclusions = evidence.conclude_all(context, report_type)
-    weights = evidence.assessed(context, report_type)
-    evidenced = {test["test_id"]: not pd.isna(test["evidence"]) for test in register.rows("control_tests")}
-    most = register.methodology.evidence.roll_forward_days
-    found: dict[str, dict[Any, Any]] = {}
-    for row in register.rows("controls"):
-        control = evidence.as_reported(context, report_type).get(row["control_id"], row)
-        name, left = control["control_id"], (control["report_to"].date() - context.as_of).days
-        row, to_come = {**weights[name], **{key: control[key] for key in _KEPT}}, left if left > most else 0
-        days = evidence.report_days(control, register.methodology.evidence)
-        unread = ["a review of its report"] * conclusions[name].unread
-        lacking = ", ".join([*(test for test in row["tests"] if not evidenced[test]), *unread])
-        tested = row["conclusion"] != "not_tested"
-        found[name] = row | {
-            "to_come": to_come,
-            "then": control.get("then", ""),
-            "open": conclusions[name].open,
-            "since": days[1] if report_type == "type1" else days[0],
-            "why": conclusions[name].reason,
-            "designed": row["claimed"] == 1,
-            "documented": not pd.isna(control["documentation"]),
-            "operated": row["conclusion"] == "operated_effectively" and row["limited_by"] == "",
-            "unevidenced": lacking,
-            "evidenced": tested and lacking == "",
-            "allowed": most,
-            "in_period": tested and row["untested_days"] <= most and to_come == 0,
-        }
-    for row, doubt in zip(found.values(), resting_on(found), strict=True):
-        row["doubt"] = doubt
-        row["rests_on"] = relied_on(row, row["unit_id"])
-    for row in found.values():
-        row["evidenced"] = row["evidenced"] and row["doubt"] is None
-    for row, fault in zip(found.values(), faults(found, NEEDED[report_type]), strict=True):
-        row["fault"] = fault
-    return found
-
-
 class _Case:
     """What the outlooks of one type of report are made of, read once."""
 
     def __init__(self, context: Context, report_type: str) -> None:
         self.register, self.report_type = context.register, report_type
         self.keys = key_controls(context, report_type)
-        self.all = _steps(context, report_type)
+        self.all = stepped(context, report_type)
         self.reaching = reaching(context.register, Decimal(0))  # what deviated is reported, however little it reaches
         self.supporting = reaching(context.register)
         self.later = after_report(context.register)
@@ -306,6 +202,7 @@ class _Case:
         self.ended: dict[str, list[Ended]] = {}
         for one in (each for each in sorted(context.register.ended) if report_type == "type2" or each.after):
             self.ended.setdefault(one.objective_id, []).append(one)
+        self.left = [one for one in sorted(context.register.former_risks) if report_type == "type2" or one.after]
         self.begun = {one[:2]: one[2] for one in context.register.begun}
         self.lacked = lacked(context.register, self.all)
         formerly = {one.control_id for one in context.register.former_controls if one.key}
@@ -343,7 +240,8 @@ class _Case:
             for text in acted(self.register, risk, name)
         ]
         acting |= {one.control_id for one in ended}
-        against = tuple(dict.fromkeys(self._contradictions(unit, risks, [one for one in ended if not one.after])))
+        spoken = self._contradictions(unit, risks, [one for one in ended if not one.after])
+        against = tuple(dict.fromkeys([*spoken, *self._threatened(unit, objective)]))
         gone = [one for one in ended if one.after]  # what it did in the report isn't assessed here any more
         outcome = JUDGEMENT if against or open_risks else ACHIEVED
         if left := [risk for risk in open_risks if risk not in {one.risk_id for one in gone}]:
@@ -407,6 +305,15 @@ class _Case:
         yield from (found for risk in risks for found in self._not_throughout(unit, risk, risk in relieved))
         for weak in (each for each in self.weak.get(unit, ()) if set(each.risks) & set(risks)):
             yield from ((name, weak.as_weakness) for name in weak.controls)
+
+    def _threatened(self, unit: str, objective: str) -> Iterator[tuple[str, str]]:
+        """Risks to an objective on days of its report that no key control holds which is still assessed."""
+        for one in (one for one in self.left if one[:2] == (unit, objective)):
+            ended = {each.control_id for each in self.ended.get(objective, ()) if each.risk_id == one.risk_id}
+            acting = ended | {*self._acting(self.supporting, one.risk_id)}
+            if not any(name in self.keys and not self.keys[name]["fault"] for name in acting):
+                held = "and no key control that holds is known to have acted on it"
+                yield one.risk_id, f"{one.risk_id} threatened it until {one.last}, in the report, {held}"
 
     def _not_throughout(self, unit: str, risk: str, relieved: bool) -> Iterator[tuple[str, str]]:
         """Where all that holds a risk didn't over its report's whole period, or at its date: a control, and the words.

@@ -15,8 +15,9 @@ from riskcalc.assessment.changes import after_report, of_report
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.evidence import as_reported
 from riskcalc.assessment.next_steps import is_open, without_controls
-from riskcalc.assessment.opinion import JUDGEMENT, NEEDED, STEPS, key_controls, outlooks, reaching, relevant
+from riskcalc.assessment.opinion import JUDGEMENT, outlooks
 from riskcalc.assessment.shortfalls import by_report, missing, report_period, unheld, waits
+from riskcalc.assessment.steps import NEEDED, STEPS, key_controls, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.records import by_index

@@ -21,9 +21,10 @@ import pandas as pd
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.deficiencies import candidates
 from riskcalc.assessment.evidence import conclude_all
-from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVED, not_begun, outlooks, reaching
+from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVED, not_begun, outlooks
 from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.scoring import AXES, VIEWS, scores
+from riskcalc.assessment.steps import reaching
 from riskcalc.assessment.testing import in_words
 from riskcalc.register.audiences import Audience, inside, redacted
 from riskcalc.register.records import as_text, records

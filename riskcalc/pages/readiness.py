@@ -14,8 +14,9 @@ from riskcalc.assessment.changes import parts
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
 from riskcalc.assessment.evidence import assessed, later
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.opinion import STEPS, Outlook, key_controls, not_begun, outlooks, reaching, stated
+from riskcalc.assessment.opinion import Outlook, not_begun, outlooks, stated
 from riskcalc.assessment.readiness import gaps, served
+from riskcalc.assessment.steps import STEPS, key_controls, reaching
 from riskcalc.assessment.subservice import on_record, reports, uncovered_days
 from riskcalc.assessment.testing import Days
 from riskcalc.errors import counted

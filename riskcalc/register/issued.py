@@ -91,6 +91,16 @@ class FormerLink(NamedTuple):
     coverage: float
 
 
+class FormerRisk(NamedTuple):
+    """A risk to an objective in its unit's report until a day, which it isn't any more; ``after``: to its end."""
+
+    unit_id: str
+    objective_id: str
+    risk_id: str
+    last: date
+    after: bool
+
+
 class OtherObjective(NamedTuple):
     """A control objective that wasn't always a unit's, ``first`` its first day, or that was in its report to ``last``.
 
@@ -127,6 +137,20 @@ def links_before(links: pd.DataFrame, risks: pd.DataFrame, day: pd.Timestamp) ->
     found = _in_report(links[links["coverage"] > 0], risks.set_index("risk_id"), "risk_id", day)
     rows = ({name: row[name] for name in FormerLink._fields} for row in records(found))
     return frozenset(FormerLink(**{**row, "coverage": float(row["coverage"])}) for row in rows)
+
+
+def risks_before(
+    risks: pd.DataFrame, stood: pd.DataFrame, units: pd.DataFrame, day: pd.Timestamp
+) -> Iterator[FormerRisk]:
+    """The risks that ended before a day, or threaten another objective since, but did in the report of their unit."""
+    key = ["unit_id", "objective_id", "risk_id"]
+    now = set(stood[key].itertuples(index=False, name=None))
+    ends = _in_report(risks, units.set_index("unit_id"), "unit_id", day)
+    for names, rows in ends.groupby(key):
+        if names not in now:
+            last, until = rows["valid_to"].max(), rows["report_to"].iloc[0]
+            unit, objective, risk = map(str, names)
+            yield FormerRisk(unit, objective, risk, last.date(), bool(last >= until))
 
 
 def other_objectives(objectives: pd.DataFrame, units: pd.DataFrame, day: pd.Timestamp) -> Iterator[OtherObjective]:

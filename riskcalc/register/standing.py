@@ -18,6 +18,7 @@ from riskcalc.register.issued import (
     links_before,
     other_objectives,
     reported_before,
+    risks_before,
 )
 from riskcalc.register.periods import Period, already
 from riskcalc.register.records import by_index, records
@@ -75,6 +76,7 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
     former: dict[str, Any] = {
         "former_controls": controls_before(register.controls, found.controls, day),
         "former_links": links_before(register.risk_controls, _with_report(found), day),
+        "former_risks": frozenset(risks_before(register.risks, found.risks, found.business_units, day)),
         "other_objectives": frozenset(other_objectives(register.control_objectives, found.business_units, day)),
     }
     return replace(found, ended=ended, begun=begun, **former)

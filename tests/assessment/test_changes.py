@@ -267,3 +267,75 @@ def test_rows_that_say_the_same_are_one_part(tmp_path: Path) -> None:
     control = next(row for row in context.register.rows("controls") if row["control_id"] == "A-C2")
     days = (date(2025, 7, 1), date(2026, 6, 30))
     assert [row["part"] for row in parts(context.register, control, days)] == [days]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize(
+    ("key", "table", "last", "outcome"),
+    [
+        ("no", "risks", "2025-12-31", JUDGEMENT),
+        ("yes", "risks", "2025-12-31", ACHIEVED),
+        ("no", "risks", "2025-06-30", ACHIEVED),  # before the report
+    ],
+)
+def test_a_risk_that_nothing_held_is_not_gone_with_its_row(
+    tmp_path: Path, key: str, table: str, last: str, outcome: str, *, moved: bool
+) -> None:
+    """It ended in the report, or threatens another objective since."""
+
+    def left(rows: Rows) -> None:
+        rows["controls"][0].update(key=key)
+        rows["control_tests"][0].update(covers_from="2025-07-01", covers_to="2026-06-30", sample_size="25")
+        rows[table].append({**rows[table][0], "risk_id": "A-R5", "valid_to": last})
+        rows["risk_controls"].append({**rows["risk_controls"][0], "risk_id": "A-R5"})
+        if moved:
+            rows["control_objectives"].append({**rows["control_objectives"][0], "objective_id": "A-CO5"})
+            since = {"valid_from": str(date.fromisoformat(last) + timedelta(days=1)), "objective_id": "A-CO5"}
+            rows[table].append({**rows[table][-1], "valid_to": "", **since})
+
+    found, _ = seen(tmp_path, left)
+    held = "in the report, and no key control that holds is known to have acted on it"
+    told = (f"A-R5 threatened it until {last}, {held}",) if outcome == JUDGEMENT else ()
+    assert (found.outcome, found.contradictions) == (outcome, told)
+
+
+def test_what_we_tested_of_a_vendors_control_is_told(tmp_path: Path) -> None:
+    """It was included in our report until the method changed to carve-out: the vendor's report doesn't undo our tests."""
+    failed = over("2025-07-01", "2025-12-31", period="2025-H2", deviations="20", systematic="yes")
+
+    def method(rows: Rows) -> None:
+        row = rows["subservice_organisations"][0]
+        rows["subservice_organisations"].append({**row, "method": "inclusive", "valid_to": "2025-12-31"})
+        row.update(valid_from="2026-01-01")
+
+    found, _ = seen(tmp_path, failed, lambda rows: rows["controls"][1].update(VENDOR), vendors({}), method)
+    assert (found.outcome, found.reported) == (NOT_ACHIEVED, ("A-C2: 20 of 25 deviated, to be reported",))
+
+
+@pytest.mark.parametrize("before", [{"performed_by": "subservice"}, {"key": "no"}, {"frequency": "daily"}])
+def test_a_type_1_report_asks_for_who_did_what_at_its_date(tmp_path: Path, before: dict[str, str]) -> None:
+    """B-C1 was otherwise at the end of March, and walked through then; what it is since April is of no matter."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][1].update(report_to="2026-03-31", appetite="Critical")
+        rows["control_tests"][3].update(tested_on="2026-03-20", covers_from="2026-03-20", covers_to="2026-03-20")
+        rows["controls"].append({**rows["controls"][3], **before, "valid_to": "2026-03-31"})
+        rows["controls"][3].update(valid_from="2026-04-01")
+
+    [found] = outlooks(opened(tmp_path, edit).only("beta"), "type1")
+    expected = {"performed_by": NOT_YET, "key": NOT_ACHIEVED, "frequency": ACHIEVED}
+    assert found.outcome == expected[[*before][-1]]
+
+
+def test_what_another_unit_changed_counts_for_whoever_relies_on_it(tmp_path: Path) -> None:
+    """Beta's control was performed by a vendor without a report until December; Alpha's relies on it."""
+
+    def relied(rows: Rows) -> None:
+        rows["business_units"][1].update(report_type="type2", report_from="2025-07-01")
+        rows["controls"][1].update(relies_on="B-C1")
+        last = {**rows["control_tests"][1], "test_id": "T4", "control_id": "B-C1", "covers_from": "2025-12-01"}
+        rows["control_tests"][3].update(last)
+        rows["controls"].append({**rows["controls"][3], "performed_by": "subservice", "valid_to": "2025-11-30"})
+        rows["controls"][3].update(valid_from="2025-12-01")
+
+    assert seen(tmp_path, relied)[0].outcome == NOT_YET
