@@ -10,7 +10,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import Seen, check, control_of, controls, own_controls, tests
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.opinion import LEAST_COVERAGE
+from riskcalc.assessment.steps import LEAST_COVERAGE
 from riskcalc.assessment.subservice import latest
 from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted

@@ -130,6 +130,21 @@ def _aggregated(context: Context) -> tuple[Candidate, ...]:
     return tuple(sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.about != "objective", one.name)))
 
 
+@once
+def material_weaknesses(context: Context) -> tuple[Candidate, ...]:
+    """The candidates: of deficiencies together, then, so that they are told rather, of single ones."""
+    return tuple(one for one in (*aggregated(context), *candidates(context)) if one.severity == SEVERITIES[-1])
+
+
+def closed_deviations(context: Context) -> dict[str, list[str]]:
+    """By control, the deficiencies of a report's period that were closed by the day."""
+    found: dict[str, list[str]] = {}
+    for one in candidates(context):
+        if one.closed_on:
+            found.setdefault(one.controls[0], []).append(f"{one.name} of {one.controls[0]}, closed on {one.closed_on}")
+    return {name: list(dict.fromkeys(texts)) for name, texts in found.items()}
+
+
 # --- parts ---
 
 

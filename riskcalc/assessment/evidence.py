@@ -17,9 +17,10 @@ from typing import Any
 
 import pandas as pd
 
+from riskcalc.assessment.changes import WAY, parts, together
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.subservice import Reports, from_report, speaking_for
-from riskcalc.assessment.testing import Basis, Conclusion, Days, Round, now, over_period, uncovered
+from riskcalc.assessment.testing import RANKS, Basis, Conclusion, Days, Round, added, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
 from riskcalc.register.register import Register
@@ -120,32 +121,27 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     for control in register.rows("controls"):
         name = control["control_id"]
         asked = report_type and (report_type if control["unit_id"] == sole else control["report_type"])
-        own = _own(context, control, report_days(control, register.methodology.evidence))
-        if own[0] > own[1] and _question(control, asked)[1]:  # it was on none of the report's days
-            found[name] = Conclusion("not_tested", f"it began on {own[0]}, after the report's period")
-        elif told := speaking_for(register, control):
-            found[name] = _by_report(context, control, told, asked)
+        if _question(control, asked)[1]:
+            found[name] = _throughout(context, control, asked)
         else:
-            found[name] = _by_tests(context, control, repairs.get(name, ()), asked)
-        unnamed = control["performed_by"] == "subservice" and pd.isna(control["subservice_id"])
-        if unnamed and found[name].name == "operated_effectively":
-            found[name] = replace(found[name], name="insufficient_evidence", reason=_UNNAMED)
+            then = as_reported(context, asked).get(name, control)
+            found[name] = _concluded(context, then, repairs.get(name, ()), asked)
     return found
 
 
 @once
 def as_reported(context: Context, report_type: str | None) -> Mapping[str, Mapping[Any, Any]]:
-    """The rows of controls whose report has ended, and that weren't designed and documented at its end as they are now.
+    """The rows of controls that changed since their report ended.
 
     The opinion on the report takes them as they were ``then``, on its last day, or date; the risk now asks for none.
     """
     found: dict[str, dict[Any, Any]] = {}
     last = {(one.control_id, one.last): one for one in context.register.former_controls if report_type}
     for row in context.register.rows("controls") if last else ():
-        one = last.get((row["control_id"], row["report_to"].date()))
-        if one and (one.design, one.documented) != (row["design"], not pd.isna(row["documentation"])):
+        if one := last.get((row["control_id"], row["report_to"].date())):
             documentation = "by a row that has ended" if one.documented else None
-            found[one.control_id] = {**row, "design": one.design, "documentation": documentation, "then": one.last}
+            told = {name: getattr(one, name) for name in (*WAY, "design", "key")}
+            found[one.control_id] = {**row, **told, "documentation": documentation, "then": one.last}
     return found
 
 
@@ -163,7 +159,8 @@ def window(context: Context, control: Mapping[Any, Any], report_type: str | None
     first, last = _own(context, control, days)
     so_far = first, min(last, as_of) if days[0] <= as_of else last  # of a report that hasn't begun: all
     allowed = methodology.evidence.roll_forward_days
-    return Basis(control["frequency"], once, _months(so_far), methodology.sampling, so_far, allowed, throughout), days
+    basis = Basis(control["frequency"], once, _months(so_far), methodology.sampling, so_far, allowed, throughout)
+    return basis, (days[0], last)
 
 
 def in_window(context: Context, control: Mapping[Any, Any], days: Days) -> list[Round]:
@@ -240,6 +237,38 @@ def _by_then(context: Context, control: Mapping[Any, Any]) -> list[Round]:
     return [each for each in tested if min(each.days[0], each.tested_on) <= last_day]
 
 
+def _throughout(context: Context, control: Any, report_type: str | None) -> Conclusion:
+    """Over the days of a Type 2 report: where somebody else performed it, or otherwise, on some, part by part."""
+    register, rules = context.register, context.register.methodology.evidence
+    own = _own(context, control, report_days(control, rules))
+    if own[0] > own[1]:  # it was on none of the report's days
+        return Conclusion("not_tested", f"it began on {own[0]}, after the report's period")
+    rows = parts(register, control, own)
+    if len(rows) == 1:
+        return _concluded(context, {**rows[0], "part": own}, (), report_type)
+    found = [(row["part"], _concluded(context, row | {"otherwise": True}, (), report_type)) for row in rows]
+    tests = {test for _, one in found for test in one.tests}
+    tested = added(in_window(context, control, own), tests)
+    return together(found, tested, control["frequency"] == "annual", rules.roll_forward_days, context.as_of)
+
+
+def _concluded(context: Context, control: Any, repaired: Iterable[date], report_type: str | None) -> Conclusion:
+    """By the reports of who performs a control, or by tests."""
+    if control["performed_by"] == "user_entity" and "otherwise" in control:
+        return Conclusion("not_tested", "a user entity's control is an assumption")
+    if told := speaking_for(context.register, control):
+        found = _by_report(context, control, told, report_type)
+        ours = _by_tests(context, control, repaired, report_type)
+        if report_type and ours.deviations and RANKS[ours.name] < RANKS[found.name]:
+            found = ours  # it was done, or tested, by us on some of the days, and what deviated then is told
+    else:
+        found = _by_tests(context, control, repaired, report_type)
+    unnamed = control["performed_by"] == "subservice" and pd.isna(control["subservice_id"])
+    if unnamed and found.name == "operated_effectively":
+        return replace(found, name="insufficient_evidence", reason=_UNNAMED)
+    return found
+
+
 def _by_report(context: Context, control: Any, told: Reports, report_type: str | None) -> Conclusion:
     """Now: over the days of the period; for the opinion: over those of our report, or the look-back to its date."""
     type1, throughout = _question(control, report_type)
@@ -261,7 +290,8 @@ def _by_tests(context: Context, control: Any, repaired: Iterable[date], report_t
         return found
     untested, left = uncovered((own[0], min(own[1], as_of)), ())[0], uncovered(own, ())[1]
     rounds, asked = _by_then(context, control), any(each.inquiry for each in counting)
-    reason = _untested(rounds, own[0], type1, "; inquiry alone is no evidence of operation" if asked else "")
+    why = "; inquiry alone is no evidence of operation" if asked else ""
+    reason = f"no test is of these days{why}" if "otherwise" in control else _untested(rounds, own[0], type1, why)
     return Conclusion("not_tested", reason, untested_days=untested, roll_forward=left if throughout else 0)
 
 
@@ -278,8 +308,10 @@ def _untested(rounds: Iterable[Round], since: date, type1: bool, why: str) -> st
 
 
 def _own(context: Context, control: Any, days: Days) -> Days:
-    """Of the days those since the control began: what it can be asked about."""
-    return max(days[0], _first_days(context.register).get(control.get("control_id"), days[0])), days[1]
+    """Of the days those since the control began, or of a part of them: what it can be asked about."""
+    began = _first_days(context.register).get(control.get("control_id"), days[0])
+    first, last = control.get("part", days)
+    return max(days[0], first, began), min(days[1], last)
 
 
 def _within(each: Round, window: Days) -> Round | None:

@@ -16,8 +16,9 @@ from riskcalc.assessment import annual_loss, evidence
 from riskcalc.assessment.consistency import Finding, findings_for
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.movement import Move, moves
-from riskcalc.assessment.opinion import NEEDED, Outlook, outlooks
+from riskcalc.assessment.opinion import Outlook, outlooks
 from riskcalc.assessment.scoring import score_lines, scores
+from riskcalc.assessment.steps import NEEDED
 from riskcalc.errors import UsageError
 from riskcalc.loss.compound import AnnualLoss
 from riskcalc.register import audiences

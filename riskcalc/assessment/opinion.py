@@ -9,7 +9,7 @@ the service auditor's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -18,24 +18,29 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment import evidence
+from riskcalc.assessment.changes import after_report, former_links, of_report
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.deficiencies import SEVERITIES, Candidate, aggregated, candidates
+from riskcalc.assessment.deficiencies import Candidate, closed_deviations, material_weaknesses
 from riskcalc.assessment.next_steps import unassessed
 from riskcalc.assessment.scoring import breaches, scored
-from riskcalc.assessment.shortfalls import lacked, missing, relied_on, report_period
+from riskcalc.assessment.shortfalls import (
+    ANY,
+    OWN,
+    acted,
+    lacked,
+    missing,
+    report_period,
+    unheld,
+    until,
+)
+from riskcalc.assessment.steps import LEAST_COVERAGE, NEEDED, key_controls, reaching, stepped
 from riskcalc.errors import counted
-from riskcalc.register import register as registers
 from riskcalc.register import stand_ins
 from riskcalc.register.issued import Ended
-from riskcalc.register.register import Register
 
-STEPS = ("designed", "documented", "operated", "evidenced", "in_period")
-NEEDED = {"type1": ("designed", "documented", "operated"), "type2": STEPS}
 ACHIEVED, NOT_ACHIEVED = "achieved", "not achieved"
 NOT_YET, JUDGEMENT = "not yet evidenced", "judgement needed"
 UNMODIFIED, QUALIFIED, ADVERSE, NOT_READY = "unmodified", "qualified", "adverse", "not ready"
-LEAST_COVERAGE = Decimal("0.01")  # less of a risk is next to nothing
 MANAGEMENTS_TESTS = (
     "It rests on management's own tests of controls; the service auditor tests for themselves, and may find otherwise."
 )
@@ -81,23 +86,6 @@ class ReportOutlook:
     because: str
 
 
-def steps(context: Context, report_type: str) -> pd.DataFrame:
-    """A row per control, indexed by ``control_id``, with a flag for each of ``STEPS`` and the reason of its evidence.
-
-    ``operated`` is shown by a walkthrough for Type 1, by tests of operation, and by those of the IT general controls it
-    relies on, for Type 2; ``in_period`` says that no more days of the report's period so far are untested, and that it
-    runs for no more days, than ``evidence.roll_forward_days``. ``fault`` is hard for what can't be shown any more
-    (design, documentation, a failed test), soft for what hasn't been shown yet, else blank.
-
-    >>> from riskcalc.register.register import load
-    >>> bool(steps(Context.of(load("data")), "type2").loc["PAY-C03", "documented"])
-    False
-    """
-    rows = _steps(context, report_type).values()
-    made = {name: [row[name] for row in rows] for name in (*evidence.COLUMNS[1:], *_MADE)}
-    return context.register.controls.assign(**made).set_index("control_id", drop=False)
-
-
 @once
 def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
     """The outlook on every control objective for one type of report, in the register's order.
@@ -115,8 +103,9 @@ def outlooks(context: Context, report_type: str) -> tuple[Outlook, ...]:
     True
     """
     asked = _asked(context, report_type)
-    objectives = [one for one in context.register.rows("control_objectives") if one["unit_id"] in asked]
-    return tuple(_case(context, report_type).outlook(one["unit_id"], one["objective_id"]) for one in objectives)
+    stated = [one for one in of_report(context.register, report_type) if one[0] in asked]
+    case = _case(context, report_type)
+    return tuple(case.retired(unit, name, last) if last else case.outlook(unit, name) for unit, name, last in stated)
 
 
 @once
@@ -174,28 +163,7 @@ def report_opinion(outcomes: list[str], pervasive: Any) -> tuple[str, int, int, 
 def unguarded_risks(context: Context, report_type: str) -> frozenset[str]:
     """The risks without a key control that has every step the report type needs."""
     case = _case(context, report_type)
-    return frozenset(risk for risk in context.register.risks["risk_id"] if not case.held(risk))
-
-
-@once
-def key_controls(context: Context, report_type: str) -> Mapping[str, Any]:
-    """The steps of the key controls that we, or a subservice organisation, perform: a client's can't carry ours."""
-    return relevant(_steps(context, report_type).values())
-
-
-def relevant(controls: Iterable[Mapping[Any, Any]]) -> dict[str, Any]:
-    """Of controls, by id, the key ones that aren't a client's."""
-    return {each["control_id"]: each for each in controls if each["key"] and each["performed_by"] != "user_entity"}
-
-
-@registers.once
-def reaching(register: Register, least: Decimal = LEAST_COVERAGE) -> dict[str, list[str]]:
-    """The controls that act on each risk with a coverage above 0, and of ``least`` or more."""
-    found: dict[str, list[str]] = {}
-    for link in sorted(register.rows("risk_controls"), key=lambda each: str(each["control_id"])):
-        if link["coverage"] > 0 and link["coverage"] >= least:
-            found.setdefault(link["risk_id"], []).append(link["control_id"])
-    return found
+    return frozenset(risk for risks in case.risks.values() for risk in risks if not case.held(risk))
 
 
 # --- parts ---
@@ -215,105 +183,18 @@ def _asked(context: Context, report_type: str) -> dict[str, None]:
     return {one["unit_id"]: None for one in units if len(units) == 1 or one["report_type"] == report_type}
 
 
-# Of a control's row: an organisation has many.
-_KEPT = ("unit_id", "report_type", "key", "performed_by", "design", "owner", "relies_on")
-_MADE = (
-    "to_come",
-    "why",
-    "designed",
-    "documented",
-    "operated",
-    "unevidenced",
-    "evidenced",
-    "allowed",
-    "in_period",
-    "rests_on",
-    "fault",
-)
-
-
-@once
-def _steps(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
-    """By control, its row, what it has earned, and what is made of both."""
-    register = context.register
-    conclusions = evidence.conclude_all(context, report_type)
-    weights = evidence.assessed(context, report_type)
-    evidenced = {test["test_id"]: not pd.isna(test["evidence"]) for test in register.rows("control_tests")}
-    most = register.methodology.evidence.roll_forward_days
-    found: dict[str, dict[Any, Any]] = {}
-    for row in register.rows("controls"):
-        control = evidence.as_reported(context, report_type).get(row["control_id"], row)
-        name, left = control["control_id"], (control["report_to"].date() - context.as_of).days
-        row, to_come = {**weights[name], **{key: control[key] for key in _KEPT}}, left if left > most else 0
-        days = evidence.report_days(control, register.methodology.evidence)
-        by_others = "a review of its report" if conclusions[name].unread else ""
-        lacking = ", ".join(test for test in row["tests"] if not evidenced[test]) if row["tests"] else by_others
-        tested = row["conclusion"] != "not_tested"
-        found[name] = row | {
-            "to_come": to_come,
-            "then": control.get("then", ""),
-            "since": days[1] if report_type == "type1" else days[0],
-            "why": conclusions[name].reason,
-            "designed": row["claimed"] == 1,
-            "documented": not pd.isna(control["documentation"]),
-            "operated": row["conclusion"] == "operated_effectively" and row["limited_by"] == "",
-            "unevidenced": lacking,
-            "evidenced": tested and lacking == "",
-            "allowed": most,
-            "in_period": tested and row["untested_days"] <= most and to_come == 0,
-        }
-    for row, doubt in zip(found.values(), _resting_on(found), strict=True):
-        row["doubt"] = doubt
-        row["rests_on"] = relied_on(row, row["unit_id"])
-    for row in found.values():
-        row["evidenced"] = row["evidenced"] and row["doubt"] is None
-    for row, fault in zip(found.values(), _faults(found, NEEDED[report_type]), strict=True):
-        row["fault"] = fault
-    return found
-
-
-def _resting_on(rows: Mapping[str, Any]) -> list[tuple[Any, str] | None]:
-    """By control, one that it relies on, through any chain, without evidence or untested for too long, and which."""
-
-    def lacking(name: str) -> tuple[Any, str] | None:
-        known = [name]
-        for each in known:  # grows as it is read
-            known += [relied for relied in rows[each]["relies_on"] if relied not in known]
-        doubtful = (one for one in known[1:] if not (rows[one]["evidenced"] and rows[one]["in_period"]))
-        one = next((rows[one] for one in doubtful if rows[one]["operated"]), None)
-        return one and (one, "in_period" if one["evidenced"] else "evidenced")
-
-    return [lacking(name) for name in rows]
-
-
-def _faults(rows: Mapping[str, Any], needed: Iterable[str]) -> list[str]:
-    """How grave what each control lacks is; what limits it makes its fault the control's own."""
-    found: dict[str, str] = {}
-
-    def fault(name: str) -> str:
-        if name not in found:
-            row = rows[name]
-            broken = not (row["designed"] and row["documented"]) or row["conclusion"] == "not_effective"
-            lacks = not all(row[step] for step in needed)
-            found[name] = "hard" if broken else "soft" if lacks else ""
-            if not broken and any(fault(each) == "hard" for each in row["relies_on"]):
-                found[name] = "hard"
-        return found[name]
-
-    return [fault(name) for name in rows]
-
-
 class _Case:
     """What the outlooks of one type of report are made of, read once."""
 
     def __init__(self, context: Context, report_type: str) -> None:
         self.register, self.report_type = context.register, report_type
         self.keys = key_controls(context, report_type)
-        self.all = _steps(context, report_type)
+        self.all = stepped(context, report_type)
         self.reaching = reaching(context.register, Decimal(0))  # what deviated is reported, however little it reaches
         self.supporting = reaching(context.register)
+        self.later = after_report(context.register)
         self.risks: dict[str, list[str]] = {}
-        for risk in context.register.rows("risks"):
+        for risk in (one for one in context.register.rows("risks") if (one["risk_id"], "") not in self.later):
             self.risks.setdefault(risk["objective_id"], []).append(risk["risk_id"])
         found = scored(context, report_type)
         self.outside = dict(compress(zip(found["risk_id"], found["earned_level"], strict=True), breaches(found)))
@@ -321,17 +202,23 @@ class _Case:
         self.ended: dict[str, list[Ended]] = {}
         for one in (each for each in sorted(context.register.ended) if report_type == "type2" or each.after):
             self.ended.setdefault(one.objective_id, []).append(one)
+        self.left = [one for one in sorted(context.register.former_risks) if report_type == "type2" or one.after]
         self.begun = {one[:2]: one[2] for one in context.register.begun}
         self.lacked = lacked(context.register, self.all)
-        self.counted_on = self._with_relied_on({*self.keys})
+        formerly = {one.control_id for one in context.register.former_controls if one.key}
+        self.counted_on = self._with_relied_on({*self.keys, *formerly})
         self.weak: dict[str, list[Candidate]] = {}
-        for weak in _material_weaknesses(context):
+        for weak in material_weaknesses(context):
             self.weak.setdefault(weak.unit_id, []).append(weak)
-        self.closed = _closed_deviations(context)
+        self.closed = closed_deviations(context)
 
     def carrying(self, risk: str) -> list[Any]:
         """The key controls that reach enough of a risk."""
-        return [self.keys[name] for name in self.supporting.get(risk, ()) if name in self.keys]
+        return [self.keys[name] for name in self._acting(self.supporting, risk) if name in self.keys]
+
+    def _acting(self, links: Mapping[str, list[str]], risk: str) -> list[str]:
+        """The controls that acted on a risk on a day of its report."""
+        return [name for name in links.get(risk, ()) if (risk, name) not in self.later]
 
     def held(self, risk: str) -> bool:
         """Whether a key control with every step carries the risk."""
@@ -345,8 +232,16 @@ class _Case:
             return Outlook(unit, objective, self.report_type, NOT_YET, (why,))
         open_risks = [risk for risk in risks if not self.held(risk)]
         ended = self.ended.get(objective, [])
-        acting = {name for risk in risks for name in self.reaching.get(risk, ())} | {one.control_id for one in ended}
-        against = tuple(dict.fromkeys(self._contradictions(unit, risks, [one for one in ended if not one.after])))
+        acting = {name for risk in risks for name in self._acting(self.reaching, risk)}
+        told = [
+            text
+            for risk in risks
+            for name in self._acting(self.reaching, risk)
+            for text in acted(self.register, risk, name)
+        ]
+        acting |= {one.control_id for one in ended}
+        spoken = self._contradictions(unit, risks, [one for one in ended if not one.after])
+        against = tuple(dict.fromkeys([*spoken, *self._threatened(unit, objective)]))
         gone = [one for one in ended if one.after]  # what it did in the report isn't assessed here any more
         outcome = JUDGEMENT if against or open_risks else ACHIEVED
         if left := [risk for risk in open_risks if risk not in {one.risk_id for one in gone}]:
@@ -363,8 +258,17 @@ class _Case:
             faults,
             tuple(dict.fromkeys(blocking)),
             against,
-            self._reported(self._with_relied_on(acting & {*self.all}), ended),
+            (*self._reported(self._with_relied_on(acting & {*self.all}), ended), *told),
         )
+
+    def retired(self, unit: str, objective: str, last: date) -> Outlook:
+        """The outlook on an objective that was in the report, and isn't kept any more."""
+        told = f"{objective} was in the report, and ended on {last}: whether it was achieved until then is to be judged"
+        ended = self.ended.get(objective, [])
+        acting = {one.control_id for one in ended} & {*self.all}
+        reported = self._reported(self._with_relied_on(acting), ended)
+        against = ((objective, told),)
+        return Outlook(unit, objective, self.report_type, JUDGEMENT, (), (objective,), against, reported)
 
     def _fault(self, unit: str, risk: str, gone: list[Ended]) -> str:
         lacking = [self._lacking(unit, control) for control in self.carrying(risk)]
@@ -373,7 +277,7 @@ class _Case:
             for one in gone
             if one.risk_id == risk
         ]
-        return f"{risk}: {'; '.join(lacking) or 'no key control acts on it'}"
+        return f"{risk}: {'; '.join(lacking) or unheld(self.register, risk, self.keys)}"
 
     def _rows(self, risk: str) -> list[str]:
         return [control["control_id"] for control in self.carrying(risk)] or [risk]
@@ -395,12 +299,21 @@ class _Case:
                 yield risk, f"{risk} is unrated"
         for one in ended:
             if one.risk_id in risks or self.all.get(one.control_id, {"fault": "retired"})["fault"]:
-                until = f"until {one.last}, in the report's period: its tests up to then count, too"
-                yield one.control_id, f"{one.control_id} acted on {one.risk_id} {until}"
+                over = f"until {one.last}, in the report's period: its tests up to then count, too"
+                yield one.control_id, f"{one.control_id} acted on {one.risk_id} {over}"
         relieved = {one.risk_id for one in ended}
         yield from (found for risk in risks for found in self._not_throughout(unit, risk, risk in relieved))
         for weak in (each for each in self.weak.get(unit, ()) if set(each.risks) & set(risks)):
             yield from ((name, weak.as_weakness) for name in weak.controls)
+
+    def _threatened(self, unit: str, objective: str) -> Iterator[tuple[str, str]]:
+        """Risks to an objective on days of its report that no key control holds which is still assessed."""
+        for one in (one for one in self.left if one[:2] == (unit, objective)):
+            ended = {each.control_id for each in self.ended.get(objective, ()) if each.risk_id == one.risk_id}
+            acting = ended | {*self._acting(self.supporting, one.risk_id)}
+            if not any(name in self.keys and not self.keys[name]["fault"] for name in acting):
+                held = "and no key control that holds is known to have acted on it"
+                yield one.risk_id, f"{one.risk_id} threatened it until {one.last}, in the report, {held}"
 
     def _not_throughout(self, unit: str, risk: str, relieved: bool) -> Iterator[tuple[str, str]]:
         """Where all that holds a risk didn't over its report's whole period, or at its date: a control, and the words.
@@ -425,11 +338,15 @@ class _Case:
             if late > 0 and (type1 or late + one["untested_days"] > one["allowed"]):
                 over = "after the report's date" if type1 else f"in {period}: what held before counts, too"
                 return name, f"{said} {first}, {over}"
-            lacking = [day for day in self.lacked.get(name, {}).values() if day >= max(since, first or since)]
-            if lacking:
-                last = max(lacking)
-                return name, f"was otherwise {f'on {last}' if type1 else f'until {last}, in {period}'}"
-        return ()
+            since, weighing = max(since, first or since), (ANY, OWN) if one is control else (ANY,)
+            lacking = [lapse.last for lapse in self.lacked.get(name, ()) if lapse.weight in weighing]
+            if lacking and (last := max(lacking)) >= since:
+                return name, f"was otherwise {until(last, type1, period)}"
+            if left := [days for days in one["open"] if days[1] >= since]:
+                return name, f"changed in {period}, and nothing shows what it did from {left[0][0]} to {left[0][1]}"
+        links, own, period = former_links(self.register), control["control_id"], report_period(control, unit)
+        small = [link.last for link in links.get((risk, own), ()) if link.coverage < LEAST_COVERAGE]
+        return (own, f"reached next to nothing of it {until(max(small), type1, period)}") if small else ()
 
     def _with_relied_on(self, names: set[str]) -> set[str]:
         found, new = set(names), set(names)
@@ -450,25 +367,11 @@ class _Case:
         ]
         closed = [text for name in sorted(acting) for text in self.closed.get(name, ())]
         closed += [f"{what} of {name}, closed on {on}" for name, one in retired.items() for what, on in one.closed]
-        short = [f"{name} {text}" for name in sorted(acting & self.counted_on) for text in self.lacked.get(name, ())]
+        known = sorted(acting & self.counted_on)
+        short = dict.fromkeys(f"{name} {lapse.text}" for name in known for lapse in self.lacked.get(name, ()))
         return (*deviated, *closed, *short)
 
 
 @once
 def _case(context: Context, report_type: str) -> _Case:
     return _Case(context, report_type)
-
-
-@once
-def _material_weaknesses(context: Context) -> tuple[Candidate, ...]:
-    """The candidates: of deficiencies together, then, so that they are told rather, of single ones."""
-    return tuple(one for one in (*aggregated(context), *candidates(context)) if one.severity == SEVERITIES[-1])
-
-
-def _closed_deviations(context: Context) -> dict[str, list[str]]:
-    """By control, the deficiencies of a report's period that were closed by the day."""
-    found: dict[str, list[str]] = {}
-    for one in candidates(context):
-        if one.closed_on:
-            found.setdefault(one.controls[0], []).append(f"{one.name} of {one.controls[0]}, closed on {one.closed_on}")
-    return {name: list(dict.fromkeys(texts)) for name, texts in found.items()}

@@ -11,10 +11,13 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment import coverage
+from riskcalc.assessment.changes import after_report, of_report
 from riskcalc.assessment.context import Context, once
+from riskcalc.assessment.evidence import as_reported
 from riskcalc.assessment.next_steps import is_open, without_controls
-from riskcalc.assessment.opinion import JUDGEMENT, NEEDED, STEPS, key_controls, outlooks, reaching, relevant
-from riskcalc.assessment.shortfalls import by_report, missing, report_period, waits
+from riskcalc.assessment.opinion import JUDGEMENT, outlooks
+from riskcalc.assessment.shortfalls import by_report, missing, report_period, unheld, waits
+from riskcalc.assessment.steps import NEEDED, STEPS, key_controls, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.records import by_index
@@ -79,7 +82,7 @@ def blocking(context: Context) -> tuple[Gap, ...]:
     >>> {gap.row for gap in blocking(context)} == {gap.row for gap in gaps(context) if gap.blocks}
     True
     """
-    found, rows = list(_unguarded(context.register)), _blocked(context)
+    found, rows = list(_unguarded(context)), _blocked(context)
     for unit in context.register.rows("business_units"):
         name, kind = unit["unit_id"], unit["report_type"]
         keys, blocked = key_controls(context, kind), rows[name, kind]
@@ -154,7 +157,7 @@ def _then(context: Context, unit: Any, judged: bool) -> dict[tuple[Any, str], da
 
 def _of_the_unit(context: Context, unit: Any) -> Iterator[Gap]:
     """The gaps that no control alone has."""
-    yield from _unguarded(context.register)
+    yield from _unguarded(context)
     yield from _too_short(context.register, unit)
     yield from _of_the_report(context, unit)
 
@@ -243,20 +246,26 @@ def _mends(context: Context) -> Mapping[str, Any]:
     return {one["control_id"]: one for one in reversed(by_due)}
 
 
-def _unguarded(register: Register) -> Iterator[Gap]:
-    """Objectives without a risk, and risks without a key control of ours; none where controls aren't assessed yet."""
-    keys, acting = set(relevant(register.rows("controls"))), reaching(register)
+def _unguarded(context: Context) -> Iterator[Gap]:
+    """The report's objectives without a risk, and risks without a key control of ours; none where controls aren't
+    assessed yet.
+    """
+    register, later = context.register, after_report(context.register)
+    then, acting = as_reported(context, "type2"), reaching(register)
+    keys = relevant(then.get(row["control_id"], row) for row in register.rows("controls"))
     owners = {unit["unit_id"]: unit["owner"] for unit in register.rows("business_units")}
-    named = {risk["objective_id"] for risk in register.rows("risks")}
-    for risk in register.rows("risks"):
+    risks = [risk for risk in register.rows("risks") if (risk["risk_id"], "") not in later]
+    named = {risk["objective_id"] for risk in risks}
+    for risk in risks:
         unknown = without_controls(register, risk["unit_id"])
-        if not (unknown or keys.intersection(acting.get(risk["risk_id"], ()))):
-            what, row = "no key control acts on it", (risk["objective_id"],)
+        known = [name for name in acting.get(risk["risk_id"], ()) if name in keys]
+        if not (unknown or any((risk["risk_id"], name) not in later for name in known)):
+            what, row = unheld(register, risk["risk_id"], known), (risk["objective_id"],)
             yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
-    for each in register.rows("control_objectives"):
-        if not (each["objective_id"] in named or without_controls(register, each["unit_id"])):
-            what, name, owner = "no risk to this objective is named", each["objective_id"], owners[each["unit_id"]]
-            yield Gap(each["unit_id"], (name,), name, "designed", what, owner, None, None, True)
+    for unit, name, last in of_report(register, ""):
+        if not (last or name in named or without_controls(register, unit)):
+            what = "no risk to this objective is named"
+            yield Gap(unit, (name,), name, "designed", what, owners[unit], None, None, True)
 
 
 def _too_short(register: Register, unit: Any) -> Iterator[Gap]:

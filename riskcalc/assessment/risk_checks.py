@@ -10,8 +10,8 @@ import pandas as pd
 from riskcalc.assessment.checks import Seen, acting, check, control_of, risks
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.exposure import frequencies
-from riskcalc.assessment.opinion import LEAST_COVERAGE, reaching, relevant
 from riskcalc.assessment.scoring import score_lines
+from riskcalc.assessment.steps import LEAST_COVERAGE, reaching, relevant
 from riskcalc.errors import first_of
 
 

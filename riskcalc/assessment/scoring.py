@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from riskcalc.assessment import evidence
+from riskcalc.assessment.changes import over_report
 from riskcalc.assessment.context import Context, once, rated
 from riskcalc.register import register as registers
 from riskcalc.register.matrix import Matrix
@@ -113,6 +114,7 @@ def score_lines(context: Context, report_type: str | None = None) -> pd.DataFram
 @once
 def _lines(context: Context, report_type: str | None) -> pd.DataFrame:
     weights, links = evidence.assessed(context, report_type), _links(context.register)
+    links = _over_report(context.register, links) if report_type else links
     found = [weights[name] for name in links["control_id"]]
     by_view = {f"{view}_weight": np.array([each[view] for each in found], float) for view in CONTROLLED}
     effects = {f"{view}_effect": links["coverage"].to_numpy() * by_view[f"{view}_weight"] for view in CONTROLLED}
@@ -128,6 +130,16 @@ def _links(register: Register) -> pd.DataFrame:
     keys = list(zip(links["risk_id"], links["control_id"], strict=True))
     order = sorted(range(len(keys)), key=keys.__getitem__)
     return links.assign(coverage=links["coverage"].astype(float)).iloc[order].reset_index(drop=True)
+
+
+def _over_report(register: Register, links: pd.DataFrame) -> pd.DataFrame:
+    """The same with the least that each did to its risk on all the days of the report: nothing where it began later."""
+    if not (least := over_report(register)):
+        return links
+    keys = zip(links["risk_id"], links["control_id"], strict=True)
+    now = zip(keys, links["acts_on"], links["coverage"], strict=True)
+    acts_on, coverage = zip(*(least.get(key, (side, some)) for key, side, some in now), strict=True)
+    return links.assign(acts_on=acts_on, coverage=coverage)
 
 
 def residual(rating: Floats, effect: Floats, risk: npt.NDArray[np.intp]) -> Floats:

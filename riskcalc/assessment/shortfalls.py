@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
+from riskcalc.assessment.changes import after_report, former_links, former_rows, way
 from riskcalc.errors import counted
+from riskcalc.register import register as registers
+from riskcalc.register.issued import FormerControl
 from riskcalc.register.register import Register
 
 
@@ -67,20 +70,98 @@ def report_period(control: Mapping[Any, Any], unit_id: str) -> str:
     return "the report's period" if owner == unit_id else f"the period of {whose} report"
 
 
-def lacked(register: Register, controls: Mapping[str, Any]) -> dict[str, dict[str, date]]:
-    """By control, what it lacked on days of its report by rows that ended, or relied on, and the last day."""
-    design, found = register.methodology.weights.design, dict[str, dict[str, date]]()
-    for row in (one for one in sorted(register.former_controls) if one.last >= controls[one.control_id]["since"]):
-        days = f"from {row.first} to {row.last}" if row.first < row.last else f"on {row.first}"
-        relies_on = controls[row.control_id]["relies_on"]
-        said = [f"was not documented {days}"] * (not row.documented)
-        said += [f"was of {row.design.replace('_', ' ')} design {days}"] * (design[row.design] < 1)
-        said += [f"relied on {one} {days}" for one in row.relies_on if one not in relies_on]
-        found.setdefault(row.control_id, {}).update(dict.fromkeys(said, row.last))
+def until(last: date, type1: bool, period: str) -> str:
+    """To which day of a report's period something was so, or that it was at a Type 1 report's date."""
+    return f"on {last}" if type1 else f"until {last}, in {period}"
+
+
+class Lapse(NamedTuple):
+    """How a control was otherwise, on days of its report to a ``last`` one, by a row that ended, in words.
+
+    ``weight``: ANY where that speaks against whatever rests on the control, OWN against what it carries, or blank.
+    """
+
+    text: str
+    last: date
+    weight: str
+
+
+ANY, OWN = "any", "own"
+_WHOM = {"own": "us", "user_entity": "clients"}
+
+
+def lacked(register: Register, controls: Mapping[str, Any]) -> dict[str, list[Lapse]]:
+    """By control, what it was on days of its report by rows that ended, and isn't any more, or wasn't at its end."""
+    found: dict[str, list[Lapse]] = {}
+    for name, rows in former_rows(register).items():
+        for row in (one for one in rows if one.last >= controls[name]["since"]):
+            days = _days(max(row.first, controls[name]["since"]), row.last)
+            said = _otherwise(row, controls[name], register.methodology.weights.design)
+            found.setdefault(name, []).extend(Lapse(f"{what} {days}", row.last, weight) for what, weight in said)
     return found
 
 
+def acted(register: Register, risk: str, control: str) -> list[str]:
+    """How a control acted otherwise on a risk, on days of the risk's report, by rows that ended."""
+    former, now = former_links(register).get((risk, control), ()), _acting(register).get((risk, control))
+    return [
+        f"{control} acted on {one.acts_on} of {risk} with coverage {one.coverage:g} {_days(one.first, one.last)}"
+        for one in former
+        if (one.acts_on, one.coverage) != now
+    ]
+
+
+def unheld(register: Register, risk: str, controls: Iterable[str]) -> str:
+    """That no key control acts on a risk, or of these, which do now, that they didn't at the report's end yet."""
+    since = ", ".join(sorted(one for one in controls if (risk, one) in after_report(register)))
+    return (
+        f"no key control acted on it at the report's end; {since} has since" if since else "no key control acts on it"
+    )
+
+
+def resting_on(rows: Mapping[str, Any]) -> list[tuple[Any, str] | None]:
+    """By control, one that it relies on, through any chain, without evidence or untested for too long, and which."""
+
+    def lacking(name: str) -> tuple[Any, str] | None:
+        known = [name]
+        for each in known:  # grows as it is read
+            known += [relied for relied in rows[each]["relies_on"] if relied not in known]
+        doubtful = (one for one in known[1:] if not (rows[one]["evidenced"] and rows[one]["in_period"]))
+        one = next((rows[one] for one in doubtful if rows[one]["operated"]), None)
+        return one and (one, "in_period" if one["evidenced"] else "evidenced")
+
+    return [lacking(name) for name in rows]
+
+
+def faults(rows: Mapping[str, Any], needed: Iterable[str]) -> list[str]:
+    """How grave what each control lacks is; what limits it makes its fault the control's own."""
+    found: dict[str, str] = {}
+
+    def fault(name: str) -> str:
+        if name not in found:
+            row = rows[name]
+            broken = not (row["designed"] and row["documented"]) or row["conclusion"] == "not_effective"
+            lacks = not all(row[step] for step in needed)
+            found[name] = "hard" if broken else "soft" if lacks else ""
+            if not broken and any(fault(each) == "hard" for each in row["relies_on"]):
+                found[name] = "hard"
+        return found[name]
+
+    return [fault(name) for name in rows]
+
+
 # --- parts ---
+
+
+def _days(first: date, last: date) -> str:
+    return f"from {first} to {last}" if first < last else f"on {first}"
+
+
+@registers.once
+def _acting(register: Register) -> dict[tuple[str, str], tuple[str, float]]:
+    """By risk and control, on what it acts, and its coverage."""
+    links = register.rows("risk_controls")
+    return {(one["risk_id"], one["control_id"]): (one["acts_on"], float(one["coverage"])) for one in links}
 
 
 def _untested(control: Mapping[Any, Any], period: str) -> str:
@@ -100,3 +181,21 @@ def _to_come(control: Mapping[Any, Any], type1: bool, period: str) -> str:
     what, by = ("not covered by its organisation's reports", "one") if by_report(control) else ("untested", "a test")
     over = f"over the {control['allowed']} allowed, until {by} covers them"
     return f"{period} still runs for {still}; {counted(untested, 'day')} so far {what}, {over}"
+
+
+def _otherwise(row: FormerControl, now: Mapping[Any, Any], design: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """How a row that ended differs from a control as it is, and how that weighs."""
+    if not row.documented:
+        yield "was not documented", ANY
+    if design[row.design] < 1:
+        yield f"was of {row.design.replace('_', ' ')} design", ANY
+    yield from ((f"relied on {one}", ANY) for one in row.relies_on if one not in now["relies_on"])
+    if row.key != now["key"]:
+        yield ("was a key control", "") if row.key else ("was no key control", OWN)
+    then, since = way(row._asdict()), way(now)
+    if then[:2] != since[:2]:
+        yield f"was performed by {_WHOM.get(row.performed_by) or row.subservice_id or 'somebody unnamed'}", ""
+    if row.nature != now["nature"]:
+        yield f"was {row.nature.replace('_', '-')}", ""
+    if row.frequency != now["frequency"]:
+        yield f"was of {row.frequency.replace('_', ' ')} frequency", ""

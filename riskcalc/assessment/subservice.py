@@ -20,14 +20,13 @@ Reports = Sequence[Report]
 
 @registers.once
 def reports(register: Register) -> Mapping[str, Reports]:
-    """By subservice organisation, what its rows say of its reports: those that ended, earliest first, then today's."""
+    """By subservice organisation, also one that is gone, what its rows say of its reports: earliest first."""
     found: dict[str, list[Report]] = {}
     for each in sorted(register.former_reports, key=lambda each: each.valid_to):
         found.setdefault(each.subservice_id, []).append(each._asdict())
-    return {
-        one["subservice_id"]: [*found.get(one["subservice_id"], ()), one]
-        for one in register.rows("subservice_organisations")
-    }
+    for one in register.rows("subservice_organisations"):
+        found.setdefault(one["subservice_id"], []).append(one)
+    return found
 
 
 def speaking_for(register: Register, control: Mapping[Any, Any]) -> Reports:
@@ -75,7 +74,9 @@ def on_record(told: Reports, as_of: date) -> list[Report]:
 
 def latest(register: Register, as_of: date) -> Mapping[str, Report]:
     """The rows of subservice organisations, each with what the latest report says that there is by a day, if any."""
-    return {name: {**told[-1], **[told[-1], *_over(told, as_of)][-1]} for name, told in reports(register).items()}
+    today = reports(register)
+    found = ((one["subservice_id"], today[one["subservice_id"]]) for one in register.rows("subservice_organisations"))
+    return {name: {**told[-1], **[told[-1], *_over(told, as_of)][-1]} for name, told in found}
 
 
 def covered_days(report: Report, as_of: date) -> list[Days]:

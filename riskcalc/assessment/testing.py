@@ -24,7 +24,7 @@ from riskcalc.register.periods import Period
 from riskcalc.sampling import limit_is_at_most, upper_limit
 from riskcalc.sampling import sample_size as smallest
 
-_RANKS = {"not_effective": 0, "not_tested": 1, "insufficient_evidence": 2, "operated_effectively": 3}
+RANKS = {"not_effective": 0, "not_tested": 1, "insufficient_evidence": 2, "operated_effectively": 3}
 _MOST = 8  # clean rounds that are tried without each other; of more, each by itself, and those without population
 Days = tuple[date, date]
 
@@ -36,6 +36,7 @@ class Conclusion:
     ``tests`` are those it rests on. ``untested_days`` are the days so far of the report's period that they don't cover,
     ``roll_forward`` the days at its end that they don't, those to come included; in neither are days before the control
     began. 0 where only today is asked about. ``unread``: it rests on somebody else's report that nobody has reviewed.
+    ``open`` are days on which it was performed otherwise than today, or by somebody else, that nothing shows.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Conclusion:
     untested_days: int = 0
     roll_forward: int = 0
     unread: bool = False
+    open: tuple[Days, ...] = ()
 
 
 def in_words(conclusion: str, report_type: object) -> str:
@@ -239,7 +241,7 @@ def now(control: Basis, rounds: Iterable[Round], repaired: Iterable[date], type1
     for repair in sorted({*repaired, *retested}):
         since = [one for one in found if is_since(repair, one)]
         again = judge(control, since) if since else None
-        if again and _RANKS[again.name] > max(1, _RANKS[concluded.name] if concluded else 1):
+        if again and RANKS[again.name] > max(1, RANKS[concluded.name] if concluded else 1):
             concluded = replace(again, reason=f"{again.reason}, since its repair")
         operated = _of_its_operation(control, since) if type1 else None
         if operated and operated.name != "not_effective" and concluded and concluded.name == "not_effective":
@@ -265,13 +267,19 @@ def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: da
         _, at_end = uncovered(report, covered)
         return replace(found, untested_days=0 if exempt else untested, roll_forward=0 if exempt else at_end)
 
-    found = control.best(counting, lambda one: (_RANKS[one.name], -dated(one).untested_days))
+    found = control.best(counting, lambda one: (RANKS[one.name], -dated(one).untested_days))
     for days, group in (*_alone(operation), *_by_days(counting).items()):
         alone = control.operation(group) if group != counting else None  # they have been concluded on already
         if found and alone and alone.name == "not_effective" != found.name:
             reason = f"{alone.reason}, in {days[0]} to {days[1]}"
             found = replace(found, name="not_effective", reason=reason)
     return dated(found) if found else None
+
+
+def added(rounds: Iterable[Round], tests: Iterable[str]) -> tuple[int, int]:
+    """The items that some of the rounds' tests looked at, each counted once, and those of them that deviated."""
+    items, deviations, _ = _added(each for each in _counting(_of_operation(rounds)) if each.test_id in tests)
+    return items, deviations
 
 
 def uncovered(days: Days, covered: Iterable[Days]) -> tuple[int, int]:
@@ -300,7 +308,7 @@ def _percent(rate: Decimal | float) -> str:
 
 
 def _operating(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
-    return control.best(_counting(_of_operation(rounds)), lambda one: (_RANKS[one.name], 0))
+    return control.best(_counting(_of_operation(rounds)), lambda one: (RANKS[one.name], 0))
 
 
 def _of_operation(rounds: Iterable[Round]) -> list[Round]:

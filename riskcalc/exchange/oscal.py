@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -21,9 +21,10 @@ import pandas as pd
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.deficiencies import candidates
 from riskcalc.assessment.evidence import conclude_all
-from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVED, not_begun, outlooks, reaching
+from riskcalc.assessment.opinion import ACHIEVED, MANAGEMENTS_TESTS, NOT_ACHIEVED, not_begun, outlooks
 from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.scoring import AXES, VIEWS, scores
+from riskcalc.assessment.steps import reaching
 from riskcalc.assessment.testing import in_words
 from riskcalc.register.audiences import Audience, inside, redacted
 from riskcalc.register.records import as_text, records
@@ -128,6 +129,13 @@ def _objective(row: Row) -> Part:
     name, label = token(row["objective_id"]), _label(row["objective_id"])
     told = part(id=f"{name}_smt", name="statement", prose=many(row["statement"]))
     return part(id=name, **{"class": "control-objective"}, title=line(row["process"]), props=[label], parts=[told])
+
+
+def _target(name: str, kept: Collection[str]) -> Part:
+    """The statement of an objective; of one that isn't kept any more, the objective by its name."""
+    if name in kept:
+        return {"type": "statement-id", "target-id": f"{token(name)}_smt"}
+    return {"type": "objective-id", "target-id": token(name)}
 
 
 @dataclass(frozen=True)
@@ -294,6 +302,7 @@ class _Case:
         risks = _by(self.register.risks, "objective_id", "risk_id")
         kinds = sorted(set(self.register.business_units["report_type"]))
         units = {one["unit_id"]: one for one in self.register.rows("business_units")}
+        kept = {*self.register.control_objectives["objective_id"]}
         for kind, found in ((of, each) for of in kinds for each in outlooks(self.context, of)):
             name = found.objective_id
             controls = [control for control, served in self.serving.items() if name in served]
@@ -307,7 +316,7 @@ class _Case:
                 f"{name}: {found.outcome}",
                 "; ".join(found.because) or "Nothing speaks against it.",
                 props=[_prop("outcome", found.outcome), _prop("report_type", kind)],
-                target={"type": "statement-id", "target-id": f"{token(name)}_smt", "status": status},
+                target={**_target(name, kept), "status": status},
                 related_observations=[{"observation-uuid": self.uuid("test", each)} for each in seen],
                 related_risks=[{"risk-uuid": self.uuid("risk", each)} for each in risks.get(name, ())],
             )

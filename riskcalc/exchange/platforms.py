@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.opinion import reaching
 from riskcalc.assessment.scoring import AXES, scores
+from riskcalc.assessment.steps import reaching
 from riskcalc.excel.mapping import MappingFile, TableMap
 from riskcalc.excel.proposal import as_toml
 from riskcalc.files import as_line, for_people

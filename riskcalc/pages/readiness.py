@@ -10,12 +10,15 @@ from typing import Any, get_args
 import pandas as pd
 
 from riskcalc.assessment import coverage
+from riskcalc.assessment.changes import parts
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
 from riskcalc.assessment.evidence import assessed, later
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.opinion import STEPS, Outlook, key_controls, not_begun, outlooks, reaching, stated
+from riskcalc.assessment.opinion import Outlook, not_begun, outlooks, stated
 from riskcalc.assessment.readiness import gaps, served
+from riskcalc.assessment.steps import STEPS, key_controls, reaching
 from riskcalc.assessment.subservice import on_record, reports, uncovered_days
+from riskcalc.assessment.testing import Days
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, due_cell, state
@@ -77,12 +80,14 @@ def objectives(unit: Assessment) -> Display:
     for risk in unit.register.rows("risks"):
         acting.setdefault(risk["objective_id"], set()).update(linked.get(risk["risk_id"], ()))
     rows: list[list[Cell]] = []
-    for objective in unit.register.rows("control_objectives"):
-        name = objective["objective_id"]
+    kept = {one["objective_id"]: one["process"] for one in unit.register.rows("control_objectives")}
+    for name in by_type[own_type]:
         serving = [keys[control] for control in acting.get(name, ()) if control in keys]
-        counts = [_of(sum(control[step] for control in serving), len(serving)) for step in STEPS]
-        process: Cell = {"text": name, "note": objective["process"]}
-        outcomes = [outcome(by_type[each][name].outcome) for each in _TYPES]
+        counts = [
+            _of(sum(control[step] for control in serving), len(serving)) if name in kept else "–" for step in STEPS
+        ]
+        process: Cell = {"text": name, "note": kept.get(name, "isn't kept any more")}
+        outcomes = [outcome(by_type[each][name].outcome) if name in by_type[each] else "–" for each in _TYPES]
         rows.append(
             [process, *counts, *outcomes, {"text": "", "note": day("\n".join(by_type[own_type][name].because))}]
         )
@@ -201,29 +206,45 @@ def user_entities(unit: Assessment) -> Display:
 def subservice(unit: Assessment) -> Display:
     """The subservice organisations, their reports, and the days of our report that theirs don't cover."""
     (first, last), type1 = _report_days(unit.unit), unit.unit["report_type"] == "type1"
-    used: dict[str, list[str]] = {}
-    for control in unit.register.rows("controls"):
-        used.setdefault(control["subservice_id"], []).append(control["control_id"])
+    used, spans = _performed(unit, (first, last))
     rows: list[list[Cell]] = []
-    for one in unit.register.rows("subservice_organisations"):
-        inclusive = one["method"] == "inclusive"
-        told = reports(unit.register)[one["subservice_id"]]
-        days = uncovered_days(on_record(told, unit.as_of), first, last, unit.as_of)
+    for name, told in reports(unit.register).items():
+        one, inclusive = told[-1], told[-1]["method"] == "inclusive"
+        known = on_record(told, unit.as_of)
+        days = max(uncovered_days(known, *span, unit.as_of) for span in spans.get(name, [(first, last)]))
         gap: Cell = state(counted(days, "day"), "bad") if days else state("none", "good")
         gap = "tested here" if inclusive else "–" if type1 else gap
         opinion = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
         exception = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
-        reviewed = "not reviewed" if pd.isna(one["reviewed_by"]) else f"{one['reviewed_by']}, {day(one['reviewed_on'])}"
-        name: Cell = {"text": one["name"], "note": one["service"]}
+        by, unread = one.get("reviewed_by"), pd.isna(one["reviewed_on"])
+        reviewed = "not reviewed" if unread else ", ".join([*([] if pd.isna(by) else [by]), day(one["reviewed_on"])])
+        title: Cell = {"text": one["name"], "note": one.get("service", "")}
         method = one["method"].replace("_", "-")
         opinions = "" if inclusive else state(opinion, tone, exception)
-        used_by = ", ".join(used.get(one["subservice_id"], ()))
-        rows.append([one["subservice_id"], name, method, used_by, _reports(told, first, last), opinions, gap, reviewed])
+        used_by = ", ".join(used.get(name, ()))
+        rows.append([name, title, method, used_by, _reports(told, first, last), opinions, gap, reviewed])
     columns = ["Id", "Organisation", "Method", "Controls", "Its report", "Opinion", "Days uncovered", "Reviewed"]
-    note = f"Days uncovered: of our own report, {day(first)} to {day(last)}, by those there by {day(unit.as_of)}."
+    note = f"Days uncovered: of our own report, {day(first)} to {day(last)}, by those there by {day(unit.as_of)}"
+    note += (
+        ", while it performed the controls."
+        if any(each != [(first, last)] * len(each) for each in spans.values())
+        else "."
+    )
     note = "Our own report is at a date: no days are asked of theirs." if type1 else note
     return display.table("Subservice organisations", columns, rows, note=note, folded=True)
+
+
+def _performed(unit: Assessment, days: Days) -> tuple[dict[str, list[str]], dict[str, list[Days]]]:
+    """The controls that each subservice organisation performs, or did on days of the report, and these days."""
+    used, spans = dict[str, list[str]](), dict[str, list[Days]]()
+    for control in unit.register.rows("controls"):
+        for row in parts(unit.register, control, days):
+            name, span = row["subservice_id"], row["part"]
+            until = "" if span[1] == days[1] else f", until {day(span[1])}"
+            used.setdefault(name, []).append(f"{control['control_id']}{until}")
+            spans.setdefault(name, []).append(span)
+    return used, spans
 
 
 def report_parts(unit: Assessment) -> Display:

@@ -20,6 +20,9 @@ from riskcalc.register.row import SPAN
 from riskcalc.register.stand_ins import unstated
 from riskcalc.register.tables import TABLES
 
+# Of what rows say that have ended, what nobody outside is told.
+FORMER = ("former_reports", "former_controls", "former_links", "former_risks", "other_objectives")
+
 WITHHELD = "withheld"
 
 # What each audience sees of a column: "yes"; "no"; or it "counts": conclusions rest on it, so that all see the same,
@@ -157,7 +160,7 @@ def redacted(register: Register, audience: Audience) -> Register:
         tables = {name: _only(for_them(register, name, audience), audience.withheld[name]) for name in TABLES}
     before = register.before and redacted(register.before, audience)
     issued = frozenset(each.without(audience.withheld["business_units"]) for each in register.issued)
-    inside: dict[str, Any] = dict.fromkeys(("former_reports", "former_controls"), frozenset()) if audience.told else {}
+    inside: dict[str, Any] = dict.fromkeys(FORMER, frozenset()) if audience.told else {}
     found = replace(register, notes=(), before=before, issued=issued, **inside, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from riskcalc.register.records import records
+from riskcalc.register.records import by_index, records
 
 
 class Issued(NamedTuple):
@@ -34,10 +34,11 @@ class FormerReport(NamedTuple):
 
     subservice_id: str
     name: str
-    report_type: str
+    method: str
+    report_type: str | None
     report_from: pd.Timestamp | None
-    report_to: pd.Timestamp
-    opinion: str
+    report_to: pd.Timestamp | None
+    opinion: str | None
     exception: str | None
     bridge_from: pd.Timestamp | None
     bridge_to: pd.Timestamp | None
@@ -67,29 +68,105 @@ class FormerControl(NamedTuple):
     """How a row of a control had it until it ended, on these days of its unit's report, of Type 1 its date."""
 
     control_id: str
+    first: date
+    last: date
     design: str
     documented: bool
     relies_on: tuple[str, ...]
+    performed_by: str
+    subservice_id: str | None
+    nature: str
+    frequency: str
+    key: bool
+
+
+class FormerLink(NamedTuple):
+    """How a control acted on a risk until a row of it ended, on these days of its unit's report, of Type 1 its date."""
+
+    risk_id: str
+    control_id: str
     first: date
     last: date
+    acts_on: str
+    coverage: float
+
+
+class FormerRisk(NamedTuple):
+    """A risk to an objective in its unit's report until a day, which it isn't any more; ``after``: to its end."""
+
+    unit_id: str
+    objective_id: str
+    risk_id: str
+    last: date
+    after: bool
+
+
+class OtherObjective(NamedTuple):
+    """A control objective that wasn't always a unit's, ``first`` its first day, or that was in its report to ``last``.
+
+    ``after``: that is the report's last day, or later.
+    """
+
+    unit_id: str
+    objective_id: str
+    first: date | None
+    last: date | None
+    after: bool
 
 
 def reported_before(organisations: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerReport]:
-    """The reports on rows of subservice organisations that ended before a day."""
-    found = organisations[(organisations["valid_to"] < day) & organisations["report_type"].notna()]
+    """The reports on rows of subservice organisations that ended before a day; of one that is gone, its last row."""
+    over = organisations["valid_to"] < day
+    gone = ~organisations["subservice_id"].isin(organisations.loc[~over, "subservice_id"])
+    last = organisations["valid_to"] == organisations.groupby("subservice_id")["valid_to"].transform("max")
+    found = organisations[over & (organisations["report_type"].notna() | (gone & last))]
     rows = found[list(FormerReport._fields)].astype(object)
     return frozenset(FormerReport(*row) for row in rows.where(rows.notna(), None).itertuples(index=False))
 
 
 def controls_before(controls: pd.DataFrame, stood: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerControl]:
     """What rows of the controls that ``stood`` on a day said before, as far as they held in their unit's report."""
-    reports = stood.set_index("control_id")[["report_from", "report_to"]]
-    reports = reports.assign(report_from=reports["report_from"].fillna(reports["report_to"]))
-    found = controls[controls["valid_to"] < day].drop(columns=[*reports]).join(reports, on="control_id")
-    first, last = found[["report_from", "valid_from"]].max(axis=1), found[["report_to", "valid_to"]].min(axis=1)
-    of_report = found["report_from"].notna() & (first <= last)
-    found = found.assign(first=first.dt.date, last=last.dt.date, documented=found["documentation"].notna())[of_report]
-    return frozenset(FormerControl(**{name: row[name] for name in FormerControl._fields}) for row in records(found))
+    found = _in_report(controls, stood.set_index("control_id"), "control_id", day)
+    found = found.assign(documented=found["documentation"].notna())
+    rows = ({name: _plain(row[name]) for name in FormerControl._fields} for row in records(found))
+    return frozenset(FormerControl(**row) for row in rows)
+
+
+def links_before(links: pd.DataFrame, risks: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerLink]:
+    """How controls acted, by rows that ended before a day, on risks that stand, in the reports that these have."""
+    found = _in_report(links[links["coverage"] > 0], risks.set_index("risk_id"), "risk_id", day)
+    rows = ({name: row[name] for name in FormerLink._fields} for row in records(found))
+    return frozenset(FormerLink(**{**row, "coverage": float(row["coverage"])}) for row in rows)
+
+
+def risks_before(
+    risks: pd.DataFrame, stood: pd.DataFrame, units: pd.DataFrame, day: pd.Timestamp
+) -> Iterator[FormerRisk]:
+    """The risks that ended before a day, or threaten another objective since, but did in the report of their unit."""
+    key = ["unit_id", "objective_id", "risk_id"]
+    now = set(stood[key].itertuples(index=False, name=None))
+    ends = _in_report(risks, units.set_index("unit_id"), "unit_id", day)
+    for names, rows in ends.groupby(key):
+        if names not in now:
+            last, until = rows["valid_to"].max(), rows["report_to"].iloc[0]
+            unit, objective, risk = map(str, names)
+            yield FormerRisk(unit, objective, risk, last.date(), bool(last >= until))
+
+
+def other_objectives(objectives: pd.DataFrame, units: pd.DataFrame, day: pd.Timestamp) -> Iterator[OtherObjective]:
+    """Of units' objectives those that began some day, and those that ended before a day, but were in the report."""
+    reports = by_index(units.set_index("unit_id"))
+    for (unit, name), rows in objectives[~(objectives["valid_from"] > day)].groupby(["unit_id", "objective_id"]):
+        first, last, report = (
+            rows["valid_from"].min(skipna=False),
+            rows["valid_to"].max(skipna=False),
+            reports.get(unit),
+        )
+        since = report and (report["report_to"] if pd.isna(report["report_from"]) else report["report_from"])
+        if report and last < day and last >= since:
+            yield OtherObjective(str(unit), str(name), _plain(first), last.date(), bool(last >= report["report_to"]))
+        elif report and not pd.isna(first) and not last < day:
+            yield OtherObjective(str(unit), str(name), first.date(), None, False)
 
 
 def issued_before(units: pd.DataFrame, day: pd.Timestamp) -> frozenset[Issued]:
@@ -130,6 +207,16 @@ def by_unit(reports: Iterable[Issued]) -> dict[str, list[Issued]]:
 
 
 # --- parts ---
+
+
+def _in_report(rows: pd.DataFrame, owners: pd.DataFrame, key: str, day: pd.Timestamp) -> pd.DataFrame:
+    """The rows that ended before a day, with their ``first`` and ``last`` day of the report that their owner has."""
+    reports = owners[["report_from", "report_to"]]
+    reports = reports.assign(report_from=reports["report_from"].fillna(reports["report_to"]))
+    found = rows[rows["valid_to"] < day].drop(columns=[*reports], errors="ignore").join(reports, on=key)
+    first, last = found[["report_from", "valid_from"]].max(axis=1), found[["report_to", "valid_to"]].min(axis=1)
+    of_report = found["report_from"].notna() & (first <= last)
+    return found.assign(first=first.dt.date, last=last.dt.date)[of_report]
 
 
 def _plain(cell: Any) -> Any:  # noqa: ANN401 - a cell holds anything

@@ -25,7 +25,7 @@ from riskcalc.files import read
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references, told_anyway
-from riskcalc.register.issued import Ended, FormerControl, FormerReport, Issued
+from riskcalc.register.issued import Ended, FormerControl, FormerLink, FormerReport, FormerRisk, Issued, OtherObjective
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
@@ -39,7 +39,10 @@ T = TypeVar("T")
 _KNOWN = "_known"  # what ``once`` remembers of a register
 _MOST_KEPT = 50_000  # rows of a table that are kept as records as well, which takes as much memory again
 _AT_ONCE = 5000  # rows whose hashes are found together
-BESIDE = ("ended", "begun", "issued", "former_reports", "former_controls")  # what rows say that have ended
+BESIDE = (  # what rows say that have ended
+    *("ended", "begun", "issued", "former_reports", "former_controls", "former_links", "former_risks"),
+    "other_objectives",
+)
 _STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
 
 
@@ -60,7 +63,8 @@ class Register:
     one that has ended; ``begun`` are the risks and controls that didn't always exist, and the controls that didn't
     always act on a risk: risk or control, that control or blank, first day; ``issued`` are the reports that were issued
     on rows of its units that have ended, ``former_reports`` those that such rows of subservice organisations tell of,
-    and ``former_controls`` what such rows of controls say of days of their unit's report.
+    ``former_controls``, ``former_links`` and ``former_risks`` what such rows say of days of their unit's report,
+    and ``other_objectives`` those that began some day, or ended in that report or since.
     """
 
     source: Path
@@ -89,6 +93,9 @@ class Register:
     issued: frozenset[Issued] = frozenset()
     former_reports: frozenset[FormerReport] = frozenset()
     former_controls: frozenset[FormerControl] = frozenset()
+    former_links: frozenset[FormerLink] = frozenset()
+    former_risks: frozenset[FormerRisk] = frozenset()
+    other_objectives: frozenset[OtherObjective] = frozenset()
     notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None, new: bool = False) -> Period:

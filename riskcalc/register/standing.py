@@ -11,7 +11,15 @@ import pandas as pd
 
 from riskcalc.errors import UsageError
 from riskcalc.register import register as registers
-from riskcalc.register.issued import Ended, controls_before, issued_before, reported_before
+from riskcalc.register.issued import (
+    Ended,
+    controls_before,
+    issued_before,
+    links_before,
+    other_objectives,
+    reported_before,
+    risks_before,
+)
 from riskcalc.register.periods import Period, already
 from riskcalc.register.records import by_index, records
 from riskcalc.register.register import Register, with_uses
@@ -62,10 +70,22 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
     units = set(found.business_units["unit_id"])
     mine = frozenset(each for each in issued if each.unit_id in units)
     found = _consistent(replace(found, issued=mine, former_reports=theirs))
-    former, tests = controls_before(register.controls, found.controls, day), tables["control_tests"]
+    tests = tables["control_tests"]
     then = {**tables, "control_tests": tests[tests["tested_on"] <= pd.Timestamp(as_of)]}
     ended, begun = frozenset(_ended(register, found, then, day)), frozenset(_begun(register, day))
-    return replace(found, ended=ended, begun=begun, former_controls=former)
+    former: dict[str, Any] = {
+        "former_controls": controls_before(register.controls, found.controls, day),
+        "former_links": links_before(register.risk_controls, _with_report(found), day),
+        "former_risks": frozenset(risks_before(register.risks, found.risks, found.business_units, day)),
+        "other_objectives": frozenset(other_objectives(register.control_objectives, found.business_units, day)),
+    }
+    return replace(found, ended=ended, begun=begun, **former)
+
+
+def _with_report(register: Register) -> pd.DataFrame:
+    """The risks, each with its unit's report."""
+    reports = register.business_units.set_index("unit_id")[["report_from", "report_to"]]
+    return register.risks.join(reports, on="unit_id")
 
 
 def _held(rows: pd.DataFrame, key: list[str], day: pd.Timestamp) -> pd.DataFrame:
@@ -107,7 +127,7 @@ def _of_then(register: Register, period: Period, as_of: date) -> dict[str, pd.Da
 
 def _ended(register: Register, stood: Register, tables: Mapping[str, Any], day: pd.Timestamp) -> Iterator[Ended]:
     """The controls that acted on a risk in its unit's report and don't any more; ``tables`` have what counts."""
-    units, objectives = by_index(stood.business_units.set_index("unit_id")), {*stood.control_objectives["objective_id"]}
+    units = by_index(stood.business_units.set_index("unit_id"))
     known = register.risks[~(register.risks["valid_from"] > day)].sort_values("valid_from", na_position="first")
     serves = {row["risk_id"]: (row["unit_id"], row["objective_id"]) for row in records(known)}
     links = _acting(register, day)
@@ -122,7 +142,7 @@ def _ended(register: Register, stood: Register, tables: Mapping[str, Any], day: 
     said = {name: tables[name][tables[name]["control_id"].isin(names)] for name in ("control_tests", "deficiencies")}
     for risk, control, last in gone.reset_index().itertuples(index=False, name=None):
         unit, objective = serves.get(risk, ("", ""))
-        if objective in objectives:
+        if unit in units:
             begins, until = units[unit]["report_from"], units[unit]["report_to"]
             since = until if pd.isna(begins) else begins
             if since <= last:  # a Type 1 report tells of no operation

@@ -99,7 +99,8 @@ class Subsets:
     def _beside(self, unit_id: str, rows: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, frozenset[Any]]:
         """What is told beside the tables of what stands in a share's rows: each begins with what it is about."""
         keys = (("risks", "risk_id"), ("controls", "control_id"), ("subservice_organisations", "subservice_id"))
-        mine = [unit_id, *(name for table, key in keys for name in self._texts(table, key)[rows[table]])]
+        mine = {unit_id, *(name for table, key in keys for name in self._texts(table, key)[rows[table]])}
+        mine |= {*self._formerly(mine)}  # one that is gone has no row any more
         told = self._told.items()
         return {name: frozenset(each for key in mine for each in about.get(key, ())) for name, about in told}
 
@@ -118,14 +119,19 @@ class Subsets:
         linked = self._texts("risk_controls", "control_id")[links]
         needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
         controls = self._found("controls", needed, "control_id")
-        subservice = self._texts("controls", "subservice_id")[controls]
+        subservice = {*self._texts("controls", "subservice_id")[controls], *self._formerly(needed)}
         owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
         trained = [self._found("training", [unit_id]), self._found("training", owners, "person")]
         found = {"risk_controls": links, "controls": controls, "training": np.unique(np.concatenate(trained))}
         for name, of_all in self._of_all.items():
             found[name] = np.union1d(self._found(name, [unit_id]), of_all)
-        keys = {"unit_id": [unit_id], "risk_id": risks, "control_id": needed, "subservice_id": set(subservice)}
+        keys = {"unit_id": [unit_id], "risk_id": risks, "control_id": needed, "subservice_id": subservice}
         return {name: found[name] if name in found else self._found(name, keys[of]) for name, of in _BELONGS.items()}
+
+    def _formerly(self, control_ids: Iterable[str]) -> list[str]:
+        """The subservice organisations that controls were performed by earlier in their report."""
+        told = self._told["former_controls"]
+        return [one.subservice_id for name in control_ids for one in told.get(name, ()) if one.subservice_id]
 
     @cached_property
     def _of_all(self) -> dict[str, np.ndarray[Any, Any]]:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import riskcalc
-from riskcalc.assessment import coverage, evidence, exposure, opinion, readiness, scoring
+from riskcalc.assessment import coverage, evidence, exposure, readiness, scoring, steps
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import standings
 from riskcalc.assessment.opening import open_unit
@@ -23,7 +23,7 @@ FRAMES: dict[str, Callable[[Context], pd.DataFrame]] = {
     "evidence.assess": evidence.assess,
     "scoring.scores": scoring.scores,
     "scoring.score_lines": scoring.score_lines,
-    "opinion.steps": lambda context: opinion.steps(context, "type2"),
+    "steps.steps": lambda context: steps.steps(context, "type2"),
     "exposure.exposures": exposure.exposures,
     "coverage.components": coverage.components,
 }

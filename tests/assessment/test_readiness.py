@@ -27,16 +27,15 @@ from riskcalc.assessment.opinion import (
     NOT_READY,
     NOT_YET,
     QUALIFIED,
-    STEPS,
     UNMODIFIED,
     Outlook,
     outlooks,
     report_opinion,
     report_outlooks,
-    steps,
 )
 from riskcalc.assessment.readiness import Gap, blocking, gaps
 from riskcalc.assessment.scoring import scores
+from riskcalc.assessment.steps import STEPS, steps
 from riskcalc.register.columns import Component, ReportPart
 from riskcalc.register.register import load
 

@@ -15,8 +15,8 @@ from riskcalc.assessment.consistency import findings
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.evidence import conclude_all
 from riskcalc.assessment.opening import open_unit
-from riskcalc.assessment.opinion import steps
 from riskcalc.assessment.readiness import gaps
+from riskcalc.assessment.steps import steps
 from riskcalc.assessment.subservice import from_report
 from riskcalc.pages import readiness
 from riskcalc.register.audiences import PUBLIC, redacted
