@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from riskcalc.errors import at_most, rate
 from riskcalc.register.methodology import Sampling
 from riskcalc.register.periods import Period
 from riskcalc.sampling import limit_is_at_most, upper_limit
@@ -126,13 +127,13 @@ def conclude(
     if systematic:
         return concluded("not_effective", f"{tested}, systematically")
     if deviations and Fraction(deviations, sample_size) > Fraction(tolerable):
-        return concluded("not_effective", f"{tested}, more than the tolerable {_percent(tolerable)}")
+        return concluded("not_effective", f"{tested}, more than the tolerable {rate(tolerable)}")
     if sample_size == population:
         name = "operated_effectively"  # not more than tolerable, and nothing is left that could deviate
         return concluded(name, f"all {sample_size} tested, {deviations} deviated")
     if _is_tolerable(sample_size, deviations, tolerable, confidence, population):
-        at_most = f"at {_percent(confidence)} confidence at most {_percent(limit)} deviate"
-        return concluded("operated_effectively", f"{tested}: {at_most}")
+        shown = f"at {rate(confidence)} confidence at most {at_most(limit)} deviate"
+        return concluded("operated_effectively", f"{tested}: {shown}")
     if deviations == 0 and sample_size >= planned:
         return concluded("operated_effectively", f"{tested}; the planned size for its frequency is {planned}")
     return concluded("insufficient_evidence", f"{tested}; too little to conclude")
@@ -293,10 +294,6 @@ def uncovered(days: Days, covered: Iterable[Days]) -> tuple[int, int]:
 
 _limit = cache(upper_limit)
 _is_tolerable = cache(limit_is_at_most)
-
-
-def _percent(rate: Decimal | float) -> str:
-    return f"{float(rate) * 100:.3g} %"
 
 
 def _operating(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:
