@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.subservice import Reports, from_report, speaking_for
+from riskcalc.assessment.subservice import Reports, from_report, reports, speaking_for
 from riskcalc.assessment.testing import Basis, Conclusion, Days, Round, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
@@ -205,7 +205,10 @@ def later(context: Context) -> pd.DataFrame:
     )
     found = []
     for table, row, belongs, dated in tables:
-        for one in (each for each in register.rows(table) if each[dated] > day):
+        told = register.rows(table)
+        if table == "subservice_organisations":
+            told = [each for of_one in reports(register).values() for each in of_one]
+        for one in (each for each in told if not pd.isna(each[dated]) and each[dated] > day):
             about = one.get("period", context.period.name) == context.period.name
             if about or (table == "control_tests" and Round.of(one).days[0] <= context.period.last_day):
                 found.append((units.get(one[belongs]), table, one[row], one[dated].date()))

@@ -15,7 +15,7 @@ from riskcalc.assessment.evidence import assessed, later
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import STEPS, Outlook, key_controls, not_begun, outlooks, reaching, stated
 from riskcalc.assessment.readiness import gaps, served
-from riskcalc.assessment.subservice import on_record, reports, uncovered_days
+from riskcalc.assessment.subservice import latest, on_record, reports, there, uncovered_days
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, due_cell, state
@@ -187,7 +187,9 @@ def user_entities(unit: Assessment) -> Display:
     for control in (each for each in unit.register.rows("controls") if each["performed_by"] == "user_entity"):
         told = state("not told", "bad") if pd.isna(control["communicated_in"]) else str(control["communicated_in"])
         confirmed = state("never", "open")
-        if not pd.isna(control["confirmed_on"]):
+        if control["confirmed_on"] > pd.Timestamp(unit.as_of):
+            confirmed = state(f"not by {day(unit.as_of)}", "open")
+        elif not pd.isna(control["confirmed_on"]):
             age = (unit.as_of - control["confirmed_on"].date()).days
             on = day(control["confirmed_on"])
             confirmed = state(on, "open", "more than a year ago") if age > 366 else on
@@ -205,21 +207,22 @@ def subservice(unit: Assessment) -> Display:
     for control in unit.register.rows("controls"):
         used.setdefault(control["subservice_id"], []).append(control["control_id"])
     rows: list[list[Cell]] = []
-    for one in unit.register.rows("subservice_organisations"):
-        inclusive = one["method"] == "inclusive"
-        told = reports(unit.register)[one["subservice_id"]]
+    for name_of, one in latest(unit.register, unit.as_of).items():
+        inclusive, told = one["method"] == "inclusive", reports(unit.register)[name_of]
         days = uncovered_days(on_record(told, unit.as_of), first, last, unit.as_of)
         gap: Cell = state(counted(days, "day"), "bad") if days else state("none", "good")
         gap = "tested here" if inclusive else "–" if type1 else gap
         opinion = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
         exception = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
-        reviewed = "not reviewed" if pd.isna(one["reviewed_by"]) else f"{one['reviewed_by']}, {day(one['reviewed_on'])}"
+        by = f"{one['reviewed_by']}, " if one["reviewed_by"] else ""
+        reviewed = "not reviewed" if pd.isna(one["reviewed_on"]) else f"{by}{day(one['reviewed_on'])}"
         name: Cell = {"text": one["name"], "note": one["service"]}
         method = one["method"].replace("_", "-")
         opinions = "" if inclusive else state(opinion, tone, exception)
-        used_by = ", ".join(used.get(one["subservice_id"], ()))
-        rows.append([one["subservice_id"], name, method, used_by, _reports(told, first, last), opinions, gap, reviewed])
+        used_by = ", ".join(used.get(name_of, ()))
+        report_of = _reports(told, (first, last), unit.as_of)
+        rows.append([name_of, name, method, used_by, report_of, opinions, gap, reviewed])
     columns = ["Id", "Organisation", "Method", "Controls", "Its report", "Opinion", "Days uncovered", "Reviewed"]
     note = f"Days uncovered: of our own report, {day(first)} to {day(last)}, by those there by {day(unit.as_of)}."
     note = "Our own report is at a date: no days are asked of theirs." if type1 else note
@@ -250,7 +253,8 @@ def dated_later(unit: Assessment) -> Display:
     found = records(later(unit.context))
     rows: list[list[Cell]] = [[one["table"].replace("_", " "), one["row"], day(one["dated"])] for one in found]
     if not rows:
-        return display.remark(f"No evidence in the register is dated after {day(unit.as_of)}.")
+        told = f"No test or rating of {unit.period.name} is dated after {day(unit.as_of)}"
+        return display.remark(f"{told}; nor was a deficiency identified, or a subservice organisation's report reviewed, after it.")
     note = f"The page is seen from {day(unit.as_of)}: what is dated later counts for nothing on it."
     return display.table("Dated later: not counted", ["Table", "Row", "Dated"], rows, note=note, folded=True)
 
@@ -392,12 +396,14 @@ def _assertion(cell: Any) -> Cell:
     return state("held", "good", risks)
 
 
-def _reports(told: Sequence[Any], first: date, last: date) -> Cell:
-    """A subservice organisation's report, and under it the earlier ones that speak of days of ours."""
-    none = uncovered_days((), first, last)
-    before = [each for each in told[:-1] if uncovered_days([each], first, last) < none]
+def _reports(told: Sequence[Any], ours: tuple[date, date], as_of: date) -> Cell:
+    """A subservice organisation's latest report there is, and under it the earlier ones that speak of days of ours."""
+    if not (found := there(told, as_of)):
+        return "none received" if pd.isna(told[-1]["report_type"]) else f"none there by {day(as_of)}"
+    none = uncovered_days((), *ours)
+    before = [each for each in found[:-1] if uncovered_days([each], *ours) < none]
     notes = [f"before: {_reported(each)}, {_found(each)}" for each in before]
-    return {"text": _reported(told[-1]), "note": "\n".join(notes)} if notes else _reported(told[-1])
+    return {"text": _reported(found[-1]), "note": "\n".join(notes)} if notes else _reported(found[-1])
 
 
 def _found(one: Any) -> str:
@@ -407,8 +413,6 @@ def _found(one: Any) -> str:
 
 
 def _reported(one: Any) -> str:
-    if pd.isna(one["report_type"]):
-        return "none received"
     if one["report_type"] == "type1":
         return f"Type 1 at {day(one['report_to'])}"
     return f"Type 2, {day(one['report_from'])} to {day(one['report_to'])}"

@@ -79,7 +79,10 @@ def test_evidence_from_after_the_day_is_listed_as_not_counted(tmp_path: Path) ->
     assert ["control tests", "T1", day("2026-07-09")] in readiness.dated_later(late).content["rows"]
     assert row_of(control_tests.conclusions(late), "A-C1")["Now"]["text"] == "not tested"
     none = readiness.dated_later(opened(tmp_path / "b", as_of="2026-12-31"))
-    assert none.content["text"] == day("No evidence in the register is dated after 2026-12-31.")
+    assert none.content["text"] == day(
+        "No test or rating of 2026-H1 is dated after 2026-12-31; "
+        "nor was a deficiency identified, or a subservice organisation's report reviewed, after it."
+    )
 
 
 def test_a_type_1_reports_control_is_in_use_and_no_more(tmp_path: Path) -> None:

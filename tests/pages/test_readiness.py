@@ -287,3 +287,26 @@ def test_a_deficiency_is_told_with_the_objective_that_its_control_serves(monkeyp
     monkeypatch.setattr(readiness, "outlooks", lambda *_: known)
     found = {row[1].split()[0]: row[-1] for row in rows(readiness.deficiencies(of_sample("data", "payroll")))}
     assert found["PAY-C17"].startswith("PAY-CO4")
+
+
+def test_what_others_say_after_the_day_is_not_told(tmp_path: Path) -> None:
+    """A report of days to come with its review, and a client's confirmation of a later day: none is there yet."""
+
+    def edit(rows: Rows) -> None:
+        rows["controls"][0].update(performed_by="subservice", subservice_id="SUB-1")
+        rows["controls"][1].update(performed_by="user_entity", confirmed_on="2026-10-10")
+        rows["subservice_organisations"][0].update(
+            report_from="2025-07-01", report_to="2026-09-30", reviewed_by="R. Reader", reviewed_on="2026-11-01"
+        )
+
+    data = write_register(tmp_path / "data", edit)
+    found = open_unit("alpha", "2026-H1", str(data), as_of="2026-06-30")
+    [row] = rows(readiness.subservice(found))
+    assert row[4:] == [day("none there by 2026-06-30"), "no report", "181 days", "not reviewed"]
+    assert rows(readiness.user_entities(found))[0][4] == day("not by 2026-06-30")
+    since = open_unit("alpha", "2026-H1", str(data), as_of="2026-11-01")
+    [row] = rows(readiness.subservice(since))
+    assert row[4:] == [
+        day("Type 2, 2025-07-01 to 2026-09-30"), "unmodified | exceptions: none", "none", day("R. Reader, 2026-11-01"),
+    ]  # fmt: skip
+    assert rows(readiness.user_entities(since))[0][4] == day("2026-10-10")
