@@ -239,9 +239,20 @@ def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:
         elif control["report_type"] == "type2" and closed >= control["report_from"]:
             on_record.add(deficiency["control_id"])
             yield deficiency
+    was = _closed_before(context)
     for name in case.failed():
         if name not in on_record:
-            yield {"deficiency_id": f"{name} {NOT_ON_RECORD}", "control_id": name}
+            yield was.get(name, {"deficiency_id": f"{name} {NOT_ON_RECORD}", "control_id": name})
+
+
+def _closed_before(context: Context) -> dict[str, dict[Any, Any]]:
+    """By control, the deficiency of it that was closed last by the day: where it fails all the same, as if open."""
+    day = pd.Timestamp(context.as_of)
+    closed = [one for one in context.register.rows("deficiencies") if one["closed_on"] <= day]
+    return {
+        one["control_id"]: {**one, "closed_on": None, "fails_since": one["closed_on"]}
+        for one in sorted(closed, key=lambda one: one["closed_on"])
+    }
 
 
 def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
@@ -249,6 +260,8 @@ def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
     control = deficiency["control_id"]
     left = case.left({control}, case.touched({control}))
     attention, indicator, closed = (deficiency.get(name) for name in ("merits_attention", "indicator", "closed_on"))
+    since = deficiency.get("fails_since")
+    still = [f"closed on {since.date()}, and yet {control} fails"] if since else []
     for unit in sorted({case.controls[control]["unit_id"], *(one.unit_id for one in left)}):
         own = [one for one in left if one.unit_id == unit]
         if unit in case.units:
@@ -265,6 +278,7 @@ def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
                 None if pd.isna(attention) else bool(attention),
                 None if pd.isna(indicator) else str(indicator),
                 None if pd.isna(closed) else closed.date(),
+                still,
             )
 
 
@@ -278,6 +292,7 @@ def _candidate(
     attention: bool | None = None,
     indicator: str | None = None,
     closed_on: date | None = None,
+    still: Iterable[str] = (),
 ) -> Candidate:
     unit = case.units[about[0]]
     possible, amount = any(one.possible for one in left), _sum(left)
@@ -297,6 +312,7 @@ def _candidate(
         reasons.append(f"an indicator of a material weakness: {indicator.replace('_', ' ')} (AS 2201.69)")
     if closed_on:
         reasons.append(f"closed on {closed_on}, but in the report's period")
+    reasons += still
     return Candidate(
         *about,
         tuple(sorted(controls)),

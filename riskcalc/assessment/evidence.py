@@ -188,7 +188,7 @@ def later(context: Context) -> pd.DataFrame:
     """The evidence dated after ``as_of``, which never counts: unit_id, table, row and its date.
 
     Ratings of the period, tests labelled with it or about any day up to its last, deficiencies, and reviews of
-    subservice organisations' reports.
+    subservice organisations' reports, these for each unit that they serve.
 
     >>> from riskcalc.register.register import load
     >>> later(Context.of(load("data"), "2026-H1", date(2026, 1, 31))).columns.tolist()
@@ -196,7 +196,9 @@ def later(context: Context) -> pd.DataFrame:
     """
     register, day = context.register, pd.Timestamp(context.as_of)
     of = (("controls", "control_id"), ("risks", "risk_id"), ("controls", "subservice_id"))
-    units = {row[key]: row["unit_id"] for table, key in of for row in register.rows(table)}
+    units: dict[Any, dict[str, None]] = {}  # one of several uses of a subservice organisation, in the register's order
+    for row, key in ((row, key) for table, key in of for row in register.rows(table)):
+        units.setdefault(row[key], {})[row["unit_id"]] = None
     tables = (
         ("control_tests", "test_id", "control_id", "tested_on"),
         ("ratings", "risk_id", "risk_id", "rated_on"),
@@ -205,13 +207,14 @@ def later(context: Context) -> pd.DataFrame:
     )
     found = []
     for table, row, belongs, dated in tables:
-        told = register.rows(table)
+        kept = register.rows(table)
         if table == "subservice_organisations":
-            told = [each for of_one in reports(register).values() for each in of_one]
-        for one in (each for each in told if not pd.isna(each[dated]) and each[dated] > day):
+            kept = [each for of_one in reports(register).values() for each in of_one]
+        for one in (each for each in kept if not pd.isna(each[dated]) and each[dated] > day):
             about = one.get("period", context.period.name) == context.period.name
             if about or (table == "control_tests" and Round.of(one).days[0] <= context.period.last_day):
-                found.append((units.get(one[belongs]), table, one[row], one[dated].date()))
+                told = table, one[row], one[dated].date()
+                found += [(unit, *told) for unit in units.get(one[belongs], (None,))]
     return pd.DataFrame(found, columns=["unit_id", "table", "row", "dated"])
 
 

@@ -292,7 +292,8 @@ def _uncovered(context: Context, report_type: str) -> _Lacking:
     """Components and assertions without an effective control."""
     for component, row in by_index(coverage.components(context, report_type)).items():
         if not row["earning"]:
-            what = f"no effective control of the component {str(component).replace('_', ' ')}"
+            over = "at the report's date" if report_type == "type1" else "over the report's period"
+            what = f"no effective control of the component {str(component).replace('_', ' ')} {over}"
             yield (), str(component), "component", what, "", None
     for row in coverage.assertions(context, report_type):
         if row["unguarded"]:

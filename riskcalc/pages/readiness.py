@@ -169,16 +169,17 @@ def assertions(unit: Assessment) -> Display:
 
 
 def components(unit: Assessment) -> Display:
-    """The five components of internal control, and the controls that stand for each."""
-    found = coverage.components(unit.context)
+    """The five components of internal control, and the controls that stand for each: now, and for the report."""
+    over = by_index(coverage.components(unit.context, str(unit.unit["report_type"])))
     rows: list[list[Cell]] = []
-    for name, row in by_index(found).items():
-        tone = "good" if row["earning"] else "bad"
-        text = "covered" if row["earning"] else "not covered" if row["controls"] else "no control"
+    for name, row in by_index(coverage.components(unit.context)).items():
         label = str(name).replace("_", " ").capitalize().replace("Information com", "Information and com")
-        rows.append([label, str(row["controls"]), str(row["earning"]), state(text, tone)])
-    columns = ["Component", "Controls", "That earn", "State"]
-    return display.table("The five components (COSO 2013)", columns, rows, numeric=columns[1:3], folded=True)
+        numbers = [str(row["controls"]), str(row["earning"]), str(over[name]["earning"])]
+        rows.append([label, *numbers[:2], _covered(row), numbers[2], _covered(over[name])])
+    columns = ["Component", "Controls", "That earn now", "Now", "That earn for the report", "For the report"]
+    note = "Now: by the latest evidence. For the report: by all that is of its period, or at its date."
+    numeric = [columns[1], columns[2], columns[4]]
+    return display.table("The five components (COSO 2013)", columns, rows, numeric=numeric, note=note, folded=True)
 
 
 def user_entities(unit: Assessment) -> Display:
@@ -251,10 +252,12 @@ def report_parts(unit: Assessment) -> Display:
 def dated_later(unit: Assessment) -> Display:
     """Evidence from after the day that the page is seen from: it is there, and doesn't count."""
     found = records(later(unit.context))
-    rows: list[list[Cell]] = [[one["table"].replace("_", " "), one["row"], day(one["dated"])] for one in found]
+    once = dict.fromkeys((one["table"].replace("_", " "), one["row"], day(one["dated"])) for one in found)
+    rows: list[list[Cell]] = [[*each] for each in once]
     if not rows:
         told = f"No test or rating of {unit.period.name} is dated after {day(unit.as_of)}"
-        return display.remark(f"{told}; nor was a deficiency identified, or a subservice organisation's report reviewed, after it.")
+        others = "a deficiency identified, or a subservice organisation's report reviewed, after it"
+        return display.remark(f"{told}; nor was {others}.")
     note = f"The page is seen from {day(unit.as_of)}: what is dated later counts for nothing on it."
     return display.table("Dated later: not counted", ["Table", "Row", "Dated"], rows, note=note, folded=True)
 
@@ -334,7 +337,8 @@ def _to_year_end(unit: Assessment) -> tuple[str, str, str]:
         return ("To clients' year-end", "0 days", f"{day(found.year_end)} is the report's last day")
     until = found.bridged_until
     written = "" if until is None or until <= unit.as_of else "planned, "
-    bridge = f"bridge letter {written}to {day(until)}" if until else "no bridge letter"
+    since = f"from {day(found.bridged_from)} " if found.bridged_from else ""
+    bridge = f"bridge letter {written}{since}to {day(until)}" if until else "no bridge letter"
     rest = f", {counted(found.unbridged, 'day')} uncovered" if found.unbridged else ""
     whole = f"; {counted(found.gap, 'day')} in all are more than the three months that practice accepts"
     long = whole if found.too_long else ""
@@ -385,6 +389,13 @@ def _soc1(one: Candidate, hanging: dict[str, Outlook], over: Mapping[Any, Any]) 
     if outlook is None:
         return {"text": "decides on no objective of this unit", "note": told}
     return outcome(f"{outlook.objective_id} {outlook.outcome}", [told])
+
+
+def _covered(row: Mapping[Any, Any]) -> Cell:
+    """Whether a component has a control that earns something."""
+    if row["earning"]:
+        return state("covered", "good")
+    return state("not covered" if row["controls"] else "no control", "bad")
 
 
 def _assertion(cell: Any) -> Cell:

@@ -15,6 +15,7 @@ import pandas as pd
 from riskcalc.assessment.decisions import Decision, decisions
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import AXES, CONTROLLED, ranked
+from riskcalc.errors import counted
 from riskcalc.pages import display, matrix, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, day, due_cell, level_cell
 from riskcalc.register.audiences import WITHHELD
@@ -52,7 +53,7 @@ def of_organisation(portfolio: Portfolio, most: int = _MOST) -> Display:
     """The organisation's risks, the worst first and the unrated last; of very many the worst only."""
     title = "All risks, the worst first"
     if len(portfolio.scores) > most:
-        title = f"The {most} worst of {len(portfolio.scores)} risks"
+        title = f"The {most} worst of {counted(len(portfolio.scores), 'risk')}"
     return _table(portfolio, title, ["Unit", "Owner"], {}, most)
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from riskcalc.assessment.scoring import AXES, by_cell
 from riskcalc.assessment.what_if import Rating
+from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.methodology import Methodology
@@ -93,7 +94,8 @@ def said(axis: str, each: Tally) -> str:
     if each.median is None or each.spread is None:
         return f"Nobody could say ({axis}).{silent}"
     middle = " or ".join(map(str, sorted(set(each.median))))
-    text = f"Median {middle}, middle half {each.spread[0]} to {each.spread[1]}, of {each.votes} votes.{silent}"
+    half = f"middle half {each.spread[0]} to {each.spread[1]}"
+    text = f"Median {middle}, {half}, of {counted(each.votes, 'vote')}.{silent}"
     if each.camps:
         text += f" Two camps: one up to {each.camps[0]}, one from {each.camps[1]} on."
     elif each.agreement is not None and each.agreement < _APART:

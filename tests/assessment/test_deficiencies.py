@@ -259,3 +259,15 @@ def test_the_sample_has_every_severity(sample: object) -> None:
     units = sample.business_units["unit_id"]  # type: ignore[attr-defined]
     found = [candidates(Context.of(sample).only(unit)) for unit in units]  # type: ignore[attr-defined]
     assert {one.severity for one in itertools.chain(*found)} == set(SEVERITIES)
+
+
+def test_a_control_that_fails_after_its_deficiency_was_closed_has_it_on_record(tmp_path: Path) -> None:
+    """Its deficiency counts as if it were open, and says that it was closed; so it does for a Type 1 report."""
+    closed = deficiency(identified_on="2025-11-01", closed_on="2025-12-31")
+    fails = lambda rows: rows["control_tests"][0].update(deviations="3")  # noqa: E731
+    [one] = judged(tmp_path, closed, fails)
+    assert (one.name, one.closed_on) == ("D1", None)
+    assert "closed on 2025-12-31, and yet A-C1 fails" in one.reasons
+    walked = lambda rows: rows["control_tests"][3].update(deviations="1")  # noqa: E731
+    [one] = judged(tmp_path / "b", deficiency(control_id="B-C1", closed_on="2026-06-20"), walked)
+    assert (one.name, one.reasons[-1]) == ("D1", "closed on 2026-06-20, and yet B-C1 fails")

@@ -100,6 +100,7 @@ def test_rates_are_told_as_they_were_set_and_limits_never_below_what_they_are(tm
     replace_in(data / "methodology.toml", "pervasive = 0.5 ", "pervasive = 0.004 ")
     found = open_unit("alpha", data_dir=str(data))
     note = control_tests.conclusions(found).content["note"]
-    assert "at 97.5 % confidence" in note and "the tolerable 4.5 %." in note
+    assert "at 97.5 % confidence" in note
+    assert "the tolerable 4.5 %." in note
     assert "from 0.4 % on it is pervasive" in str(readiness.figures(found).content)
     assert at_most(upper_limit(22, 0, Decimal("0.90"))) == "9.94 %"  # beside a tolerable 9.9 %

@@ -310,3 +310,20 @@ def test_what_others_say_after_the_day_is_not_told(tmp_path: Path) -> None:
         day("Type 2, 2025-07-01 to 2026-09-30"), "unmodified | exceptions: none", "none", day("R. Reader, 2026-11-01"),
     ]  # fmt: skip
     assert rows(readiness.user_entities(since))[0][4] == day("2026-10-10")
+
+
+def test_components_are_told_now_and_for_the_report(tmp_path: Path) -> None:
+    """It failed, was repaired and passed its retest: covered now, and not over the report's period, as the gap says."""
+
+    def edit(rows: Rows) -> None:
+        rows["controls"][0]["component"] = "risk_assessment"
+        first = rows["control_tests"][0]
+        first.update(sample_size="25", deviations="9", tested_on="2026-02-10")
+        retest = {"test_id": "T9", "deviations": "0", "tested_on": "2026-06-20", "retest_of": "T1"}
+        rows["control_tests"].append({**first, **retest})
+
+    found = opened(tmp_path, "alpha", edit)
+    told = {row[0]: row[1:] for row in rows(readiness.components(found))}
+    assert told["Risk assessment"] == ["1", "1", "covered", "0", "not covered"]
+    gap = "no effective control of the component risk assessment over the report's period"
+    assert gap in [row[1] for row in rows(readiness.gap_list(found))]
