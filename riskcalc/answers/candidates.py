@@ -12,6 +12,7 @@ import pandas as pd
 
 from riskcalc.answers.own_words import odds
 from riskcalc.answers.search import Index, Words, highest, in_words, qualifiers, turned
+from riskcalc.answers.words import WORDS
 from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import control_of
 from riskcalc.assessment.claims import Against, against, leaning
@@ -29,12 +30,6 @@ Fact = tuple[str, tuple[str, ...]]  # what is said, and the rows it rests on
 _SAME, _SIMILAR, _KNOWN = 0.8, 0.25, 0.5  # shares of common words, and of known ones; rare ones weigh more
 _RESTS = 0.5  # what the words of the rows count that an entry rests on, beside its own
 _MOST = 5
-_FACTS = (
-    ("subservice", r"sub-?service|sub-?contract|sub-?process|fourth[- ]part|outsourc|critical (vendor|supplier|third)"),
-    ("cuec", r"complementary|user[- ]entit|\bcuecs?\b|(client|customer)s?('s)? (responsib|control)"),
-    ("bridge", r"(bridge|gap) letter|bridging letter"),
-    ("report", r"\bsoc ?1\b|isae ?3402|ssae|service auditor'?s? report"),
-)  # fmt: skip
 _REFERENCE = re.compile(r"\b(?:CC\d\.\d+|PI\d\.\d+|A\d\.\d+|A\.\d+\.\d+|Principle \d+)(?![\d.])")
 
 
@@ -100,7 +95,8 @@ class Desk:
         """What a question may be answered with, the nearest first."""
         found = list(self._from_library(question))
         if not for_person(question):
-            found += self._facts(question)
+            facts = [name for name, words in WORDS["facts"].items() if re.search(words, question, re.IGNORECASE)]
+            found += [made for name in facts if (made := self.fact(name))]
             found += self._by_reference(f"{question} {reference}") or self._by_words(question)
         return sorted(found, key=lambda each: _ORDER[each.grade])
 
@@ -124,16 +120,9 @@ class Desk:
         wrong = tuple(leaning(self.context, control_id))
         shown = control_id in self._told["controls"]
         told = "" if wrong or "deviations" in self.audience.withheld["control_tests"] else self._tested(row)
-        return Candidate(
-            f"control:{control_id}",
-            "control",
-            "related",
-            "",
-            f"{row['description']}{told}",
-            (control_id,),
-            wrong,
-            "" if shown else f"our controls are not for the audience {self.audience.name}",
-        )
+        text, blocked = f"{row['description']}{told}", f"our controls are not for the audience {self.audience.name}"
+        said = ("", text, (control_id,), wrong, "" if shown else blocked)
+        return Candidate(f"control:{control_id}", "control", "related", *said)
 
     # --- parts ---
 
@@ -187,18 +176,10 @@ class Desk:
         so_far = " so far" * (self.context.as_of < last)
         return f" Tested{so_far} in the report's period, {first} to {last}: {items}, {deviations}."
 
-    def _facts(self, question: str) -> Iterator[Candidate]:
-        for name, words in _FACTS:
-            if re.search(words, question, re.IGNORECASE) and (made := self.fact(name)):
-                yield made
-
     def _report(self, unit: Row) -> Fact | None:
         kind = {"type1": "Type 1", "type2": "Type 2"}.get(str(unit["report_type"]), "")
-        days: str = (
-            f"at {unit['report_to'].date()}"
-            if pd.isna(unit["report_from"])
-            else f"over {unit['report_from'].date()} to {unit['report_to'].date()}"
-        )
+        since, until = unit["report_from"], unit["report_to"].date()
+        days: str = f"at {until}" if pd.isna(since) else f"over {since.date()} to {until}"
         if pd.isna(unit["issued_on"]):
             return f"A SOC 1 {kind} report {days} is planned; it has not been issued yet.", (str(unit["unit_id"]),)
         hidden = "opinion" in self.audience.withheld["business_units"]
@@ -207,26 +188,17 @@ class Desk:
         return f"A SOC 1 {kind} report {days} was {issued}.", (str(unit["unit_id"]),)
 
     def _bridge(self, unit: Row) -> Fact | None:
-        if (
-            pd.isna(unit["issued_on"])
-            or pd.isna(unit["bridge_letter_until"])
-            or unit["bridge_letter_until"].date() > already(self.context.as_of)
-        ):
+        until = unit["bridge_letter_until"]
+        if pd.isna(unit["issued_on"]) or pd.isna(until) or until.date() > already(self.context.as_of):
             return None
         since = "" if pd.isna(unit["bridge_from"]) else f" from {unit['bridge_from'].date()}"
-        return (
-            f"A bridge letter speaks of the days{since} to {unit['bridge_letter_until'].date()}.",
-            (str(unit["unit_id"]),),
-        )
+        return f"A bridge letter speaks of the days{since} to {until.date()}.", (str(unit["unit_id"]),)
 
     def _cuec(self, unit: Row) -> Fact | None:
         theirs = [row for row in self._of(unit) if row["performed_by"] == "user_entity"]
         told = "; ".join(f"{row['title']} ({row['control_id']})" for row in theirs)
-        return (
-            (f"Controls that we expect of our clients: {told}.", tuple(row["control_id"] for row in theirs))
-            if theirs
-            else None
-        )
+        ids = tuple(row["control_id"] for row in theirs)
+        return (f"Controls that we expect of our clients: {told}.", ids) if theirs else None
 
     def _subservice(self, unit: Row) -> Fact | None:
         used = dict.fromkeys(row["subservice_id"] for row in self._of(unit))
@@ -276,7 +248,7 @@ def _texts(context: Context) -> dict[str, str]:
 def standing(desk: Desk, key: str) -> Candidate | None:
     """A candidate by its key, as the register stands now; None where there is no such thing any more."""
     kind, _, rest = key.partition(":")
-    if kind == "fact" and rest in dict(_FACTS):
+    if kind == "fact" and rest in WORDS["facts"]:
         return desk.fact(rest)
     return desk.control(rest) if kind == "control" else desk.entry(key)
 

@@ -20,7 +20,7 @@ from riskcalc import chain
 from riskcalc.answers.candidates import Candidate, Desk, Grade, standing, writable
 from riskcalc.answers.mapping import Map, asked, fitting
 from riskcalc.answers.own_words import look_again, meaning, odds, pick
-from riskcalc.answers.questionnaire_files import Sheet, cell_name, column_of, read_questionnaire
+from riskcalc.answers.questionnaire_files import Sheet, cell_name, read_questionnaire, within
 from riskcalc.answers.write_back import LONGEST, filled
 from riskcalc.assessment.claims import Against, against
 from riskcalc.assessment.context import Context
@@ -29,10 +29,12 @@ from riskcalc.errors import UsageError, one_line
 from riskcalc.files import read, sha256, write_whole
 from riskcalc.register.editing import held
 from riskcalc.register.register import load
+from riskcalc.register.xlsx_cells import column_of
 
 DRAFT, LOG = "draft.json", "decisions.jsonl"
 ACTIONS = ("accept", "edit", "none", "ask")
 _SAID = {"yes": "Yes", "no": "No", "partly": "Partly", "not_applicable": "Not applicable"}
+_NO_ANSWER = {"none": "no answer is given", "ask": "the owner is asked"}
 _OPEN = re.compile(r"\s*([<\[(]?\s*(select|choose|please|click|enter|pick|tbd)\b.*|[-–_.…]*)", re.IGNORECASE)
 Outcome = tuple[str, str, str]  # written, left or red; what was written, or why not; for the comment
 
@@ -199,14 +201,10 @@ class Draft:
         found = candidate if candidate.kind == "draft" else standing(self.desk, candidate.key)
         if found is None:
             return None
-        wrong = (
-            _against(self.desk.context, found.verdict, found.text, found.sources)
-            if found.kind == "draft"
-            else found.against
-        )
-        return Candidate(
-            **{**vars(found), "grade": candidate.grade, "differs": candidate.differs, "against": tuple(wrong)}
-        )
+        wrong = found.against
+        if found.kind == "draft":
+            wrong = tuple(_against(self.desk.context, found.verdict, found.text, found.sources))
+        return replace(found, grade=candidate.grade, differs=candidate.differs, against=wrong)
 
     def taken(self, question: Question, candidate: Candidate, by: str) -> Decision:
         """The decision to answer a question with a candidate as it is."""
@@ -217,13 +215,7 @@ class Draft:
     def outcome(self, question: Question, decision: Decision | None) -> Outcome:
         """What a decision comes to: ``written`` with the texts for answer and comment; ``left`` or ``red`` with why."""
         if decision is None or decision.action not in ("accept", "edit"):
-            return (
-                "left",
-                {"none": "no answer is given", "ask": "the owner is asked"}.get(
-                    getattr(decision, "action", ""), "nobody has decided"
-                ),
-                "",
-            )
+            return "left", _NO_ANSWER.get(decision.action if decision else "", "nobody has decided"), ""
         if refused := self._refused(question, decision):
             return refused
         if len(decision.answer) > LONGEST:
@@ -313,22 +305,10 @@ def _questions(
     for columns, sheet in fitting(confirmed, sheets):
         for row, section, reference, text in asked(columns, sheet):
             name = f"{sheet.name}!{columns.answer}{row}"
-            listed, choices = sheet.offered(row, column_of(columns.answer))
+            said = (name, sheet.name, row, section, reference, text)
+            offered = sheet.offered(row, column_of(columns.answer))
             found = (*more.get(name, ()), *desk.candidates(text, reference))
-            yield Question(
-                name,
-                sheet.name,
-                row,
-                section,
-                reference,
-                text,
-                columns.answer,
-                columns.comment,
-                listed,
-                choices,
-                for_person(text),
-                found,
-            )
+            yield Question(*said, columns.answer, columns.comment, *offered, for_person(text), found)
 
 
 def _left(question: Question, found: Sequence[Candidate], grade: str) -> str:
@@ -349,19 +329,11 @@ def _left(question: Question, found: Sequence[Candidate], grade: str) -> str:
 
 
 def _question(told: dict[str, Any]) -> Question:
-    candidates = tuple(
-        Candidate(
-            **{
-                **each,
-                **{
-                    key: tuple(map(tuple, each[key])) if key == "against" else tuple(each[key])
-                    for key in ("sources", "against", "differs")
-                },
-            }
-        )
-        for each in told["candidates"]
-    )
-    return Question(**{**told, "choices": tuple(told["choices"]), "candidates": candidates})
+    candidates = []
+    for each in told["candidates"]:
+        lists = {key: tuple(each[key]) for key in ("sources", "differs")}
+        candidates.append(Candidate(**{**each, **lists, "against": tuple(map(tuple, each["against"]))}))
+    return Question(**{**told, "choices": tuple(told["choices"]), "candidates": tuple(candidates)})
 
 
 def _against(context: Context, verdict: str, text: str, sources: Sequence[str], asked: str = "") -> list[Against]:
@@ -377,15 +349,10 @@ def _room(sheet: Sheet, question: Question, outcome: Outcome) -> Outcome:
         return outcome
     for letter in [question.answer, *([question.comment] if outcome[2] else [])]:
         at = column_of(letter)
-        if not _OPEN.fullmatch(sheet.text(question.row, at)) and not (
-            letter == question.answer and sheet.text(question.row, at) == outcome[1]
-        ):
-            return "left", f"{letter}{question.row} already says {sheet.text(question.row, at)[:40]!r}", ""
-        if any(
-            (block[0], block[2]) != (question.row, at)
-            and block[0] <= question.row <= block[1]
-            and block[2] <= at <= block[3]
-            for block in sheet.merged
-        ):
+        said = sheet.text(question.row, at)
+        if not _OPEN.fullmatch(said) and not (letter == question.answer and said == outcome[1]):
+            return "left", f"{letter}{question.row} already says {said[:40]!r}", ""
+        over = [block for block in sheet.merged if within(block, question.row, at)]
+        if any((block[0], block[2]) != (question.row, at) for block in over):
             return "left", f"{letter}{question.row} is part of merged cells that begin elsewhere", ""
     return outcome

@@ -12,7 +12,7 @@ import pandas as pd
 
 from riskcalc.answers.drafts import Decision, Draft, Question
 from riskcalc.answers.mapping import Map, asked, fitting
-from riskcalc.answers.questionnaire_files import column_of, read_questionnaire
+from riskcalc.answers.questionnaire_files import read_questionnaire
 from riskcalc.answers.search import in_words, qualifiers
 from riskcalc.assessment.claims import against
 from riskcalc.assessment.context import Context
@@ -21,6 +21,7 @@ from riskcalc.register.editing import Cells, as_file, rewritten
 from riskcalc.register.records import records
 from riskcalc.register.register import Register
 from riskcalc.register.tables import TABLES
+from riskcalc.register.xlsx_cells import column_of
 
 _VERDICTS = {"yes": "yes", "no": "no", "partly": "partly", "partially": "partly", "partial": "partly"}
 

@@ -8,26 +8,19 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from riskcalc.answers.questionnaire_files import Sheet, column_of, places, within
+from riskcalc.answers.questionnaire_files import Sheet, places, within
+from riskcalc.answers.words import WORDS
 from riskcalc.errors import UsageError
 from riskcalc.register import map_files
-from riskcalc.register.xlsx_cells import letters
+from riskcalc.register.xlsx_cells import column_of, letters
 
-_ROLES = {  # what a column's heading says when it has the role; the first that fits
-    "question": r"question|requirement|control description|control specification|inquiry|query|request|statement",
-    "answer": r"answer|response|reply|yes\s*/\s*no|compliant|implement|^status|^link",
-    "comment": r"comment|additional|explan|detail|remark|note|justif|evidence|describe|link",
-    "reference": r"\bid\b|^#|^no\.?$|^nr|number|reference|^ref",
-    "section": r"categor|section|domain|area|topic|group",
-}
 _ASKS = re.compile(
     r"\?|^(\W*\d[\d.]*\W+)?(do|does|did|is|are|was|were|has|have|had|can|could|will|would|should|how|what|when|where|who|"
     r"which|why|describe|provide|explain|list|please|identify|indicate|state|specify|if|name|for each|confirm)\b",
     re.IGNORECASE,
 )
-_THEIRS = re.compile(
-    r"analyst|reviewer|assessor|auditor|scor|internal|office use", re.IGNORECASE
-)  # not ours to fill in
+# not ours to fill in
+_THEIRS = re.compile(r"analyst|reviewer|assessor|auditor|scor|internal|office use", re.IGNORECASE)
 _TOTAL = re.compile(r"(sub)?totals?\b|sum of\b|(overall|average) (weight|score)", re.IGNORECASE)
 _LEAST = 12  # characters of what may be a question without asking
 _TITLE = 40  # characters of what heads others, where questions have numbers and it has none
@@ -70,9 +63,8 @@ def propose(sheets: list[Sheet]) -> Map:
     """
     found = [columns for sheet in sheets if not sheet.unread and (columns := _columns(sheet))]
     if not found:
-        raise UsageError(
-            "No sheet looks like questions with a column for answers; write MAP.toml by hand: docs/questionnaires.md."
-        )
+        told = "No sheet looks like questions with a column for answers"
+        raise UsageError(f"{told}; write MAP.toml by hand: docs/questionnaires.md.")
     return Map(sheet=tuple(found))
 
 
@@ -102,9 +94,8 @@ def fitting(found: Map, sheets: list[Sheet]) -> list[tuple[Columns, Sheet]]:
         seen = sheet.text(columns.header, column_of(columns.question)) if columns.header else ""
         if seen != columns.heading:
             place = f"sheet {columns.name!r}, cell {columns.question}{columns.header}"
-            raise UsageError(
-                f"The map is of another template: {place} says {seen[:60]!r}, not {columns.heading[:60]!r}."
-            )
+            told = f"{place} says {seen[:60]!r}, not {columns.heading[:60]!r}"
+            raise UsageError(f"The map is of another template: {told}.")
     return [(columns, by_name[columns.name]) for columns in found.sheet]
 
 
@@ -206,7 +197,7 @@ def _roles(sheet: Sheet, row: int) -> dict[str, int]:
     found: dict[str, int] = {}
     for column, cell in enumerate(sheet.rows[row]):
         text = cell.strip()
-        role = next((role for role, words in _ROLES.items() if re.search(words, text, re.IGNORECASE)), "")
+        role = next((role for role, words in WORDS["roles"].items() if re.search(words, text, re.IGNORECASE)), "")
         if text and len(text) <= 60 and role and not _THEIRS.search(text):
             found.setdefault(role, column)
     return found

@@ -5,14 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from riskcalc.answers.words import WORDS
 from riskcalc.assessment.context import Context
 
-_MEANS = {  # what a drop-down's choice must say, as a whole, to mean a verdict
-    "yes": r"y|yes|true|compliant|in place|implemented|fully (implemented|compliant)|full",
-    "no": r"n|no|false|non[- ]?compliant|not (implemented|compliant|in place)|none",
-    "partly": r"partly|partial(ly)?( (implemented|compliant))?|in part",
-    "not_applicable": r"n/?a|n\.a\.|not applicable",
-}
 _FIRST = re.compile(r"\s*(yes|no|partly|partially|not applicable|n/a)(?=\s*([.,;:!–-]|$))", re.IGNORECASE)
 _COUNTS = re.compile(r"\b(test|sampl|item|select|inspect)", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.,/-])(?<!SOC )(?<!Type )(?<!ISAE )(?!(?:19|20)\d\d\b)\d+(?![\w%/-]|[.,]\d| ?%)")
@@ -34,7 +29,9 @@ def meaning(choice: str) -> str:
     >>> meaning("Fully implemented"), meaning("3")
     ('yes', '')
     """
-    return next((each for each, words in _MEANS.items() if re.fullmatch(words, choice.strip(), re.IGNORECASE)), "")
+    return next(
+        (each for each, words in WORDS["means"].items() if re.fullmatch(words, choice.strip(), re.IGNORECASE)), ""
+    )
 
 
 def odds(verdict: str, choice: str, text: str) -> str:

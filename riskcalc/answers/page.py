@@ -29,17 +29,10 @@ def _parts(draft: Draft, found: list[tuple[Question, Outcome]]) -> Iterator[disp
     told += [f"{counts['red']} contradicted by the register"] if counts["red"] else []
     tone = "bad" if counts["red"] else "good" if counts["written"] == len(found) else "open"
     units = ", ".join(unit["name"] for unit in draft.desk.units.values())
-    register = draft.desk.context.register
+    marked = draft.desk.context.register.methodology.classification
     seen = f"For {draft.desk.audience.name}; seen from {display.day(draft.as_of)}"
-    name = draft.told["questionnaire"]
-    yield display.heading(
-        name,
-        f"Questionnaire · {units}",
-        f"{'; '.join(told)}.",
-        tone,
-        [seen],
-        register.methodology.classification,
-    )
+    name, verdict = draft.told["questionnaire"], f"{'; '.join(told)}."
+    yield display.heading(name, f"Questionnaire · {units}", verdict, tone, [seen], marked)
     known = draft.decided()
     sections = dict.fromkeys((question.sheet, question.section) for question, _ in found)
     for sheet, section in sections:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from riskcalc.errors import UsageError
 from riskcalc.files import csv_rows, read
-from riskcalc.register.xlsx_cells import Odd, Workbook, letters
+from riskcalc.register.xlsx_cells import Workbook, column_of, letters, text_of
 from riskcalc.register.xlsx_guard import LIMITS, Package, RefusedError, guarded
 
 _WIDE = replace(LIMITS, columns=16_384, unlisted_rows_hidden=True)  # as a client made it, formatted to the last column
@@ -67,7 +67,7 @@ def read_questionnaire(path: Path) -> list[Sheet]:
     with guarded(path, _WIDE) as package:
         book = Workbook(package)
         shown = {name: _sheet(name, book) for name, sheet in book.sheets.items()}
-        names, bold = _names(package), _bold_styles(package)
+        names, bold = _names(package), book.styles.bold()
         for name, sheet in shown.items():
             sheet.bold = _in_bold(package, book.sheets[name].part, bold)
             for block, formula in _drop_downs(package, book.sheets[name].part):
@@ -100,24 +100,12 @@ def as_block(reference: str) -> Block | None:
     return int(found[2]), int(found[4] or found[2]), first, last
 
 
-def column_of(name: str) -> int:
-    """A column's number, from 0, by its letters.
-
-    >>> column_of("AB")
-    27
-    """
-    number = 0
-    for letter in name.upper():
-        number = number * 26 + ord(letter) - 64
-    return number - 1
-
-
 # --- parts ---
 
 
 def _sheet(name: str, book: Workbook) -> Sheet:
     grid = book.grid(name)
-    rows = {row: [cell.text if isinstance(cell, Odd) else cell for cell in cells] for row, cells in grid.rows}
+    rows = {row: list(map(text_of, cells)) for row, cells in grid.rows}
     merged = [block for each in grid.merged if (block := as_block(each))]
     return Sheet(name, rows, set(grid.hidden_rows), merged=merged)
 
@@ -137,28 +125,6 @@ def _names(package: Package) -> dict[str, str]:
     if "xl/workbook.xml" in package.names:
         package.parse("xl/workbook.xml", start, text=text)
     return found
-
-
-def _bold_styles(package: Package) -> set[str]:
-    """The styles, by their number as cells name it, that are in bold."""
-    fonts, styles, inside = list[bool](), list[str](), [""]
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        inside[0] = tag if tag in ("fonts", "cellXfs") else inside[0]
-        if inside[0] == "fonts" and tag == "font":
-            fonts.append(False)
-        elif inside[0] == "fonts" and tag == "b" and fonts:
-            fonts[-1] = attributes.get("val", "1") in ("1", "true")
-        elif inside[0] == "cellXfs" and tag == "xf":
-            styles.append(attributes.get("fontId", "0"))
-
-    def end(tag: str) -> None:
-        inside[0] = "" if tag == inside[0] else inside[0]
-
-    if "xl/styles.xml" in package.names:
-        package.parse("xl/styles.xml", start, end=end)
-    bold = {str(place) for place, is_bold in enumerate(fonts) if is_bold}
-    return {str(place) for place, font in enumerate(styles) if font in bold}
 
 
 def _in_bold(package: Package, part: str, styles: set[str]) -> set[str]:

@@ -17,40 +17,17 @@ import Stemmer
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from riskcalc.answers.words import WORDS
+
 _K1, _B = 1.2, 0.75
 _STEMMER: Any = Stemmer.Stemmer("english")
-# Words that any question may have: they tell no two apart.
-_STOP = frozenset(
-    re.findall(
-        r"\w+",
-        "a an and any are as at be been by can could describe do does did for from has have how if in into is it its "
-        "list of on or our ours please provide so such state that the their them there they this those to us was we "
-        "what when where which who whom will with would you your yours should may must being were also etc e g i "
-        "organization organisation company vendor supplier provider",
-    )
-)
-# What changes a question's meaning though most words stay: how often, how many, whether at all.
-_QUALIFIERS = re.findall(
-    r"\w+",
-    "annually annual yearly year quarterly quarter monthly month weekly week daily day half semi nightly all every "
-    "each some any no not never only without except at least within before after more less than one two three four "
-    "five production test internal external automated manual automatically manually privileged "
-    "encrypted rest transit",
-)
+_STOP = frozenset(WORDS["any"].split())
+QUALIFIERS = frozenset(_STEMMER.stemWords(WORDS["qualifiers"].split()))
 _ROLES = ("by", "from")  # with other words that say who does it, or whence it comes, a question is turned round
 _ROMAN = {"i": "1", "ii": "2"}
-# Words that questionnaires take for one another.
-_ALIKE = (
-    (r"sign(?:ed|s)?[- ]off|endorse[ds]?|authori[sz]e[ds]?", "approved"),
-    (r"leadership|executives?|senior management", "management"),
-    (r"staff|personnel|workforce", "employees"),
-    (r"infosec|cyber ?security", "information security"),
-    (r"revoked|deactivated|deprovisioned", "withdrawn"),
-    (r"third[- ]part(?:y|ies)|sub-?contractors?|suppliers?", "subservice organisations"),
-)
+_ALIKE: list[tuple[str, str]] = WORDS["alike"]  # a pattern, and what it is read as
 _SAME_WORDS = re.compile("|".join(rf"\b(?P<w{at}>{words})\b" for at, (words, _) in enumerate(_ALIKE)))
 _NUMBERED = re.compile(r"\b(soc|type|isae|ssae|iso|tier|level) (\d+|ii?\b)")  # of which a 1 isn't just any 1
-QUALIFIERS = frozenset(_STEMMER.stemWords(_QUALIFIERS))
 
 
 class Words:

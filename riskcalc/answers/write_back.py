@@ -16,14 +16,15 @@ from pathlib import Path
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-from riskcalc.answers.questionnaire_files import cell_name, column_of, separator_of
+from riskcalc.answers.questionnaire_files import cell_name, separator_of
 from riskcalc.files import as_line, for_people, read
-from riskcalc.register.xlsx_cells import Workbook
+from riskcalc.register.xlsx_cells import Workbook, column_of, whole
 from riskcalc.register.xlsx_guard import Package, RefusedError, guarded
 
 Place = tuple[int, int]  # row from 1, column from 0
 Edit = tuple[int, int, bytes]  # from, to, what stands there instead
 LONGEST = 32_767  # characters of a cell
+_DOCUMENT = "word/document.xml"
 
 
 def filled(path: Path, answers: Mapping[str, Mapping[Place, str]]) -> tuple[bytes, dict[tuple[str, Place], str]]:
@@ -38,12 +39,8 @@ def filled(path: Path, answers: Mapping[str, Mapping[Place, str]]) -> tuple[byte
         return _csv(path, answers["csv"]) if "csv" in answers else read(path), {}
     with guarded(path) as package:
         if path.suffix.lower() == ".docx":
-            parts, left = (
-                {"word/document.xml": _document(package.read("word/document.xml"), answers)},
-                dict[tuple[str, Place], str](),
-            )
-        else:
-            parts, left = _sheets(package, answers)
+            return _package(path, {_DOCUMENT: _document(package.read(_DOCUMENT), answers)}), {}
+        parts, left = _sheets(package, answers)
     return _package(path, parts), left
 
 
@@ -63,34 +60,14 @@ def _sheets(
     package: Package, answers: Mapping[str, Mapping[Place, str]]
 ) -> tuple[dict[str, bytes], dict[tuple[str, Place], str]]:
     book, parts, left = Workbook(package), dict[str, bytes](), dict[tuple[str, Place], str]()
-    unlocked = _unlocked(package)
     for name, cells in answers.items():
         part = book.sheets[name].part
-        patch = _SheetPatch(package.read(part), cells, unlocked)
+        patch = _SheetPatch(package.read(part), cells, book.styles.unlocked())
         parts[part] = patch.content()
         left |= {(name, place): why for place, why in patch.left.items()}
     main = "xl/workbook.xml"
     parts[main] = _recalculated(package.read(main))
     return parts, left
-
-
-def _unlocked(package: Package) -> set[str]:
-    """The styles, by number, whose cells may be written though their sheet is protected."""
-    found, inside, current = set[str](), [False], [-1]
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        inside[0] |= tag == "cellXfs"
-        if tag == "xf" and inside[0]:
-            current[0] += 1
-        elif tag == "protection" and inside[0] and attributes.get("locked") in ("0", "false"):
-            found.add(str(current[0]))
-
-    def end(tag: str) -> None:
-        inside[0] &= tag != "cellXfs"
-
-    if "xl/styles.xml" in package.names:
-        package.parse("xl/styles.xml", start, end=end)
-    return found
 
 
 @dataclass
@@ -142,7 +119,7 @@ class _SheetPatch:
         name, at = tag.rpartition(":")[2], self._parser.CurrentByteIndex
         if name == "row":
             self._prefix = tag.removesuffix("row")
-            self._number = int(attributes.get("r", self._number + 1))
+            self._number = whole(attributes.get("r"), self._number + 1)
             self._column, after = -1, self._xml.index(b">", at) + 1
             wanted = self._number in self._wanted
             self._row = _Row(self._number, at, after, _is_empty(self._xml, at)) if wanted else None
@@ -167,11 +144,8 @@ class _SheetPatch:
 
     def _refuse_locked(self) -> None:
         for row, column in self._cells:
-            styles = (
-                [cell.attributes.get("s", "0") for cell in self._rows[row].cells if cell.column == column]
-                if row in self._rows
-                else []
-            )
+            cells = self._rows[row].cells if row in self._rows else []
+            styles = [cell.attributes.get("s", "0") for cell in cells if cell.column == column]
             if not (styles and styles[0] in self._unlocked):
                 self.left[row, column] = (
                     "the sheet is protected and this cell is locked: ask the client, or take the protection off"
@@ -249,13 +223,9 @@ def _document(xml: bytes, answers: Mapping[str, Mapping[Place, str]]) -> bytes:
         depth[0] += name == "tbl"
         at["paragraph"] = parser.CurrentByteIndex if name == "p" else at["paragraph"]
         if depth[0] == 1 and name in ("tbl", "tr", "tc"):
-            at.update(
-                {
-                    "tbl": {"table": at["table"] + 1, "row": 0},
-                    "tr": {"row": at["row"] + 1, "column": -1},
-                    "tc": {"column": at["column"] + 1},
-                }[name]
-            )
+            tables, rows, columns = at["table"] + 1, at["row"] + 1, at["column"] + 1
+            then = {"tbl": {"table": tables, "row": 0}, "tr": {"row": rows, "column": -1}, "tc": {"column": columns}}
+            at.update(then[name])
 
     def end(tag: str) -> None:
         prefix, _, name = tag.rpartition(":")

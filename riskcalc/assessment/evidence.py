@@ -13,6 +13,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 from graphlib import TopologicalSorter
+from itertools import chain
 from typing import Any
 
 import pandas as pd
@@ -197,8 +198,8 @@ def later(context: Context) -> pd.DataFrame:
     register, day = context.register, pd.Timestamp(context.as_of)
     of = (("controls", "control_id"), ("risks", "risk_id"), ("controls", "subservice_id"))
     units: dict[Any, dict[str, None]] = {}  # one of several uses of a subservice organisation, in the register's order
-    for row, key in ((row, key) for table, key in of for row in register.rows(table)):
-        units.setdefault(row[key], {})[row["unit_id"]] = None
+    for each, key in ((each, key) for table, key in of for each in register.rows(table)):
+        units.setdefault(each[key], {})[each["unit_id"]] = None
     tables = (
         ("control_tests", "test_id", "control_id", "tested_on"),
         ("ratings", "risk_id", "risk_id", "rated_on"),
@@ -207,9 +208,9 @@ def later(context: Context) -> pd.DataFrame:
     )
     found = []
     for table, row, belongs, dated in tables:
-        kept = register.rows(table)
+        kept: Iterable[Mapping[Any, Any]] = register.rows(table)
         if table == "subservice_organisations":
-            kept = [each for of_one in reports(register).values() for each in of_one]
+            kept = chain.from_iterable(reports(register).values())
         for one in (each for each in kept if not pd.isna(each[dated]) and each[dated] > day):
             about = one.get("period", context.period.name) == context.period.name
             if about or (table == "control_tests" and Round.of(one).days[0] <= context.period.last_day):

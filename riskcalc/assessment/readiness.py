@@ -59,10 +59,11 @@ def gaps(context: Context) -> tuple[Gap, ...]:
     found: list[Gap] = []
     for unit in units:
         report_type, mine = unit["report_type"], context if len(units) == 1 else context.only(unit["unit_id"])
-        then = _then(mine, unit)
+        to_judge = list(_to_judge(mine, unit))
+        then = _then(mine, unit, judged=any(gap.since is None for gap in to_judge))
         blocked = _blocked(mine)[unit["unit_id"], report_type]
         found.extend(_at_controls(unit, _lacks(mine, report_type, unit["unit_id"]), mine, then, blocked))
-        found.extend(_to_judge(mine, unit, then))
+        found.extend(replace(gap, since=gap.since or then.get((gap.row, gap.what))) for gap in to_judge)
         found.extend(replace(gap, since=then.get((gap.row, gap.what))) for gap in _of_the_unit(mine, unit))
     return _by_urgency(found)
 
@@ -84,7 +85,7 @@ def blocking(context: Context) -> tuple[Gap, ...]:
         keys, blocked = key_controls(context, kind), rows[name, kind]
         lacks = _lacking({row: keys[row] for row in sorted(blocked) if row in keys}, kind, name)
         found.extend(_at_controls(unit, lacks, context, {}, blocked))
-        found.extend(_to_judge(context, unit, {}))
+        found.extend(_to_judge(context, unit))
     return _by_urgency(found)
 
 
@@ -127,10 +128,11 @@ def _lacking(controls: Mapping[str, Any], report_type: str, unit_id: str) -> _La
     return found
 
 
-def _then(context: Context, unit: Any) -> dict[tuple[Any, str], date]:
+def _then(context: Context, unit: Any, judged: bool) -> dict[tuple[Any, str], date]:
     """What was missing at the previous period's end, with that day: of a control's step, or of a row, and the words.
 
-    What the evidence for a report, or the report itself, lacks is the same only for the same report.
+    What the evidence for a report, or the report itself, lacks is the same only for the same report. What took
+    judgement then is looked for only if that is asked about (``judged``).
     """
     before, kind = context.previous(), unit["report_type"]
     if before is None:
@@ -144,7 +146,7 @@ def _then(context: Context, unit: Any) -> dict[tuple[Any, str], date]:
     found += [
         (gap.row, gap.what)
         for then in before.register.rows("business_units")
-        for gap in (*_of_the_unit(before, then), *_to_judge(before, then, {}))
+        for gap in (*_of_the_unit(before, then), *(_to_judge(before, then) if judged else ()))
         if gap.step in _LASTING or _same_report(then, unit, before)
     ]
     return dict.fromkeys(found, min(before.period.last_day, context.as_of))
@@ -212,7 +214,7 @@ def _at_controls(
         yield Gap(unit["unit_id"], objectives, name, step, what, owner, due, since, decides, waits(control, step))
 
 
-def _to_judge(context: Context, unit: Any, then: Mapping[tuple[Any, str], date]) -> Iterator[Gap]:
+def _to_judge(context: Context, unit: Any) -> Iterator[Gap]:
     """What speaks against objectives whose controls hold: somebody has to judge whether they are achieved."""
     mends, found = _mends(context), dict[tuple[str, str], list[str]]()
     for each in outlooks(context, unit["report_type"]):
@@ -223,7 +225,7 @@ def _to_judge(context: Context, unit: Any, then: Mapping[tuple[Any, str], date])
         owner, due = _owners(context.register).get(row, unit["owner"]), None
         if mend:
             owner, due = mend["remediation_owner"], mend["due_on"].date()
-        since = mend["identified_on"].date() if mend else then.get((row, what))
+        since = mend["identified_on"].date() if mend else None
         yield Gap(unit["unit_id"], tuple(objectives), row, "judgement", what, owner, due, since, True)
 
 

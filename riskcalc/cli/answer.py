@@ -8,82 +8,60 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.asked import period_option, today_option
+from riskcalc.cli import asked
 from riskcalc.cli.endings import BREACH
-from riskcalc.cli.help import UNITS, Examples
+from riskcalc.cli.help import Group
 from riskcalc.errors import UsageError, counted, printable
 
 if TYPE_CHECKING:
     from riskcalc.answers.drafts import Draft
 
-_FILE = click.argument("file", type=click.Path(path_type=Path))
-_FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-_DATA = click.argument("data", default="data")
-_MAP = click.option(
-    "--map", "map_", required=True, metavar="MAP.toml", type=click.Path(path_type=Path), help="The columns, confirmed."
-)
+_FOLDER = click.argument("folder", metavar="DIR", type=asked.PATH)
+_MAP = click.option("--map", "map_", required=True, metavar="MAP.toml", type=asked.PATH, help="The columns, confirmed.")
 _BY = click.option("--by", default="", metavar="NAME", help="Who decides; default: who is logged in.")
 
 
-@click.group()
+@click.group(cls=Group)
 def answer() -> None:
     """Answer clients' questionnaires from the register: map, draft, decide, write; see docs/questionnaires.md."""
 
 
-@answer.command(
-    "map", cls=Examples, epilog="riskcalc answer map Q.xlsx --out map.toml  # then look at it, and confirm it"
-)
-@_FILE
-@click.option(
-    "--out", required=True, metavar="MAP.toml", type=click.Path(path_type=Path), help="Where the proposal goes."
-)
+@answer.command("map")
+@asked.file_argument
+@click.option("--out", required=True, metavar="MAP.toml", type=asked.PATH, help="Where the proposal goes.")
 def propose_map(file: Path, out: Path) -> None:
     """Propose which sheets and columns of FILE hold questions, answers and comments."""
-    from riskcalc.answers.mapping import as_toml, asked, left_out, propose
+    from riskcalc.answers import mapping
     from riskcalc.answers.questionnaire_files import read_questionnaire
     from riskcalc.files import write_whole
 
     if out.exists():
         raise UsageError(f"{out} is there already; name another file, or delete it.")
     sheets = read_questionnaire(file)
-    found = propose(sheets)
-    write_whole(out, as_toml(found).encode())
+    found = mapping.propose(sheets)
+    write_whole(out, mapping.as_toml(found).encode())
     by_name = {sheet.name: sheet for sheet in sheets}
     for each in found.sheet:
         comment = f", comments in {each.comment}" if each.comment else ""
-        number = counted(sum(1 for _ in asked(each, by_name[each.name])), "question")
+        number = counted(sum(1 for _ in mapping.asked(each, by_name[each.name])), "question")
         click.echo(printable(f"{each.name}: {number} in {each.question}, answers in {each.answer}{comment}"))
-    for line in left_out(found, sheets):
+    for line in mapping.left_out(found, sheets):
         click.echo(printable(f"Not read: {line}", 200))
     click.echo(f"Look at {out}: delete what is no questions, correct columns, then set confirmed = true.")
 
 
-@answer.command(
-    cls=Examples,
-    epilog="""
-    riskcalc answer draft Q.xlsx --unit payroll --audience client --map map.toml --out answers/acme  # as of today
-    """,
-)
-@_FILE
-@_DATA
-@click.option(
-    "--unit",
-    "units",
-    multiple=True,
-    metavar="ID",
-    shell_complete=UNITS,
-    help="A business unit that is asked; may be given again. Default: all of them.",
-)
+@answer.command()
+@asked.file_argument
+@asked.data_argument
+@asked.units_option("A business unit that is asked; may be given again. Default: all of them.")
 @click.option("--audience", required=True, type=click.Choice(["client", "public"]), help="Who will read the answers.")
 @_MAP
-@click.option(
-    "--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The folder of this questionnaire."
-)
+@click.option("--out", required=True, metavar="DIR", type=asked.PATH, help="The folder of this questionnaire.")
 @click.option(
     "--drafter", default="", metavar="COMMAND", help="A program that proposes words: JSON in and out over a pipe."
 )
-@period_option("answer from")
-@today_option
+@asked.period_option("answer from")
+@asked.today_option
 def draft(
     file: Path,
     data: str,
@@ -104,11 +82,8 @@ def draft(
     from riskcalc.answers.drafts import make
     from riskcalc.answers.mapping import left_out, read_map
     from riskcalc.answers.questionnaire_files import read_questionnaire
-    from riskcalc.assessment.context import Context
-    from riskcalc.assessment.opening import as_day
-    from riskcalc.register.register import load
 
-    context = Context.of(load(data, period), period, as_day(as_of, "--as-of"))
+    context = asked.context_of(data, period, as_of)
     desk = Desk(context, tuple(dict.fromkeys(units)) or tuple(context.register.business_units["unit_id"]), audience)
     confirmed = read_map(map_)
     made = make(out, file, confirmed, desk, data)
@@ -135,14 +110,11 @@ def draft(
     raise SystemExit(BREACH if red else 0)
 
 
-@answer.command(
-    cls=Examples,
-    epilog="riskcalc answer accept answers/acme --grade same --by 'N. Okonjo-Bell'  # the rest is reviewed",
-)
+@answer.command()
 @_FOLDER
 @click.option("--grade", required=True, type=click.Choice(["same", "similar"]), help="How near a question must be.")
 @_BY
-@today_option
+@asked.today_option
 def accept(folder: Path, grade: str, by: str, as_of: str) -> None:
     """Accept, for questions of DIR that nobody decided on, the nearest answer: approved, in force, uncontradicted.
 
@@ -158,12 +130,10 @@ def accept(folder: Path, grade: str, by: str, as_of: str) -> None:
     click.echo(f"{counted(len(made), 'answer')} accepted; {left.total()} still to be decided.")
 
 
-@answer.command(
-    cls=Examples, epilog="riskcalc answer write answers/acme --out filled.xlsx  # and a page for whoever approves it"
-)
+@answer.command()
 @_FOLDER
-@click.option("--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The filled copy.")
-@today_option
+@click.option("--out", required=True, metavar="FILE", type=asked.PATH, help="The filled copy.")
+@asked.today_option
 def write(folder: Path, out: Path, as_of: str) -> None:
     """Write what was accepted into a copy of the client's file, as far as it is still true, and a page beside it.
 
@@ -188,22 +158,11 @@ def write(folder: Path, out: Path, as_of: str) -> None:
     raise SystemExit(BREACH if red else 0)
 
 
-@answer.command(
-    cls=Examples,
-    epilog="""
-    riskcalc answer learn old.xlsx --map map.toml --unit payroll --by "N. Okonjo-Bell"  # shows the drafts
-    riskcalc answer learn old.xlsx --map map.toml --unit payroll --apply  # adds them to data/answers.csv
-    riskcalc answer learn answers/acme --apply  # wordings that people accepted become aliases
-    """,
-)
-@click.argument("source", type=click.Path(path_type=Path))
-@_DATA
-@click.option(
-    "--map", "map_", metavar="MAP.toml", type=click.Path(path_type=Path), help="The columns, confirmed; for a file."
-)
-@click.option(
-    "--unit", default="", metavar="ID", shell_complete=UNITS, help="The unit that the answers are of; default: all."
-)
+@answer.command()
+@click.argument("source", type=asked.PATH)
+@asked.data_argument
+@click.option("--map", "map_", metavar="MAP.toml", type=asked.PATH, help="The columns, confirmed; for a file.")
+@asked.unit_option("The unit that the answers are of; default: all.")
 @_BY
 @click.option("--apply", "apply_", is_flag=True, help="Change answers.csv; without, it is shown only.")
 def learn(source: Path, data: str, map_: Path | None, unit: str, by: str, apply_: bool) -> None:
@@ -241,17 +200,10 @@ def learn(source: Path, data: str, map_: Path | None, unit: str, by: str, apply_
     click.echo(f"Written to {folder / 'answers.csv'}.")
 
 
-@answer.command(
-    cls=Examples, epilog="riskcalc answer stats  # of the drafts in ./answers, and of the library in ./data"
-)
-@_DATA
+@answer.command()
+@asked.data_argument
 @click.option(
-    "--drafts",
-    default="answers",
-    show_default=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Where the drafts are.",
+    "--drafts", default="answers", show_default=True, metavar="DIR", type=asked.PATH, help="Where the drafts are."
 )
 @click.option(
     "--minutes",
@@ -260,13 +212,10 @@ def learn(source: Path, data: str, map_: Path | None, unit: str, by: str, apply_
     type=click.FloatRange(min=0),
     help="What an answer by hand is taken to cost.",
 )
-@today_option
+@asked.today_option
 def stats(data: str, drafts: Path, minutes: float, as_of: str) -> None:
     """Say how questionnaires were answered, how often each grade was right, and what of DATA's library is stale."""
     from riskcalc.answers.learning import stale, use_of
-    from riskcalc.assessment.context import Context
-    from riskcalc.assessment.opening import as_day
-    from riskcalc.register.register import load
 
     use = use_of(drafts)
     kinds = ("from the library", "from facts", "without a choice that fits", "edited", "refused", "asked", "undecided")
@@ -281,7 +230,7 @@ def stats(data: str, drafts: Path, minutes: float, as_of: str) -> None:
     saved = use.counts["from the library"] + use.counts["from facts"]
     told = f"if each of {counted(saved, 'answer')} taken as it was had cost {minutes:g} by hand"
     click.echo(f"Saved: {saved * minutes:g} minutes, {told}.")
-    for why, names in stale(Context.of(load(data), as_of=as_day(as_of, "--as-of"))).items():
+    for why, names in stale(asked.context_of(data, "", as_of)).items():
         click.echo(f"Library, {why}: {', '.join(names) or 'none'}")
 
 

@@ -9,13 +9,34 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from riskcalc.cli.help import PERIODS
+from riskcalc.cli.help import PERIODS, UNITS
 from riskcalc.errors import RegisterError, UsageError, printable
 
 if TYPE_CHECKING:
+    from riskcalc.assessment.context import Context
     from riskcalc.excel.importing import Plan
     from riskcalc.register.periods import Period
     from riskcalc.register.register import Register
+
+
+PATH = click.Path(path_type=Path)
+data_argument = click.argument("data", default="data")
+file_argument = click.argument("file", type=PATH)
+
+
+def unit_option(told: str, name: str = "unit") -> Callable[[Any], Any]:
+    """``--unit``, for one."""
+    return click.option("--unit", name, default="", metavar="ID", shell_complete=UNITS, help=told)
+
+
+def units_option(told: str = "Only this unit; may be given again.") -> Callable[[Any], Any]:
+    """``--unit``, for any number of them."""
+    return click.option("--unit", "units", multiple=True, metavar="ID", shell_complete=UNITS, help=told)
+
+
+def audience_option(told: str, default: str = "") -> Callable[[Any], Any]:
+    """``--audience``, by name."""
+    return click.option("--audience", default=default, show_default=default != "", metavar="NAME", help=told)
 
 
 def period_option(use: str) -> Callable[[Any], Any]:
@@ -29,28 +50,30 @@ def _day(_: click.Context, __: click.Parameter, text: str) -> str:
     return date.today().isoformat() if text == "today" else text
 
 
-as_of_option = click.option(
-    "--as-of",
-    default="",
-    metavar="DATE|today",
-    callback=_day,
-    help="The day that dues and acceptances are seen from; default: the period's last, or that of its latest test or "
+def _seen_from(default: str, told: str) -> Callable[[Any], Any]:
+    shown = default != ""
+    return click.option("--as-of", default=default, show_default=shown, metavar="DATE|today", callback=_day, help=told)
+
+
+as_of_option = _seen_from(
+    "",
+    "The day that dues and acceptances are seen from; default: the period's last, or that of its latest test or "
     "rating if that is later. While the period runs, give today.",
 )
-
-today_option = click.option(
-    "--as-of",
-    default="today",
-    show_default=True,
-    metavar="DATE|today",
-    callback=_day,
-    help="The day that the register is seen from.",
-)
-
+today_option = _seen_from("today", "The day that the register is seen from.")
 apply_option = click.option("--apply", "apply_", is_flag=True, help="Write it; without, it is shown only.")
 expect_option = click.option(
     "--expect", default="", metavar="TOKEN", help="Apply only what a dry run, which printed this, has shown."
 )
+
+
+def context_of(data: str, period: str, as_of: str) -> Context:
+    """The register in DATA, in a period, seen from a day."""
+    from riskcalc.assessment.context import Context
+    from riskcalc.assessment.opening import as_day
+    from riskcalc.register.register import load
+
+    return Context.of(load(data, period), period, as_day(as_of, "--as-of"))
 
 
 def taken_over(file: Path, made: Plan, agreed: Callable[[], bool], expect: str, how: str = "") -> bool:

@@ -6,27 +6,21 @@ from pathlib import Path
 
 import click
 
-from riskcalc.cli.asked import apply_option, as_of_option, expect_option, finish_first, period_option, taken_over
-from riskcalc.cli.help import UNITS, Examples
+from riskcalc.cli import asked
+from riskcalc.cli.help import Group
 from riskcalc.cli.new import answers, begins, is_terminal
 from riskcalc.errors import UsageError, printable
 
-_OUT = click.argument("out", type=click.Path(path_type=Path))
+_OUT = click.argument("out", type=asked.PATH)
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace OUT if it is there.")
 
 
-@click.group()
+@click.group(cls=Group)
 def excel() -> None:
     """Keep the register in a workbook, or take one over; riskcalc run, check and plan read .xlsx as well."""
 
 
-@excel.command(
-    cls=Examples,
-    epilog="""
-    riskcalc excel template register.xlsx  # with scales and a matrix to begin with
-    riskcalc excel template register.xlsx data  # with those of the register in ./data
-    """,
-)
+@excel.command()
 @_OUT
 @click.argument("data", required=False)
 @_OVERWRITE
@@ -38,27 +32,13 @@ def template(out: Path, data: str | None, overwrite: bool) -> None:
     _write(out, commands.template(data))
 
 
-@excel.command(
-    cls=Examples,
-    epilog="""
-    riskcalc excel export register.xlsx  # the register in ./data and its results, for those who may see all of it
-    riskcalc excel export board.xlsx --audience board  # without what isn't for the board: rationales, votes, testers
-    riskcalc excel export payroll.xlsx clients/2026 --audience unit --unit payroll  # a unit's part of another one
-    """,
-)
+@excel.command()
 @_OUT
-@click.argument("data", default="data")
-@period_option("show results of")
-@as_of_option
-@click.option(
-    "--audience",
-    default="",
-    metavar="NAME",
-    help="board, auditor or unit: for these readers only; what isn't for them is withheld.",
-)
-@click.option(
-    "--unit", "unit_id", default="", metavar="ID", shell_complete=UNITS, help="With --audience: this unit's rows only."
-)
+@asked.data_argument
+@asked.period_option("show results of")
+@asked.as_of_option
+@asked.audience_option("board, auditor or unit: for these readers only; what isn't for them is withheld.")
+@asked.unit_option("With --audience: this unit's rows only.", "unit_id")
 @_OVERWRITE
 def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id: str, overwrite: bool) -> None:
     """Write the register in DATA and its results to OUT, an .xlsx.
@@ -72,38 +52,28 @@ def export(out: Path, data: str, period: str, as_of: str, audience: str, unit_id
     _write(out, commands.export(data, period, as_day(as_of, "--as-of"), audience, unit_id))
 
 
-@excel.command(
-    "import",
-    cls=Examples,
-    epilog="""
-    riskcalc excel import list.xlsx --into mine  # a plain list of risks: proposes which column is which, and asks
-    riskcalc excel import list.csv --into mine --organisation A --unit pay --currency EUR --period 2026 --yes  # unasked
-    riskcalc excel import register.xlsx --into data  # a register as a workbook: what would change, and what is wrong
-    riskcalc excel import register.xlsx --into data --apply  # does it, all or nothing
-    riskcalc excel import risks.csv --into data --map simplerisk.toml  # columns with other names
-    """,
-)
-@click.argument("file", type=click.Path(path_type=Path))
+@excel.command("import")
+@asked.file_argument
 @click.option(
     "--into",
     default=Path("data"),
     show_default=True,
     metavar="DATA",
-    type=click.Path(path_type=Path),
+    type=asked.PATH,
     help="The register's folder; made if it isn't there.",
 )
-@apply_option
+@asked.apply_option
 @click.option("--yes", is_flag=True, help="Take it over as shown, without asking.")
 @click.option(
     "--map",
     "mapping",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=asked.PATH,
     help="A mapping file, for columns with other names; see docs/excel.md.",
 )
 @click.option("--sheet", default="", metavar="NAME", help="Of a list: the sheet it stands on, if there are several.")
 @click.option("--delete-missing", is_flag=True, help="Take away rows that only DATA has; default: they stay.")
-@expect_option
+@asked.expect_option
 @begins
 def take_over(
     file: Path,
@@ -125,7 +95,7 @@ def take_over(
     from riskcalc.excel import importing, lists
     from riskcalc.files import write_whole
 
-    finish_first(into)
+    asked.finish_first(into)
     found = lists.found(file, into, mapping, sheet, given)
     for line in found.told:
         click.echo(printable(line))
@@ -135,7 +105,7 @@ def take_over(
     def agreed() -> bool:
         return apply_ or yes or (found.kept is not None and is_terminal() and click.confirm("Take it over so?"))
 
-    if taken_over(file, made, agreed, expect, "--yes" if found.kept else "") and found.kept:
+    if asked.taken_over(file, made, agreed, expect, "--yes" if found.kept else "") and found.kept:
         write_whole(found.kept, found.text.encode())
         click.echo(f"Kept the mapping for the next time: {found.kept}. Next: riskcalc run {into}")
 

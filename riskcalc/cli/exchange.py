@@ -4,52 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.asked import apply_option, as_of_option, expect_option, finish_first, period_option, taken_over
-from riskcalc.cli.help import UNITS, Examples
+from riskcalc.cli import asked
+from riskcalc.cli.help import Examples, Group
 from riskcalc.errors import UsageError, counted
 
-if TYPE_CHECKING:
-    from riskcalc.assessment.context import Context
-
-_DATA = click.argument("data", default="data")
-_AUDIENCE = click.option(
-    "--audience", default="", metavar="NAME", help="What isn't for them is withheld; default: nothing is."
-)
-_INTO = click.option(
-    "--into", required=True, metavar="DATA", type=click.Path(path_type=Path), help="The register's folder."
-)
-_OUT = click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Where the files go.")
+_AUDIENCE = asked.audience_option("What isn't for them is withheld; default: nothing is.")
+_INTO = click.option("--into", required=True, metavar="DATA", type=asked.PATH, help="The register's folder.")
+_OUT = click.option("--out", required=True, metavar="DIR", type=asked.PATH, help="Where the files go.")
 
 
-@click.group("export")
+@click.group("export", cls=Group)
 def export() -> None:
     """Write the register and its results in formats that other programs read; for a workbook: riskcalc excel export."""
 
 
-@export.command(
-    cls=Examples,
-    epilog="""
-    riskcalc export oscal --out oscal  # the register in ./data, as the service auditor may see it
-    riskcalc export oscal clients/2026 --out oscal --audience board --period 2026-H1  # as the board may
-    riskcalc export oscal --out oscal --audience "" --unit payroll  # one unit, nothing withheld
-    """,
-)
-@_DATA
+@export.command()
+@asked.data_argument
 @_OUT
-@period_option("export")
-@as_of_option
-@click.option(
-    "--audience",
-    default="auditor",
-    show_default=True,
-    metavar="NAME",
-    help="Who gets the files: what isn't for them is withheld; blank: nothing is.",
-)
-@click.option("--unit", "unit_id", default="", metavar="ID", shell_complete=UNITS, help="This unit's part only.")
+@asked.period_option("export")
+@asked.as_of_option
+@asked.audience_option("Who gets the files: what isn't for them is withheld; blank: nothing is.", "auditor")
+@asked.unit_option("This unit's part only.", "unit_id")
 def oscal(data: str, out: Path, period: str, as_of: str, audience: str, unit_id: str) -> None:
     """Write OSCAL 1.2.1: catalog, component definition, assessment results, plan of action and milestones.
 
@@ -61,26 +39,18 @@ def oscal(data: str, out: Path, period: str, as_of: str, audience: str, unit_id:
     readers = find(audience)
     if not (readers.whole or unit_id):
         raise UsageError(f"The audience {audience!r} sees one unit: name it with --unit.")
-    context = _context(data, period, as_of)
+    context = asked.context_of(data, period, as_of)
     files = written.documents(context.only(unit_id) if unit_id else context, readers)
     _write(out, {name: files.get(name) for name in written.FILES})
 
 
-@click.group("import")
+@click.group("import", cls=Group)
 def take_over() -> None:
     """Take over what other programs have written; riskcalc excel import takes over lists and workbooks."""
 
 
-@take_over.command(
-    "oscal",
-    cls=Examples,
-    epilog="""
-    riskcalc import oscal catalog.json --into data --default unit_id=payroll  # what would become objectives
-    riskcalc import oscal component-definition.json --into data  # what would become controls and mappings
-    riskcalc import oscal catalog.json --into data --apply  # does it, all or nothing
-    """,
-)
-@click.argument("file", type=click.Path(path_type=Path))
+@take_over.command("oscal")
+@asked.file_argument
 @_INTO
 @click.option(
     "--default",
@@ -89,8 +59,8 @@ def take_over() -> None:
     metavar="COLUMN=TEXT",
     help="What stands in a column of new rows where FILE says nothing; may be given again.",
 )
-@apply_option
-@expect_option
+@asked.apply_option
+@asked.expect_option
 def take_over_oscal(file: Path, into: Path, defaults: tuple[str, ...], apply_: bool, expect: str) -> None:
     """Take over an OSCAL catalog as control objectives, or a component definition as controls and mappings.
 
@@ -100,22 +70,15 @@ def take_over_oscal(file: Path, into: Path, defaults: tuple[str, ...], apply_: b
 
     if wrong := next((each for each in defaults if "=" not in each), ""):
         raise UsageError(f"--default {wrong}: allowed: COLUMN=TEXT, such as unit_id=payroll.")
-    finish_first(into)
-    taken_over(file, plan(file, into, dict(each.split("=", 1) for each in defaults)), lambda: apply_, expect)
+    asked.finish_first(into)
+    asked.taken_over(file, plan(file, into, dict(each.split("=", 1) for each in defaults)), lambda: apply_, expect)
 
 
-@take_over.command(
-    "crosswalk",
-    cls=Examples,
-    epilog="""
-    riskcalc import crosswalk ccm-iso.csv --into data  # which controls become candidates for which references
-    riskcalc import crosswalk ccm-iso.csv --into data --apply  # writes them into mappings.csv
-    """,
-)
-@click.argument("file", type=click.Path(path_type=Path))
+@take_over.command("crosswalk")
+@asked.file_argument
 @_INTO
-@apply_option
-@expect_option
+@asked.apply_option
+@asked.expect_option
 def take_over_crosswalk(file: Path, into: Path, apply_: bool, expect: str) -> None:
     """Take over a mapping set between frameworks: a CSV file of framework, reference, to_framework, to_reference.
 
@@ -123,16 +86,8 @@ def take_over_crosswalk(file: Path, into: Path, apply_: bool, expect: str) -> No
     """
     from riskcalc.exchange.crosswalk import plan
 
-    finish_first(into)
-    taken_over(file, plan(file, into), lambda: apply_, expect)
-
-
-def _context(data: str, period: str, as_of: str) -> Context:
-    from riskcalc.assessment.context import Context
-    from riskcalc.assessment.opening import as_day
-    from riskcalc.register.register import load
-
-    return Context.of(load(data, period), period, as_day(as_of, "--as-of"))
+    asked.finish_first(into)
+    asked.taken_over(file, plan(file, into), lambda: apply_, expect)
 
 
 def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
@@ -151,12 +106,7 @@ def _write(out: Path, files: Mapping[str, bytes | None]) -> None:
     click.echo(f"Wrote {counted(sum(each is not None for each in files.values()), 'file')} in {out}.")
 
 
-@click.command(
-    cls=Examples,
-    epilog="""
-    riskcalc schema --out schemas  # what UNIT.json, manifest.json, draft.json and riskcalc check --json hold
-    """,
-)
+@click.command(cls=Examples)
 @_OUT
 def schema(out: Path) -> None:
     """Write the JSON Schemas of what riskcalc run, check --json, answer draft and export trust-centre leave."""
@@ -166,18 +116,11 @@ def schema(out: Path) -> None:
     _write(out, schemas(draft=Drafted, decision=Decision))
 
 
-@export.command(
-    cls=Examples,
-    epilog="""
-    riskcalc export tidy --out tidy  # CSV files and their dictionary, of the register in ./data
-    riskcalc export tidy clients/2026 --out tidy --format parquet  # for Power BI, Tableau, DuckDB
-    riskcalc export tidy --out tidy --audience board --as-of today  # as the board may see it
-    """,
-)
-@_DATA
+@export.command()
+@asked.data_argument
 @_OUT
 @click.option("--format", "kind", default="csv", show_default=True, type=click.Choice(["csv", "parquet"]))
-@as_of_option
+@asked.as_of_option
 @_AUDIENCE
 def tidy(data: str, out: Path, kind: str, as_of: str, audience: str) -> None:
     """Write tidy tables of all periods for dashboards: scores, lines, controls, tests, findings, and a dictionary."""
@@ -189,18 +132,11 @@ def tidy(data: str, out: Path, kind: str, as_of: str, audience: str) -> None:
     _write(out, files(load(data), find(audience), as_day(as_of, "--as-of"), kind == "parquet"))
 
 
-@export.command(
-    "trust-centre",
-    cls=Examples,
-    epilog="""
-    riskcalc export trust-centre --out public  # for the public, of the register in ./data
-    riskcalc export trust-centre --out clients --audience client --as-of today  # for clients
-    """,
-)
-@_DATA
+@export.command("trust-centre")
+@asked.data_argument
 @_OUT
-@period_option("tell of")
-@as_of_option
+@asked.period_option("tell of")
+@asked.as_of_option
 @click.option("--audience", default="public", show_default=True, type=click.Choice(["public", "client"]))
 def trust_centre(data: str, out: Path, period: str, as_of: str, audience: str) -> None:
     """Write the trust centre: a page, the public documents beside it, a feed of what changed (Atom), and trust.json.
@@ -220,22 +156,16 @@ def trust_centre(data: str, out: Path, period: str, as_of: str, audience: str) -
         click.echo(f"Dated later, and not told: {told}; --as-of today tells of all that is past.", err=True)
 
 
-@export.command(
-    cls=Examples,
-    epilog="""
-    riskcalc export risks ciso-assistant --out ciso  # its list of risks, its controls, and the mapping for the way back
-    riskcalc export risks simplerisk --out simplerisk --period 2026-H1  # ratings of a period
-    """,
-)
+@export.command()
 @click.argument("platform", type=click.Choice(["ciso-assistant", "simplerisk"]))
-@_DATA
+@asked.data_argument
 @_OUT
-@period_option("export")
-@as_of_option
+@asked.period_option("export")
+@asked.as_of_option
 @_AUDIENCE
 def risks(platform: str, data: str, out: Path, period: str, as_of: str, audience: str) -> None:
     """Write the risks as another platform imports them; its export comes back by riskcalc excel import --map."""
     from riskcalc.exchange.platforms import files
     from riskcalc.register.audiences import find
 
-    _write(out, files(platform, _context(data, period, as_of), find(audience)))
+    _write(out, files(platform, asked.context_of(data, period, as_of), find(audience)))

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from riskcalc.errors import RegisterError
 from riskcalc.files import csv_rows, read
 
+# By module and function of a command, its examples: a line as it is typed, and after # what it does.
+_EXAMPLES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("examples.toml").read_text("utf-8"))
+
 
 class Examples(click.Command):
-    """A command whose help ends with examples, as they are typed."""
+    """A command whose help ends with examples, as they are typed: see examples.toml."""
+
+    def __init__(self, name: str, callback: Callable[..., Any], **told: Any) -> None:  # noqa: ANN401 - as click calls it
+        told["epilog"] = _EXAMPLES[callback.__module__.rpartition(".")[2]][callback.__name__]
+        super().__init__(name, callback=callback, **told)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the command line apart; all that is required and missing is told at once."""
@@ -37,6 +46,12 @@ class Examples(click.Command):
         return [(line.strip(), meaning.strip()) for line, meaning in pairs]
 
 
+class Group(click.Group):
+    """Commands whose help ends with examples."""
+
+    command_class = Examples
+
+
 def _held(table: str, column: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
     """What the Tab key proposes: a column of one CSV file in DATA, and nothing where that can't be read."""
 
@@ -55,8 +70,5 @@ def _held(table: str, column: str) -> Callable[[click.Context, click.Parameter, 
     return proposed
 
 
-UNITS, PERIODS, CONTROLS = (
-    _held("business_units", "unit_id"),
-    _held("ratings", "period"),
-    _held("controls", "control_id"),
-)
+UNITS, PERIODS = _held("business_units", "unit_id"), _held("ratings", "period")
+CONTROLS = _held("controls", "control_id")

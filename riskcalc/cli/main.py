@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from riskcalc.cli.answer import answer
-from riskcalc.cli.asked import as_of_option, period_option, seen
+from riskcalc.cli.asked import PATH, as_of_option, data_argument, period_option, seen, units_option
 from riskcalc.cli.endings import BAD_INPUT, BREACH, INTERRUPTED, WRONG, Summarised, ending, write_summary
 from riskcalc.cli.excel import excel
 from riskcalc.cli.exchange import export, schema, take_over
-from riskcalc.cli.help import CONTROLS, UNITS, Examples
+from riskcalc.cli.help import CONTROLS, Group
 from riskcalc.cli.new import demo, guides, lab, new
 from riskcalc.cli.period import by_look_back, period, planned_line
 from riskcalc.cli.rename import rename
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _READERS = ("internal", "board", "auditor", "unit", "client", "public")  # whom a run makes pages for
 
 
-class Commands(click.Group):
+class Commands(Group):
     """The commands; a user's mistake ends any of them with a message and exit code 2, never with a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -84,16 +84,8 @@ def main() -> None:
     """
 
 
-@main.command(
-    cls=Examples,
-    epilog="""
-    riskcalc check  # the register in ./data
-    riskcalc check clients/2026 --json  # for a machine
-    riskcalc check --strict  # fail on findings too, as in CI
-    riskcalc check --period 2026-H2 --as-of today  # a period that runs, as it stands now
-    """,
-)
-@click.argument("data", default="data")
+@main.command()
+@data_argument
 @click.option("--json", "as_json", is_flag=True, help="Print problems and findings as JSON.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if there are findings.")
 @period_option("look at")
@@ -144,19 +136,9 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     sys.exit(WRONG if strict and found else 0)
 
 
-@main.command(
-    cls=Examples,
-    epilog="""
-    riskcalc plan  # sizes for every control
-    riskcalc plan --period 2026-H2  # of a period that hasn't begun
-    riskcalc plan --unit payroll --json  # one unit, for a machine
-    riskcalc plan --control PAY-C01 --population joiners.csv --date-column date --out sample.csv  # draw the items
-    """,
-)
-@click.argument("data", default="data")
-@click.option(
-    "--unit", "units", multiple=True, metavar="ID", shell_complete=UNITS, help="Only this unit; may be given again."
-)
+@main.command()
+@data_argument
+@units_option()
 @period_option("test")
 @as_of_option
 @click.option("--json", "as_json", is_flag=True, help="Print the sizes as JSON.")
@@ -164,9 +146,7 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
 @click.option("--population", metavar="FILE", help="The items to draw from: a CSV file, a line per item.")
 @click.option("--date-column", metavar="NAME", help="Spread the sample over the period by this column's dates.")
 @click.option("--size", type=click.IntRange(1), help="Items to draw; default: the planned size.")
-@click.option(
-    "--out", metavar="FILE", type=click.Path(path_type=Path), help="Where the drawn items go; default: printed."
-)
+@click.option("--out", metavar="FILE", type=PATH, help="Where the drawn items go; default: printed.")
 def plan(
     data: str,
     units: tuple[str, ...],
@@ -236,26 +216,9 @@ def _draw(
     click.echo(sample_plans.buys(len(drawn), number, context.register.methodology.sampling), err=True)
 
 
-@main.command(
-    cls=Summarised,
-    epilog="""
-    riskcalc run  # every unit, into ./reports
-    riskcalc run --as-of today  # dues as of today, as on a schedule
-    riskcalc run --unit payroll --unit loans  # two units; the others keep their pages
-    riskcalc run clients/2026 --period 2026-H1 --out /share/risk  # another register
-    riskcalc run --fail-on-breach --json  # for a scheduler: exit 3 outside appetite, a line of JSON per unit
-    riskcalc run --summary mail.txt  # for a schedule: how it ended, whatever happens, to put into a mail
-    riskcalc run --shard 2/4 --out /share/risk  # every fourth unit; a run without --shard closes
-    riskcalc run --audience board --pdf --pptx  # what the board gets, to print and to present
-    riskcalc run --audience internal,board,public  # several readers in one run, which reads the register once
-    riskcalc run --watch --unit payroll  # while you write a register: the page follows each save; Ctrl-C ends
-    riskcalc run --executor dask://scheduler:8786 --out s3://bucket/risk  # on a cluster
-    """,
-)
-@click.argument("data", default="data")
-@click.option(
-    "--unit", "units", multiple=True, metavar="ID", shell_complete=UNITS, help="Only this unit; may be given again."
-)
+@main.command(cls=Summarised)
+@data_argument
+@units_option()
 @period_option("assess")
 @as_of_option
 @click.option(
@@ -398,17 +361,8 @@ def _watch(once: Callable[[], tuple[str, int, int]], request: Request) -> NoRetu
     sys.exit(0)
 
 
-main.add_command(new)
-main.add_command(demo)
-main.add_command(lab)
-main.add_command(workshop)
-main.add_command(excel)
-main.add_command(export)
-main.add_command(take_over)
-main.add_command(schema)
-main.add_command(period)
-main.add_command(rename)
-main.add_command(answer)
+for command in (new, demo, lab, workshop, excel, export, take_over, schema, period, rename, answer):
+    main.add_command(command)
 
 
 def _place(report: Report, programme: Programme) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from riskcalc.cli.asked import PATH
 from riskcalc.cli.help import Examples
 from riskcalc.errors import UsageError, first_of
 
@@ -38,17 +39,8 @@ def begins(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command(
-    cls=Examples,
-    epilog="""
-    riskcalc new mine  # asks for what it has to know
-    riskcalc new mine --organisation "Acme Payroll" --unit payroll --currency EUR --period 2026-H1  # for a script
-    riskcalc new mine --matrix 4x4  # the matrix asked for; also CISO Assistant's .yaml, or another methodology.toml
-    riskcalc new mine.xlsx --xlsx  # a workbook instead of a folder
-    riskcalc new mine --sample  # a copy of the sample register, to try things out
-    """,
-)
-@click.argument("place", metavar="DIR", type=click.Path(path_type=Path))
+@click.command(cls=Examples)
+@click.argument("place", metavar="DIR", type=PATH)
 @begins
 @click.option("--xlsx", is_flag=True, help="Write a workbook, DIR.xlsx, instead of a folder.")
 @click.option("--sample", is_flag=True, help="Copy the sample register instead.")
@@ -80,14 +72,8 @@ def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
     click.echo(f"Next: a line per risk in {place / 'risks.csv'} ({columns}); then: riskcalc run {place}")
 
 
-@click.command(
-    cls=Examples,
-    epilog="""
-    riskcalc demo  # the sample's pages, in a temporary folder
-    riskcalc demo --out demo  # in ./demo, with the register that they were made from
-    """,
-)
-@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Where to; default: a temporary folder.")
+@click.command(cls=Examples)
+@click.option("--out", metavar="DIR", type=PATH, help="Where to; default: a temporary folder.")
 @click.pass_context
 def demo(context: click.Context, out: Path | None) -> None:
     """Show what comes out: copy the sample register, assess it, and name the page to open."""
@@ -102,13 +88,7 @@ def demo(context: click.Context, out: Path | None) -> None:
     context.invoke(run, **where, audiences=("",))  # invoked so, an option's own default isn't read
 
 
-@click.command(
-    cls=Examples,
-    epilog="""
-    riskcalc lab  # the notebooks in ./notebooks, the register being ./data
-    riskcalc lab /srv/risk -- --no-browser --port 8899  # elsewhere, with options of JupyterLab
-    """,
-)
+@click.command(cls=Examples)
 @click.argument("place", metavar="[DIR]", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("options", metavar="[-- OPTIONS]", nargs=-1)
 def lab(place: Path, options: tuple[str, ...]) -> None:
@@ -157,17 +137,14 @@ def _check_free(place: Path) -> None:
 
 def answers(given: dict[str, str | None], matrix: str = "5x5", needless: tuple[str, ...] = ()) -> dict[str, str]:
     """What was given as options; the rest is asked for where somebody is there to answer, but for what is needless."""
-    defaults = {"matrix": matrix, **dict.fromkeys(needless, "")}
-    if is_terminal():
-        asked = {name: text for name, text in _ASKED.items() if name not in needless}
-        found = {
-            name: given[name] or click.prompt(text, default=defaults.get(name) or None) for name, text in asked.items()
-        }
-        return {**dict.fromkeys(needless, ""), **found}
-    found = {name: given[name] or defaults.get(name, "") for name in _ASKED}
-    if missing := [f"--{name}" for name, text in found.items() if not text.strip() and name not in needless]:
+    asked, there = {name: text for name, text in _ASKED.items() if name not in needless}, is_terminal()
+    found = {name: given[name] or (matrix if name == "matrix" else "") for name in asked}
+    if there:
+        prompts = {name: text for name, text in asked.items() if not given[name]}
+        found |= {name: click.prompt(text, default=found[name] or None) for name, text in prompts.items()}
+    elif missing := [f"--{name}" for name, text in found.items() if not text.strip()]:
         raise UsageError(f"Not given, and nobody to ask without a terminal: {', '.join(missing)}.")
-    return {**found, **dict.fromkeys(needless, "")}
+    return {**dict.fromkeys(needless, ""), **found}
 
 
 def is_terminal() -> bool:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.asked import apply_option, finish_first
-from riskcalc.cli.help import Examples
+from riskcalc.cli.asked import apply_option, data_argument, finish_first
+from riskcalc.cli.help import Group
 from riskcalc.errors import counted, printable
 
 if TYPE_CHECKING:
@@ -34,22 +34,14 @@ def by_look_back(context: Context, units: tuple[str, ...] = ()) -> str:
     return told if without else ""
 
 
-@click.group()
+@click.group(cls=Group)
 def period() -> None:
     """From one period to the next."""
 
 
-@period.command(
-    "open",
-    cls=Examples,
-    epilog="""
-    riskcalc period open 2026-H2  # says what there is to do in it
-    riskcalc period open 2026-H2 --apply  # writes the ratings to confirm into ./data
-    riskcalc check --period 2026-H2 --as-of today  # then: what is still to be confirmed
-    """,
-)
+@period.command("open")
 @click.argument("name", metavar="PERIOD")
-@click.argument("data", default="data")
+@data_argument
 @apply_option
 def open_period(name: str, data: str, apply_: bool) -> None:
     """Open PERIOD: the ratings of the one before become proposals in DATA/ratings.csv, to be confirmed risk by risk.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.asked import apply_option, finish_first
+from riskcalc.cli.asked import apply_option, data_argument, finish_first
 from riskcalc.cli.help import Examples
 from riskcalc.errors import UsageError, counted, printable
 
@@ -20,18 +20,11 @@ if TYPE_CHECKING:
     from riskcalc.workshop.decision_log import Kind
 
 
-@click.command(
-    cls=Examples,
-    epilog="""
-    riskcalc rename risk PAY-R07 PAY-R70  # says what would change in ./data
-    riskcalc rename risk PAY-R07 PAY-R70 --apply  # changes it, all or nothing
-    riskcalc rename unit payroll pay mine --out /share/risk --apply  # and takes away the pages under the old name
-    """,
-)
+@click.command(cls=Examples)
 @click.argument("kind", type=click.Choice(["unit", "risk", "control", "objective"]))
 @click.argument("old")
 @click.argument("new")
-@click.argument("data", default="data")
+@data_argument
 @apply_option
 @click.option("--by", default="", metavar="NAME", help="Who renames, as the log has it; default: who is logged in.")
 @click.option("--out", default="reports", show_default=True, metavar="DIR", help="Where the pages of runs are.")

@@ -6,20 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from riskcalc.cli.help import PERIODS, UNITS, Examples
+from riskcalc.cli.asked import data_argument, unit_option
+from riskcalc.cli.help import PERIODS, Group
 from riskcalc.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from riskcalc.workshop.session import Workshop
 
-_DATA = click.argument("data", default="data")
-_UNIT = click.option(
-    "--unit",
-    default="",
-    metavar="ID",
-    shell_complete=UNITS,
-    help="The business unit; may be left out if there is only one.",
-)
+_UNIT = unit_option("The business unit; may be left out if there is only one.")
 _PERIOD = click.option(
     "--period", default="", shell_complete=PERIODS, help="The period that is rated; default: the latest that is opened."
 )
@@ -28,20 +22,13 @@ _VOTES = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def workshop() -> None:
     """Rate risks together: notebooks/workshop.ipynb is the facilitator's, these commands go with it."""
 
 
-@workshop.command(
-    cls=Examples,
-    epilog="""
-    riskcalc workshop ballots  # for people at this machine; prints the address
-    riskcalc workshop ballots --listen 0.0.0.0  # for the room: everybody on this network
-    riskcalc workshop ballots --votes postgresql+psycopg://host/votes  # a hub's database
-    """,
-)
-@_DATA
+@workshop.command()
+@data_argument
 @_UNIT
 @_VOTES
 @click.option("--listen", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where to listen.")
@@ -59,15 +46,9 @@ def ballots(data: str, unit: str, votes: str, listen: str, port: int, notebooks:
     serve(address, click.echo, unit, listen, port, notebooks)
 
 
-@workshop.command(
-    "votes",
-    cls=Examples,
-    epilog="""
-    riskcalc workshop votes collected.csv --unit payroll  # columns: participant,risk_id,likelihood,impact
-    """,
-)
+@workshop.command("votes")
 @click.argument("file")
-@_DATA
+@data_argument
 @_UNIT
 @_PERIOD
 @_VOTES
@@ -79,13 +60,8 @@ def take_votes(file: str, data: str, unit: str, period: str, votes: str) -> None
     click.echo(f"{counted(number, 'vote')} {'is' if number == 1 else 'are'} in.")
 
 
-@workshop.command(
-    cls=Examples,
-    epilog="""
-    riskcalc workshop record --unit payroll  # names the page it wrote
-    """,
-)
-@_DATA
+@workshop.command()
+@data_argument
 @_UNIT
 @_PERIOD
 @_VOTES

@@ -64,30 +64,39 @@ def export(
     text = text_of_methodology(register.source)
     if problems := [*_unfit_lines(text), *(problem for table in tables.values() for problem in unfit(table))]:
         raise RegisterError(problems, register.source)
-    title = f"{methodology.organisation}: risks to financial reporting"
+    rated, shown = bool(register.periods or period), tables
+    context = Context.of(register, period, as_of) if rated else None
     if readers is not FULL:
-        rated = bool(register.periods or period)
-        stood = Context.of(register, period, as_of).register if rated else register
+        stood = context.register if context else register
         seen = redacted(stood.only(unit_id) if unit_id else stood, readers)
         theirs = [name for name in TABLES if name not in readers.left_out]
         shown = {name: _seen(tables[name], getattr(stood, name), getattr(seen, name), readers) for name in theirs}
         context = Context.of(seen) if rated else None
-        return _for_readers(title, readers, methodology, shown, context)
-    context = Context.of(register, period, as_of) if register.periods or period else None
-    with Sheets(title) as sheets:
-        found = _summarised(sheets, context)
-        write_register(sheets, text, methodology, tables)
+    title = f"{methodology.organisation}: risks to financial reporting"
+    with Sheets(title, readers.label) as sheets:
+        found = scores(context) if context else pd.DataFrame()
+        if context:
+            write_summary(sheets, context, found, readers.label)
+        if readers is FULL:
+            write_register(sheets, text, methodology, tables)
+        else:
+            write_lines(sheets, "about", [f"{title}, {readers.label}", *_about(readers, shown)])
         if context:
             write_results(sheets, context, found)
+        if readers is not FULL:
+            _write_read_only(sheets, methodology, shown)
         return sheets.as_bytes()
 
 
-def _summarised(sheets: Sheets, context: Context | None, label: str = "") -> pd.DataFrame:
-    """Write the summary that a workbook opens on, and give the scores it tells of; nothing where nothing is rated."""
-    found = scores(context) if context else pd.DataFrame()
-    if context:
-        write_summary(sheets, context, found, label)
-    return found
+def _write_read_only(sheets: Sheets, methodology: Methodology, tables: Mapping[str, Table]) -> None:
+    """Write the tables without their drop-downs, to be read.
+
+    The methodology's text stays away: its anchors and comments may hold what isn't for these readers, and without it
+    nobody imports "withheld" over what it stands for.
+    """
+    for name, table in tables.items():
+        if table.columns:
+            write_table(sheets, name, methodology, table)
 
 
 def _readers(name: str, unit_id: str) -> Audience:
@@ -125,31 +134,10 @@ def _seen(table: Table, whole: pd.DataFrame, seen: pd.DataFrame, readers: Audien
     return found
 
 
-def _for_readers(
-    title: str, readers: Audience, methodology: Methodology, tables: Mapping[str, Table], context: Context | None
-) -> bytes:
-    """A workbook to be read: what it is, the results, and the tables without their drop-downs.
-
-    The methodology's text stays away: its anchors and comments may hold what isn't for these readers, and without it
-    nobody imports "withheld" over what it stands for.
-    """
-    with Sheets(title, readers.label) as sheets:
-        found = _summarised(sheets, context, readers.label)
-        write_lines(sheets, "about", [f"{title}, {readers.label}", *_about(readers, tables)])
-        if context:
-            write_results(sheets, context, found)
-        for name, table in tables.items():
-            if table.columns:
-                write_table(sheets, name, methodology, table)
-        return sheets.as_bytes()
-
-
 def _about(readers: Audience, tables: Mapping[str, Table]) -> Iterator[str]:
     yield "Sheets that begin with 'results' come first, then the register's tables, with what they were made from."
     for name, table in tables.items():
-        if columns := [
-            column for column in table.columns if any(cells[column] == WITHHELD for cells in table.cells.values())
-        ]:
+        if columns := [column for column in table.columns if WITHHELD in table.column(column)]:
             yield f"Withheld in {name}: {', '.join(columns)}."
     if readers.left_out:
         yield f"Left out: {', '.join(readers.left_out)}."

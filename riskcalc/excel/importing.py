@@ -185,10 +185,8 @@ def told(made: Plan) -> Iterator[str]:
     for name, same in made.same.items():
         changes = [change for change in made.changes if change.table == name]
         counts = [f"{sum(each.kind == kind for each in changes)} {kind}" for kind in ("new", "changed")]
-        missing = sum(each.kind == "missing" for each in changes)
-        gone = (
-            f", {missing} only in {made.folder} ({'taken away' if made.delete_missing else 'kept'})" if missing else ""
-        )
+        missing, fate = sum(each.kind == "missing" for each in changes), "taken away" if made.delete_missing else "kept"
+        gone = f", {missing} only in {made.folder} ({fate})" if missing else ""
         yield f"{name}: {', '.join(counts)}, {same} the same{gone}"
         for change in changes:
             if change.kind != "missing" or made.delete_missing:
@@ -214,9 +212,8 @@ def _own(table: Table, taken: Taken) -> Iterator[Problem]:
 def _methodology_changes(made: Plan, new: str) -> None:
     old = (made.seen[FILE] or b"").decode("utf-8-sig", "replace").replace("\r\n", "\n")
     if old != new:
-        made.methodology = [
-            line.rstrip() for line in unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
-        ][2:]
+        lines = unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm="")
+        made.methodology = [line.rstrip() for line in lines][2:]
         made.files[FILE] = new.encode()
 
 
@@ -233,12 +230,12 @@ def _old(folder: Path, made: Plan, name: str, methodology: Methodology) -> Table
 
 def _rows(table: Table) -> list[tuple[Key, str, int]]:
     """Each line's key, from when on it holds, and the line; the latest row of a key comes last."""
-    columns = TABLES[table.name].primary_key
-    found = [
-        (tuple(cells[column] for column in columns), cells.get(SPAN[0], ""), line)
-        for line, cells in table.cells.items()
-    ]
+    found = [(_key(table, cells), cells.get(SPAN[0], ""), line) for line, cells in table.cells.items()]
     return sorted(found, key=lambda row: row[1])
+
+
+def _key(table: Table, cells: Cells) -> Key:
+    return tuple(cells[column] for column in TABLES[table.name].primary_key)
 
 
 def _several(old: Table, new: Table, silent: set[tuple[int, str]]) -> set[Key]:
@@ -299,12 +296,8 @@ def _header(content: bytes) -> list[str]:
 
 def _columns_of_new(made: Plan, new: Table, added: list[Cells]) -> list[str]:
     """The columns of a file that isn't there yet: while a register begins, those that say something."""
-    every = list(TABLES[new.name].model_fields)
-    said = (
-        [name for name in every if any(cells.get(name) for cells in added)]
-        if made.begins and not made.methodology
-        else []
-    )
+    every, begins = list(TABLES[new.name].model_fields), made.begins and not made.methodology
+    said = [name for name in every if begins and any(cells.get(name) for cells in added)]
     return said or new.columns or every
 
 
@@ -352,7 +345,7 @@ def _problems_after(made: Plan, tables: Mapping[str, Table]) -> Iterator[Problem
 def _traced(problem: Problem, merged: Table, new: Table | None, places: Mapping[Any, int]) -> Iterator[Problem]:
     """A problem of the merged table, where the person who can mend it finds it; nothing that was told already."""
     cells = merged.cells.get(problem.line) or {}
-    key = tuple(cells[column] for column in TABLES[merged.name].primary_key) if cells else ()
+    key = _key(merged, cells) if cells else ()
     line = places.get((key, cells.get(SPAN[0], "")), places.get((key,)))
     if new is None or line is None:
         yield replace(problem, allowed=f"{problem.allowed} (after the import)")

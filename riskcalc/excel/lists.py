@@ -119,10 +119,8 @@ def _still_open(mapping: MappingFile, into: Path) -> None:
 def _with(mapping: MappingFile, constants: Mapping[str, str]) -> MappingFile:
     """A mapping with other constants, in the parts that have such columns of ours."""
     wanted = {"period": {"ratings"}, "unit_id": {"control_objectives", "risks", "controls"}}
-    parts = tuple(
-        part.model_copy(
-            update={"constants": {**part.constants, **{k: v for k, v in constants.items() if part.name in wanted[k]}}}
-        )
-        for part in mapping.table
-    )
-    return mapping.model_copy(update={"table": parts})
+    parts = []
+    for part in mapping.table:
+        own = {name: text for name, text in constants.items() if part.name in wanted[name]}
+        parts.append(part.model_copy(update={"constants": {**part.constants, **own}}))
+    return mapping.model_copy(update={"table": tuple(parts)})

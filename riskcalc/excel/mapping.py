@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ from riskcalc.register.checked_rows import APART, Table, check_lines
 from riskcalc.register.map_files import read_map
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.tables import TABLES
-from riskcalc.register.xlsx_cells import Cell, Odd, letters, open_workbook
+from riskcalc.register.xlsx_cells import Cell, Odd, letters, open_workbook, text_of
 from riskcalc.register.xlsx_tables import ColumnOfOurs, header_of, unseen
 
 
@@ -55,10 +56,8 @@ class TableMap(_Part):
         if self.name not in TABLES:
             raise ValueError(f"{self.name!r} is no table; there are: {', '.join(TABLES)}")
         ours = TABLES[self.name].model_fields
-        for name in [
-            *(*self.columns, *self.constants, *self.defaults, *self.values),
-            *(*self.numbers_as_text, *self.split, *self.numbered),
-        ]:
+        named = (self.columns, self.constants, self.defaults, self.values)
+        for name in chain(*named, self.numbers_as_text, self.split, self.numbered):
             if name not in ours:
                 raise ValueError(f"{name!r} is no column of {self.name}; there are: {', '.join(ours)}")
         return self
@@ -202,10 +201,8 @@ def _sheet_lines(path: Path, part: TableMap, table: Table) -> Lines:
 def _misfits(part: TableMap, header: list[str], file: str, place: str) -> Iterator[Problem]:
     """What of a mapping doesn't fit the columns that are there."""
     there = f"there are: {', '.join(name for name in header if name)}"
-    for ours, theirs in [
-        *part.columns.items(),
-        *((part.name, name) for name in (part.within, *part.rows_with) if name),
-    ]:
+    beside = [(part.name, name) for name in (part.within, *part.rows_with) if name]
+    for ours, theirs in [*part.columns.items(), *beside]:
         if header.count(theirs) != 1:
             near = get_close_matches(theirs.lower(), [name.lower() for name in header], 1, 0.6)
             meant = next((f"did you mean {name!r}? " for name in header if name.lower() in near), "")
@@ -243,15 +240,13 @@ def _take(
         said = any(theirs.get(name, "").strip() for name in part.rows_with or header)
         if line > part.header_row and any(cells) and (said or not part.rows_with):
             given = {name: cells[place] if place < len(cells) else "" for name, place in places.items()}
-            texts = {
-                name: columns[name].text(line, cell) if isinstance(cell, Odd) else cell for name, cell in given.items()
-            }
+            odd = {name: columns[name].text(line, cell) for name, cell in given.items() if isinstance(cell, Odd)}
+            texts = {name: text_of(cell) for name, cell in given.items()} | odd
             unit = theirs.get(part.within, "").strip()
             for at, one in enumerate(_each(part, texts)):
                 number = line + at * APART
-                ids = {
-                    name: numbers.of(name, begins, unit, one[name].strip()) for name, begins in part.numbered.items()
-                }
+                titles = ((name, begins, one[name].strip()) for name, begins in part.numbered.items())
+                ids = {name: numbers.of(name, begins, unit, title) for name, begins, title in titles}
                 row = _translated(part, ours, number, {**one, **ids}, silent)
                 key = tuple(row[place].strip() for place in keys)
                 first = seen.setdefault(key, number)

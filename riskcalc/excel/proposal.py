@@ -125,9 +125,8 @@ def _csv(path: Path) -> tuple[str, str, Lines]:
     for separator in ",;\t|":
         with suppress(RegisterError):
             lines = [(line, list[Cell](cells)) for line, cells in csv_rows(content, path.name, encoding, separator)]
-            found.append(
-                (max((len(_columns(header_of(cells))) for _, cells in lines[:_DEEP]), default=0), separator, lines)
-            )
+            known = [len(_columns(header_of(cells))) for _, cells in lines[:_DEEP]]
+            found.append((max(known, default=0), separator, lines))
     if not found:
         raise UsageError(f"{path} can't be read as CSV; {SAVE_AS}.")
     _, separator, lines = max(found, key=lambda each: each[0])
@@ -205,11 +204,9 @@ class _Made:
 
     def tables(self) -> list[dict[str, Any]]:
         """The parts of the mapping: what risks point at first."""
-        found = (
-            [self._part("business_units", {"unit_id": "unit"}, once=True, new_only=True)]
-            if "unit" in self._columns
-            else []
-        )
+        found = []
+        if "unit" in self._columns:
+            found.append(self._part("business_units", {"unit_id": "unit"}, once=True, new_only=True))
         if "objective" in self._columns:
             columns = {"objective_id": "objective", "unit_id": "unit", "process": "objective"}
             stated = {"statement": f"{NOT_YET}: what this process is to achieve"}
@@ -284,9 +281,8 @@ class _Made:
             return {}
         for text in [text for text, ours in words.items() if ours == "accept"]:
             words[text] = ""
-            self._remarks.append(
-                f"treatment: {text!r} stays open: to accept a risk takes who accepted it, and until when"
-            )
+            why = "to accept a risk takes who accepted it, and until when"
+            self._remarks.append(f"treatment: {text!r} stays open: {why}")
         return words
 
     def lines(self, path: Path) -> Iterator[str]:

@@ -81,10 +81,8 @@ def _legend(register: Register) -> Iterator[list[str]]:
 
 def colours(matrix: Matrix, levels: Any) -> list[Look]:
     """The looks of cells in the colours of their levels, given by their ranks from 0 on."""
-    return [
-        Look(fill=matrix.levels[level].colour, ink=ink_on(matrix.levels[level].colour), wrap=True, centre=True)
-        for level in levels
-    ]
+    fills = (matrix.levels[level].colour for level in levels)
+    return [Look(fill=fill, ink=ink_on(fill), wrap=True, centre=True) for fill in fills]
 
 
 def level_look(matrix: Matrix, level: object) -> Look:
@@ -285,12 +283,10 @@ def _concluded(context: Context) -> pd.DataFrame:
 
 def _shown(value: Any) -> Any:
     """A value as a cell holds it: blank where it misses, a date as a date, yes and no in words."""
-    if value is None or (not isinstance(value, tuple) and pd.isna(value)):
+    if pd.isna(value):
         return None
     if isinstance(value, pd.Timestamp):
         return value.date().isoformat()
-    if isinstance(value, tuple):
-        return ", ".join(value)
     return ("yes" if value else "no") if isinstance(value, bool) else value
 
 

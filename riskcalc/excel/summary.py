@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -131,10 +131,5 @@ def _decisions(sheet: Sheet, found: Sequence[Decision], matrix: Matrix, risks: s
         looks = [PLAIN, level_look(matrix, each.level), PLAIN, PLAIN, PLAIN, RUNNING]
         level = each.level or "Unrated" * (each.row in risks)
         sheet.row([each.row, level, due, each.unit_id, each.owner, each.what], looks)
-    for line in _more(len(found)):
-        sheet.row([line], RUNNING)
-
-
-def _more(number: int) -> Iterator[str]:
-    if number > _MOST:
-        yield f"and {number - _MOST} more: on the sheets results risks and results gaps"
+    if len(found) > _MOST:
+        sheet.row([f"and {len(found) - _MOST} more: on the sheets results risks and results gaps"], RUNNING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from importlib import resources
 from itertools import zip_longest
 from typing import Literal, get_args, get_origin
 
@@ -41,22 +42,7 @@ _VERBATIM = Look(number_format="@")  # a line of methodology.toml: wrapped, it w
 _WIDE = {"description", "statement", "title", "rationale", "procedure", "reason", "materiality_basis", "service"}
 _FROM_METHODOLOGY = {"appetite": "level_names", "design": "design_names"}
 _JUNK = "\x00"
-_STEPS = (
-    "How to fill in this workbook",
-    "Each sheet after methodology is a table of the register; its first row names the columns. Leave the names as they "
-    "are; columns may change places. Point at a name to see what its column takes.",
-    "Begin with business_units and control_objectives, then risks, ratings, controls, risk_controls and control_tests. "
-    "A sheet without rows keeps its first row.",
-    "Cells are texts, so that what you type stays as you type it; but days are days, shares percentages. Amounts are "
-    "1250000.00, lists are separated by |. Where a cell offers a list, choose from it.",
-    *(f"{word}: {meaning}" for word, meaning in LEGEND.items()),
-    "scales, where it is there, holds the rating scales and the matrix: change them, and the lists follow. methodology "
-    "holds the other settings (methodology.toml), a line per row: weights, sampling.",
-    "Don't merge cells, hide rows or add sheets: they are refused, so that nothing is left out unseen. This sheet, "
-    "lists, and sheets whose names begin with 'results' are not read.",
-    "Check the workbook: riskcalc check FILE.xlsx. See what it would change: riskcalc excel import FILE.xlsx --into "
-    "DATA; with --apply it is done. Any other command takes the workbook where it takes a folder.",
-)
+_STEPS = resources.files("riskcalc.excel").joinpath("instructions.txt").read_text("utf-8")
 
 
 @dataclass(frozen=True)
@@ -74,7 +60,8 @@ def write_register(
     """Write the sheets that a register is read from: instructions, methodology, a sheet per table, lists."""
     found = (_choice(name, column, methodology) for name in TABLES for column in TABLES[name].model_fields)
     choices = {choice.name: choice for choice in found if choice}
-    write_lines(sheets, "instructions", _STEPS)
+    legend = "\n".join(f"{word}: {meaning}" for word, meaning in LEGEND.items())
+    write_lines(sheets, "instructions", _STEPS.replace("LEGEND", legend).splitlines())
     rest, scales = split(methodology_text)
     if scales:
         _write_scales(sheets, scales)
@@ -157,11 +144,8 @@ def _note(model: type[Row], column: str, wanted: bool, refusal: str) -> str:
     if column in SPAN:
         lines.append("The row holds from valid_from to valid_to; blank: without an end.")
     if table := _points_at(model, column):
-        lines.append(
-            f"As in the sheet {table}; several are separated by |."
-            if _is_list(model, column)
-            else f"As in the sheet {table}."
-        )
+        several = "; several are separated by |" if _is_list(model, column) else ""
+        lines.append(f"As in the sheet {table}{several}.")
     kind = kind_of(model, column)
     if get_origin(kind) is Literal:
         lines.append(f"One of: {', '.join(get_args(kind))}.")
@@ -197,12 +181,10 @@ def _choice(table: str, column: str, methodology: Methodology) -> Choice | None:
 def _write_scales(sheets: Sheets, scales: Scales) -> None:
     """Write the scales and the matrix as cells: what is changed there, the drop-downs follow."""
     sheet = sheets.sheet(SCALES, [12, 18, *[18] * 4, 22, *[18] * 4, 70], "B3", columns=TEXT)
-    sheet.row(
-        ["Scales and matrix, 1 is the lowest: change names and cells, add ratings below the last, at most ten."], TITLE
-    )
-    sheet.row(
-        ["Lists elsewhere follow what stands here. Colours are #rrggbb; the matrix has a row per likelihood."], RUNNING
-    )
+    head = "Scales and matrix, 1 is the lowest: change names and cells, add ratings below the last, at most ten."
+    told = "Lists elsewhere follow what stands here. Colours are #rrggbb; the matrix has a row per likelihood."
+    sheet.row([head], TITLE)
+    sheet.row([told], RUNNING)
     colours = [colour for _, colour in scales.blocks["level"]]
     for name, first in BLOCKS.items():
         places, choice = PLACES[name], {CHOICE: "to choose"} if name in AXES else {}
@@ -213,12 +195,10 @@ def _write_scales(sheets: Sheets, scales: Scales) -> None:
             if choice:
                 at, shown = first + 1 + place, f"{place + 1} - {texts[0]}" if texts else ""
                 cells[CHOICE] = Formula(f'IF(B{at}="","",A{at}&" - "&B{at})', shown)
-            fills = (
-                [TEXT, TEXT, Look(fill=colours[place], ink=ink_on(colours[place]))]
-                if name == "level" and texts
-                else TEXT
-            )
-            sheet.row(_spread(cells), fills)
+            looks = [TEXT, TEXT]
+            if name == "level" and texts:
+                looks.append(Look(fill=colours[place], ink=ink_on(colours[place])))
+            sheet.row(_spread(cells), looks)
         if name != "matrix":
             sheet.row([])
     _colour_matrix(sheets, sheet, colours)

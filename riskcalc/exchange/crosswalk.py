@@ -38,9 +38,8 @@ def plan(path: Path, into: Path) -> importing.Plan:
             if meets and (control, framework_key(other), theirs) not in there:
                 found.setdefault((control, f"{other}{_THROUGH}{named} {held})", theirs), f"line {line}")
     if not found:
-        raise UsageError(
-            f"{path}: no control is mapped to a framework, in that version, and a reference that it names."
-        )
+        told = "no control is mapped to a framework, in that version, and a reference that it names"
+        raise UsageError(f"{path}: {told}.")
     names = ("control_id", "framework", "reference")
     rows = [("mappings", where, dict(zip(names, cells, strict=True))) for cells, where in found.items()]
     return planned(path, into, rows, {})

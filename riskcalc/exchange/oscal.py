@@ -26,19 +26,15 @@ from riskcalc.assessment.readiness import gaps
 from riskcalc.assessment.scoring import AXES, VIEWS, scores
 from riskcalc.assessment.testing import in_words
 from riskcalc.register.audiences import Audience, inside, redacted
-from riskcalc.register.records import records
+from riskcalc.register.records import as_text, records
 from riskcalc.register.register import Register
 from riskcalc.register.row import SPAN
 from riskcalc.register.tables import TABLES
 
 NS = "urn:riskcalc:oscal:1"
 VERSION = "1.2.1"
-CATALOG, COMPONENTS, RESULTS, POAM = (
-    "catalog",
-    "component-definition",
-    "assessment-results",
-    "plan-of-action-and-milestones",
-)
+CATALOG, COMPONENTS = "catalog", "component-definition"
+RESULTS, POAM = "assessment-results", "plan-of-action-and-milestones"
 FILES = tuple(f"{name}.json" for name in (CATALOG, COMPONENTS, RESULTS, POAM))
 REMARKS = f"Management's own assessment and tests, not a service auditor's opinion. {MANAGEMENTS_TESTS}"
 _SPACE = UUID("5a2d4c0e-3f0b-5d5e-9a55-6f1f0c3a7b21")
@@ -117,30 +113,19 @@ def _prop(name: str, value: object) -> Part:
 def _props(table: str, row: Row, besides: Iterable[str]) -> list[Part]:
     """A row's columns as properties, but for those that stand elsewhere or say nothing."""
     names = [name for name in TABLES[table].model_fields if name not in {*SPAN, *besides} and name in row]
-    return [_prop(name, said) for name in names if (said := _said(row[name])).strip()]
-
-
-def _said(value: object) -> str:
-    if isinstance(value, tuple):
-        return "|".join(value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None or value is pd.NA or value != value:  # NaN and NaT aren't themselves
-        return ""
-    value = round(value, 9) if isinstance(value, float) else value  # else 2.4999999999999996
-    return f"{value:%Y-%m-%d}" if isinstance(value, date) else str(value)
-
-
-def _rows(table: pd.DataFrame) -> list[Row]:
-    return records(table)
+    return [_prop(name, said) for name in names if (said := as_text(row[name])).strip()]
 
 
 def _by(table: pd.DataFrame, column: str, wanted: str) -> dict[str, list[Any]]:
     return {str(name): list(rows) for name, rows in table.groupby(column, sort=False)[wanted]}
 
 
+def _label(text: str) -> Part:
+    return {"name": "label", "value": " ".join(text.split())}
+
+
 def _objective(row: Row) -> Part:
-    name, label = token(row["objective_id"]), {"name": "label", "value": " ".join(row["objective_id"].split())}
+    name, label = token(row["objective_id"]), _label(row["objective_id"])
     told = part(id=f"{name}_smt", name="statement", prose=many(row["statement"]))
     return part(id=name, **{"class": "control-objective"}, title=line(row["process"]), props=[label], parts=[told])
 
@@ -184,12 +169,12 @@ class _Case:
 
     def catalog(self) -> Part:
         """The control objectives: a group per unit, and in it one per process."""
-        return part(groups=[self._unit_group(unit) for unit in _rows(self.register.business_units)])
+        return part(groups=[self._unit_group(unit) for unit in records(self.register.business_units)])
 
     def _unit_group(self, unit: Row) -> Part:
         name, objectives = unit["unit_id"], self.register.control_objectives
         groups = [
-            part(id=token(f"{name}.{process}"), title=line(process), controls=list(map(_objective, _rows(rows))))
+            part(id=token(f"{name}.{process}"), title=line(process), controls=list(map(_objective, records(rows))))
             for process, rows in objectives[objectives["unit_id"] == name].groupby("process", sort=False)
         ]
         return part(id=token(name), title=line(unit["name"]), props=[_prop("unit_id", name)], groups=groups)
@@ -205,7 +190,7 @@ class _Case:
         """The controls, each a component that implements objectives of ours and what it is mapped to elsewhere."""
         frameworks = sorted(set(self.register.mappings["framework"]))
         resources = [part(uuid=self.uuid("framework", name), title=line(name)) for name in frameworks]
-        found = [self._component(row) for row in _rows(self.register.controls)]
+        found = [self._component(row) for row in records(self.register.controls)]
         return part(components=found, back_matter=part(resources=resources))
 
     def _component(self, control: Row) -> Part:
@@ -221,14 +206,10 @@ class _Case:
     def _implementation(self, control: str, source: str, references: Iterable[str]) -> Part:
         ours = source == f"{CATALOG}.json"
         told = "Serves these control objectives." if ours else "Mapped to these references by the organisation."
+        named = {name: self.uuid("requirement", control, source, name) for name in references}
         required = [
-            part(
-                uuid=self.uuid("requirement", control, source, name),
-                control_id=token(name),
-                description=many(name),
-                props=[{"name": "label", "value": " ".join(name.split())}],
-            )
-            for name in references
+            part(uuid=uuid, control_id=token(name), description=many(name), props=[_label(name)])
+            for name, uuid in named.items()
         ]
         uuid = self.uuid("implementation", control, source)
         return part(uuid=uuid, source=source, description=told, implemented_requirements=required)
@@ -247,9 +228,9 @@ class _Case:
             REMARKS,
             start=_day(first),
             end=_day(max(first, self.context.as_of)),
-            local_definitions={"components": list(map(self._tested, _rows(self.register.controls)))},
+            local_definitions={"components": list(map(self._tested, records(self.register.controls)))},
             reviewed_controls={"control-selections": [reviewed]},
-            observations=[*map(self._test, _rows(tests)), *self._conclusions()],
+            observations=[*map(self._test, records(tests)), *self._conclusions()],
             risks=list(self._risks()),
             findings=list(self._findings(_by(tests, "control_id", "test_id"))),
             remarks=REMARKS,
@@ -268,14 +249,14 @@ class _Case:
         return [part(subject_uuid=self.uuid("control", control), type="component", title=line(control))]
 
     def _test(self, test: Row) -> Part:
-        name, evidence = test["test_id"], many(_said(test["evidence"])).strip()
+        name, evidence = test["test_id"], many(as_text(test["evidence"])).strip()
         return self.thing(
             "test",
             [name],
             f"Test {name} of {test['control_id']}",
             test["procedure"],
             props=_props("control_tests", test, ("procedure", "evidence")),
-            methods=[_METHODS.get(_said(test["nature"]), "UNKNOWN")],
+            methods=[_METHODS.get(as_text(test["nature"]), "UNKNOWN")],
             types=["control-objective"],
             subjects=self._about(test["control_id"]),
             relevant_evidence=[{"description": evidence}] if evidence else [],
@@ -297,14 +278,13 @@ class _Case:
             yield self.thing("conclusion", [name, self.context.period.name], title, found.reason, **seen)
 
     def _risks(self) -> Iterator[Part]:
-        rated = {row["risk_id"]: row for row in _rows(scores(self.context).dropna(subset="likelihood"))}
+        rated = {row["risk_id"]: row for row in records(scores(self.context).dropna(subset="likelihood"))}
         origin = {"actors": [{"type": "party", "actor-uuid": self.uuid("party")}]}
         names = [f"{view}_{each}" for view in VIEWS for each in (*AXES, "level")]
-        for risk in _rows(self.register.risks):
+        for risk in records(self.register.risks):
             name, text, found = risk["risk_id"], risk["description"], rated.get(risk["risk_id"])
-            facets = [
-                {"name": each.replace("_", "-"), "system": NS, "value": _said(found[each])} for each in names if found
-            ]
+            told = {each.replace("_", "-"): as_text(found[each]) for each in names} if found else {}
+            facets = [{"name": each, "system": NS, "value": value} for each, value in told.items()]
             props = _props("risks", risk, _NAMED) + ([] if found else [_prop("rated", "no")])
             levels = [{"origin": origin, "facets": facets}] if facets else []
             about = {"statement": many(text) or "-", "props": props, "status": "open", "characterizations": levels}
@@ -346,16 +326,13 @@ class _Case:
     def _deficiencies(self) -> Iterator[Part]:
         judged = {each.name: each for each in reversed(candidates(self.context)) if each.about == "deficiency"}
         known = self.register.deficiencies
-        for row in _rows(known[known["identified_on"] <= self.day]):
+        for row in records(known[known["identified_on"] <= self.day]):
             name, closed = row["deficiency_id"], bool(row["closed_on"] <= self.day)
             candidate, besides = judged.get(name), () if closed else ("closed_on",)
             severity = [_prop("candidate-severity", candidate.severity)] if candidate else []
             props = _props("deficiencies", row, ("description", *besides)) + severity
-            why = (
-                "; ".join(candidate.reasons)
-                if candidate
-                else "Not judged: it counts no more, or touches no rated risk."
-            )
+            unjudged = "Not judged: it counts no more, or touches no rated risk."
+            why = "; ".join(candidate.reasons) if candidate else unjudged
             about = {"statement": many(why), "props": props, "status": "closed" if closed else "open"}
             title, due = f"{name} of {row['control_id']}", _day(row["due_on"])
             yield self.thing("deficiency", [name], title, row["description"], **about, deadline=due)

@@ -53,9 +53,8 @@ def planned(path: Path, into: Path, found: Sequence[Row], defaults: Mapping[str,
         table = Path(name) / "oscal.csv"
         table.write_bytes(content)
         used = {each for each, _, _ in found}
-        made = importing.plan(
-            table, into, MappingFile(table=tuple(_part(each, defaults) for each in _TOLD if each in used))
-        )
+        parts = tuple(_part(each, defaults) for each in _TOLD if each in used)
+        made = importing.plan(table, into, MappingFile(table=parts))
     made.problems = [
         replace(each, file=places.get(each.line, path.name), line=0) if each.file == table.name else each
         for each in made.problems

@@ -6,42 +6,24 @@ Only ratings before controls come back: what is left after controls is earned he
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.opinion import reaching
-from riskcalc.assessment.scoring import scores
+from riskcalc.assessment.scoring import AXES, scores
 from riskcalc.excel.mapping import MappingFile, TableMap
 from riskcalc.excel.proposal import as_toml
 from riskcalc.files import as_line, for_people
 from riskcalc.register.audiences import Audience, inside, redacted
+from riskcalc.register.matrix import Matrix
 from riskcalc.register.records import records
 
-# By platform, the separator of its exports, its names of our columns, of our treatments (one that it doesn't know is
-# left blank), and of those of its own that say nothing here.
-_PLATFORMS: dict[str, tuple[str, dict[str, str], dict[str, str], tuple[str, ...]]] = {
-    "ciso-assistant": (
-        ";",
-        {
-            "risk_id": "ref_id", "title": "name", "description": "description", "treatment": "treatment",
-            "likelihood": "inherent_proba", "impact": "inherent_impact",
-        },
-        {"mitigate": "mitigate", "accept": "accept", "transfer": "transfer", "avoid": "avoid"},
-        ("open", "cancelled"),
-    ),
-    "simplerisk": (
-        ",",
-        {
-            "risk_id": "Risk ID", "title": "Subject", "description": "Risk Assessment", "owner": "Owner",
-            "treatment": "Planning Strategy", "likelihood": "Current Likelihood", "impact": "Current Impact",
-        },
-        {"mitigate": "Mitigate", "accept": "Accept", "transfer": "Transfer"},
-        ("Research", "Watch"),
-    ),
-}  # fmt: skip
+# By platform, what platforms.toml says of it.
+_PLATFORMS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("platforms.toml").read_text("utf-8"))
 NAMES = tuple(_PLATFORMS)
 
 
@@ -59,49 +41,48 @@ def files(platform: str, context: Context, audience: Audience) -> dict[str, byte
 
 def mapping(platform: str, context: Context) -> MappingFile:
     """Which of its columns are which of ours; constants are for the period alone, so that a row keeps what it has."""
-    separator, columns, treatments, silent = _PLATFORMS[platform]
+    theirs, columns = _PLATFORMS[platform], _PLATFORMS[platform]["columns"]
     methodology = context.register.methodology
     scales: dict[str, dict[str, str]] = {
         axis: {**{rating.name: str(number) for number, rating in enumerate(getattr(methodology, axis), 1)}, "--": ""}
-        for axis in ("likelihood", "impact")
+        for axis in AXES
     }
-    words = {**{theirs: ours for ours, theirs in treatments.items()}, **dict.fromkeys(silent, "")}
-    risks = {ours: theirs for ours, theirs in columns.items() if ours not in scales}
+    words = {word: ours for ours, word in theirs["treatments"].items()} | dict.fromkeys(theirs["silent"], "")
+    risks = {ours: column for ours, column in columns.items() if ours not in scales}
     rated = {ours: columns[ours] for ours in ("risk_id", *scales)}
     period = {"period": context.period.name}
     parts = (
         TableMap(name="risks", columns=risks, values={"treatment": words}),
         TableMap(name="ratings", columns=rated, constants=period, values=scales, rows_with=(columns["likelihood"],)),
     )
-    return MappingFile.model_validate({"separator": separator, "table": parts})
+    return MappingFile.model_validate({"separator": theirs["separator"], "table": parts})
 
 
 # --- parts ---
 
 
 def _risks(platform: str, context: Context) -> bytes:
-    _, columns, treatments, _ = _PLATFORMS[platform]
+    columns, treatments = _PLATFORMS[platform]["columns"], _PLATFORMS[platform]["treatments"]
     register, acting = context.register, reaching(context.register)
-    names = _names(register.controls)
+    names, matrix = _names(register.controls), register.methodology.matrix
     rows = register.risks.merge(scores(context), on=["risk_id", "unit_id"])
-    scales = {axis: [each.name for each in getattr(register.methodology, axis)] for axis in ("likelihood", "impact")}
     lines = []
     for row in records(rows):
         told = {theirs: row[ours] for ours, theirs in columns.items()}
         told[columns["treatment"]] = treatments.get(row["treatment"], "")
-        for axis, scale in scales.items():
-            told[columns[axis]] = _rated(row[axis], scale)
+        for axis in AXES:
+            told[columns[axis]] = _rated(row[axis], axis, matrix)
             if platform == "ciso-assistant":
-                told[columns[axis].replace("inherent", "current")] = _rated(row[f"earned_{axis}"], scale)
+                told[columns[axis].replace("inherent", "current")] = _rated(row[f"earned_{axis}"], axis, matrix)
         if platform == "ciso-assistant":
             told["existing_controls"] = "\n".join(names[name] for name in acting.get(row["risk_id"], ()))
         lines.append(told)
     return _csv(lines, list(lines[0]) if lines else list(columns.values()))
 
 
-def _rated(rating: Any, scale: list[str]) -> str:
+def _rated(rating: Any, axis: str, matrix: Matrix) -> str:
     """A rating's name; of a residual one, of the nearest, halves up."""
-    return "" if pd.isna(rating) else scale[int(np.floor(round(float(rating), 9) + 0.5)) - 1]
+    return str(("", *getattr(matrix, axis))[matrix.whole(axis, [rating])[0]])
 
 
 def _names(controls: pd.DataFrame) -> dict[str, str]:
@@ -112,16 +93,11 @@ def _names(controls: pd.DataFrame) -> dict[str, str]:
 
 def _controls(context: Context) -> dict[str, bytes]:
     names, controls = _names(context.register.controls), records(context.register.controls)
-    category = {"automated": "technical"}
-    lines = [
-        {
-            "ref_id": row["control_id"],
-            "name": names[row["control_id"]],
-            "description": row["description"],
-            "category": category.get(row["nature"], "process"),
-        }
-        for row in controls
-    ]
+    lines = []
+    for row in controls:
+        category = "technical" if row["nature"] == "automated" else "process"
+        named = {"ref_id": row["control_id"], "name": names[row["control_id"]]}
+        lines.append({**named, "description": row["description"], "category": category})
     return {"ciso-assistant-controls.csv": _csv(lines, ["ref_id", "name", "description", "category"])}
 
 

@@ -21,7 +21,6 @@ from riskcalc.register.tables import TABLES
 
 VERSION = 1
 Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -132,13 +131,10 @@ class Change(_Told):
     about: str
 
 
+_State, _Type = Literal["issued", "in preparation"], Literal["type1", "type2"]
 _TRUST: dict[str, Any] = {
     **dict.fromkeys(("organisation", "audience", "period", "as_of", "use"), (str, ...)),
-    "reports": _rows(
-        "business_units",
-        state=(Literal["issued", "in preparation"], ...),
-        next_in_preparation=(Literal["type1", "type2"] | None, None),
-    ),
+    "reports": _rows("business_units", state=(_State, ...), next_in_preparation=(_Type | None, None)),
     "documents": _rows("documents", file=(str | None, None)),
     "subservice_organisations": _rows("subservice_organisations"),
     "answers": _rows("answers"),

@@ -22,6 +22,7 @@ from riskcalc.assessment.scoring import score_lines
 from riskcalc.errors import UsageError, of_an_extra
 from riskcalc.files import as_line, csv_rows
 from riskcalc.register.audiences import Audience, inside, redacted
+from riskcalc.register.records import as_text
 from riskcalc.register.register import Register
 
 DICTIONARY = "dictionary.csv"
@@ -52,10 +53,8 @@ def files(register: Register, audience: Audience, as_of: date | None = None, par
     contexts = list(_contexts(register, inside(audience), as_of))
     if not contexts:
         raise UsageError(f"No period has begun by {as_of}." if as_of else "The register has no ratings yet.")
-    texts = {
-        name: _csv(list(types), frame)
-        for (name, types), frame in zip(columns().items(), _frames(contexts, audience), strict=True)
-    }
+    frames = zip(columns().items(), _frames(contexts, audience), strict=True)
+    texts = {name: _csv(list(types), frame) for (name, types), frame in frames}
     written = _parquet(texts) if parquet else {f"{name}.csv": text for name, text in texts.items()}
     return {**written, DICTIONARY: _dictionary()}
 
@@ -85,9 +84,8 @@ def _frames(contexts: list[Context], audience: Audience) -> Iterator[pd.DataFram
 
     def of_all(frames: Iterator[pd.DataFrame]) -> pd.DataFrame:
         seen = zip(contexts, frames, strict=True)
-        return pd.concat(
-            [frame.assign(period=each.period.name, as_of=each.as_of).astype(object) for each, frame in seen]
-        )
+        told = (frame.assign(period=each.period.name, as_of=each.as_of) for each, frame in seen)
+        return pd.concat([frame.astype(object) for frame in told])
 
     yield of_all(described_scores(each) for each in contexts)
     yield of_all(score_lines(each) for each in contexts)
@@ -107,12 +105,7 @@ def _csv(names: list[str], frame: pd.DataFrame) -> bytes:
 
 
 def _text(value: object) -> str:
-    if pd.isna(value):  # type: ignore[call-overload]
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    value = round(value, 9) if isinstance(value, float) else value  # else 2.4999999999999996
-    return f"{value:%Y-%m-%d}" if isinstance(value, date) else str(value)
+    return str(value).lower() if isinstance(value, bool) else as_text(value)
 
 
 def _parquet(texts: dict[str, bytes]) -> dict[str, bytes]:
@@ -123,8 +116,7 @@ def _parquet(texts: dict[str, bytes]) -> dict[str, bytes]:
         for table, text in texts.items():
             (Path(name) / f"{table}.csv").write_bytes(text)
             types = {column: _TYPES[kind] for column, kind in columns()[table].items()}
-            read = database.read_csv(
-                f"{name}/{table}.csv", header=True, dtype=types, sep=",", quotechar='"', escapechar='"'
-            )
+            file = f"{name}/{table}.csv"
+            read = database.read_csv(file, header=True, dtype=types, sep=",", quotechar='"', escapechar='"')
             read.write_parquet(f"{name}/{table}.parquet")
         return {f"{table}.parquet": (Path(name) / f"{table}.parquet").read_bytes() for table in texts}

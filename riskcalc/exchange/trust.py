@@ -6,17 +6,17 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
 import pandas as pd
-from markupsafe import Markup
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from riskcalc.assessment import evidence
 from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import read, sha256, stem
-from riskcalc.pages.display import Display
+from riskcalc.pages.display import Display, environment
 from riskcalc.pages.html import render_page
 from riskcalc.pages.trust_centre import CHAPTERS, FEED, RESTRICTED, Statement, bridge, heading, is_issued, now
 from riskcalc.register.records import records
@@ -100,19 +100,13 @@ def _output(shown: Display) -> NotebookNode:
 def _feed(statement: Statement) -> str:
     """An Atom feed; an entry's id stays as long as what it tells does."""
     organisation = statement.register.methodology.organisation
-    entry = Markup(
-        "<entry><id>urn:uuid:{}</id><title>{}</title><updated>{}T00:00:00Z</updated><link href='{}'/></entry>\n"
-    )
-    entries = [
-        entry.format(uuid5(NAMESPACE_OID, f"{organisation} {each}"), f"{each.what}: {each.about}", each.day, PAGE)
-        for each in statement.changes
-    ]
+    entries = {uuid5(NAMESPACE_OID, f"{organisation} {each}"): each for each in statement.changes}
     latest = statement.changes[0].day if statement.changes else now(statement.context).date()
-    head = Markup(
-        "<?xml version='1.0' encoding='utf-8'?>\n<feed xmlns='http://www.w3.org/2005/Atom'><id>urn:uuid:{}</id>"
-        "<title>{}: trust centre</title><author><name>{}</name></author><updated>{}T00:00:00Z</updated>\n"
-    ).format(uuid5(NAMESPACE_OID, organisation), organisation, organisation, latest)
-    return _NO_XML.sub("\ufffd", "".join([head, *entries, "</feed>\n"]))
+    template = environment().from_string(Path(__file__).with_name(FEED).read_text("utf-8"))
+    told: str = template.render(
+        id=uuid5(NAMESPACE_OID, organisation), organisation=organisation, latest=latest, entries=entries, page=PAGE
+    )
+    return _NO_XML.sub("\ufffd", f"{told}\n")
 
 
 def _data(statement: Statement) -> bytes:

@@ -45,7 +45,7 @@ def units(portfolio: Portfolio) -> Display:
         levels = counts.loc[unit_id].tolist() if unit_id in counts.index else [0] * len(counts.columns)
         numbers = [str(int(count)) for count in (*levels, breaches.get(unit_id, 0))]
         rest = [not_assessed.appetite(portfolio, unit), _outlook(unit, portfolio)]
-        drawn = _to_scale(dict(zip(counts.columns, levels, strict=True)), int(counts.sum(axis=1).max()), portfolio)
+        drawn = _to_scale(dict(zip(counts.columns, levels, strict=True)), max([*counts.sum(axis=1), 1]), portfolio)
         rows.append([wording.page_link(unit, run), drawn, *numbers, *rest, *[_run_cell(run)] * told_of_runs])
     numeric = [*counts.columns, "Outside appetite"]
     columns = ["Unit", "Risks by level", *numeric, "Appetite", "Opinion", *["Run"] * told_of_runs]

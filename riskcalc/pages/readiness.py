@@ -213,11 +213,11 @@ def subservice(unit: Assessment) -> Display:
         days = uncovered_days(on_record(told, unit.as_of), first, last, unit.as_of)
         gap: Cell = state(counted(days, "day"), "bad") if days else state("none", "good")
         gap = "tested here" if inclusive else "–" if type1 else gap
-        opinion = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
-        exception = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
+        opinion: str = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
+        exception: str = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
-        by = f"{one['reviewed_by']}, " if one["reviewed_by"] else ""
-        reviewed = "not reviewed" if pd.isna(one["reviewed_on"]) else f"{by}{day(one['reviewed_on'])}"
+        by = "" if pd.isna(one["reviewed_by"]) else f"{one['reviewed_by']}, "
+        reviewed: str = "not reviewed" if pd.isna(one["reviewed_on"]) else f"{by}{day(one['reviewed_on'])}"
         name: Cell = {"text": one["name"], "note": one["service"]}
         method = one["method"].replace("_", "-")
         opinions = "" if inclusive else state(opinion, tone, exception)

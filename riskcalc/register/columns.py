@@ -67,7 +67,7 @@ def _text(cell: str) -> str:
     return cell
 
 
-def _matching(pattern: str, convert: Callable[[str], Any], allowed: str) -> Callable[[str], Any]:
+def _matching(pattern: str, convert: Callable[[str], Any], allowed: str) -> BeforeValidator:
     """A cell parser: the whole cell matches ``pattern`` and converts, or ``allowed`` is the error."""
     compiled = re.compile(pattern)
 
@@ -80,7 +80,7 @@ def _matching(pattern: str, convert: Callable[[str], Any], allowed: str) -> Call
             raise ValueError(f"{error}; allowed: {allowed}") from None
         raise ValueError(f"allowed: {allowed}")
 
-    return parse
+    return BeforeValidator(parse)
 
 
 THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})  # currencies of three decimals: ISO 4217
@@ -107,6 +107,10 @@ def _day(cell: str) -> date:
     return date.fromisoformat(cell)
 
 
+def _month_day(cell: str) -> str:
+    return f"{date.fromisoformat(f'2023-{cell}'):%m-%d}"
+
+
 def _methodology(info: ValidationInfo) -> Any:
     assert info.context is not None, "rows are validated in the context of a methodology"
     return info.context["methodology"]
@@ -115,17 +119,17 @@ def _methodology(info: ValidationInfo) -> Any:
 _RATING = re.compile("[1-9][0-9]?")
 
 
-def _rating(axis: str) -> Callable[[str, ValidationInfo], int]:
+def _rating(axis: str) -> BeforeValidator:
     def parse(cell: str, info: ValidationInfo) -> int:
         top = len(getattr(_methodology(info), axis))
         if _RATING.fullmatch(cell) and int(cell) <= top:
             return int(cell)
         raise ValueError(f"allowed: a whole number from 1 to {top}, or blank for unrated")
 
-    return parse
+    return BeforeValidator(parse)
 
 
-def _name_from(source: str) -> Callable[[str, ValidationInfo], str]:
+def _name_from(source: str) -> BeforeValidator:
     """A cell that holds one of the names that the methodology gives under ``source``."""
 
     def parse(cell: str, info: ValidationInfo) -> str:
@@ -134,7 +138,7 @@ def _name_from(source: str) -> Callable[[str, ValidationInfo], str]:
             return cell
         raise ValueError(f"allowed: {', '.join(names)}")
 
-    return parse
+    return BeforeValidator(parse)
 
 
 def _blank_to_none(cell: str) -> str | None:
@@ -148,18 +152,25 @@ def _period(cell: object) -> str:
         raise ValueError(f"allowed: {error}") from None
 
 
-def _one_of(name: str, kind: Any, noun: str) -> str:
-    if name not in get_args(kind):
-        raise ValueError(f"{name[:40]!r} is no {noun}; allowed, separated by |: {', '.join(get_args(kind))}")
-    return name
-
-
 @lru_cache(_KEPT)
 def _names(cell: str) -> tuple[str, ...]:
     names = tuple(cell.split("|")) if cell else ()
     if len(set(names)) < len(names) or "" in names:
         raise ValueError("allowed: names separated by |, none of them blank or twice")
     return names
+
+
+def _some_of(kind: Any, noun: str, required: bool = False) -> BeforeValidator:
+    """Some of the names of a kind, separated by |."""
+
+    def parse(cell: str) -> tuple[str, ...]:
+        names = _names(_text(cell) if required else cell)
+        for name in names:
+            if name not in get_args(kind):
+                raise ValueError(f"{name[:40]!r} is no {noun}; allowed, separated by |: {', '.join(get_args(kind))}")
+        return names
+
+    return BeforeValidator(parse)
 
 
 def free(model: type[BaseModel], column: str) -> bool:
@@ -178,64 +189,44 @@ T = TypeVar("T")
 Maybe = Annotated[T | None, BeforeValidator(_blank_to_none)]
 Text = Annotated[str, BeforeValidator(_text)]
 Count = Annotated[
-    int,
-    BeforeValidator(_matching("[0-9]{1,12}", int, "a whole number, 0 or more, digits only, at most 12")),
-    Typed(as_typed.trimmed),
+    int, _matching("[0-9]{1,12}", int, "a whole number, 0 or more, digits only, at most 12"), Typed(as_typed.trimmed)
 ]
 Money = Annotated[
     Decimal,
-    BeforeValidator(
-        _matching(r"[0-9]{1,18}(\.[0-9]{1,6})?", _amount, "an amount such as 1250000.00, digits and a point only")
-    ),
+    _matching(r"[0-9]{1,18}(\.[0-9]{1,6})?", _amount, "an amount such as 1250000.00, digits and a point only"),
     Typed(as_typed.trimmed),
 ]
 Rate = Annotated[
     Decimal,
-    BeforeValidator(_matching(r"[0-9]{1,6}(\.[0-9]{1,9})?", Decimal, "a number such as 0.25, 0 or more")),
+    _matching(r"[0-9]{1,6}(\.[0-9]{1,9})?", Decimal, "a number such as 0.25, 0 or more"),
     Typed(as_typed.trimmed),
 ]
 Share = Annotated[
     Decimal,
-    BeforeValidator(_matching(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", Decimal, "a number from 0 to 1, such as 0.8")),
+    _matching(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", Decimal, "a number from 0 to 1, such as 0.8"),
     Typed(as_typed.share),
 ]
 Day = Annotated[
     date,
-    BeforeValidator(_matching("[0-9]{4}-[0-9]{2}-[0-9]{2}|[2-6][0-9]{4}", _day, "a date as YYYY-MM-DD")),
+    _matching("[0-9]{4}-[0-9]{2}-[0-9]{2}|[2-6][0-9]{4}", _day, "a date as YYYY-MM-DD"),
     Typed(as_typed.day),
 ]
 MonthDay = Annotated[
     str,
-    BeforeValidator(
-        _matching(
-            "[0-9]{2}-[0-9]{2}",
-            lambda cell: f"{date.fromisoformat(f'2023-{cell}'):%m-%d}",
-            "a day of each year as MM-DD, such as 12-31",
-        )
-    ),
+    _matching("[0-9]{2}-[0-9]{2}", _month_day, "a day of each year as MM-DD, such as 12-31"),
     Typed(as_typed.trimmed),
 ]
 Answer = Literal["yes", "no", "unsure"]
-DataHeld = Annotated[
-    tuple[Data, ...],
-    BeforeValidator(lambda cell: tuple(_one_of(name, Data, "kind of data") for name in _names(cell))),
-    Typed(as_typed.some_of(get_args(Data))),
-]
-YesNo = Annotated[
-    bool, BeforeValidator(_matching("yes|no", lambda cell: cell == "yes", "yes or no")), Typed(as_typed.yes_no)
-]
-Currency = Annotated[
-    str, BeforeValidator(_matching("[A-Z]{3}", str, "an ISO 4217 code such as EUR")), Typed(as_typed.capitals)
-]
+DataHeld = Annotated[tuple[Data, ...], _some_of(Data, "kind of data"), Typed(as_typed.some_of(get_args(Data)))]
+YesNo = Annotated[bool, _matching("yes|no", lambda cell: cell == "yes", "yes or no"), Typed(as_typed.yes_no)]
+Currency = Annotated[str, _matching("[A-Z]{3}", str, "an ISO 4217 code such as EUR"), Typed(as_typed.capitals)]
 PeriodName = Annotated[str, BeforeValidator(_period), Typed(as_typed.period)]
-Likelihood = Annotated[int, BeforeValidator(_rating("likelihood")), Typed(as_typed.rating("likelihood"))]
-Impact = Annotated[int, BeforeValidator(_rating("impact")), Typed(as_typed.rating("impact"))]
-Level = Annotated[str, BeforeValidator(_name_from("level_names")), Typed(as_typed.name_of("level_names"))]
-Design = Annotated[str, BeforeValidator(_name_from("design_names")), Typed(as_typed.name_of("design_names"))]
+Likelihood = Annotated[int, _rating("likelihood"), Typed(as_typed.rating("likelihood"))]
+Impact = Annotated[int, _rating("impact"), Typed(as_typed.rating("impact"))]
+Level = Annotated[str, _name_from("level_names"), Typed(as_typed.name_of("level_names"))]
+Design = Annotated[str, _name_from("design_names"), Typed(as_typed.name_of("design_names"))]
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
-Digest = Annotated[str, BeforeValidator(_matching("[0-9a-f]{64}", str, "64 hexadecimal digits, in lower case"))]
+Digest = Annotated[str, _matching("[0-9a-f]{64}", str, "64 hexadecimal digits, in lower case")]
 Assertions = Annotated[
-    tuple[Assertion, ...],
-    BeforeValidator(lambda cell: tuple(_one_of(name, Assertion, "assertion") for name in _names(_text(cell)))),
-    Typed(as_typed.some_of(get_args(Assertion))),
+    tuple[Assertion, ...], _some_of(Assertion, "assertion", True), Typed(as_typed.some_of(get_args(Assertion)))
 ]

@@ -191,7 +191,9 @@ def rewritten(text: str, changed: Mapping[int, Cells | None], added: Iterable[Ce
         cells = changed[start]
         new.extend(lines[at : start - 1])
         new.extend([] if cells is None else [_as_line(cells, header, ending)])
-        at = start - 1 + _length(lines[place] for place in range(start - 1, len(lines)))
+        record = csv.reader(lines[place] for place in range(start - 1, len(lines)))
+        next(record)
+        at = start - 1 + record.line_num
     new.extend(lines[at:])
     for cells in added:
         if not new[-1].endswith(("\n", "\r")):
@@ -225,9 +227,7 @@ def narrowed(text: str, columns: Collection[str]) -> str:
 
 def as_file(columns: list[str], rows: Iterable[Mapping[str, str]]) -> str:
     """A table's file in its canonical form."""
-    return "".join(
-        [_as_line({name: name for name in columns}, columns, "\n"), *(_as_line(row, columns, "\n") for row in rows)]
-    )
+    return "".join(_as_line(row, columns, "\n") for row in [dict(zip(columns, columns, strict=True)), *rows])
 
 
 def _matching(folder: Path, table: str, key: Mapping[str, str], methodology: Methodology) -> list[tuple[int, Cells]]:
@@ -253,10 +253,3 @@ def check_row(table: str, cells: Cells, methodology: Methodology, line: int = 0)
 
 def _as_line(cells: Mapping[str, str], header: list[str], ending: str) -> str:
     return as_line([cells.get(column, "") for column in header], ending)
-
-
-def _length(lines: Iterable[str]) -> int:
-    """How many lines the record at the start takes."""
-    reader = csv.reader(lines)
-    next(reader)
-    return reader.line_num

@@ -106,7 +106,7 @@ def _unknown_sources(tables: Mapping[str, Table]) -> Iterator[Problem]:
                 yield answers.problem(line, "claims", str(claim), f"{claim.key} {allowed}")
 
 
-def some_names(names: Collection[str], seen: str, most: int = 12) -> str:
+def some_names(names: Collection[str], seen: str) -> str:
     """The name that was probably meant, and the names there are, or the first of them."""
     parts = [part.strip() for part in re.split("[,;]", seen)]
     if len(parts) > 1 and all(part in names for part in parts):
@@ -114,7 +114,7 @@ def some_names(names: Collection[str], seen: str, most: int = 12) -> str:
     digits = re.sub("[^0-9]", "", seen)  # another number is another row, not a slip of the pen
     near = get_close_matches(seen, [name for name in names if re.sub("[^0-9]", "", name) == digits], 1, 0.75)
     meant = f"did you mean {near[0]!r}? " if near else ""
-    return f"{meant}there are: {first_of(sorted(names), most)}" if names else "it has no rows"
+    return f"{meant}there are: {first_of(sorted(names), 12)}" if names else "it has no rows"
 
 
 def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any, SupportsFloat
 
@@ -78,11 +79,9 @@ class Matrix:
         """Build the matrix from the parsed methodology: ``likelihood``, ``impact`` and ``matrix``."""
         levels = tuple(Level(level["name"], level["colour"]) for level in content["matrix"]["levels"])
         names = [level.name for level in levels]
-        unknown = {name for row in content["matrix"]["grid"] for name in row} - set(names)
-        if unknown:
-            raise MatrixError(
-                f"the grid names {', '.join(sorted(map(repr, unknown)))}; the levels are {', '.join(names)}"
-            )
+        if unknown := {name for row in content["matrix"]["grid"] for name in row} - set(names):
+            told = ", ".join(sorted(map(repr, unknown)))
+            raise MatrixError(f"the grid names {told}; the levels are {', '.join(names)}")
         grid = tuple(tuple(names.index(name) for name in row) for row in content["matrix"]["grid"])
         likelihood, impact = (tuple(rating["name"] for rating in content[axis]) for axis in ("likelihood", "impact"))
         return cls(likelihood, impact, levels, grid)
@@ -127,8 +126,17 @@ class Matrix:
         return self._lookup[self.whole("likelihood", likelihood), self.whole("impact", impact)]
 
     def whole(self, axis: str, ratings: npt.ArrayLike) -> npt.NDArray[np.intp]:
-        """The whole ratings at which ``ratings`` are read on ``axis``, 1-based; 0 where missing."""
-        return _whole(ratings, len(getattr(self, axis)), axis)
+        """The whole ratings at which ``ratings`` are read on ``axis``, halves up, 1-based; 0 where missing."""
+        given, top = np.asarray(ratings), len(getattr(self, axis))
+        if given.dtype.kind in "iu":
+            whole, missing = given.astype(np.intp), np.zeros(given.shape, dtype=bool)
+        else:
+            numbers = np.floor(np.round(_as_float(given), _DIGITS) + 0.5)
+            missing = np.isnan(numbers)
+            whole = np.where(missing, 1, np.clip(numbers, 0, top + 1)).astype(np.intp)
+        if whole.size and not (whole.min() >= 1 and whole.max() <= top):
+            raise ValueError(f"{axis} holds a rating off the scale; allowed: 1 to {top}, or missing for unrated")
+        return np.where(missing, 0, whole)
 
     @cached_property
     def _lookup(self) -> npt.NDArray[np.int8]:
@@ -154,12 +162,11 @@ class Matrix:
 
     def _neighbours(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
         rows, columns = self.shape
-        for row in range(rows):
-            for column in range(columns):
-                if row + 1 < rows:
-                    yield (row, column), (row + 1, column)
-                if column + 1 < columns:
-                    yield (row, column), (row, column + 1)
+        for row, column in product(range(rows), range(columns)):
+            if row + 1 < rows:
+                yield (row, column), (row + 1, column)
+            if column + 1 < columns:
+                yield (row, column), (row, column + 1)
 
     def _cell(self, cell: tuple[int, int]) -> str:
         return f"{self.likelihood[cell[0]]} x {self.impact[cell[1]]}"
@@ -180,27 +187,12 @@ class Matrix:
                 )
 
 
-def _whole(ratings: npt.ArrayLike, top: int, axis: str) -> npt.NDArray[np.intp]:
-    """Whole ratings, 0 where missing; what lies between is read at the nearest, halves up."""
-    given = np.asarray(ratings)
-    if given.dtype.kind in "iu":
-        whole, missing = given.astype(np.intp), np.zeros(given.shape, dtype=bool)
-    else:
-        numbers = np.floor(np.round(_as_float(given), _DIGITS) + 0.5)
-        missing = np.isnan(numbers)
-        whole = np.where(missing, 1, np.clip(numbers, 0, top + 1)).astype(np.intp)
-    if whole.size and not (whole.min() >= 1 and whole.max() <= top):
-        raise ValueError(f"{axis} holds a rating off the scale; allowed: 1 to {top}, or missing for unrated")
-    return np.where(missing, 0, whole)
-
-
 def _as_float(given: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Numbers as floats, with None and pandas' NA as NaN."""
     if given.dtype.kind == "f":
         return given
-    return np.array(
-        [float(value) if isinstance(value, SupportsFloat) else np.nan for value in given.flat], dtype=float
-    ).reshape(given.shape)
+    numbers = [float(value) if isinstance(value, SupportsFloat) else np.nan for value in given.flat]
+    return np.array(numbers, dtype=float).reshape(given.shape)
 
 
 def _contradictions(matrix: Matrix) -> Iterator[str]:

@@ -160,6 +160,10 @@ class Methodology(_Part):
     evidence: EvidenceRules = EvidenceRules()
     opinion: OpinionRules = OpinionRules()
 
+    def as_bytes(self) -> bytes:
+        """What is told apart by fingerprints."""
+        return self.model_dump_json(by_alias=True).encode()
+
     @cached_property
     def matrix(self) -> Matrix:
         """The risk matrix; raises MatrixError where scales, levels and grid don't fit together."""
@@ -260,10 +264,8 @@ def _contradictions(methodology: Methodology) -> Iterator[Problem]:
     yield from _unfit_matrices(methodology, problem)
     operating = methodology.weights.operating
     if not operating.not_effective <= operating.insufficient_evidence <= operating.operated_effectively:
-        yield problem(
-            "weights.operating",
-            "must rise from not_effective over insufficient_evidence to operated_effectively",
-        )
+        told = "must rise from not_effective over insufficient_evidence to operated_effectively"
+        yield problem("weights.operating", told)
     if operating.not_tested > operating.insufficient_evidence:
         yield problem("weights.operating.not_tested", "must not exceed insufficient_evidence", operating.not_tested)
     lowest, top = methodology.severity.reasonable_possibility, len(methodology.likelihood)
@@ -321,9 +323,8 @@ def _losses_out_of_order(methodology: Methodology, problem: Any) -> Iterator[Pro
     for number, rating in enumerate(methodology.impact, 1):
         losses = [loss for loss in (rating.loss_low, rating.loss_mode, rating.loss_high) if loss is not None]
         if (rating.loss_low is None) != (rating.loss_high is None) or (rating.loss_mode and not rating.loss_low):
-            yield problem(
-                f"impact.{number}", "must hold loss_low and loss_high, with or without loss_mode, or none of them"
-            )
+            told = "must hold loss_low and loss_high, with or without loss_mode, or none of them"
+            yield problem(f"impact.{number}", told)
         if losses != sorted(losses):
             yield problem(f"impact.{number}", "must hold loss_low <= loss_mode <= loss_high")
 

@@ -64,9 +64,8 @@ def _ratings(risks: Table, methodology: Methodology) -> Table:
         first = seen.setdefault(cells["risk_id"], line)  # a repeated or blank id is told of the risk itself
         given = carried.get(line, {}).get("likelihood", "")
         if first != line and cells.get(SPAN[0]) and given:
-            risks.tell(
-                line, "likelihood", given, f"allowed: blank; its rating stands at line {first}, others in ratings.csv"
-            )
+            allowed = f"allowed: blank; its rating stands at line {first}, others in ratings.csv"
+            risks.tell(line, "likelihood", given, allowed)
     lines = [
         (line, [risk_id, *(carried.get(line, {}).get(axis, "") for axis in ("likelihood", "impact"))])
         for risk_id, line in seen.items()
@@ -90,11 +89,8 @@ def _pointing_at_a_name(table: Table, controls: Table) -> Iterator[Problem]:
 def _amounts_without_materiality(tables: Tables) -> Iterator[Problem]:
     """Amounts that nothing can be held against."""
     units = tables["business_units"]
-    without = {
-        units.rows[line].unit_id
-        for line, names in units.assumed.items()
-        if "materiality" in names and line in units.rows
-    }
+    waiting = [line for line, names in units.assumed.items() if "materiality" in names and line in units.rows]
+    without = {units.rows[line].unit_id for line in waiting}
     for line, risk in tables["risks"].rows.items():
         if risk.loss_high is not None and risk.unit_id in without:
             allowed = f"needs the materiality of {risk.unit_id} in {units.place}, which is blank"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,22 @@ def records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
     names, missing = frame.columns.tolist(), pd.NA
     rows = frame.to_numpy(object).tolist()
     return [{name: None if one is missing else one for name, one in zip(names, row, strict=True)} for row in rows]
+
+
+def as_text(value: object) -> str:
+    """A cell as text: blank where it is missing, lists with | between, days as YYYY-MM-DD, numbers to nine digits.
+
+    >>> as_text(("a", "b")), as_text(True), as_text(pd.NaT), as_text(2.4999999999999996)
+    ('a|b', 'yes', '', '2.5')
+    """
+    if isinstance(value, tuple):
+        return "|".join(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value is pd.NA or value != value:  # NaN and NaT aren't themselves
+        return ""
+    value = round(value, 9) if isinstance(value, float) else value
+    return f"{value:%Y-%m-%d}" if isinstance(value, date) else str(value)
 
 
 def by_index(frame: pd.DataFrame) -> dict[Any, dict[Any, Any]]:

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, wraps
 from html import escape
@@ -179,16 +179,18 @@ class Register:
 
     @cached_property
     def _fingerprint(self) -> str:
-        hashes, before = (
-            {name: row_hashes(getattr(each, name)) for name in TABLES} if each else {} for each in (self, self.before)
-        )
-        methodology = self.methodology.model_dump_json(by_alias=True).encode()
-        return fingerprint_of(methodology, hashes, self.beside, before)
+        hashes, before = (table_hashes(each) if each else {} for each in (self, self.before))
+        return fingerprint_of(self.methodology.as_bytes(), hashes, self.beside, before)
 
     @property
     def beside(self) -> list[object]:
         """What is told beside the tables, and belongs to the fingerprint."""
         return [*self.assumed, *(each for name in BESIDE for each in getattr(self, name))]
+
+
+def table_hashes(register: Register) -> dict[str, np.ndarray[Any, Any]]:
+    """The hashes of each table's rows."""
+    return {name: row_hashes(getattr(register, name)) for name in TABLES}
 
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -197,9 +199,8 @@ def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
     found = np.empty(len(table), "S32")
     for at in range(0, len(table), _AT_ONCE):  # as Python's own values, rows take much memory
         rows = zip(*(_plain(column.iloc[at : at + _AT_ONCE]) for column in columns), strict=True)
-        found[at : at + _AT_ONCE] = [
-            hashlib.sha256(repr(row).encode("utf-8", "surrogatepass")).digest() for row in rows
-        ]
+        texts = (repr(row).encode("utf-8", "surrogatepass") for row in rows)
+        found[at : at + _AT_ONCE] = [hashlib.sha256(text).digest() for text in texts]
     return found
 
 
@@ -216,7 +217,7 @@ def fingerprint_of(
     beside: Iterable[object],
     before: Mapping[str, np.ndarray[Any, Any]],
 ) -> str:
-    """The fingerprint of a methodology as text, of tables whose rows have these hashes, of what is told ``beside``
+    """The fingerprint of a methodology, of tables whose rows have these hashes, of what is told ``beside``
     them, and of tables whose rows may have stood otherwise ``before``.
     """
     digest = hashlib.sha256(methodology)
@@ -325,11 +326,8 @@ def read_tables(source: Path, period: str = "", briefly: bool = False) -> tuple[
 
 def _stamps(folder: Path) -> list[tuple[str, int, int, int]]:
     """What tells that a file of the register was replaced while others were read."""
-    states = [
-        (path.name, path.stat())
-        for path in (folder / FILE, *(folder / f"{name}.csv" for name in TABLES))
-        if path.exists()
-    ]
+    paths = (folder / FILE, *(folder / f"{name}.csv" for name in TABLES))
+    states = [(path.name, path.stat()) for path in paths if path.exists()]
     return [(name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states]
 
 
@@ -458,10 +456,3 @@ def _dtype(model: type[Row], column: str) -> str:
     boolean = "boolean" if may_be_blank(model, column) else "bool"
     known: Mapping[Any, str] = {int: "Int64", date: "datetime64[s]", bool: boolean, str: "str"}
     return known.get(kind, "str" if get_origin(kind) is Literal else "object")
-
-
-assert {field.name for field in fields(Register)} == {
-    *("source", "methodology", "periods", "assumed", "notes"),
-    *("stands", "before", *BESIDE),
-    *TABLES,
-}

@@ -124,10 +124,8 @@ def filled(table: Table, line: int, cells: Mapping[str, str], methodology: Metho
     """A line's cells with what stands in for blank ones; the table remembers which those are."""
     if methodology.first_period is None:
         return cells
-    found = {
-        column: text for column, text in _stand_ins(table.name, cells, methodology).items() if not cells[column].strip()
-    }
-    if found:
+    instead = _stand_ins(table.name, cells, methodology)
+    if found := {column: text for column, text in instead.items() if not cells[column].strip()}:
         table.assumed[line] = set(found)
     return {**cells, **found}
 

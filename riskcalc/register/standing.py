@@ -51,10 +51,6 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
         known = ~(tables[name][columns[0]] > pd.Timestamp(until))
         if not known.all():
             tables[name] = tables[name].assign(**{column: tables[name][column].where(known) for column in columns})
-    then = {
-        **tables,
-        "control_tests": tables["control_tests"][tables["control_tests"]["tested_on"] <= pd.Timestamp(as_of)],
-    }
     issued = issued_before(tables["business_units"], day) if register.timed else ()
     theirs = reported_before(tables["subservice_organisations"], day) if register.timed else frozenset()
     for name in (name for name, model in TABLES.items() if model.timed()):
@@ -66,7 +62,8 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
     units = set(found.business_units["unit_id"])
     mine = frozenset(each for each in issued if each.unit_id in units)
     found = _consistent(replace(found, issued=mine, former_reports=theirs))
-    former = controls_before(register.controls, found.controls, day)
+    former, tests = controls_before(register.controls, found.controls, day), tables["control_tests"]
+    then = {**tables, "control_tests": tests[tests["tested_on"] <= pd.Timestamp(as_of)]}
     ended, begun = frozenset(_ended(register, found, then, day)), frozenset(_begun(register, day))
     return replace(found, ended=ended, begun=begun, former_controls=former)
 
@@ -113,7 +110,9 @@ def _ended(register: Register, stood: Register, tables: Mapping[str, Any], day: 
     units, objectives = by_index(stood.business_units.set_index("unit_id")), {*stood.control_objectives["objective_id"]}
     known = register.risks[~(register.risks["valid_from"] > day)].sort_values("valid_from", na_position="first")
     serves = {row["risk_id"]: (row["unit_id"], row["objective_id"]) for row in records(known)}
-    links = _acting(register)
+    links = _acting(register, day)
+    if links.empty:
+        return
     keys = {"risk_id": register.risks, "control_id": register.controls}
     ends = [links[key].map(_last_days(table, key)) for key, table in keys.items()]
     last_days = pd.concat([*ends, links["valid_to"].fillna(_FOR_EVER)], axis=1).min(axis=1)
@@ -147,7 +146,7 @@ def _said(
 
 def _begun(register: Register, day: pd.Timestamp) -> Iterator[tuple[str, str, date]]:
     """What didn't always exist by a day: a risk or control, what acts on the risk or blank, and the first day."""
-    links = (_acting(register), ["risk_id", "control_id"])
+    links = (_acting(register, day), ["risk_id", "control_id"])
     for rows, key in ((register.risks, ["risk_id"]), (register.controls, ["control_id"]), links):
         known = rows[~(rows["valid_from"] > day)]
         firsts = known["valid_from"].fillna(_EVER).groupby([known[column] for column in key]).min()
@@ -155,9 +154,10 @@ def _begun(register: Register, day: pd.Timestamp) -> Iterator[tuple[str, str, da
             yield names[0], (*names, "")[1], first.date()
 
 
-def _acting(register: Register) -> pd.DataFrame:
-    """The rows by which controls act on risks, but for those that reach nothing."""
-    return register.risk_controls[register.risk_controls["coverage"] > 0]
+def _acting(register: Register, day: pd.Timestamp) -> pd.DataFrame:
+    """The rows by which controls have acted on risks by a day, but for those that reach nothing."""
+    links = register.risk_controls
+    return links[(links["coverage"] > 0) & ~(links["valid_from"] > day)]
 
 
 def _last_days(table: pd.DataFrame, key: str) -> pd.Series[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib import resources
@@ -54,7 +54,7 @@ class Starter:
         ('Low', 'Medium', 'High')
         """
         scales = _ours(self.matrix) if self.matrix in _SIZES else _from_file(self.matrix)
-        text = "\n".join([*self._head(), "", scales, _ours("settings")])
+        text = "\n".join([self._head(), scales, _ours("settings")])
         Methodology.parse(text)
         return text
 
@@ -67,17 +67,12 @@ class Starter:
         unit = as_line(_UNIT) + (as_line(known.get(column, "") for column in _UNIT) if name else "")
         return {FILE: self.methodology(), "business_units.csv": unit, "risks.csv": as_line(_RISKS)}
 
-    def _head(self) -> Iterator[str]:
-        yield "# How risks are rated and banded here. Change what doesn't fit: riskcalc check says if it still holds."
-        yield ""
-        yield f"organisation = {_quoted(self.organisation)}"
-        yield f"currency = {_quoted(self.currency)}"
-        yield 'classification = "Confidential"         # stands on every page'
-        if self.period:
-            yield f"first_period = {_quoted(self.period)}              # of the ratings in risks.csv; with this line,"
-            yield "                                        # tables and columns may be missing: docs/tutorial.md"
-        yield f"\n[exchange_rates]                        # one unit of each currency, in {self.currency}"
-        yield f"{_quoted(self.currency)} = 1.0"
+    def _head(self) -> str:
+        code, period = _quoted(self.currency), _quoted(self.period)
+        begins = _ours("first_period").format(period=period) if self.period else ""
+        return _ours("head").format(
+            organisation=_quoted(self.organisation), code=code, first_period=begins, currency=self.currency
+        )
 
 
 def sample_files() -> dict[str, str]:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from riskcalc.errors import UsageError
-from riskcalc.register.register import BESIDE, Register, fingerprint_of, load, row_hashes
+from riskcalc.register.register import BESIDE, Register, fingerprint_of, load, table_hashes
 from riskcalc.register.tables import OWNERS, TABLES
 
 HANDED = "RISKCALC_SHARE"  # the environment variable that names the file of a share
@@ -71,9 +71,8 @@ class Subsets:
     @cached_property
     def _fingerprints(self) -> dict[str, str]:
         """By unit, found together, and the whole register's: then nobody needs the hashes of the rows any more."""
-        methodology = self.register.methodology.model_dump_json(by_alias=True).encode()
-        hashes, earlier = self._hashes(), self._earlier
-        earlier_hashes, found = earlier._hashes() if earlier else {}, dict[str, str]()
+        methodology, earlier, found = self.register.methodology.as_bytes(), self._earlier, dict[str, str]()
+        hashes, earlier_hashes = table_hashes(self.register), table_hashes(earlier.register) if earlier else {}
         for unit_id in self.unit_ids:
             places = self._rows(unit_id)
             mine = {name: hashes[name][rows] for name, rows in places.items()}
@@ -111,9 +110,6 @@ class Subsets:
             for each in getattr(self.register, name):
                 about.setdefault(each[0], []).append(each)
         return found
-
-    def _hashes(self) -> dict[str, np.ndarray[Any, Any]]:
-        return {name: row_hashes(getattr(self.register, name)) for name in TABLES}
 
     def _rows(self, unit_id: str) -> dict[str, np.ndarray[Any, Any]]:
         """Where the share's rows stand in each table, in the tables' order."""
@@ -167,11 +163,8 @@ def _cut(table: pd.DataFrame, places: np.ndarray[Any, Any]) -> pd.DataFrame:
 
 def pack(shares: Subsets, data_dir: str, unit_id: str | None) -> Callable[[IO[bytes]], None]:
     """What writes a unit's share of the register in ``data_dir``, or all of it for None, for another process."""
-    return partial(_dump, (data_dir, unit_id, shares.register if unit_id is None else shares.of(unit_id)))
-
-
-def _dump(handed: object, file: IO[bytes]) -> None:
-    pickle.dump(handed, file, protocol=pickle.HIGHEST_PROTOCOL)
+    handed = (data_dir, unit_id, shares.register if unit_id is None else shares.of(unit_id))
+    return partial(pickle.dump, handed, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def read_standing(data_dir: str, period: str, as_of: date | None, unit_id: str | None = None) -> Register:

@@ -40,10 +40,6 @@ def check_days(tables: Mapping[str, Table]) -> Iterator[Problem]:
 # --- parts ---
 
 
-def _common(*spans: Days) -> Days:
-    return max(first for first, _ in spans), min(last for _, last in spans)
-
-
 def _held(table: Table, held: Mapping[str, Mapping[str, Days]]) -> dict[str, Days]:
     """By key, from the first to the last day of its rows, as far as what they belong to holds."""
     found: dict[str, Days] = {}
@@ -55,7 +51,8 @@ def _held(table: Table, held: Mapping[str, Mapping[str, Days]]) -> dict[str, Day
 
 
 def _own(name: str, row: Row, held: Mapping[str, Mapping[str, Days]]) -> Days:
-    return _common(row.days(), *(held[target].get(key, _EVER) for target, key in _owners(name, row)))
+    spans = [row.days(), *(held[target].get(key, _EVER) for target, key in _owners(name, row))]
+    return max(first for first, _ in spans), min(last for _, last in spans)
 
 
 def _owners(name: str, row: Row) -> Iterator[tuple[str, str]]:
@@ -89,10 +86,8 @@ def _out_of_order(table: Table) -> Iterator[Problem]:
             by_key.setdefault(key, []).append(((first, last), line))
     for key, rows in by_key.items():
         for (before, at), (after, line) in pairwise(sorted(rows)):
-            seen, there = (
-                table.cells[line].get("valid_from", ""),
-                f"{' + '.join(key)} at line {at} holds {_told(before)}",
-            )
+            seen = table.cells[line].get("valid_from", "")
+            there = f"{' + '.join(key)} at line {at} holds {_told(before)}"
             if before[0] < after[0] <= before[1]:  # what begins on the same day is told as standing there twice
                 allowed = f"{there}, so that two rows hold on one day; allowed: a day after its valid_to"
                 yield table.problem(line, "valid_from", seen, allowed)
@@ -110,9 +105,8 @@ def _outside_owners(table: Table, line: int, row: Row, held: Mapping[str, Mappin
             for column in SPAN:
                 given = getattr(row, column)
                 if given and not first <= given <= last:
-                    yield table.problem(
-                        line, column, str(given), f"{whole}; allowed: a day of it, or blank: as long as it"
-                    )
+                    allowed = f"{whole}; allowed: a day of it, or blank: as long as it"
+                    yield table.problem(line, column, str(given), allowed)
         elif table.name == "deficiencies":
             if last < date.max and getattr(row, "closed_on", None) is None:
                 allowed = f"blank, but {whole}; allowed: the day it was closed on, or record it for what replaces {key}"
@@ -138,7 +132,5 @@ def _without_needed(table: Table, line: int, row: Row, held: Mapping[str, Mappin
         for key in value if isinstance(value, tuple) else filter(None, [value]):
             first, last = held[needed].get(key, _EVER)
             if own[0] <= own[1] and not first <= own[0] <= own[1] <= last:
-                allowed = (
-                    f"holds {_told((first, last))}, this row {_told(own)}; allowed: what holds on all days of the row"
-                )
-                yield table.problem(line, column, key, allowed)
+                allowed = f"this row {_told(own)}; allowed: what holds on all days of the row"
+                yield table.problem(line, column, key, f"holds {_told((first, last))}, {allowed}")

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from math import isinf
 from pathlib import Path
 
 from riskcalc.register.xlsx_guard import Limits, Package, RefusedError, guarded
@@ -32,9 +33,6 @@ Cell = str | Odd
 def text_of(cell: Cell) -> str:
     """What a cell shows, whatever it is."""
     return cell if isinstance(cell, str) else cell.text
-
-
-_INF = float("inf")
 
 
 @dataclass
@@ -63,7 +61,7 @@ class Workbook:
         self._epoch = date(1899, 12, 30)
         self._read_sheets()
         self._strings = _strings(package, self._parts.get("sharedStrings"))
-        self._dates = _date_styles(package, self._parts.get("styles"))
+        self.styles = Styles(package, self._parts.get("styles"))
         self._cells_left = package.limits.cells
 
     def _read_sheets(self) -> None:
@@ -77,9 +75,8 @@ class Workbook:
             if tag == "workbookPr" and found.get("date1904") in ("1", "true"):
                 self._epoch = date(1904, 1, 1)
             if tag == "sheet" and found.get("id") in parts:
-                self.sheets[found.get("name", "")] = _Sheet(
-                    parts[found["id"]], found.get("state", "visible") != "visible"
-                )
+                hidden = found.get("state", "visible") != "visible"
+                self.sheets[found.get("name", "")] = _Sheet(parts[found["id"]], hidden)
 
         if main not in self._package.names:
             raise RefusedError("holds no workbook")
@@ -87,7 +84,7 @@ class Workbook:
 
     def grid(self, name: str) -> Grid:
         """The cells of a sheet."""
-        reader = _SheetReader(self._strings, self._dates, self._epoch, self._package.limits, self._cells_left)
+        reader = _SheetReader(self._strings, self.styles.dates(), self._epoch, self._package.limits, self._cells_left)
         self._package.parse(self.sheets[name].part, reader.start, end=reader.end, text=reader.text)
         self._cells_left = reader.left
         return reader.grid
@@ -113,6 +110,18 @@ def letters(column: int) -> str:
     return text
 
 
+def column_of(name: str) -> int:
+    """A column's number, from 0, by its letters.
+
+    >>> column_of("AB")
+    27
+    """
+    number = 0
+    for letter in name.upper():
+        number = number * 26 + ord(letter) - 64
+    return number - 1
+
+
 def unescape(text: str) -> Cell:
     """Text as Excel shows it: ``_x000D_`` is the character of that number, ``_x005F_`` an underscore.
 
@@ -133,10 +142,8 @@ def as_number(text: str) -> str:
     ('0.8', '100000', '-3')
     """
     given = text.strip()
-    if not re.fullmatch(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?", given) or float(given) in (
-        _INF,
-        -_INF,
-    ):
+    known = re.fullmatch(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?", given)
+    if not known or isinf(float(given)):
         raise RefusedError(f"holds {text[:40]!r} as a number; open it in a spreadsheet and save it again")
     number = Decimal(f"{float(given):.15g}")
     if abs(number.adjusted()) >= 40:
@@ -194,28 +201,48 @@ def _strings(package: Package, part: str | None) -> list[Cell]:
 _DATE_FORMATS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}  # those that every spreadsheet knows
 
 
-def _date_styles(package: Package, part: str | None) -> set[str]:
-    """The styles, by their number as cells name it, whose numbers are shown as dates or times."""
-    custom: dict[str, str] = {}
-    styles: list[str] = []
-    inside = [False]
+class Styles:
+    """How cells look, by the number of their style, as cells name it; none where a workbook has no such part."""
 
-    def start(tag: str, attributes: dict[str, str]) -> None:
+    def __init__(self, package: Package, part: str | None) -> None:
+        self._formats: dict[str, str] = {}
+        self._fonts: list[bool] = []  # whether each is bold
+        self._cells: list[dict[str, str]] = []
+        self._inside = ""
+        if part:
+            package.parse(part, self._start, end=self._end)
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._inside = tag if tag in ("fonts", "cellXfs") else self._inside
         if tag == "numFmt":
-            custom[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
-        elif tag == "cellXfs":
-            inside[0] = True
-        elif tag == "xf" and inside[0]:
-            styles.append(attributes.get("numFmtId", "0"))
+            self._formats[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+        elif self._inside == "fonts" and tag == "font":
+            self._fonts.append(False)
+        elif self._inside == "fonts" and tag == "b" and self._fonts:
+            self._fonts[-1] = attributes.get("val", "1") in ("1", "true")
+        elif self._inside == "cellXfs" and tag == "xf":
+            self._cells.append({**attributes, "locked": "1"})
+        elif self._inside == "cellXfs" and tag == "protection" and self._cells:
+            self._cells[-1]["locked"] = attributes.get("locked", "1")
 
-    def end(tag: str) -> None:
-        inside[0] &= tag != "cellXfs"
+    def _end(self, tag: str) -> None:
+        self._inside = "" if tag == self._inside else self._inside
 
-    if part:
-        package.parse(part, start, end=end)
-    known = {str(number) for number in _DATE_FORMATS}
-    dates = known - custom.keys() | {number for number, code in custom.items() if _shows_date(code)}
-    return {str(place) for place, number in enumerate(styles) if number in dates}
+    def dates(self) -> set[str]:
+        """Those whose numbers are shown as dates or times."""
+        known = {str(number) for number in _DATE_FORMATS} - self._formats.keys()
+        return self._with("numFmtId", known | {number for number, code in self._formats.items() if _shows_date(code)})
+
+    def bold(self) -> set[str]:
+        """Those in bold."""
+        return self._with("fontId", {str(place) for place, is_bold in enumerate(self._fonts) if is_bold})
+
+    def unlocked(self) -> set[str]:
+        """Those whose cells may be written though their sheet is protected."""
+        return self._with("locked", {"0", "false"})
+
+    def _with(self, attribute: str, values: set[str]) -> set[str]:
+        return {str(place) for place, cell in enumerate(self._cells) if cell.get(attribute, "0") in values}
 
 
 def _shows_date(code: str) -> bool:
@@ -277,7 +304,7 @@ class _SheetReader:
             self._pieces.append(characters)
 
     def _start_row(self, attributes: dict[str, str]) -> None:
-        number = _whole(attributes.get("r"), self._row + 1)
+        number = whole(attributes.get("r"), self._row + 1)
         if number <= self._row or number > 1_048_576:
             raise RefusedError("has rows out of order; open it in a spreadsheet and save it again")
         self._row, self._column, self._cells = number, -1, []
@@ -313,7 +340,7 @@ class _SheetReader:
         if self._formula and not text and kind != "str":
             return Odd("formula", "")
         if kind == "s":
-            place = _whole(text, -1)
+            place = whole(text, -1)
             if not 0 <= place < len(self._strings):
                 raise RefusedError("points at a text that isn't there; open it in a spreadsheet and save it again")
             return self._strings[place]
@@ -341,7 +368,7 @@ class _SheetReader:
 
     def _start_column(self, attributes: dict[str, str]) -> None:
         if attributes.get("hidden") in ("1", "true") or _is_nothing(attributes.get("width")):
-            first, last = _whole(attributes.get("min"), 1), _whole(attributes.get("max"), 1)
+            first, last = whole(attributes.get("min"), 1), whole(attributes.get("max"), 1)
             self.grid.hidden_columns |= set(range(max(first - 1, 0), min(last, self._columns)))
 
     def _merge(self, attributes: dict[str, str]) -> None:
@@ -356,7 +383,8 @@ def _is_nothing(size: str | None) -> bool:
     return size is not None and re.fullmatch(r"\s*\+?0*\.?0*([eE].*)?\s*", size) is not None
 
 
-def _whole(text: str | None, default: int) -> int:
+def whole(text: str | None, default: int) -> int:
+    """A number as a workbook writes it; what is none is taken for ``default``, such as the next row's."""
     return int(text) if text and re.fullmatch("[0-9]{1,9}", text) else default
 
 
@@ -365,7 +393,4 @@ def _column(reference: str) -> int:
     found = re.fullmatch("([A-Z]{1,3})[0-9]{1,7}", reference)
     if not found:
         raise RefusedError(f"has a cell called {reference[:20]!r}; open it in a spreadsheet and save it again")
-    number = 0
-    for letter in found[1]:
-        number = number * 26 + ord(letter) - 64
-    return number - 1
+    return column_of(found[1])

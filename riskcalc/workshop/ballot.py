@@ -50,7 +50,8 @@ class Desk:
         self._take_part(workshop["workshop_id"])
         risks = self.store.risks(workshop["workshop_id"])
         still_open = [risk for risk in risks if not risk["revealed"]]
-        up = self._chosen(still_open) or next(risk for risk in risks if risk["risk_id"] == workshop["risk_id"])
+        ahead = (risk for risk in still_open if risk["risk_id"] == self._ahead)
+        up = next(ahead, None) or next(risk for risk in risks if risk["risk_id"] == workshop["risk_id"])
         shown = {
             "risk_id": up["risk_id"],
             "round": up["round"],
@@ -92,11 +93,11 @@ class Desk:
         self._check(workshop["workshop_id"], likelihood, impact)
         vote = Vote(likelihood, impact)
         if known := self._cast.get((risk_id, number)):
-            self.store.revote(known[0], vote)
-            self._cast[risk_id, number] = (known[0], vote)
+            ballot = known[0]
+            self.store.revote(ballot, vote)
         else:
             ballot = self.store.vote(workshop["workshop_id"], risk_id, self.name, vote)
-            self._cast[risk_id, number] = (ballot, vote)
+        self._cast[risk_id, number] = (ballot, vote)
 
     def _workshop(self) -> dict[str, Any]:
         under_way = self.store.workshops(self.unit_id)
@@ -115,9 +116,6 @@ class Desk:
         for axis, vote in (("likelihood", likelihood), ("impact", impact)):
             if vote is not None and vote not in range(1, len(scales[axis]) + 1):
                 raise UsageError(f"{axis}: {vote!r}; allowed: 1 to {len(scales[axis])}, or can't say.")
-
-    def _chosen(self, still_open: list[dict[str, Any]]) -> dict[str, Any] | None:
-        return next((risk for risk in still_open if risk["risk_id"] == self._ahead), None)
 
     def _state(self, workshop_id: str, risk: dict[str, Any]) -> str:
         if risk["revealed"]:

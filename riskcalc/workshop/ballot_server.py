@@ -60,7 +60,8 @@ def serving(
         )
         try:
             _wait(server, listen, number)
-            address = f"http://{_shown(listen)}:{number}/?token={token}"
+            host = _own_address() if listen == "0.0.0.0" else listen  # noqa: S104 - compared, not bound
+            address = f"http://{host}:{number}/?token={token}"
             with _noticed(votes, address):
                 yield address, server
         finally:
@@ -118,11 +119,7 @@ def _settings(token: str, listen: str, port: int) -> dict[str, object]:
             "open_browser": False,
             "log_level": "WARN",  # below it Voila tells addresses of its own, without the token: to a password page
         },
-        "VoilaConfiguration": {
-            "show_tracebacks": False,
-            "strip_sources": True,
-            "theme": "light",
-        },
+        "VoilaConfiguration": {"show_tracebacks": False, "strip_sources": True, "theme": "light"},
         "MappingKernelManager": {"cull_idle_timeout": _IDLE, "cull_interval": max(1, _IDLE // 10)},
     }
 
@@ -148,12 +145,8 @@ def _wait(server: subprocess.Popen[bytes], listen: str, port: int) -> None:
     raise UsageError("The ballots' server didn't answer within a minute.")
 
 
-def _shown(listen: str) -> str:
-    """The address that others can type: where it listens everywhere, this machine's own."""
-    return listen if listen != "0.0.0.0" else _own_address()  # noqa: S104 - compared, not bound
-
-
 def _own_address() -> str:
+    """The machine's own address, which others can type, where the server listens everywhere."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # nothing is sent: it only chooses the interface that leads out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from markupsafe import Markup, escape
@@ -17,6 +19,9 @@ from riskcalc.register.methodology import Methodology
 from riskcalc.workshop.session import Standing, Workshop
 from riskcalc.workshop.tally import Tally
 
+if TYPE_CHECKING:
+    from jinja2.environment import TemplateModule
+
 _APART = 0.3  # agreement below which the group is told that it is apart
 
 
@@ -29,58 +34,24 @@ def risk(standing: Standing) -> str:
     if standing.decision:
         done = "Locked" if standing.decision.action == "lock" else "Taken back"
         lines.append(f"{done} by {standing.decision.decided_by}: {standing.decision.reason}")
-    head = Markup("<p class='eyebrow'>{}, round {}</p><h2>{}</h2><p>{}</p>")
-    told = head.format(row["risk_id"], standing.number, row["title"], row["description"])
-    asked = Markup("<details{}><summary>Its rating on file</summary><p class='line'>{}</p></details>")
-    shown = Markup("").join(Markup("<p class='line'>{}</p>").format(line) for line in lines)
-    return told + shown + asked.format(Markup("") if standing.blind else Markup(" open"), on_file)
+    return written("risk", standing, lines, on_file)
 
 
 def turnout(standing: Standing) -> str:
     """How many votes are in, and whose are awaited: for the facilitator's eyes."""
-    if standing.revealed:
-        return str(Markup("<p class='verdict'>Round {}: {} votes shown.</p>").format(standing.number, standing.votes))
-    said = Markup("<p class='verdict open'>{}; {}.</p>").format(
-        voted(standing), f"{standing.wanting} before they can be shown" if standing.wanting else "they can be shown"
-    )
-    if standing.participants:
-        absent = [name for name in standing.participants if name not in standing.voted]
-        waiting = ", ".join(absent) if absent else "nobody"
-        said += Markup("<p class='line'>Waiting for: {}.</p>").format(waiting)
-    return str(said)
+    return written("turnout", standing, voted(standing))
 
 
 def voted(standing: Standing) -> str:
     """How many of those who take part have voted on the risk that is up."""
     people = max(len(standing.participants), standing.votes)
-    return (
-        f"{standing.votes} of {people} have voted on {standing.risk['risk_id']}" if people else "Nobody takes part yet"
-    )
+    told = f"{standing.votes} of {people} have voted on {standing.risk['risk_id']}"
+    return told if people else "Nobody takes part yet"
 
 
 def result(standing: Standing, matrix: Matrix) -> str:
     """The revealed votes: how they are spread, their middle, and whether there are camps; blank before."""
-    if standing.tallies is None:
-        return ""
-    shown = Markup("").join(_axis(axis, each, getattr(matrix, axis)) for axis, each in standing.tallies.items())
-    return str(Markup("<div style='display:flex;flex-wrap:wrap;gap:0 2rem'>{}</div>").format(shown))
-
-
-def _axis(axis: str, each: Tally, names: tuple[str, ...]) -> Markup:
-    part = Markup("<div style='flex:1 1 20rem'><h3>{}</h3><p>{}</p>{}</div>")
-    advice = " Hear both before voting again." if each.camps else ""
-    return part.format(axis.capitalize(), said(axis, each) + advice, bars(each, names))
-
-
-def bars(each: Tally, names: tuple[str, ...]) -> Markup:
-    """The votes for each rating, highest first, as bars: as long as the part of all voters that gave it."""
-    rows = [
-        Markup("<span>{} {}</span><span class='bar'><i style='width:{}%'></i></span><span>{}</span>").format(
-            number, name, round(100 * count / (each.votes or 1)), count
-        )
-        for number, (name, count) in reversed(list(enumerate(zip(names, each.counts, strict=True), 1)))
-    ]
-    return Markup("<div class='bars'>{}</div>").format(Markup("").join(rows))
+    return written("result", standing.tallies, matrix, said) if standing.tallies else ""
 
 
 def said(axis: str, each: Tally) -> str:
@@ -137,14 +108,7 @@ def _box(tallies: Mapping[str, Tally] | None) -> display.Box | None:
 
 def definitions(methodology: Methodology) -> str:
     """The scales' own definitions, to be in view while people rate."""
-    parts = []
-    for axis in AXES:
-        rows = Markup("").join(
-            Markup("<dt>{} {}</dt><dd>{}</dd>").format(number, rating.name, rating.definition)
-            for number, rating in reversed(list(enumerate(getattr(methodology, axis), 1)))
-        )
-        parts.append(Markup("<h3>{}</h3><dl>{}</dl>").format(axis.capitalize(), rows))
-    return str(Markup("<details><summary>What the ratings mean</summary>{}</details>").format(Markup("").join(parts)))
+    return written("definitions", {axis: getattr(methodology, axis) for axis in AXES})
 
 
 def timer(standing: Standing, now: datetime) -> str:
@@ -168,6 +132,36 @@ def moved(before: pd.DataFrame, after: pd.DataFrame, risk_id: str) -> str:
     others = (old["earned_level"].astype(object) != new["earned_level"].astype(object)) & old["earned_level"].notna()
     number = int(others.drop(risk_id).sum())
     return f"{text} {number} other {'risk changes its' if number == 1 else 'risks change their'} level."
+
+
+def written(part: str, *given: object) -> str:
+    """A part of templates/shown.html; whatever it is given is escaped."""
+    return str(getattr(_parts(), part)(*given))
+
+
+@cache
+def _parts() -> TemplateModule:
+    from jinja2 import PackageLoader
+
+    ours = display.environment().overlay(loader=PackageLoader("riskcalc.workshop"))
+    words = {"counted": counted, "middle": middle, "beside": beside}
+    made: TemplateModule = ours.get_template("shown.html").make_module(words)
+    return made
+
+
+def middle(each: Tally) -> str:
+    """The middle of the votes, as the room reads it."""
+    if each.median is None:
+        return "nobody could say"
+    of = counted(each.votes - each.abstained, "vote")
+    return f"median {' or '.join(map(str, sorted(set(each.median))))} of {of}"
+
+
+def beside(each: Tally) -> str:
+    """What the room is told of the votes beside their middle: who can't say, and camps; blank for nothing."""
+    told = [f"{each.abstained} can't say."] if each.abstained else []
+    told += [f"Two camps: up to {each.camps[0]}, from {each.camps[1]} on."] if each.camps else []
+    return " ".join(told)
 
 
 def rendered(shown: display.Display) -> str:
@@ -194,10 +188,11 @@ def no_next(undecided: Collection[str]) -> str:
 
 def invitation(address: str, unfit: str) -> str:
     """Whether the room is shown where to vote."""
-    served = (
-        "No ballots are served: riskcalc workshop ballots --listen 0.0.0.0, in a terminal, serves them to the room."
-    )
-    told = unfit if address and unfit else "Shown to the room, with its QR code." if address else served
+    told = unfit or "Shown to the room, with its QR code."
+    if not address:
+        told = (
+            "No ballots are served: riskcalc workshop ballots --listen 0.0.0.0, in a terminal, serves them to the room."
+        )
     return str(Markup("<p class='note'>{}</p>").format(told))
 
 

@@ -75,11 +75,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self.facilitator = widgets.Text(description="Facilitator")
         self.begin = self._button("Begin the workshop", self._begin, "primary")
         hint = f"Votes will be kept beside the register, in {FILE}, or where RISKCALC_VOTES says."
-        self.children = (
-            self.told,
-            widgets.HTML(display.framed(hint)),
-            self._row(self.facilitator, self.begin),
-        )
+        self.children = (self.told, widgets.HTML(display.framed(hint)), self._row(self.facilitator, self.begin))
         self.facilitator.observe(lambda _: self._allow(), "value")
         self._allow()
 
@@ -107,15 +103,10 @@ class Panel(widgets.VBox):  # type: ignore[misc]
         self.likelihood = _ratings("Likelihood", matrix.likelihood)
         self.impact = _ratings("Impact", matrix.impact)
         self.reason = widgets.Textarea(description="Reason", rows=3, layout=_WIDE)
-        self.decided_by = widgets.Text(
-            description="Decided by", value=f"Workshop, {workshop.row['facilitator']}", layout=_WIDE
-        )
-        self.override = widgets.Checkbox(
-            description="Override the group, or decide without a vote", layout=_WIDE, indent=False
-        )
-        self.replace = widgets.Checkbox(
-            description="Replace what somebody else put into ratings.csv", layout=_WIDE, indent=False
-        )
+        by = f"Workshop, {workshop.row['facilitator']}"
+        self.decided_by = widgets.Text(description="Decided by", value=by, layout=_WIDE)
+        self.override = _box("Override the group, or decide without a vote")
+        self.replace = _box("Replace what somebody else put into ratings.csv")
         self.point = widgets.Text(description="Open point", layout=_WIDE)
         reports = str(workshop.folder.parent / "reports")  # beside the register: the notebook may run anywhere
         self.out = widgets.Text(description="Pages in", value=reports, layout=widgets.Layout(width="30rem"))
@@ -150,9 +141,7 @@ class Panel(widgets.VBox):  # type: ignore[misc]
             self._what_if(),
             widgets.HBox([self.map_inherent, self.map_earned], layout=_MAPS),
             self._row(
-                self.out,
-                self._button("Write the record", self._record),
-                self._button("End the workshop", self._end),
+                self.out, self._button("Write the record", self._record), self._button("End the workshop", self._end)
             ),
         )
         for field in (self.likelihood, self.impact, self.reason, self.decided_by, self.override, self.point):
@@ -227,18 +216,16 @@ class Panel(widgets.VBox):  # type: ignore[misc]
     # --- what the buttons do ---
 
     def _act(self, act: Callable[[], None]) -> Act:
-        def done() -> str | None:
+        def done() -> None:
             act()
             self.refresh()
-            return None
 
         return done
 
-    def _select(self) -> str | None:
+    def _select(self) -> None:
         if self.risk_ids.value != self._ours.row["risk_id"]:
             self._ours.select(self.risk_ids.value)
             self.refresh(new_risk=True)
-        return None
 
     def _next(self) -> str | None:
         if self._ours.next(self.order.value) is None:
@@ -391,27 +378,26 @@ class Panel(widgets.VBox):  # type: ignore[misc]
                 self._find_ballots()
             pulse = self._ours.store.pulse(self._ours.workshop_id)
             if pulse != self._pulse:
-                votes_only, new_risk = self._only_votes(pulse), self._pulse is not None and pulse[0] != self._pulse[0]
-                self._pulse = pulse
-                self._draw(self._recount(), self._scores, self._note) if votes_only else self.refresh(new_risk)
+                before, self._pulse = self._pulse, pulse
+                if before and pulse[:-2] == before[:-2]:  # only votes or participants came in: nothing is scored again
+                    self._standing = self._ours.standing()
+                    self.turnout.value = display.framed(display.turnout(self._standing))
+                    self._draw(self._standing, self._scores, self._note)
+                else:
+                    self.refresh(new_risk=bool(before) and pulse[0] != before[0])
             self.timer.value = display.timer(self._standing, self._ours.clock()) if self._standing else ""
         except Exception as error:  # noqa: BLE001 - it is shown and logged
             _log.exception("looking at the votes")
             self.told.value = display.framed(display.message(f"The workshop can't be read: {error}", "bad"))
 
-    def _only_votes(self, pulse: Any) -> bool:
-        """Whether only votes or participants came in: the numbers on the map stay, so nothing is scored again."""
-        return self._pulse is not None and pulse[:-2] == self._pulse[:-2]
-
-    def _recount(self) -> Standing:
-        self._standing = self._ours.standing()
-        self.turnout.value = display.framed(display.turnout(self._standing))
-        return self._standing
-
 
 def _ratings(axis: str, names: tuple[str, ...]) -> widgets.Dropdown:
     options = [("choose", None), *((f"{number} {name}", number) for number, name in enumerate(names, 1))]
     return widgets.Dropdown(options=options, description=axis)
+
+
+def _box(text: str) -> widgets.Checkbox:
+    return widgets.Checkbox(description=text, layout=_WIDE, indent=False)
 
 
 def why_not(check: Callable[..., Any], *given: Any) -> str:

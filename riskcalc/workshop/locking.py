@@ -89,9 +89,8 @@ class RatingsFile:
             decision_log.carried_over(self.folder)
             if _same(on_file, entry.after):
                 return ""
-            return (
-                f"A decision on {entry.risk_id} never reached ratings.csv, which somebody changed since; it stays so."
-            )
+            told = f"A decision on {entry.risk_id} never reached ratings.csv"
+            return f"{told}, which somebody changed since; it stays so."
 
     def _put(self, entry: LogEntry) -> None:
         key = {"risk_id": entry.risk_id, "period": entry.period}

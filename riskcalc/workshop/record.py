@@ -92,8 +92,10 @@ def _heading(workshop: Workshop, ours: list[LogEntry], open_risks: list[str], br
     verdict, tone = "Every risk is rated and its rating reasoned.", "good"
     if open_risks:
         are = "is" if len(open_risks) == 1 else "are"
-        verdict = f"{len(open_risks)} of {counted(len(workshop.risk_ids), 'risk')} {are} still to be decided."
-        tone = "open"
+        verdict, tone = (
+            f"{len(open_risks)} of {counted(len(workshop.risk_ids), 'risk')} {are} still to be decided.",
+            "open",
+        )
     if broken:
         verdict, tone = f"{decision_log.FILE} was changed, so nothing here is proven. {verdict}", "bad"
     name = workshop.register.unit(workshop.unit_id)["name"]
@@ -116,13 +118,9 @@ def _decisions(workshop: Workshop, decisions: dict[str, LogEntry], ours: list[Lo
         votes = "\n".join(f"{axis.capitalize()}: {_votes(decision, axis)}" for axis in AXES)
         overrides = "Overrides the group. " if decision.overrides else ""
         by = f"{overrides}{decision.decided_by}, {decision.decided_at[:10]}"
-        rows.append(
-            [
-                {"text": f"{risk} {titles[risk]}", "note": by},
-                _rating(workshop, decision.after, was if was[0] else earlier.get(risk, was)),
-                {"text": decision.reason, "note": votes},
-            ]
-        )
+        rating = _rating(workshop, decision.after, was if was[0] else earlier.get(risk, was))
+        named: display.Cell = {"text": f"{risk} {titles[risk]}", "note": by}
+        rows.append([named, rating, {"text": decision.reason, "note": votes}])
     note = "Ratings are before controls: likelihood x impact. Was: on file before the workshop, else the period before."
     return display.table("Ratings that were decided", ["Risk", "Rating", "Reason and votes"], rows, note=note)
 
@@ -145,14 +143,10 @@ def _votes(decision: LogEntry, axis: str) -> str:
 def _open(workshop: Workshop, open_risks: list[str]) -> display.Display:
     risks = workshop.register.risks
     titles = dict(zip(risks["risk_id"], risks["title"], strict=True))
-    points: list[list[display.Cell]] = [
-        [each["risk_id"], each["text"]] for each in workshop.store.points(workshop.workshop_id)
-    ]
-    return display.table(
-        "Open points and risks",
-        ["Risk", "What is open"],
-        [*points, *([risk, f"to be rated: {titles[risk]}"] for risk in open_risks)],
-    )
+    points = workshop.store.points(workshop.workshop_id)
+    rows: list[list[display.Cell]] = [[each["risk_id"], each["text"]] for each in points]
+    rows += [[risk, f"to be rated: {titles[risk]}"] for risk in open_risks]
+    return display.table("Open points and risks", ["Risk", "What is open"], rows)
 
 
 def _log(ours: list[LogEntry], broken: list[str]) -> display.Display:
@@ -167,6 +161,5 @@ def _log(ours: list[LogEntry], broken: list[str]) -> display.Display:
     note = f"From {decision_log.FILE}, whose lines are tied by hashes; riskcalc check verifies them. The last: {head}"
     if broken:
         note = f"{decision_log.FILE} isn't as it was written: {'; '.join(broken)}."
-    return display.table(
-        "Log of this workshop's decisions", ["What, and when (UTC)", "Reason, and by whom"], rows, note=note
-    )
+    columns = ["What, and when (UTC)", "Reason, and by whom"]
+    return display.table("Log of this workshop's decisions", columns, rows, note=note)

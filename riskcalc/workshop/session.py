@@ -281,33 +281,21 @@ class Workshop:
         replace: bool,
     ) -> LogEntry:
         risk = standing.risk["risk_id"]
-        if said := self.on_file.complete():
-            raise UsageError(f"{said} Yours isn't written yet: look again.")
+        if completed := self.on_file.complete():
+            raise UsageError(f"{completed} Yours isn't written yet: look again.")
         with held(self.folder):
             on_file = self.on_file.rows().get(risk)
             if on_file != self._seen[risk] and not replace:
                 self._seen[risk] = on_file
-                raise RatingChangedError(
-                    f"Somebody else changed {risk} in ratings.csv: {_told(on_file)} Nothing was written."
-                )
-            entry = LogEntry(
-                action,
-                self.workshop_id,
-                self.unit_id,
-                self.period.name,
-                risk,
-                self.clock().isoformat(),
-                decided_by.strip(),
-                reason.strip(),
-                on_file,
-                after,
-                overrides,
-                {
-                    axis: GroupVotes(each.counts, each.abstained, each.median or (), each.spread or ())
-                    for axis, each in (standing.tallies or {}).items()
-                },
-            )
-            written = self.on_file.decide(entry)
+                told = f"Somebody else changed {risk} in ratings.csv: {_told(on_file)}"
+                raise RatingChangedError(f"{told} Nothing was written.")
+            about = (self.workshop_id, self.unit_id, self.period.name, risk)
+            said = (self.clock().isoformat(), decided_by.strip(), reason.strip())
+            group = {
+                axis: GroupVotes(each.counts, each.abstained, each.median or (), each.spread or ())
+                for axis, each in (standing.tallies or {}).items()
+            }
+            written = self.on_file.decide(LogEntry(action, *about, *said, on_file, after, overrides, group))
             self._seen[risk] = self.on_file.rows().get(risk)
         return written
 

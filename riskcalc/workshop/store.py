@@ -28,56 +28,31 @@ _WAIT = 30_000  # milliseconds that a writer waits for another
 _tables = sa.MetaData()
 
 
-def _table(name: str, *columns: sa.Column[Any]) -> sa.Table:
+# The columns that hold no text, and those that may hold nothing.
+_KINDS: dict[str, type[sa.types.TypeEngine[Any]]] = {
+    **dict.fromkeys(("minimum", "position", "round", "rating", "likelihood", "impact"), sa.Integer),
+    **dict.fromkeys(("begun_at", "discussed_since"), sa.Float),
+    **dict.fromkeys(("closed", "revealed"), sa.Boolean),
+}
+_BLANK = ("discussed_since", "likelihood", "impact")
+
+
+def _table(name: str, keys: str, values: str = "") -> sa.Table:
+    """A table of some columns, those of its key first."""
+    columns = [
+        sa.Column(each, _KINDS.get(each, sa.Text), primary_key=each in keys.split(), nullable=each in _BLANK)
+        for each in (*keys.split(), *values.split())
+    ]
     return sa.Table(name, _tables, *columns, sqlite_with_rowid=False)
 
 
-def _key(name: str, kind: Any = sa.Text) -> sa.Column[Any]:
-    return sa.Column(name, kind, primary_key=True)
-
-
-def _value(name: str, kind: Any = sa.Text, null: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, kind, nullable=null)
-
-
-WORKSHOPS = _table(
-    "workshops",
-    _key("workshop_id"),
-    _value("unit_id"),
-    _value("unit_name"),
-    _value("period"),
-    _value("facilitator"),
-    _value("begun_at", sa.Float),
-    _value("minimum", sa.Integer),
-    _value("risk_id"),
-    _value("closed", sa.Boolean),
-)
-RISKS = _table(
-    "risks",
-    _key("workshop_id"),
-    _key("risk_id"),
-    _value("position", sa.Integer),
-    _value("title"),
-    _value("description"),
-    _value("round", sa.Integer),
-    _value("revealed", sa.Boolean),
-    _value("discussed_since", sa.Float, null=True),
-)
-RATINGS = _table(
-    "ratings", _key("workshop_id"), _key("axis"), _key("rating", sa.Integer), _value("name"), _value("definition")
-)
-PARTICIPANTS = _table("participants", _key("workshop_id"), _key("name"))
-VOTED = _table("voted", _key("workshop_id"), _key("risk_id"), _key("round", sa.Integer), _key("name"))
-BALLOTS = _table(
-    "ballots",
-    _key("ballot_id"),
-    _value("workshop_id"),
-    _value("risk_id"),
-    _value("round", sa.Integer),
-    _value("likelihood", sa.Integer, null=True),
-    _value("impact", sa.Integer, null=True),
-)
-POINTS = _table("open_points", _key("point_id"), _value("workshop_id"), _value("risk_id"), _value("text"))
+WORKSHOPS = _table("workshops", "workshop_id", "unit_id unit_name period facilitator begun_at minimum risk_id closed")
+RISKS = _table("risks", "workshop_id risk_id", "position title description round revealed discussed_since")
+RATINGS = _table("ratings", "workshop_id axis rating", "name definition")
+PARTICIPANTS = _table("participants", "workshop_id name")
+VOTED = _table("voted", "workshop_id risk_id round name")
+BALLOTS = _table("ballots", "ballot_id", "workshop_id risk_id round likelihood impact")
+POINTS = _table("open_points", "point_id", "workshop_id risk_id text")
 sa.Index("ballots_by_round", BALLOTS.c.workshop_id, BALLOTS.c.risk_id, BALLOTS.c.round)
 _ANONYMOUS = (BALLOTS, VOTED)  # nothing may pair the rows of these two
 _ONE_AT_A_TIME = 717_302  # any number that other programs don't use: PostgreSQL's advisory lock
@@ -134,9 +109,8 @@ class Store:
         with self._alone() as connection:
             same = (WORKSHOPS.c.unit_id == workshop["unit_id"]) & (WORKSHOPS.c.period == workshop["period"])
             if connection.execute(WORKSHOPS.select().where(same, ~WORKSHOPS.c.closed)).first():
-                raise UsageError(
-                    f"A workshop on {workshop['unit_id']} in {workshop['period']} is under way; open that one."
-                )
+                told = f"A workshop on {workshop['unit_id']} in {workshop['period']} is under way"
+                raise UsageError(f"{told}; open that one.")
             first = {"risk_id": risks[0]["risk_id"], "closed": False}
             connection.execute(WORKSHOPS.insert(), {"workshop_id": workshop_id, **workshop, **first})
             placed = [{"position": place, **risk, **rounds} for place, risk in enumerate(risks)]
@@ -147,13 +121,9 @@ class Store:
     def workshops(self, unit_id: str = "", period: str = "", closed: bool = False) -> list[dict[str, Any]]:
         """The workshops, the latest first; those that are closed only if asked for."""
         asked = WORKSHOPS.select().order_by(WORKSHOPS.c.begun_at.desc())
-        if not closed:
-            asked = asked.where(~WORKSHOPS.c.closed)
-        if unit_id:
-            asked = asked.where(WORKSHOPS.c.unit_id == unit_id)
-        if period:
-            asked = asked.where(WORKSHOPS.c.period == period)
-        return self._rows(asked)
+        wanted = {"unit_id": unit_id, "period": period}
+        held = [WORKSHOPS.c[name] == value for name, value in wanted.items() if value]
+        return self._rows(asked.where(sa.true() if closed else ~WORKSHOPS.c.closed, *held))
 
     def workshop(self, workshop_id: str) -> dict[str, Any]:
         """The workshop's row."""
@@ -176,8 +146,7 @@ class Store:
 
     def risk(self, workshop_id: str, risk_id: str) -> dict[str, Any]:
         """One of the workshop's risks."""
-        asked = RISKS.select().where(_is(RISKS, workshop_id, risk_id))
-        found = self._rows(asked)
+        found = self._rows(RISKS.select().where(_is(RISKS, workshop_id, risk_id)))
         if not found:
             raise UsageError(f"This workshop has no risk {risk_id!r}.")
         return found[0]
@@ -219,9 +188,8 @@ class Store:
 
     def participants(self, workshop_id: str) -> list[str]:
         """Who takes part, by name."""
-        return self._column(
-            sa.select(PARTICIPANTS.c.name).where(PARTICIPANTS.c.workshop_id == workshop_id).order_by("name")
-        )
+        asked = sa.select(PARTICIPANTS.c.name).where(PARTICIPANTS.c.workshop_id == workshop_id)
+        return self._column(asked.order_by("name"))
 
     def vote(self, workshop_id: str, risk_id: str, name: str, vote: Vote) -> str:
         """Store a vote in the risk's open round, and give the id by which its caster may change it until the reveal.
@@ -334,9 +302,8 @@ class Store:
                         connection.exec_driver_sql(f"VACUUM FULL {table.name}")
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", error)).strip()
-            raise UsageError(
-                f"That is done, but a copy of the votes' database may still pair names: {reason}"
-            ) from None
+            told = "That is done, but a copy of the votes' database may still pair names"
+            raise UsageError(f"{told}: {reason}") from None
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:

@@ -72,6 +72,20 @@ def test_all_but_the_answered_sheet_and_the_request_to_compute_stays(tmp_path: P
     assert filled(path, {"Sheet": {(3, 2): "Yes"}})[0] == filled(path, {"Sheet": {(3, 2): "Yes"}})[0]
 
 
+def test_a_row_whose_number_is_none_is_the_next_one(tmp_path: Path) -> None:
+    """As it was read, so it is written: some writers number rows in ways that spreadsheets pass over."""
+    path, told = workbook(tmp_path / "q.xlsx"), tmp_path / "told.xlsx"
+    with zipfile.ZipFile(told, "w") as archive:
+        for name, content in parts(path.read_bytes()).items():
+            archive.writestr(name, content.replace(b'<row r="3"', b'<row r="third"'))
+    content, left = filled(told, {"Sheet": {(3, 2): "Yes", (4, 2): "2"}})
+    assert not left
+    assert parts(content)["xl/worksheets/sheet1.xml"].count(b'<row r="third"') == 1
+    (tmp_path / "filled.xlsx").write_bytes(content)
+    answers = read_questionnaire(tmp_path / "filled.xlsx")[0].rows
+    assert [answers[row][2] for row in (3, 4)] == ["Yes", "2"]
+
+
 def test_formulas_and_locked_cells_are_left_and_told(tmp_path: Path) -> None:
     """A client's formula is never overwritten; on a protected sheet only unlocked cells are answered."""
     path = workbook(tmp_path / "q.xlsx")

@@ -272,13 +272,15 @@ def test_a_risk_that_was_retired_in_the_report_is_not_forgotten(
 
 
 def test_a_control_that_reaches_nothing_any_more_has_ended_for_its_risk(tmp_path: Path) -> None:
-    """Its coverage fell to 0 in the report's period, as if the link had ended."""
+    """Its coverage fell to 0 in the report's period, as if the link had ended; that it rises later isn't known yet."""
 
     def fell(rows: Rows) -> None:
         rows["controls"][0].update(key="yes")
         rows["control_tests"][0].update(YEAR, sample_size="25")
-        rows["risk_controls"].append({**rows["risk_controls"][1], "coverage": "0", "valid_from": "2026-04-01"})
-        rows["risk_controls"][1].update(valid_to="2026-03-31")
+        link = rows["risk_controls"][1]
+        until = {"valid_from": "2026-04-01", "valid_to": "2026-08-31"}
+        rows["risk_controls"] += [{**link, **until, "coverage": "0"}, {**link, "valid_from": "2026-09-01"}]
+        link.update(valid_to="2026-03-31")
 
     acted = "A-C2 acted on A-R1 until 2026-03-31, in the report's period: its tests up to then count, too"
     assert outlook(opened(tmp_path, sound, year, fell)).contradictions == (acted,)

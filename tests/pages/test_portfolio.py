@@ -99,6 +99,13 @@ def test_a_report_that_was_issued_in_the_period_is_told_beside_the_next_one(tmp_
         assert [told in note for note in notes.values()] == [there, False]
 
 
+def test_an_organisation_whose_risks_have_all_ended_has_its_page(tmp_path: Path) -> None:
+    """No risk, no bar; each unit is there all the same."""
+    whole = opened(tmp_path, lambda rows: [row.update(valid_to="2026-04-30") for row in rows["risks"]])
+    assert [str(row[0]) for row in portfolio.units(whole).content["rows"]] == ["Alpha", "Beta"]
+    assert portfolio.heading(whole).content["verdict"] == "No risk is on record."
+
+
 def test_an_organisation_of_one_unit_reads_in_the_singular(tmp_path: Path) -> None:
     """1 of 1 business unit carries, 0 of 1 report unmodified."""
     top = portfolio.heading(opened(tmp_path, alone)).content
