@@ -62,6 +62,15 @@ def components(context: Context, report_type: str | None = None) -> pd.DataFrame
     return pd.DataFrame(found, pd.Index(names, name="component"))
 
 
+def in_words(component: object) -> str:
+    """A component's name in words.
+
+    >>> in_words("information_communication")
+    'information and communication'
+    """
+    return str(component).replace("information_", "information and ").replace("_", " ")
+
+
 def frameworks(context: Context) -> list[dict[str, Any]]:
     """A record per framework and reference: the controls that serve it, and those that earn in full this period."""
     weights = evidence.assessed(context)

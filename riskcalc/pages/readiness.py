@@ -107,7 +107,7 @@ def gap_list(unit: Assessment) -> Display:
         decides = state("decides", "bad") if gap.blocks else "doesn't decide"
         rows.append(
             [
-                gap.row,
+                coverage.in_words(gap.row) if gap.step == "component" else gap.row,
                 day(gap.what),
                 ", ".join(gap.objectives),
                 decides,
@@ -118,7 +118,8 @@ def gap_list(unit: Assessment) -> Display:
         )
     columns = ["Row", "What is missing", "Objectives", "For the outlook", "Owner", "Due", "Known since"]
     end = "the end of the period before" if unit.context.begun else "the day of this page, for the period hasn't begun"
-    note = f"Known since: the day the deficiency was identified, or {end}, if missing then."
+    seen = ", by all evidence of that period" if unit.context.begun else ""
+    note = f"Known since: the day the deficiency was identified, or {end}, if missing then{seen}."
     return display.table("Gaps on the way to the report", columns, rows, note=note, folded=True)
 
 
@@ -173,7 +174,7 @@ def components(unit: Assessment) -> Display:
     over = by_index(coverage.components(unit.context, str(unit.unit["report_type"])))
     rows: list[list[Cell]] = []
     for name, row in by_index(coverage.components(unit.context)).items():
-        label = str(name).replace("_", " ").capitalize().replace("Information com", "Information and com")
+        label = sentence_case(coverage.in_words(name))
         numbers = [str(row["controls"]), str(row["earning"]), str(over[name]["earning"])]
         rows.append([label, *numbers[:2], _covered(row), numbers[2], _covered(over[name])])
     columns = ["Component", "Controls", "That earn now", "Now", "That earn for the report", "For the report"]
@@ -216,7 +217,7 @@ def subservice(unit: Assessment) -> Display:
         opinion: str = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
         exception: str = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
-        by = "" if pd.isna(one["reviewed_by"]) else f"{one['reviewed_by']}, "
+        by: str = "" if pd.isna(one["reviewed_by"]) else f"{one['reviewed_by']}, "
         reviewed: str = "not reviewed" if pd.isna(one["reviewed_on"]) else f"{by}{day(one['reviewed_on'])}"
         name: Cell = {"text": one["name"], "note": one["service"]}
         method = one["method"].replace("_", "-")
@@ -403,7 +404,8 @@ def _assertion(cell: Any) -> Cell:
         return "–"
     risks = ", ".join(cell["risks"])
     if cell["unguarded"]:
-        return state("hole", "bad", f"{', '.join(cell['unguarded'])} of {risks}" if len(cell["risks"]) > 1 else risks)
+        some = len(cell["unguarded"]) < len(cell["risks"])
+        return state("hole", "bad", f"{', '.join(cell['unguarded'])} of {risks}" if some else risks)
     return state("held", "good", risks)
 
 

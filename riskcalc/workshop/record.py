@@ -91,11 +91,8 @@ def _heading(workshop: Workshop, ours: list[LogEntry], open_risks: list[str], br
     when = "nothing decided yet" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     verdict, tone = "Every risk is rated and its rating reasoned.", "good"
     if open_risks:
-        are = "is" if len(open_risks) == 1 else "are"
-        verdict, tone = (
-            f"{len(open_risks)} of {counted(len(workshop.risk_ids), 'risk')} {are} still to be decided.",
-            "open",
-        )
+        of, are = counted(len(workshop.risk_ids), "risk"), "is" if len(open_risks) == 1 else "are"
+        verdict, tone = f"{len(open_risks)} of {of} {are} still to be decided.", "open"
     if broken:
         verdict, tone = f"{decision_log.FILE} was changed, so nothing here is proven. {verdict}", "bad"
     name = workshop.register.unit(workshop.unit_id)["name"]

@@ -277,7 +277,7 @@ def test_every_item_can_be_drawn() -> None:
     [
         (b"id,date\n", [], "has no items"),
         (b"", [], "has no items"),
-        (b"id,date\n1,2026-01-01\n2\n", [], ":3: 1 cells, but the header has 2 columns"),
+        (b"id,date\n1,2026-01-01\n2\n", [], ":3: 1 cell, but the header has 2 columns"),
         (b"id\n\xff\n", [], ":2: 'byte 0xff': is not UTF-8; in a spreadsheet, save as CSV in UTF-8"),
         (
             b"id,date\n1,1.1.2026\n",

@@ -327,3 +327,27 @@ def test_components_are_told_now_and_for_the_report(tmp_path: Path) -> None:
     assert told["Risk assessment"] == ["1", "1", "covered", "0", "not covered"]
     gap = "no effective control of the component risk assessment over the report's period"
     assert gap in [row[1] for row in rows(readiness.gap_list(found))]
+
+
+def test_what_waits_for_days_to_come_is_never_past_due(tmp_path: Path) -> None:
+    """Its control's deficiency is; that says nothing of days that nobody can hasten."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][0]["report_to"] = "2026-12-31"
+        rows["controls"][0]["design"] = "partially_effective"
+        rows["control_tests"][0].update(sample_size="25", covers_from="2026-01-01", covers_to="2026-06-15")
+        rows["deficiencies"].append({**DEFICIENCY, "due_on": "2026-05-31"})
+
+    listed = {row[1]: row[5:] for row in rows(readiness.gap_list(opened(tmp_path, "alpha", edit))) if row[0] == "A-C1"}
+    late = day("2026-05-31 | past due")
+    assert listed["design is partially effective"] == [late, day(DEFICIENCY["identified_on"])]
+    [waiting] = [told for what, told in listed.items() if "still runs for" in what]
+    assert waiting == ["no date agreed", "this period"]
+
+
+def test_a_hole_names_the_risks_that_it_is_about(tmp_path: Path) -> None:
+    """Only where it is some of several, the others too; and a component's name is one in words."""
+    found = opened(tmp_path, "alpha", lambda rows: rows["controls"][0].update(documentation=""))
+    cells = {each for row in rows(readiness.assertions(found)) for each in row[1:]}
+    assert not any(re.search(r"(.+) of \1$", cell) for cell in cells)
+    assert "information and communication" in [row[0] for row in rows(readiness.gap_list(found))]
