@@ -57,7 +57,7 @@ class Candidate:
             together = f"deficiencies of {', '.join(self.controls)} together"
             return f"{together} are a candidate material weakness: {self.about} {self.name}"
         unrecorded, control = self.name.endswith(NOT_ON_RECORD), self.controls[0]
-        named = f"{control} (no deficiency on record)" if unrecorded else f"{self.name} of {control}"
+        named = f"{control} (no open deficiency on record)" if unrecorded else f"{self.name} of {control}"
         closed = f", closed on {self.closed_on}" if self.closed_on else ""
         return f"{named} is a candidate material weakness{closed}"
 
@@ -246,12 +246,19 @@ def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:
 
 
 def _closed_before(context: Context) -> dict[str, dict[Any, Any]]:
-    """By control, the deficiency of it that was closed last by the day: where it fails all the same, as if open."""
-    day = pd.Timestamp(context.as_of)
+    """By control, the deficiency of it that was closed last by the day, as if open: it is of what failed before.
+
+    None where a test made since then deviated: that is something else, which none is on record of.
+    """
+    day, deviated = pd.Timestamp(context.as_of), dict[str, pd.Timestamp]()
+    for test in context.register.rows("control_tests"):
+        if test["deviations"] and test["tested_on"] <= day:
+            deviated[test["control_id"]] = max(test["tested_on"], deviated.get(test["control_id"], test["tested_on"]))
     closed = [one for one in context.register.rows("deficiencies") if one["closed_on"] <= day]
     return {
-        one["control_id"]: {**one, "closed_on": None, "fails_since": one["closed_on"]}
+        one["control_id"]: {**one, "closed_on": None, "was_closed_on": one["closed_on"]}
         for one in sorted(closed, key=lambda one: one["closed_on"])
+        if not deviated.get(one["control_id"], one["closed_on"]) > one["closed_on"]
     }
 
 
@@ -260,8 +267,8 @@ def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
     control = deficiency["control_id"]
     left = case.left({control}, case.touched({control}))
     attention, indicator, closed = (deficiency.get(name) for name in ("merits_attention", "indicator", "closed_on"))
-    since = deficiency.get("fails_since")
-    still = [f"closed on {since.date()}, and yet {control} fails"] if since else []
+    since = deficiency.get("was_closed_on")
+    still = [f"closed on {since.date()}, but {control} counts as failed"] if since else []
     for unit in sorted({case.controls[control]["unit_id"], *(one.unit_id for one in left)}):
         own = [one for one in left if one.unit_id == unit]
         if unit in case.units:

@@ -130,7 +130,7 @@ def deficiencies(unit: Assessment) -> Display:
     hanging, over = _hanging(unit), assessed(unit.context, str(unit.unit["report_type"]))
     rows: list[list[Cell]] = []
     for one in found:
-        known = described.get(one.name, {"description": "a control that failed, without a deficiency on record"})
+        known = described.get(one.name, {"description": "a control that failed, without an open deficiency on record"})
         control: Cell = {"text": one.controls[0], "note": str(known["description"])}
         rows.append([one.name, control, _severity(one), _age(known, unit), _why(one), _soc1(one, hanging, over)])
     columns = ["Deficiency", "Control", "Candidate", "Open for", "Why", "For the SOC 1 report"]

@@ -262,12 +262,13 @@ def test_the_sample_has_every_severity(sample: object) -> None:
 
 
 def test_a_control_that_fails_after_its_deficiency_was_closed_has_it_on_record(tmp_path: Path) -> None:
-    """Its deficiency counts as if it were open, and says that it was closed; so it does for a Type 1 report."""
-    closed = deficiency(identified_on="2025-11-01", closed_on="2025-12-31")
-    fails = lambda rows: rows["control_tests"][0].update(deviations="3")  # noqa: E731
-    [one] = judged(tmp_path, closed, fails)
-    assert (one.name, one.closed_on) == ("D1", None)
-    assert "closed on 2025-12-31, and yet A-C1 fails" in one.reasons
+    """It counts as if it were open, and says that it was closed; of what deviated since then none is on record."""
+    closed = {"identified_on": "2025-11-01", "closed_on": "2025-12-31"}
+    ill_designed = lambda rows: rows["controls"][0].update(design="ineffective")  # noqa: E731
+    [one] = judged(tmp_path / "a", deficiency(**closed), ill_designed)
+    assert (one.name, one.closed_on, one.reasons[-1]) == ("D1", None, "closed on 2025-12-31, but A-C1 counts as failed")
     walked = lambda rows: rows["control_tests"][3].update(deviations="1")  # noqa: E731
-    [one] = judged(tmp_path / "b", deficiency(control_id="B-C1", closed_on="2026-06-20"), walked)
-    assert (one.name, one.reasons[-1]) == ("D1", "closed on 2026-06-20, and yet B-C1 fails")
+    [one] = judged(tmp_path / "b", deficiency(control_id="B-C1", closed_on="2026-06-20"), walked)  # of Type 1
+    assert (one.name, one.reasons[-1]) == ("D1", "closed on 2026-06-20, but B-C1 counts as failed")
+    [one] = judged(tmp_path / "c", deficiency(**closed), lambda rows: rows["control_tests"][0].update(deviations="3"))
+    assert one.name == "A-C1 not on record"
