@@ -47,7 +47,7 @@ def read_population(path: str | Path) -> Population:
     (_, header), *items = rows
     wrong = [(line, row) for line, row in items if len(row) != len(header)]
     if wrong:
-        allowed = f"{counted(len(wrong[0][1]), 'cell')}, but the header has {len(header)} columns"
+        allowed = f"{counted(len(wrong[0][1]), 'cell')}, but the header has {counted(len(header), 'column')}"
         raise _refused(Problem(str(file), wrong[0][0], "", "", allowed))
     lines, cells = zip(*items, strict=True)
     return Population(tuple(header), tuple(map(tuple, cells)), lines, hashlib.sha256(content).hexdigest(), file.name)
