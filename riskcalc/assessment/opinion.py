@@ -33,7 +33,7 @@ from riskcalc.assessment.shortfalls import (
     unheld,
     until,
 )
-from riskcalc.assessment.steps import LEAST_COVERAGE, NEEDED, key_controls, reaching, stepped
+from riskcalc.assessment.steps import LEAST_COVERAGE, NEEDED, key_controls, reached, reaching, stepped
 from riskcalc.errors import counted
 from riskcalc.register import stand_ins
 from riskcalc.register.issued import Ended
@@ -191,7 +191,7 @@ class _Case:
         self.keys = key_controls(context, report_type)
         self.all = stepped(context, report_type)
         self.reaching = reaching(context.register, Decimal(0))  # what deviated is reported, however little it reaches
-        self.supporting = reaching(context.register)
+        self.supporting = reached(context.register)
         self.later = after_report(context.register)
         self.risks: dict[str, list[str]] = {}
         for risk in (one for one in context.register.rows("risks") if (one["risk_id"], "") not in self.later):
