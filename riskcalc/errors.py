@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from decimal import ROUND_CEILING, Context, Decimal
 from pathlib import Path
 
 
@@ -68,6 +69,25 @@ def amount(value: float, currency: object = "") -> str:
     if 0 < value < 0.01:
         return f"under {named}0.01"
     return f"{named}{value:.2f}" if 0 < value < 0.995 else f"{named}{value:,.0f}"
+
+
+def rate(value: Decimal) -> str:
+    """A rate that somebody set, such as a confidence, in percent and to its last digit.
+
+    >>> rate(Decimal("0.90")), rate(Decimal("0.975")), rate(Decimal("0.9999"))
+    ('90 %', '97.5 %', '99.99 %')
+    """
+    return f"{(value * 100).normalize():f} %"
+
+
+def at_most(limit: float) -> str:
+    """An upper limit in percent, with three digits: rounded up, for what may be more isn't *at most* less.
+
+    >>> at_most(0.0993719), at_most(0.1), at_most(0.88)
+    ('9.94 %', '10 %', '88 %')
+    """
+    exactly = Context(prec=12).create_decimal_from_float(limit * 100)  # what lies beyond is the float's, no digit of it
+    return f"{Context(prec=3, rounding=ROUND_CEILING).plus(exactly).normalize():f} %"
 
 
 def first_of(names: Iterable[object], most: int) -> str:

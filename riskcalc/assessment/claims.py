@@ -249,7 +249,7 @@ def _issued(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
 
 def _reviewed(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
     to, on = row["report_to"], row["reviewed_on"]
-    told = "no report is on record" if pd.isna(to) else f"nobody had reviewed its report to {to.date()}"
+    told = "no report was there" if pd.isna(to) else f"nobody had reviewed its report to {to.date()}"
     yield from _says(not pd.isna(on) and on.date() <= context.as_of, key, f"{told} by {context.as_of}")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, get_args
 
 import pandas as pd
@@ -17,6 +17,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.opinion import unguarded_risks
+from riskcalc.assessment.testing import uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.columns import Component, ReportPart
 from riskcalc.register.register import Register
@@ -59,6 +60,15 @@ def components(context: Context, report_type: str | None = None) -> pd.DataFrame
     }
     found = {what: [number[name] for name in names] for what, number in counts.items()}
     return pd.DataFrame(found, pd.Index(names, name="component"))
+
+
+def in_words(component: object) -> str:
+    """A component's name in words.
+
+    >>> in_words("information_communication")
+    'information and communication'
+    """
+    return str(component).replace("information_", "information and ").replace("_", " ")
 
 
 def frameworks(context: Context) -> list[dict[str, Any]]:
@@ -180,6 +190,7 @@ class YearEnd:
 
     year_end: date
     gap: int
+    bridged_from: date | None
     bridged_until: date | None
     unbridged: int
     too_long: bool
@@ -200,9 +211,10 @@ def year_end(unit: Mapping[Any, Any]) -> YearEnd | None:
     this_year = date.fromisoformat(f"{ends.year}-{unit['user_year_end']}")
     closing = this_year if this_year >= ends else date.fromisoformat(f"{ends.year + 1}-{unit['user_year_end']}")
     bridged = _day(unit["bridge_letter_until"])
-    covered = bridged or ends
-    gap = (closing - ends).days
-    return YearEnd(closing, gap, bridged, max(0, (closing - covered).days), gap > LONGEST_BRIDGE)
+    since, gap = _day(unit.get("bridge_from")), (closing - ends).days
+    after = ends + timedelta(days=1)
+    letter = [(since or after, bridged)] if bridged else []
+    return YearEnd(closing, gap, since, bridged, uncovered((after, closing), letter)[0], gap > LONGEST_BRIDGE)
 
 
 def _day(value: Any) -> date | None:

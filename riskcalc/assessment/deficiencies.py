@@ -57,7 +57,7 @@ class Candidate:
             together = f"deficiencies of {', '.join(self.controls)} together"
             return f"{together} are a candidate material weakness: {self.about} {self.name}"
         unrecorded, control = self.name.endswith(NOT_ON_RECORD), self.controls[0]
-        named = f"{control} (no deficiency on record)" if unrecorded else f"{self.name} of {control}"
+        named = f"{control} (no open deficiency on record)" if unrecorded else f"{self.name} of {control}"
         closed = f", closed on {self.closed_on}" if self.closed_on else ""
         return f"{named} is a candidate material weakness{closed}"
 
@@ -254,9 +254,27 @@ def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:
         elif control["report_type"] == "type2" and closed >= control["report_from"]:
             on_record.add(deficiency["control_id"])
             yield deficiency
+    was = _closed_before(context)
     for name in case.failed():
         if name not in on_record:
-            yield {"deficiency_id": f"{name} {NOT_ON_RECORD}", "control_id": name}
+            yield was.get(name, {"deficiency_id": f"{name} {NOT_ON_RECORD}", "control_id": name})
+
+
+def _closed_before(context: Context) -> dict[str, dict[Any, Any]]:
+    """By control, the deficiency of it that was closed last by the day, as if open: it is of what failed before.
+
+    None where a test made since then deviated: that is something else, which none is on record of.
+    """
+    day, deviated = pd.Timestamp(context.as_of), dict[str, pd.Timestamp]()
+    for test in context.register.rows("control_tests"):
+        if test["deviations"] and test["tested_on"] <= day:
+            deviated[test["control_id"]] = max(test["tested_on"], deviated.get(test["control_id"], test["tested_on"]))
+    closed = [one for one in context.register.rows("deficiencies") if one["closed_on"] <= day]
+    return {
+        one["control_id"]: {**one, "closed_on": None, "was_closed_on": one["closed_on"]}
+        for one in sorted(closed, key=lambda one: one["closed_on"])
+        if not deviated.get(one["control_id"], one["closed_on"]) > one["closed_on"]
+    }
 
 
 def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
@@ -264,6 +282,8 @@ def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
     control = deficiency["control_id"]
     left = case.left({control}, case.touched({control}))
     attention, indicator, closed = (deficiency.get(name) for name in ("merits_attention", "indicator", "closed_on"))
+    since = deficiency.get("was_closed_on")
+    still = [f"closed on {since.date()}, but {control} counts as failed"] if since else []
     for unit in sorted({case.controls[control]["unit_id"], *(one.unit_id for one in left)}):
         own = [one for one in left if one.unit_id == unit]
         if unit in case.units:
@@ -280,6 +300,7 @@ def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
                 None if pd.isna(attention) else bool(attention),
                 None if pd.isna(indicator) else str(indicator),
                 None if pd.isna(closed) else closed.date(),
+                still,
             )
 
 
@@ -293,6 +314,7 @@ def _candidate(
     attention: bool | None = None,
     indicator: str | None = None,
     closed_on: date | None = None,
+    still: Iterable[str] = (),
 ) -> Candidate:
     unit = case.units[about[0]]
     possible, amount = any(one.possible for one in left), _sum(left)
@@ -312,6 +334,7 @@ def _candidate(
         reasons.append(f"an indicator of a material weakness: {indicator.replace('_', ' ')} (AS 2201.69)")
     if closed_on:
         reasons.append(f"closed on {closed_on}, but in the report's period")
+    reasons += still
     return Candidate(
         *about,
         tuple(sorted(controls)),

@@ -13,13 +13,14 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 from graphlib import TopologicalSorter
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
 from riskcalc.assessment.changes import WAY, parts, together
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.subservice import Reports, from_report, speaking_for
+from riskcalc.assessment.subservice import Reports, from_report, reports, speaking_for
 from riskcalc.assessment.testing import RANKS, Basis, Conclusion, Days, Round, added, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
@@ -185,7 +186,7 @@ def later(context: Context) -> pd.DataFrame:
     """The evidence dated after ``as_of``, which never counts: unit_id, table, row and its date.
 
     Ratings of the period, tests labelled with it or about any day up to its last, deficiencies, and reviews of
-    subservice organisations' reports.
+    subservice organisations' reports, these for each unit that they serve.
 
     >>> from riskcalc.register.register import load
     >>> later(Context.of(load("data"), "2026-H1", date(2026, 1, 31))).columns.tolist()
@@ -193,7 +194,9 @@ def later(context: Context) -> pd.DataFrame:
     """
     register, day = context.register, pd.Timestamp(context.as_of)
     of = (("controls", "control_id"), ("risks", "risk_id"), ("controls", "subservice_id"))
-    units = {row[key]: row["unit_id"] for table, key in of for row in register.rows(table)}
+    units: dict[Any, dict[str, None]] = {}  # one of several uses of a subservice organisation, in the register's order
+    for each, key in ((each, key) for table, key in of for each in register.rows(table)):
+        units.setdefault(each[key], {})[each["unit_id"]] = None
     tables = (
         ("control_tests", "test_id", "control_id", "tested_on"),
         ("ratings", "risk_id", "risk_id", "rated_on"),
@@ -202,10 +205,14 @@ def later(context: Context) -> pd.DataFrame:
     )
     found = []
     for table, row, belongs, dated in tables:
-        for one in (each for each in register.rows(table) if each[dated] > day):
+        kept: Iterable[Mapping[Any, Any]] = register.rows(table)
+        if table == "subservice_organisations":
+            kept = chain.from_iterable(reports(register).values())
+        for one in (each for each in kept if not pd.isna(each[dated]) and each[dated] > day):
             about = one.get("period", context.period.name) == context.period.name
             if about or (table == "control_tests" and Round.of(one).days[0] <= context.period.last_day):
-                found.append((units.get(one[belongs]), table, one[row], one[dated].date()))
+                told = table, one[row], one[dated].date()
+                found += [(unit, *told) for unit in units.get(one[belongs], (None,))]
     return pd.DataFrame(found, columns=["unit_id", "table", "row", "dated"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -61,7 +61,7 @@ class Rescored:
 
 
 def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix, begun: bool = True) -> list[Move]:
-    """The risks that moved, in the register's order, then those that left it since, if they were rated.
+    """The risks that moved, in the register's order, then those that left it since, rated or not.
 
     Those whose ``what`` is in OUT are what ``decisions.standings`` counts as newly outside.
     Both frames, as of ``riskcalc.score``, are on the same matrix. In a period that hasn't ``begun``, what isn't rated
@@ -75,8 +75,7 @@ def moves(now: pd.DataFrame, before: pd.DataFrame, matrix: Matrix, begun: bool =
     old, new = (_placed(each, matrix) for each in (before, now))
     found = (_move(old.get(name, _ABSENT), risk, matrix) for name, risk in new.items())
     here = [move for move in found if move and (begun or move.what != GONE)]
-    left = [_move(risk, {**risk, **_UNRATED}, matrix) for name, risk in old.items() if name not in new]
-    return [*here, *(replace(move, what=LEFT) for move in left if move)]
+    return [*here, *(_left(risk) for name, risk in old.items() if name not in new)]
 
 
 def rescored_risks(before: pd.DataFrame, then: Matrix, now: Matrix) -> Iterator[Rescored]:
@@ -97,6 +96,12 @@ _SHOWN = ("inherent", "earned")
 _PLACES = [f"{view}_place" for view in _SHOWN]
 _UNRATED: _Scores = {"likelihood": pd.NA, "breach": pd.NA, "earned_level": pd.NA, **dict.fromkeys(_PLACES)}
 _ABSENT = dict(_UNRATED)
+
+
+def _left(old: _Scores) -> Move:
+    """A risk of the period before that isn't there any more."""
+    inherent, earned = ((old[place], None) for place in _PLACES)
+    return Move(str(old["risk_id"]), str(old["title"]), LEFT, inherent, earned, (_level(old), None))
 
 
 def _move(old: _Scores, new: _Scores, matrix: Matrix) -> Move | None:

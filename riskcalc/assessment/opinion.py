@@ -34,7 +34,7 @@ from riskcalc.assessment.shortfalls import (
     until,
 )
 from riskcalc.assessment.steps import LEAST_COVERAGE, NEEDED, key_controls, reached, reaching, stepped
-from riskcalc.errors import counted
+from riskcalc.errors import counted, rate
 from riskcalc.register import stand_ins
 from riskcalc.register.issued import Ended
 
@@ -133,19 +133,19 @@ def not_begun(context: Context, unit: Mapping[Any, Any]) -> str:
     return f"Its period hasn't begun: it does on {begins.date()}, and no test can show yet how controls operate in it."
 
 
-def report_opinion(outcomes: list[str], pervasive: Any) -> tuple[str, int, int, str]:
+def report_opinion(outcomes: list[str], pervasive: Decimal) -> tuple[str, int, int, str]:
     """The opinion from the outcomes of its objectives, how many of them are achieved, of how many, and why.
 
     Adverse from the share ``pervasive`` of objectives not achieved on, qualified below; not ready where an objective is
     not yet evidenced or takes judgement, or there is none; else unmodified.
 
-    >>> report_opinion([ACHIEVED, NOT_ACHIEVED, ACHIEVED], 0.5)[0]
+    >>> report_opinion([ACHIEVED, NOT_ACHIEVED, ACHIEVED], Decimal("0.5"))[0]
     'qualified'
     """
     failed, total = outcomes.count(NOT_ACHIEVED), len(outcomes)
     achieved, waiting = outcomes.count(ACHIEVED), outcomes.count(NOT_YET) + outcomes.count(JUDGEMENT)
     if failed and failed >= pervasive * total:
-        why = f"{failed} of {counted(total, 'objective')} not achieved; from {float(pervasive):.0%} on it is pervasive"
+        why = f"{failed} of {counted(total, 'objective')} not achieved; from {rate(pervasive)} on it is pervasive"
         return ADVERSE, achieved, total, why
     if failed:
         return QUALIFIED, achieved, total, f"{failed} of {counted(total, 'objective')} not achieved"
@@ -169,7 +169,7 @@ def unguarded_risks(context: Context, report_type: str) -> frozenset[str]:
 # --- parts ---
 
 
-def _opinion_on(found: Sequence[Outlook], pervasive: Any) -> tuple[str, int, int, str]:
+def _opinion_on(found: Sequence[Outlook], pervasive: Decimal) -> tuple[str, int, int, str]:
     """As ``report_opinion``; risks that wait for an objective count as none, and keep the report from being ready."""
     opinion, achieved, total, why = report_opinion([each.outcome for each in stated(found)], pervasive)
     if opinion == UNMODIFIED and len(stated(found)) < len(found):
@@ -277,7 +277,8 @@ class _Case:
             for one in gone
             if one.risk_id == risk
         ]
-        return f"{risk}: {'; '.join(lacking) or unheld(self.register, risk, self.keys)}"
+        now = [name for name in reaching(self.register).get(risk, ()) if name in self.keys]
+        return f"{risk}: {'; '.join(lacking) or unheld(now)}"
 
     def _rows(self, risk: str) -> list[str]:
         return [control["control_id"] for control in self.carrying(risk)] or [risk]

@@ -50,7 +50,8 @@ class Gap:
 def gaps(context: Context) -> tuple[Gap, ...]:
     """Everything missing for each unit's own type of report: what blocks an objective first, then by due date.
 
-    Owner and due date are those of the control's open deficiency, else the control's owner and no date. ``since``
+    Owner and due date are those of the control's open deficiency, else, and of what only days to come can mend, the
+    control's owner and no date. ``since``
     is when that deficiency was identified, else the end of the previous period, or the day if that is earlier, if it
     lacked the same then, else None: what a report's evidence lacks is the same only for the same report, once begun.
 
@@ -209,12 +210,13 @@ def _at_controls(
     """What key controls lack, with who mends it by when; ``then`` has the day since when that very fault was known."""
     serves, mends = served(context.register), _mends(context)
     for (name, step), (what, control) in lacks.items():
-        mend = mends.get(name)
+        only_days = waits(control, step)  # which no deficiency's date says anything of
+        mend = None if only_days else mends.get(name)
         due = mend["due_on"].date() if mend else None
         since = mend["identified_on"].date() if mend else then.get(((name, step), what))
         owner = mend["remediation_owner"] if mend else control["owner"]
         objectives, decides = tuple(blocked.get(name, ())) or serves.get(name, ()), name in blocked
-        yield Gap(unit["unit_id"], objectives, name, step, what, owner, due, since, decides, waits(control, step))
+        yield Gap(unit["unit_id"], objectives, name, step, what, owner, due, since, decides, only_days)
 
 
 def _to_judge(context: Context, unit: Any) -> Iterator[Gap]:
@@ -260,7 +262,7 @@ def _unguarded(context: Context) -> Iterator[Gap]:
         unknown = without_controls(register, risk["unit_id"])
         known = [name for name in acting.get(risk["risk_id"], ()) if name in keys]
         if not (unknown or any(name in keys for name in reached(register).get(risk["risk_id"], ()))):
-            what, row = unheld(register, risk["risk_id"], known), (risk["objective_id"],)
+            what, row = unheld(known), (risk["objective_id"],)
             yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
     for unit, name, last in of_report(register, ""):
         if not (last or name in named or without_controls(register, unit)):
@@ -303,7 +305,8 @@ def _uncovered(context: Context, report_type: str) -> _Lacking:
     """Components and assertions without an effective control."""
     for component, row in by_index(coverage.components(context, report_type)).items():
         if not row["earning"]:
-            what = f"no effective control of the component {str(component).replace('_', ' ')}"
+            over = "at the report's date" if report_type == "type1" else "over the report's period"
+            what = f"no effective control of the component {coverage.in_words(component)} {over}"
             yield (), str(component), "component", what, "", None
     for row in coverage.assertions(context, report_type):
         if row["unguarded"]:

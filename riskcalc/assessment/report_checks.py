@@ -131,8 +131,6 @@ def _report_items_missing(context: Context) -> Seen:
     for unit in context.register.business_units["unit_id"]:
         unknown = [one for one in report_items(context, unit) if one.status == NOT_ON_RECORD]
         if unknown:
-            yield (
-                unit,
-                unit,
-                f"{len(unknown)} parts of its report, such as the {unknown[0].name}, have no state on record",
-            )
+            has = "has" if len(unknown) == 1 else "have"
+            told = f"{counted(len(unknown), 'part')} of its report, such as the {unknown[0].name}, {has} no state"
+            yield unit, unit, f"{told} on record"

@@ -12,7 +12,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.subservice import speaking_for
-from riskcalc.errors import UsageError, counted
+from riskcalc.errors import UsageError, at_most, counted, rate
 from riskcalc.register.methodology import Sampling
 from riskcalc.sampling import upper_limit
 
@@ -122,5 +122,5 @@ def buys(size: int, population: int | None, sampling: Sampling, performed: int |
     limit = upper_limit(size, 0, sampling.confidence, number)
     drawn_from = f", population {population:,}" if population else by_frequency
     model = f"hypergeometric{drawn_from}" if number else "binomial"
-    confidence = f"{float(sampling.confidence) * 100:.3g} % confidence"
-    return f"{size} without deviation: at {confidence} at most {limit * 100:.1f} % deviate ({model})"
+    confidence = f"{rate(sampling.confidence)} confidence"
+    return f"{size} without deviation: at {confidence} at most {at_most(limit)} deviate ({model})"

@@ -13,7 +13,7 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
-from riskcalc.errors import Problem, RegisterError
+from riskcalc.errors import Problem, RegisterError, counted
 from riskcalc.files import as_line, csv_rows, for_people, read
 
 
@@ -45,7 +45,7 @@ def read_population(path: str | Path) -> Population:
     (_, header), *items = rows
     wrong = [(line, row) for line, row in items if len(row) != len(header)]
     if wrong:
-        allowed = f"{len(wrong[0][1])} cells, but the header has {len(header)} columns"
+        allowed = f"{counted(len(wrong[0][1]), 'cell')}, but the header has {counted(len(header), 'column')}"
         raise RegisterError([Problem(str(file), wrong[0][0], "", "", allowed)])
     lines, cells = zip(*items, strict=True)
     return Population(tuple(header), tuple(map(tuple, cells)), lines, hashlib.sha256(content).hexdigest(), file.name)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from riskcalc.errors import counted
 from riskcalc.register.register import Register
 
 QUESTIONS = {
@@ -102,7 +103,8 @@ def _soc1(row: Any) -> tuple[str, list[str]]:
     if pd.isna(months):
         return "open", [f"{reason}, but for how long the controls have operated isn't said"]
     if months < _MONTHS_FOR_TYPE_2:
-        return "type1", [f"{reason}; the controls have operated {months} months, six are needed: Type 1 first"]
+        operated = f"the controls have operated {counted(months, 'month')}, six are needed"
+        return "type1", [f"{reason}; {operated}: Type 1 first"]
     return "type2", [f"{reason}{_for_period(row)}"]
 
 

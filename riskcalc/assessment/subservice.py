@@ -16,6 +16,8 @@ from riskcalc.register.register import Register
 
 Report = Mapping[Any, Any]
 Reports = Sequence[Report]
+_OF_A_REPORT = ("report_type", "report_from", "report_to", "opinion", "exception", "bridge_from", "bridge_to",
+                "reviewed_by", "reviewed_on")  # fmt: skip
 
 
 @registers.once
@@ -73,10 +75,18 @@ def on_record(told: Reports, as_of: date) -> list[Report]:
 
 
 def latest(register: Register, as_of: date) -> Mapping[str, Report]:
-    """The rows of subservice organisations, each with what the latest report says that there is by a day, if any."""
-    today = reports(register)
-    found = ((one["subservice_id"], today[one["subservice_id"]]) for one in register.rows("subservice_organisations"))
-    return {name: {**told[-1], **[told[-1], *_over(told, as_of)][-1]} for name, told in found}
+    """The rows of subservice organisations, each with what the latest report says that there is by a day.
+
+    Where none is there yet, the columns that tell of one are None.
+    """
+    none, known = dict.fromkeys(_OF_A_REPORT), reports(register)
+    found = {one["subservice_id"]: known[one["subservice_id"]] for one in register.rows("subservice_organisations")}
+    return {name: {**told[-1], **none, **dict(*there(told, as_of)[-1:])} for name, told in found.items()}
+
+
+def there(told: Reports, as_of: date) -> list[Report]:
+    """The reports that are over by a day, but for those that were reviewed after it."""
+    return [each for each in _over(told, as_of) if _unread(each) or each["reviewed_on"].date() <= as_of]
 
 
 def covered_days(report: Report, as_of: date) -> list[Days]:

@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
 from fractions import Fraction
 from functools import cache, partial
 from itertools import combinations
@@ -19,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from riskcalc.errors import at_most, rate
 from riskcalc.register.methodology import Sampling
 from riskcalc.register.periods import Period
 from riskcalc.sampling import limit_is_at_most, upper_limit
@@ -128,13 +128,13 @@ def conclude(
     if systematic:
         return concluded("not_effective", f"{tested}, systematically")
     if deviations and Fraction(deviations, sample_size) > Fraction(tolerable):
-        return concluded("not_effective", f"{tested}, more than the tolerable {_percent(tolerable)}")
+        return concluded("not_effective", f"{tested}, more than the tolerable {rate(tolerable)}")
     if sample_size == population:
         name = "operated_effectively"  # not more than tolerable, and nothing is left that could deviate
         return concluded(name, f"all {sample_size} tested, {deviations} deviated")
     if _is_tolerable(sample_size, deviations, tolerable, confidence, population):
-        at_most = f"at {_percent(confidence)} confidence at most {_percent(limit)} deviate"
-        return concluded("operated_effectively", f"{tested}: {at_most}")
+        shown = f"at {rate(confidence)} confidence at most {at_most(limit)} deviate"
+        return concluded("operated_effectively", f"{tested}: {shown}")
     if deviations == 0 and sample_size >= planned:
         return concluded("operated_effectively", f"{tested}; the planned size for its frequency is {planned}")
     return concluded("insufficient_evidence", f"{tested}; too little to conclude")
@@ -301,10 +301,6 @@ def uncovered(days: Days, covered: Iterable[Days]) -> tuple[int, int]:
 
 _limit = cache(upper_limit)
 _is_tolerable = cache(limit_is_at_most)
-
-
-def _percent(rate: Decimal | float) -> str:
-    return f"{float(rate) * 100:.3g} %"
 
 
 def _operating(control: Basis, rounds: Sequence[Round]) -> Conclusion | None:

@@ -21,7 +21,7 @@ from riskcalc.cli.excel import excel
 from riskcalc.cli.exchange import export, schema, take_over
 from riskcalc.cli.help import CONTROLS, Group
 from riskcalc.cli.new import demo, guides, lab, new
-from riskcalc.cli.period import period, planned_line
+from riskcalc.cli.period import by_look_back, period, planned_line
 from riskcalc.cli.rename import rename
 from riskcalc.cli.workshop import workshop
 from riskcalc.errors import RegisterError, RiskcalcError, counted, printable
@@ -183,8 +183,8 @@ def plan(
         source = printable(register.methodology.sampling.source)
         of = seen(register, context.period, context.as_of, period, dues=False)
         click.echo(f"{counted(len(plans), 'control')}; {of}.")
-        if without := ", ".join(sample_plans.without_report(context, units)):
-            click.echo(f"No report reaches into {context.period.name}; sizes are those of the look-back: {without}.")
+        if told := by_look_back(context, units):
+            click.echo(told)
         click.echo(f"Sizes by frequency: {source}")
 
 

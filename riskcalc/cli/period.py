@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,15 @@ def planned_line(planned: Planned) -> str:
     """A planned sample in a line."""
     unit, control = printable(planned.unit_id), printable(planned.control_id)
     return f"{unit:<12} {control:<10} {planned.frequency:<10} {planned.size:>4}  {planned.buys}"
+
+
+def by_look_back(context: Context, units: tuple[str, ...] = ()) -> str:
+    """Which units have no report that reaches into the period, and what is tested then; blank where all have one."""
+    from riskcalc.assessment.sample_plans import without_report
+
+    without = ", ".join(without_report(context, units))
+    told = f"No report reaches into {context.period.name}; sizes are those of the look-back: {without}."
+    return told if without else ""
 
 
 @click.group(cls=Group)
@@ -76,21 +86,34 @@ def _told(made: Opening, context: Context) -> Iterator[str]:
         rows = [f"{risk} {proposed.get(risk, 'unrated')}" for risk in risks if risk in made.proposals]
         yield from [f"  {unit_id}: {', '.join(rows)}"] if rows else []
     yield from _tests(context)
-    known = context.open_deficiencies
-    yield f"{counted(len(known), 'open deficiency')} carried over."
-    for row in known:
-        due = f"due {row['due_on']:%Y-%m-%d}, {row['remediation_owner']}"
-        yield f"  {row['deficiency_id']} of {row['control_id']}: {due}"
+    yield from _carried_over(context)
     yield from _reports(context)
 
 
 def _tests(context: Context) -> Iterator[str]:
-    from riskcalc.assessment.sample_plans import plan
+    from riskcalc.assessment.sample_plans import plan, without_report
 
-    plans = plan(context)
-    items = counted(sum(each.size for each in plans), "item")
-    yield f"{counted(len(plans), 'control')} to test, {items}; tests of the report so far count."
+    plans, units = plan(context), context.register.rows("business_units")
+    told = f"{counted(len(plans), 'control')} to test, {counted(sum(each.size for each in plans), 'item')}"
+    reporting = sum(unit["report_type"] == "type2" for unit in units) > len(without_report(context))
+    look_back, so_far = by_look_back(context), "ests of the report so far count"
+    yield f"{told}; t{so_far}." if reporting and not look_back else f"{told}."
+    if look_back:
+        yield look_back
+        yield from [f"T{so_far} for other units."] if reporting else []
     yield from (f"  {planned_line(each)}" for each in plans)
+
+
+def _carried_over(context: Context) -> Iterator[str]:
+    """The deficiencies that were open as the period began."""
+    from pandas import isna
+
+    known = replace(context, as_of=context.period.first_day - timedelta(1)).open_deficiencies
+    yield f"{counted(len(known), 'open deficiency')} carried over."
+    for row in known:
+        closed = "" if isna(row["closed_on"]) else f"; closed on {row['closed_on']:%Y-%m-%d}"
+        due = f"due {row['due_on']:%Y-%m-%d}, {row['remediation_owner']}{closed}"
+        yield f"  {row['deficiency_id']} of {row['control_id']}: {due}"
 
 
 def _reports(context: Context) -> Iterator[str]:

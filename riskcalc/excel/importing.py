@@ -18,7 +18,7 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
-from riskcalc.errors import Problem, RegisterError, UsageError
+from riskcalc.errors import Problem, RegisterError, UsageError, counted
 from riskcalc.excel.commands import text_of_methodology
 from riskcalc.excel.mapping import MappingFile, Numbers, Taken, read_mapped
 from riskcalc.register import editing
@@ -180,7 +180,7 @@ def told(made: Plan) -> Iterator[str]:
     for note in made.notes:
         yield str(note)
     if made.methodology:
-        yield f"{FILE}: {len(made.methodology)} lines"
+        yield f"{FILE}: {counted(len(made.methodology), 'line')}"
         yield from (f"  {line}" for line in made.methodology)
     for name, same in made.same.items():
         changes = [change for change in made.changes if change.table == name]

@@ -259,7 +259,9 @@ def _chains(context: Context) -> pd.DataFrame:
     counted = register.control_tests["test_id"].isin({test for tests in found["tests"] for test in tests})
     tests = register.control_tests[context.counts("control_tests") | counted]
     tests = tests.rename(columns={"procedure": "test", "sample_size": "items"})
-    deficiencies = register.deficiencies.rename(columns={"description": "deficiency"})
+    deficiencies, day = register.deficiencies.rename(columns={"description": "deficiency"}), pd.Timestamp(context.as_of)
+    deficiencies = deficiencies[deficiencies["identified_on"] <= day]
+    deficiencies["closed_on"] = deficiencies["closed_on"].where(deficiencies["closed_on"] <= day)
     risks = register.risks[["objective_id", "risk_id", "title"]].rename(columns={"title": "risk"})
     controls = register.controls.rename(columns={"title": "control"})
     kept = ["control_id", "control", "key", "performed_by", "documentation"]

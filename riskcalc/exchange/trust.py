@@ -62,7 +62,8 @@ def later(register: Register, statement: Statement) -> dict[str, int]:
         "document": documents["issued_on"],
         "answer": answers["reviewed_on"][answers["approved_by"].notna()],
     }
-    found = {name: int((each > day).sum()) for name, each in days.items()} | {"evidence row": len(evidence.later(case))}
+    rows = evidence.later(case)[["table", "row"]].drop_duplicates()
+    found = {name: int((each > day).sum()) for name, each in days.items()} | {"evidence row": len(rows)}
     return {name: number for name, number in found.items() if number}
 
 

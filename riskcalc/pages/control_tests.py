@@ -11,6 +11,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.sample_plans import plan
 from riskcalc.assessment.testing import in_words
+from riskcalc.errors import at_most, rate
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, state
 from riskcalc.register.matrix import INK
@@ -61,9 +62,9 @@ def conclusions(unit: Assessment) -> Display:
     ]
     note = (
         "Now, with what was tested, deviated and may deviate at most: by the latest evidence. For the report: by all "
-        f"that is of its period, or at its date. At most: the exact upper limit at {float(sampling.confidence):.0%} "
+        f"that is of its period, or at its date. At most: the exact upper limit at {rate(sampling.confidence)} "
         f"confidence, as a bar from the observed rate up to it; line: the tolerable "
-        f"{float(sampling.tolerable_deviation_rate):.0%}. Roll forward: days at the end of the report's period that no "
+        f"{rate(sampling.tolerable_deviation_rate)}. Roll forward: days at the end of the report's period that no "
         "test covers, or, of a subservice organisation's control, no report or bridge letter of that organisation. "
         f"Planned: for the days of the report so far; now is held against the size for its own days. {sampling.source}"
     )
@@ -120,8 +121,8 @@ def _limit(weights: Mapping[Any, Any], tolerable: float, most: float) -> Cell:
     """The upper limit, as a bar up to it; where it passes the tolerable rate and is accepted all the same, why."""
     if pd.isna(weights["upper_limit"]):
         return "–"
-    limit, rate = float(weights["upper_limit"]), float(weights["deviations"] / weights["sample_size"])
+    limit, observed = float(weights["upper_limit"]), float(weights["deviations"] / weights["sample_size"])
     ink = _INKS.get(weights["conclusion"], INK)
-    cell = display.bars(f"{limit:.1%}", [(rate / most, limit / most, ink)], [(tolerable / most, "line")])
+    cell = display.bars(at_most(limit), [(observed / most, limit / most, ink)], [(tolerable / most, "line")])
     passed = weights["conclusion"] == "operated_effectively" and limit > tolerable
     return cell | {"note": "accepted: the planned size held without deviation" if passed else ""}

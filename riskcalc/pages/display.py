@@ -346,13 +346,20 @@ def environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"local_link": _local_link, "css_text": _css_text, "cells": _cells, "data": _data}
+    made.filters |= {"local_link": _local_link, "css_text": _css_text, "cells": _cells, "data": _data, "room": _room}
     return made
 
 
 def _local_link(target: str) -> str:
     """A page or file beside this one, or a place in this one; any other address, such as javascript:, leads nowhere."""
     return target if _LINK.fullmatch(target) else "#"
+
+
+def _room(shown: Mapping[str, Any]) -> str:
+    """How many columns a matrix has, and how many letters wide it is if none of its names is broken within a word."""
+    ratings = " ".join(["Likelihood", *(row["rating"] for row in shown["rows"])])
+    longest = [max(map(len, name.split()), default=0) for name in (ratings, *shown["columns"])]
+    return f"--impacts:{len(shown['columns'])};--letters:{sum(longest) + 2 * len(longest)}"
 
 
 def _data(keys: Mapping[str, str]) -> Markup:

@@ -62,7 +62,8 @@ def picture(opened: Assessment | Portfolio) -> Display:
     columns = [f"{number} {name}" for number, name in enumerate(matrix.impact, 1)]
     before = opened.register.previous(opened.period)
     since = "" if before is None or opened.previous is None else before.name
-    about = {"appetites": " and ".join(appetites), "several": len(appetites) > 1, "since": since}
+    named = " and ".join(filter(None, [", ".join(appetites[:-1]), *appetites[-1:]]))
+    about = {"appetites": named, "several": len(appetites) > 1, "since": since}
     return Display("picture", {"title": "Earned risk on the matrix", "columns": columns, "rows": rows, **about})
 
 

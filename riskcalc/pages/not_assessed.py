@@ -8,6 +8,7 @@ from typing import Any
 
 from riskcalc.assessment.next_steps import Step, is_open, next_steps, without_controls
 from riskcalc.assessment.opening import Assessment, Portfolio
+from riskcalc.errors import counted
 from riskcalc.register.stand_ins import NOT_YET
 
 _CONTROLS = (
@@ -32,7 +33,7 @@ def _by_units(steps: Iterable[Step], units: int) -> list[str]:
     counts = Counter(step.what for step in steps)
     numbers = sorted(set(counts.values()), reverse=True)
     named = {number: ", ".join(what for what, each in counts.items() if each == number) for number in numbers}
-    return [f"{what} ({number} of {units} units)" for number, what in named.items()]
+    return [f"{what} ({number} of {counted(units, 'unit')})" for number, what in named.items()]
 
 
 def listed(unit: Assessment) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import Outlook, not_begun, outlooks, stated
 from riskcalc.assessment.readiness import gaps, served
 from riskcalc.assessment.steps import STEPS, key_controls, reaching
-from riskcalc.assessment.subservice import on_record, reports, uncovered_days
+from riskcalc.assessment.subservice import latest, on_record, reports, there, uncovered_days
 from riskcalc.assessment.testing import Days
 from riskcalc.errors import counted
 from riskcalc.pages import display
@@ -112,7 +112,7 @@ def gap_list(unit: Assessment) -> Display:
         decides = state("decides", "bad") if gap.blocks else "doesn't decide"
         rows.append(
             [
-                gap.row,
+                coverage.in_words(gap.row) if gap.step == "component" else gap.row,
                 day(gap.what),
                 ", ".join(gap.objectives),
                 decides,
@@ -123,7 +123,8 @@ def gap_list(unit: Assessment) -> Display:
         )
     columns = ["Row", "What is missing", "Objectives", "For the outlook", "Owner", "Due", "Known since"]
     end = "the end of the period before" if unit.context.begun else "the day of this page, for the period hasn't begun"
-    note = f"Known since: the day the deficiency was identified, or {end}, if missing then."
+    seen = ", by all evidence of that period" if unit.context.begun else ""
+    note = f"Known since: the day the deficiency was identified, or {end}, if missing then{seen}."
     return display.table("Gaps on the way to the report", columns, rows, note=note, folded=True)
 
 
@@ -134,7 +135,7 @@ def deficiencies(unit: Assessment) -> Display:
     hanging, over = _hanging(unit), assessed(unit.context, str(unit.unit["report_type"]))
     rows: list[list[Cell]] = []
     for one in found:
-        known = described.get(one.name, {"description": "a control that failed, without a deficiency on record"})
+        known = described.get(one.name, {"description": "a control that failed, without an open deficiency on record"})
         control: Cell = {"text": one.controls[0], "note": str(known["description"])}
         rows.append([one.name, control, _severity(one), _age(known, unit), _why(one), _soc1(one, hanging, over)])
     columns = ["Deficiency", "Control", "Candidate", "Open for", "Why", "For the SOC 1 report"]
@@ -174,16 +175,17 @@ def assertions(unit: Assessment) -> Display:
 
 
 def components(unit: Assessment) -> Display:
-    """The five components of internal control, and the controls that stand for each."""
-    found = coverage.components(unit.context)
+    """The five components of internal control, and the controls that stand for each: now, and for the report."""
+    over = by_index(coverage.components(unit.context, str(unit.unit["report_type"])))
     rows: list[list[Cell]] = []
-    for name, row in by_index(found).items():
-        tone = "good" if row["earning"] else "bad"
-        text = "covered" if row["earning"] else "not covered" if row["controls"] else "no control"
-        label = str(name).replace("_", " ").capitalize().replace("Information com", "Information and com")
-        rows.append([label, str(row["controls"]), str(row["earning"]), state(text, tone)])
-    columns = ["Component", "Controls", "That earn", "State"]
-    return display.table("The five components (COSO 2013)", columns, rows, numeric=columns[1:3], folded=True)
+    for name, row in by_index(coverage.components(unit.context)).items():
+        label = sentence_case(coverage.in_words(name))
+        numbers = [str(row["controls"]), str(row["earning"]), str(over[name]["earning"])]
+        rows.append([label, *numbers[:2], _covered(row), numbers[2], _covered(over[name])])
+    columns = ["Component", "Controls", "That earn now", "Now", "That earn for the report", "For the report"]
+    note = "Now: by the latest evidence. For the report: by all that is of its period, or at its date."
+    numeric = [columns[1], columns[2], columns[4]]
+    return display.table("The five components (COSO 2013)", columns, rows, numeric=numeric, note=note, folded=True)
 
 
 def user_entities(unit: Assessment) -> Display:
@@ -192,7 +194,9 @@ def user_entities(unit: Assessment) -> Display:
     for control in (each for each in unit.register.rows("controls") if each["performed_by"] == "user_entity"):
         told = state("not told", "bad") if pd.isna(control["communicated_in"]) else str(control["communicated_in"])
         confirmed = state("never", "open")
-        if not pd.isna(control["confirmed_on"]):
+        if control["confirmed_on"] > pd.Timestamp(unit.as_of):
+            confirmed = state(f"not by {day(unit.as_of)}", "open")
+        elif not pd.isna(control["confirmed_on"]):
             age = (unit.as_of - control["confirmed_on"].date()).days
             on = day(control["confirmed_on"])
             confirmed = state(on, "open", "more than a year ago") if age > 366 else on
@@ -208,22 +212,23 @@ def subservice(unit: Assessment) -> Display:
     (first, last), type1 = _report_days(unit.unit), unit.unit["report_type"] == "type1"
     used, spans = _performed(unit, (first, last))
     rows: list[list[Cell]] = []
+    newest = latest(unit.register, unit.as_of)
     for name, told in reports(unit.register).items():
-        one, inclusive = told[-1], told[-1]["method"] == "inclusive"
+        one, inclusive = newest.get(name, told[-1]), told[-1]["method"] == "inclusive"
         known = on_record(told, unit.as_of)
         days = max(uncovered_days(known, *span, unit.as_of) for span in spans.get(name, [(first, last)]))
         gap: Cell = state(counted(days, "day"), "bad") if days else state("none", "good")
         gap = "tested here" if inclusive else "–" if type1 else gap
-        opinion = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
-        exception = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
+        opinion: str = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
+        exception: str = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
-        by, unread = one.get("reviewed_by"), pd.isna(one["reviewed_on"])
-        reviewed = "not reviewed" if unread else ", ".join([*([] if pd.isna(by) else [by]), day(one["reviewed_on"])])
+        by = "" if pd.isna(one.get("reviewed_by")) else f"{one['reviewed_by']}, "
+        reviewed: Cell = "not reviewed" if pd.isna(one["reviewed_on"]) else f"{by}{day(one['reviewed_on'])}"
         title: Cell = {"text": one["name"], "note": one.get("service", "")}
         method = one["method"].replace("_", "-")
         opinions = "" if inclusive else state(opinion, tone, exception)
-        used_by = ", ".join(used.get(name, ()))
-        rows.append([name, title, method, used_by, _reports(told, first, last), opinions, gap, reviewed])
+        used_by, report_of = ", ".join(used.get(name, ())), _reports(told, (first, last), unit.as_of)
+        rows.append([name, title, method, used_by, report_of, opinions, gap, reviewed])
     columns = ["Id", "Organisation", "Method", "Controls", "Its report", "Opinion", "Days uncovered", "Reviewed"]
     note = f"Days uncovered: of our own report, {day(first)} to {day(last)}, by those there by {day(unit.as_of)}"
     note += (
@@ -269,9 +274,12 @@ def report_parts(unit: Assessment) -> Display:
 def dated_later(unit: Assessment) -> Display:
     """Evidence from after the day that the page is seen from: it is there, and doesn't count."""
     found = records(later(unit.context))
-    rows: list[list[Cell]] = [[one["table"].replace("_", " "), one["row"], day(one["dated"])] for one in found]
+    once = dict.fromkeys((one["table"].replace("_", " "), one["row"], day(one["dated"])) for one in found)
+    rows: list[list[Cell]] = [[*each] for each in once]
     if not rows:
-        return display.remark(f"No evidence in the register is dated after {day(unit.as_of)}.")
+        told = f"No test or rating of {unit.period.name} is dated after {day(unit.as_of)}"
+        others = "a deficiency identified, or a subservice organisation's report reviewed, after it"
+        return display.remark(f"{told}; nor was {others}.")
     note = f"The page is seen from {day(unit.as_of)}: what is dated later counts for nothing on it."
     return display.table("Dated later: not counted", ["Table", "Row", "Dated"], rows, note=note, folded=True)
 
@@ -351,7 +359,8 @@ def _to_year_end(unit: Assessment) -> tuple[str, str, str]:
         return ("To clients' year-end", "0 days", f"{day(found.year_end)} is the report's last day")
     until = found.bridged_until
     written = "" if until is None or until <= unit.as_of else "planned, "
-    bridge = f"bridge letter {written}to {day(until)}" if until else "no bridge letter"
+    since = f"from {day(found.bridged_from)} " if found.bridged_from else ""
+    bridge = f"bridge letter {written}{since}to {day(until)}" if until else "no bridge letter"
     rest = f", {counted(found.unbridged, 'day')} uncovered" if found.unbridged else ""
     whole = f"; {counted(found.gap, 'day')} in all are more than the three months that practice accepts"
     long = whole if found.too_long else ""
@@ -404,21 +413,31 @@ def _soc1(one: Candidate, hanging: dict[str, Outlook], over: Mapping[Any, Any]) 
     return outcome(f"{outlook.objective_id} {outlook.outcome}", [told])
 
 
+def _covered(row: Mapping[Any, Any]) -> Cell:
+    """Whether a component has a control that earns something."""
+    if row["earning"]:
+        return state("covered", "good")
+    return state("not covered" if row["controls"] else "no control", "bad")
+
+
 def _assertion(cell: Any) -> Cell:
     if cell is None:
         return "–"
     risks = ", ".join(cell["risks"])
     if cell["unguarded"]:
-        return state("hole", "bad", f"{', '.join(cell['unguarded'])} of {risks}" if len(cell["risks"]) > 1 else risks)
+        some = len(cell["unguarded"]) < len(cell["risks"])
+        return state("hole", "bad", f"{', '.join(cell['unguarded'])} of {risks}" if some else risks)
     return state("held", "good", risks)
 
 
-def _reports(told: Sequence[Any], first: date, last: date) -> Cell:
-    """A subservice organisation's report, and under it the earlier ones that speak of days of ours."""
-    none = uncovered_days((), first, last)
-    before = [each for each in told[:-1] if uncovered_days([each], first, last) < none]
+def _reports(told: Sequence[Any], ours: tuple[date, date], as_of: date) -> Cell:
+    """A subservice organisation's latest report there is, and under it the earlier ones that speak of days of ours."""
+    if not (found := there(told, as_of)):
+        return "none received" if pd.isna(told[-1]["report_type"]) else f"none there by {day(as_of)}"
+    none = uncovered_days((), *ours)
+    before = [each for each in found[:-1] if uncovered_days([each], *ours) < none]
     notes = [f"before: {_reported(each)}, {_found(each)}" for each in before]
-    return {"text": _reported(told[-1]), "note": "\n".join(notes)} if notes else _reported(told[-1])
+    return {"text": _reported(found[-1]), "note": "\n".join(notes)} if notes else _reported(found[-1])
 
 
 def _found(one: Any) -> str:
@@ -428,8 +447,6 @@ def _found(one: Any) -> str:
 
 
 def _reported(one: Any) -> str:
-    if pd.isna(one["report_type"]):
-        return "none received"
     if one["report_type"] == "type1":
         return f"Type 1 at {day(one['report_to'])}"
     return f"Type 2, {day(one['report_from'])} to {day(one['report_to'])}"

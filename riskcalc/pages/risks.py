@@ -15,6 +15,7 @@ import pandas as pd
 from riskcalc.assessment.decisions import Decision, decisions
 from riskcalc.assessment.opening import Assessment, Portfolio
 from riskcalc.assessment.scoring import AXES, CONTROLLED, ranked
+from riskcalc.errors import counted
 from riskcalc.pages import display, matrix, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, day, due_cell, level_cell
 from riskcalc.register.audiences import WITHHELD
@@ -25,10 +26,7 @@ from riskcalc.register.stand_ins import NOT_YET
 Row = Mapping[Any, Any]
 _MOST = 300  # risks of an organisation that its page lists
 _LEAVES = {"inherent": "Before controls", "claimed": "Claimed", "earned": "Earned"}
-_NOTE = (
-    "Ordered by earned level, which is looked up in the matrix, then by score, likelihood x impact: so a Medium of a "
-    "low score stands before a Low of a higher one. Bar: the earned score; line: claimed; ring: inherent."
-)
+_BARS = "Bar: the earned score; line: claimed; ring: inherent."
 _LINES = " Line under the level before: the earned score in each period, on today's matrix."
 _HALF_UP = 1e-9  # as people round: 11.1645 to 11.165, though as a binary fraction it is a little less
 _Lines = Mapping[str, Sequence[tuple[str, float]]]
@@ -52,11 +50,18 @@ def of_organisation(portfolio: Portfolio, most: int = _MOST) -> Display:
     """The organisation's risks, the worst first and the unrated last; of very many the worst only."""
     title = "All risks, the worst first"
     if len(portfolio.scores) > most:
-        title = f"The {most} worst of {len(portfolio.scores)} risks"
+        title = f"The {most} worst of {counted(len(portfolio.scores), 'risk')}"
     return _table(portfolio, title, ["Unit", "Owner"], {}, most)
 
 
 # --- parts ---
+
+
+def _order(opened: Assessment | Portfolio) -> str:
+    """By what the risks are ordered, with the names of this register's two lowest levels."""
+    lowest, above = [*opened.matrix.level_names, ""][:2]
+    such = f", so that a risk at {above} stands before one at {lowest}, whatever their scores" if above else ""
+    return f"Ordered by earned level, which is looked up in the matrix{such}; then by score, likelihood x impact."
 
 
 def _bow_tie(unit: Assessment, risk: Row, lines: Sequence[tuple[Row, Row]], proposed: str) -> dict[str, Any]:
@@ -104,7 +109,7 @@ def _table(
     columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "Score", *["Before"] * (opened.previous is not None)]
     keys = [_keys(risk, opened, due.get(risk["risk_id"]), moved, names) for risk in shown]
     return display.table(
-        title, [*columns, *owned, "By when"], rows, note=f"{_NOTE}{_LINES * bool(lines)}", filters=keys
+        title, [*columns, *owned, "By when"], rows, note=f"{_order(opened)} {_BARS}{_LINES * bool(lines)}", filters=keys
     )
 
 

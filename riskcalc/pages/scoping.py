@@ -6,6 +6,7 @@ import pandas as pd
 
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.scoping import QUESTIONS, process_scopes, unit_scope
+from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, state
 
@@ -17,13 +18,13 @@ def proposal(unit: Assessment) -> Display:
     scopes = process_scopes(unit.register)
     found = unit_scope(scopes, unit.unit["unit_id"])
     within = [sum(scope.soc1 in _REPORTS for scope in scopes), sum(scope.soc2 == "yes" for scope in scopes)]
-    counted = f"of {len(scopes)} processes, {within[0]} in scope of SOC 1 and {within[1]} of SOC 2"
+    of = f"of {counted(len(scopes), 'process')}, {within[0]} in scope of SOC 1 and {within[1]} of SOC 2"
     planned = _REPORTS[unit.unit["report_type"]]
     note = "as proposed" if found.soc1 == unit.unit["report_type"] else "not what the answers propose"
     undecided = found.soc1 == "open" or not scopes
     proposed = found.answer if scopes else "nothing yet"
     note = "the answers propose none yet" if undecided else note
-    items = [("Proposed", proposed, counted), ("Planned", planned, note)]
+    items = [("Proposed", proposed, of), ("Planned", planned, note)]
     return display.facts("Which report?", items)
 
 

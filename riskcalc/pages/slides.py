@@ -15,7 +15,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from riskcalc.errors import amount
+from riskcalc.errors import amount, counted
 from riskcalc.pages.display import DISPLAY_MIME, PLOTLY_MIME
 from riskcalc.pages.lines import numbers
 
@@ -226,7 +226,8 @@ def _table_slides(deck: Any, footer: str, view: Said) -> None:
         slide, more = _blank(deck, footer), f" ({number} of {len(pages)})" * (len(pages) > 1)
         told = [view["note"]] if number == 1 else []
         if number == len(pages) and left:
-            told.append(f"{left} of {len(view['rows'])} rows are not shown here; they are on the page, in this table.")
+            of = counted(len(view["rows"]), "row")
+            told.append(f"Not shown here: {left} of {of}; the page has all of them, in this table.")
         eyebrow = f"{view['title']}{more}" if view.get("headline") or more else ""
         start = _title(slide, headline, eyebrow, " ".join(filter(None, told)))
         table = _grid(slide, len(rows) + 1, len(widths), (_EDGE, start, _ROOM), widths, 0.3)

@@ -61,7 +61,7 @@ def figures(unit: Assessment) -> Display:
                 f"{full} of {len(ours)}",
                 f"{idle} {'earns' if idle == 1 else 'earn'} nothing{besides}",
             ),
-            ("Unrated", str(int(unit.scores["likelihood"].isna().sum())), f"of {len(unit.scores)} risks"),
+            ("Unrated", str(int(unit.scores["likelihood"].isna().sum())), f"of {counted(len(unit.scores), 'risk')}"),
         ],
     )
     return wording.folded_for_the_board(shown, unit)

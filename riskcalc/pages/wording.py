@@ -27,7 +27,7 @@ from riskcalc.assessment.opinion import (
     report_outlooks,
 )
 from riskcalc.assessment.scoring import AXES, breaches
-from riskcalc.errors import amount, counted, first_of
+from riskcalc.errors import amount, counted, first_of, rate
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
 from riskcalc.register.issued import by_unit
 from riskcalc.version import __version__
@@ -245,7 +245,7 @@ def level_cells(risk: Any, opened: Assessment | Portfolio) -> list[Cell]:
 def provenance(opened: Assessment | Portfolio, command: str) -> Display:
     """What a page was computed from; ``command`` computes it again."""
     weights, sampling = opened.register.methodology.weights.operating, opened.register.methodology.sampling
-    rates = [f"{float(rate) * 100:.3g} %" for rate in (sampling.confidence, sampling.tolerable_deviation_rate)]
+    rates = [rate(each) for each in (sampling.confidence, sampling.tolerable_deviation_rate)]
     return facts(
         "What this page was computed from",
         [

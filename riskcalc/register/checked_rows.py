@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from riskcalc.errors import Problem, RegisterError
+from riskcalc.errors import Problem, RegisterError, counted
 from riskcalc.files import SAVE_AS, csv_rows, read
 from riskcalc.register import stand_ins
 from riskcalc.register.as_typed import second_reading
@@ -234,9 +234,8 @@ def _trim(table: Table, names: Iterable[str]) -> None:
 
 
 def _wrong_number(cells: list[str], header: list[str]) -> str:
-    number = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
     hint = "; a cell with a comma in it needs quotes around it" if len(cells) > len(header) else ""
-    return f"{number}, but the header has {len(header)} columns{hint}"
+    return f"{counted(len(cells), 'cell')}, but the header has {counted(len(header), 'column')}{hint}"
 
 
 class _Free(dict[str, Any]):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from riskcalc.errors import MatrixError
+from riskcalc.errors import MatrixError, counted
 from riskcalc.files import read
 
 _DIGITS = 9  # residuals such as 2.4999999999999996 are 2.5 to a reader, and 2.5 is read as 3
@@ -198,7 +198,7 @@ def _as_float(given: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 def _contradictions(matrix: Matrix) -> Iterator[str]:
     for axis, names in (("likelihood", matrix.likelihood), ("impact", matrix.impact)):
         if not 2 <= len(names) <= 10:
-            yield f"{axis} has {len(names)} ratings; allowed: 2 to 10"
+            yield f"{axis} has {counted(len(names), 'rating')}; allowed: 2 to 10"
         yield from _repeated(names, axis)
     yield from _repeated(matrix.level_names, "levels")
     for level in matrix.levels:
@@ -209,12 +209,14 @@ def _contradictions(matrix: Matrix) -> Iterator[str]:
 
 def _misshapen(matrix: Matrix) -> Iterator[str]:
     if len(matrix.grid) != len(matrix.likelihood):
-        yield f"the grid has {len(matrix.grid)} rows, but likelihood has {len(matrix.likelihood)} ratings"
+        rows = counted(len(matrix.grid), "row")
+        yield f"the grid has {rows}, but likelihood has {counted(len(matrix.likelihood), 'rating')}"
     for number, row in enumerate(matrix.grid, 1):
         if len(row) != len(matrix.impact):
-            yield f"row {number} of the grid has {len(row)} cells, but impact has {len(matrix.impact)} ratings"
+            cells = f"row {number} of the grid has {counted(len(row), 'cell')}"
+            yield f"{cells}, but impact has {counted(len(matrix.impact), 'rating')}"
         if not all(0 <= index < len(matrix.levels) for index in row):
-            yield f"row {number} of the grid points outside its {len(matrix.levels)} levels"
+            yield f"row {number} of the grid points outside its {counted(len(matrix.levels), 'level')}"
 
 
 def _repeated(names: Sequence[str], what: str) -> Iterator[str]:

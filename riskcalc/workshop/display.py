@@ -65,7 +65,8 @@ def said(axis: str, each: Tally) -> str:
     if each.median is None or each.spread is None:
         return f"Nobody could say ({axis}).{silent}"
     middle = " or ".join(map(str, sorted(set(each.median))))
-    text = f"Median {middle}, middle half {each.spread[0]} to {each.spread[1]}, of {each.votes} votes.{silent}"
+    half = f"middle half {each.spread[0]} to {each.spread[1]}"
+    text = f"Median {middle}, {half}, of {counted(each.votes, 'vote')}.{silent}"
     if each.camps:
         text += f" Two camps: one up to {each.camps[0]}, one from {each.camps[1]} on."
     elif each.agreement is not None and each.agreement < _APART:

@@ -10,6 +10,7 @@ import nbformat
 
 from riskcalc.assessment.scoring import AXES
 from riskcalc.assessment.what_if import Rating
+from riskcalc.errors import counted
 from riskcalc.files import stem, write_whole
 from riskcalc.pages import display
 from riskcalc.pages.html import render_page
@@ -19,8 +20,6 @@ from riskcalc.workshop.decision_log import LogEntry
 from riskcalc.workshop.display import said, the_map
 from riskcalc.workshop.session import Workshop
 from riskcalc.workshop.tally import tally
-
-_MAP_NOTE = "Before controls. Risks that aren't decided yet stand where their last rating put them."
 
 
 def write(workshop: Workshop, out: str | Path) -> Path:
@@ -58,13 +57,13 @@ def _parts(workshop: Workshop) -> Iterator[str | display.Display]:
         "The workshop",
         [
             ("Participants", str(len(people)), f"Facilitated by {row['facilitator']}"),
-            ("Decided", str(len(locked)), f"of {len(workshop.risk_ids)} risks"),
+            ("Decided", str(len(locked)), f"of {counted(len(workshop.risk_ids), 'risk')}"),
             ("Group overridden", str(overridden), "decided otherwise than the median, or without a vote"),
             ("Open points", str(len(workshop.store.points(workshop.workshop_id))), "listed below"),
         ],
     )
     yield "## On the matrix"
-    yield the_map(workshop, workshop.standing(), "inherent", note=_MAP_NOTE, marked=False)
+    yield the_map(workshop, workshop.standing(), "inherent", note=_on_the_map(workshop, open_risks), marked=False)
     yield "## Decisions"
     yield _decisions(workshop, decisions, ours)
     yield "## Open"
@@ -74,12 +73,26 @@ def _parts(workshop: Workshop) -> Iterator[str | display.Display]:
     yield _log(ours, broken)
 
 
+def _on_the_map(workshop: Workshop, open_risks: list[str]) -> str:
+    """Where on the matrix the risks stand that aren't decided, and which stand nowhere."""
+    ratings = workshop.ratings()
+    nowhere = [risk for risk in open_risks if not all(ratings[risk])]
+    told = ["Before controls."]
+    if len(nowhere) < len(open_risks):
+        told.append("Other risks that aren't decided yet" if nowhere else "Risks that aren't decided yet")
+        told[-1] += " stand where their last rating put them."
+    if nowhere:
+        told.insert(1, f"Not rated in {workshop.period.name} yet, so in no cell: {', '.join(nowhere)}.")
+    return " ".join(told)
+
+
 def _heading(workshop: Workshop, ours: list[LogEntry], open_risks: list[str], broken: list[str]) -> display.Display:
     days = sorted({each.decided_at[:10] for each in ours})
     when = "nothing decided yet" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     verdict, tone = "Every risk is rated and its rating reasoned.", "good"
     if open_risks:
-        verdict, tone = f"{len(open_risks)} of {len(workshop.risk_ids)} risks are still to be decided.", "open"
+        of, are = counted(len(workshop.risk_ids), "risk"), "is" if len(open_risks) == 1 else "are"
+        verdict, tone = f"{len(open_risks)} of {of} {are} still to be decided.", "open"
     if broken:
         verdict, tone = f"{decision_log.FILE} was changed, so nothing here is proven. {verdict}", "bad"
     name = workshop.register.unit(workshop.unit_id)["name"]

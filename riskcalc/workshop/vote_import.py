@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from riskcalc.assessment.scoring import AXES
-from riskcalc.errors import Problem, RegisterError, UsageError, one_line
+from riskcalc.errors import Problem, RegisterError, UsageError, counted, one_line
 from riskcalc.files import csv_rows, read
 from riskcalc.workshop.session import Workshop
 from riskcalc.workshop.store import Vote
@@ -49,7 +49,7 @@ def _take(workshop: Workshop, file: Path, header: list[str], rows: list[tuple[in
         if len(cells) == len(header):
             wrong = [*_wrong_place(row, risks, seen), *_wrong_votes(row, shape)]
         else:
-            wrong = [("", f"{len(cells)} cells, but the header has {len(header)} columns")]
+            wrong = [("", f"{counted(len(cells), 'cell')}, but the header has {counted(len(header), 'column')}")]
         problems.extend(Problem(file.name, line, column, row.get(column, ""), allowed) for column, allowed in wrong)
         if not wrong:
             seen.add((row["risk_id"], row["participant"].strip()))

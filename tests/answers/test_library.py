@@ -322,6 +322,16 @@ def test_a_vendors_report_is_the_latest_there_is_also_where_its_row_has_ended(
     assert bool(leaning(context, "SUB-1")) == (year == "2025")
 
 
+@pytest.mark.parametrize(("to", "reviewed"), [("2026-09-30", "2026-11-01"), ("2026-06-30", "2026-07-15")])
+def test_a_vendors_report_that_is_not_there_yet_shows_nothing(tmp_path: Path, to: str, reviewed: str) -> None:
+    """One that ends after the day, or was reviewed after it: no claim on it holds."""
+    cells = {"report_to": to, "reviewed_on": reviewed, "reviewed_by": "R. Reader"}
+    data = write_register(tmp_path, lambda rows: rows["subservice_organisations"][0].update(cells))
+    context = Context.of(load(data), "2026-H1", date(2026, 6, 30))
+    for claim in ("reviewed:SUB-1", f"vendor_report_to:SUB-1={to[:7]}", "vendor_opinion:SUB-1=unmodified"):
+        assert contradicted(context, Claim.parse(claim)), claim
+
+
 def repaired(rows: Rows) -> None:
     """A control that failed in the report's period, was repaired, and passed its retest."""
     test = rows["control_tests"][0]

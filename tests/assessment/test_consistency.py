@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from register_files import DEFICIENCY, SAMPLE, Rows, write_register
+from register_files import DEFICIENCY, REPORT_ITEM, SAMPLE, Rows, write_register
 
 from riskcalc.assessment.checks import CHECKS
 from riskcalc.assessment.consistency import Finding, findings, matrix_findings
@@ -144,6 +144,30 @@ def test_a_check_fires_on_what_it_names_and_only_then(tmp_path: Path, check: str
     """The finding appears with the fault, at its row, and isn't there without it."""
     assert (check, row) in found(tmp_path / "faulty", edit)
     assert (check, row) not in found(tmp_path / "clean", described)
+
+
+def test_a_late_review_is_told_under_every_unit_that_it_serves(tmp_path: Path) -> None:
+    """As each unit's own page does."""
+
+    def edit(rows: Rows) -> None:
+        rows["subservice_organisations"][0].update(reviewed_by="N.", reviewed_on="2026-07-01")
+        for each in (0, 3):
+            rows["controls"][each].update(performed_by="subservice", subservice_id="SUB-1")
+
+    told = findings(Context.of(load(write_register(tmp_path / "data", edit)), as_of=date(2026, 6, 30)))
+    assert [each.unit_id for each in told if each.check == "evidence-after-as-of"] == ["alpha", "beta"]
+
+
+def test_one_part_has_no_state_on_record(tmp_path: Path) -> None:
+    """In the singular."""
+    items = [
+        {**REPORT_ITEM, "item_id": f"{unit}{place}", "item": item, "unit_id": unit}
+        for unit in ("alpha", "beta")
+        for place, item in enumerate(get_args(ReportPart)[1:])
+    ]
+    data = write_register(tmp_path / "data", lambda rows: rows["report_items"].extend(items))
+    told = [each.message for each in findings(Context.of(load(data))) if each.check == "report-items-missing"]
+    assert [each.partition(",")[0] for each in told] == ["1 part of its report"] * 2
 
 
 def test_every_check_has_a_case() -> None:

@@ -63,6 +63,14 @@ def test_the_gap_to_the_clients_year_end(
     assert (found.year_end, found.gap, found.unbridged, found.too_long) == expected
 
 
+def test_days_before_a_bridge_letter_are_not_covered_by_it() -> None:
+    """A letter speaks from its first day on, where that is given."""
+    unit = {"user_year_end": "06-30", "report_to": date(2026, 3, 31), "bridge_letter_until": date(2026, 6, 30)}
+    found = coverage.year_end({**unit, "bridge_from": date(2026, 5, 20)})
+    assert found is not None
+    assert (found.gap, found.unbridged) == (91, 49)
+
+
 def test_no_year_end_given_is_no_gap_invented() -> None:
     """Blank stays blank."""
     unit = {"user_year_end": None, "report_to": date(2026, 6, 30), "bridge_letter_until": None}

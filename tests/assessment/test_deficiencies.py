@@ -259,3 +259,16 @@ def test_the_sample_has_every_severity(sample: object) -> None:
     units = sample.business_units["unit_id"]  # type: ignore[attr-defined]
     found = [candidates(Context.of(sample).only(unit)) for unit in units]  # type: ignore[attr-defined]
     assert {one.severity for one in itertools.chain(*found)} == set(SEVERITIES)
+
+
+def test_a_control_that_fails_after_its_deficiency_was_closed_has_it_on_record(tmp_path: Path) -> None:
+    """It counts as if it were open, and says that it was closed; of what deviated since then none is on record."""
+    closed = {"identified_on": "2025-11-01", "closed_on": "2025-12-31"}
+    ill_designed = lambda rows: rows["controls"][0].update(design="ineffective")  # noqa: E731
+    [one] = judged(tmp_path / "a", deficiency(**closed), ill_designed)
+    assert (one.name, one.closed_on, one.reasons[-1]) == ("D1", None, "closed on 2025-12-31, but A-C1 counts as failed")
+    walked = lambda rows: rows["control_tests"][3].update(deviations="1")  # noqa: E731
+    [one] = judged(tmp_path / "b", deficiency(control_id="B-C1", closed_on="2026-06-20"), walked)  # of Type 1
+    assert (one.name, one.reasons[-1]) == ("D1", "closed on 2026-06-20, but B-C1 counts as failed")
+    [one] = judged(tmp_path / "c", deficiency(**closed), lambda rows: rows["control_tests"][0].update(deviations="3"))
+    assert one.name == "A-C1 not on record"

@@ -503,7 +503,7 @@ def test_a_failed_control_without_a_deficiency_on_record_is_named_as_such(tmp_pa
         rows["risk_controls"].pop(1)
 
     contradictions = outlook(tmp_path, "A-CO1", "type2", material).contradictions
-    assert "A-C1 (no deficiency on record) is a candidate material weakness" in contradictions
+    assert "A-C1 (no open deficiency on record) is a candidate material weakness" in contradictions
 
 
 def test_a_gap_beside_a_control_that_holds_does_not_decide(tmp_path: Path) -> None:

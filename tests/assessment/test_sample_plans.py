@@ -45,29 +45,29 @@ def drawn(*arguments: str) -> tuple[int, list[list[str]], str]:
             "quarterly",
             "",
             1,
-            "1 without deviation: at 90 % confidence at most 50.0 % deviate (hypergeometric, if performed 2 times)",
+            "1 without deviation: at 90 % confidence at most 50 % deviate (hypergeometric, if performed 2 times)",
         ),
         ("half_yearly", "", 1, "all 1, if performed 1 time: what is found is the rate"),
         (
             "half_yearly",
             "5",
             1,
-            "1 without deviation: at 90 % confidence at most 80.0 % deviate (hypergeometric, population 5)",
+            "1 without deviation: at 90 % confidence at most 80 % deviate (hypergeometric, population 5)",
         ),
         (
             "monthly",
             "",
             1,
-            "1 without deviation: at 90 % confidence at most 83.3 % deviate (hypergeometric, if performed 6 times)",
+            "1 without deviation: at 90 % confidence at most 83.4 % deviate (hypergeometric, if performed 6 times)",
         ),
-        ("many_a_day", "", 13, "13 without deviation: at 90 % confidence at most 16.2 % deviate (binomial)"),
+        ("many_a_day", "", 13, "13 without deviation: at 90 % confidence at most 16.3 % deviate (binomial)"),
         ("daily", "8", 8, "all 8: what is found is the rate"),
-        ("ad_hoc", "", 22, "22 without deviation: at 90 % confidence at most 9.9 % deviate (binomial)"),
+        ("ad_hoc", "", 22, "22 without deviation: at 90 % confidence at most 9.94 % deviate (binomial)"),
         (
             "ad_hoc",
             "12",
             8,
-            "8 without deviation: at 90 % confidence at most 8.3 % deviate (hypergeometric, population 12)",
+            "8 without deviation: at 90 % confidence at most 8.34 % deviate (hypergeometric, population 12)",
         ),
         ("ad_hoc", "1", 1, "all 1: what is found is the rate"),
     ],
@@ -100,7 +100,7 @@ def test_the_items_of_some_months_are_no_population_of_the_report(tmp_path: Path
     assert part == (None, "25 without deviation: at 90 % confidence at most 8.8 % deviate (binomial)")
     assert whole == (
         63,
-        "25 without deviation: at 90 % confidence at most 6.3 % deviate (hypergeometric, population 63)",
+        "25 without deviation: at 90 % confidence at most 6.35 % deviate (hypergeometric, population 63)",
     )
 
 
@@ -277,7 +277,7 @@ def test_every_item_can_be_drawn() -> None:
     [
         (b"id,date\n", [], "has no items"),
         (b"", [], "has no items"),
-        (b"id,date\n1,2026-01-01\n2\n", [], ":3: 1 cells, but the header has 2 columns"),
+        (b"id,date\n1,2026-01-01\n2\n", [], ":3: 1 cell, but the header has 2 columns"),
         (b"id\n\xff\n", [], ":2: 'byte 0xff': is not UTF-8; in a spreadsheet, save as CSV in UTF-8"),
         (
             b"id,date\n1,1.1.2026\n",

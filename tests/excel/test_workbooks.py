@@ -8,13 +8,14 @@ import re
 import shutil
 import subprocess
 import zipfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 from click.testing import CliRunner
-from register_files import Rows, write_register
+from register_files import DEFICIENCY, Rows, write_register
 from running import run_here
 from workbook_files import repack
 
@@ -383,6 +384,23 @@ def test_the_chain_holds_all_tests_that_a_conclusion_rests_on(tmp_path: Path) ->
         found = [chain for chain in chains if chain["control_id"] == control]
         assert {chain["test_id"]: chain["items"] for chain in found} == tests
         assert f"0 of {sum(tests.values())} deviated" in found[0]["why"]
+
+
+def test_the_chain_knows_no_deficiency_of_a_later_day(tmp_path: Path) -> None:
+    """Seen from a day before it was identified it isn't there; from one before it was closed it is open."""
+    row = {**DEFICIENCY, "identified_on": "2026-03-10", "closed_on": "2026-04-01"}
+    data = str(write_register(tmp_path / "data", lambda rows: rows["deficiencies"].append(row)))
+    for day, told in (
+        ("03-01", (None, None)),
+        ("03-20", ("Not signed.", None)),
+        ("04-01", ("Not signed.", "2026-04-01")),
+    ):
+        path = saved(tmp_path / f"{day}.xlsx", commands.export(data, "2026-H1", date.fromisoformat(f"2026-{day}")))
+        rows = list(openpyxl.load_workbook(path)["results control matrix"].iter_rows(values_only=True))
+        chain = next(
+            each for each in (dict(zip(rows[0], row, strict=True)) for row in rows) if each["control_id"] == "A-C1"
+        )
+        assert (chain["deficiency"], chain["closed_on"]) == told
 
 
 def test_sampling_and_gaps_are_in_the_workbook(exported: Path) -> None:

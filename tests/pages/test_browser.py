@@ -203,6 +203,44 @@ def test_on_a_phone_chapters_are_folded_and_a_link_opens_its_own(browser: Any, p
     assert chapter.locator("button.chapter").get_attribute("aria-expanded") == "false"
 
 
+def test_on_a_phone_a_decision_says_who_by_when_and_what_is_earned(browser: Any, pages: Path) -> None:
+    """Without *More*; and a row without a treatment has no heading for one."""
+    page = Opened(browser, pages / "payroll.html", 390).page
+    decisions = page.locator("section[aria-labelledby=to-be-decided] tbody tr")
+    for row in decisions.all():
+        for label in ("Who", "By when"):
+            assert row.locator(f"td[data-label='{label}']").is_visible()
+        earned = row.locator("td[data-label=Earned]")
+        assert earned.is_visible() == bool(earned.text_content())
+        assert (row.locator("td[data-label=Treatment]").count() == 1) == (bool(earned.text_content()))
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_name_of_a_matrix_is_broken_within_a_word_where_there_is_room(
+    browser: Any, tmp_path: Path, width: int
+) -> None:
+    """German names on the first screen; where there is no room they break, and nothing scrolls."""
+    names = ["Unwahrscheinlich", "Selten", "Wahrscheinlich"]
+    impacts = ["Gering", "Erheblich", "Existenzbedrohend"]
+    cell = {"fill": "#fff", "ink": "#000", "level": "Low", "edges": "", "count": 0, "outside": 0, "moved": {}}
+    rows = [{"rating": f"{place} {name}", "cells": [cell] * 3} for place, name in enumerate(names, 1)]
+    columns = [f"{place} {name}" for place, name in enumerate(impacts, 1)]
+    shown = display.Display(
+        "picture", {"title": "M", "columns": columns, "rows": rows, "appetites": "", "several": False, "since": ""}
+    )
+    css = display.stylesheet("displays.css") + display.stylesheet("page.css")
+    for name, room in (("wide", "auto"), ("narrow", "12rem")):
+        path = tmp_path / f"{name}.html"
+        body = f'<main class="riskcalc"><div style="width:{room}">{display.render(shown.as_json())}</div></main>'
+        path.write_text(f'<!doctype html><meta name="viewport" content="width=device-width"><style>{css}</style>{body}')
+        page = Opened(browser, path, width, wait=False).page
+        lines = """all => all.map(each => { const words = document.createRange(); words.selectNodeContents(each);
+            return new Set([...words.getClientRects()].map(one => Math.round(one.top))).size; })"""
+        found = page.locator("table.picture :is(thead, tbody) th").evaluate_all(lines)
+        assert (max(found) <= 2) == (name == "wide")
+        assert page.locator(".worded").evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
 def test_that_all_charts_are_drawn_stays_said(browser: Any, pages: Path) -> None:
     """Who prints a page asks for all charts at once, and waits until they are there: also where the page begins late."""
     page = browser.new_context(offline=True).new_page()

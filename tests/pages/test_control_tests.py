@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from register_files import Rows, replace_in, write_register
 
 from riskcalc.assessment.opening import Assessment, open_unit
+from riskcalc.errors import at_most
 from riskcalc.pages import control_tests, readiness, unit, wording
 from riskcalc.pages.display import day
+from riskcalc.sampling import upper_limit
 
 
 def opened(folder: Path, edit: Any = None, as_of: str = "") -> Assessment:
@@ -76,7 +79,10 @@ def test_evidence_from_after_the_day_is_listed_as_not_counted(tmp_path: Path) ->
     assert ["control tests", "T1", day("2026-07-09")] in readiness.dated_later(late).content["rows"]
     assert row_of(control_tests.conclusions(late), "A-C1")["Now"]["text"] == "not tested"
     none = readiness.dated_later(opened(tmp_path / "b", as_of="2026-12-31"))
-    assert none.content["text"] == day("No evidence in the register is dated after 2026-12-31.")
+    assert none.content["text"] == day(
+        "No test or rating of 2026-H1 is dated after 2026-12-31; "
+        "nor was a deficiency identified, or a subservice organisation's report reviewed, after it."
+    )
 
 
 def test_a_type_1_reports_control_is_in_use_and_no_more(tmp_path: Path) -> None:
@@ -84,3 +90,17 @@ def test_a_type_1_reports_control_is_in_use_and_no_more(tmp_path: Path) -> None:
     view = control_tests.conclusions(open_unit("beta", data_dir=str(write_register(tmp_path / "data"))))
     row = row_of(view, "B-C1")
     assert (row["Now"]["text"], row["For the report"]["text"]) == ("in use", "in use")
+
+
+def test_rates_are_told_as_they_were_set_and_limits_never_below_what_they_are(tmp_path: Path) -> None:
+    """97.5 % isn't 98 %, nor 4.5 % 4 %; of a limit beside a tolerable rate the last digit decides."""
+    data = write_register(tmp_path / "data")
+    replace_in(data / "methodology.toml", "confidence = 0.90 ", "confidence = 0.975 ")
+    replace_in(data / "methodology.toml", "tolerable_deviation_rate = 0.10", "tolerable_deviation_rate = 0.045")
+    replace_in(data / "methodology.toml", "pervasive = 0.5 ", "pervasive = 0.004 ")
+    found = open_unit("alpha", data_dir=str(data))
+    note = control_tests.conclusions(found).content["note"]
+    assert "at 97.5 % confidence" in note
+    assert "the tolerable 4.5 %." in note
+    assert "from 0.4 % on it is pervasive" in str(readiness.figures(found).content)
+    assert at_most(upper_limit(22, 0, Decimal("0.90"))) == "9.94 %"  # beside a tolerable 9.9 %

@@ -156,7 +156,7 @@ def test_rows_without_a_slide_are_counted() -> None:
     tables = [shape.table for slide in made for shape in slide.shapes if shape.has_table]
     left = 200 - sum(len(table.rows) - 1 for table in tables)
     assert (len(tables), left > 0) == (4, True)
-    assert f"{left} of 200 rows are not shown here" in "".join(
+    assert f"Not shown here: {left} of 200 rows" in "".join(
         shape.text for shape in made[3].shapes if shape.has_text_frame
     )
 

@@ -343,3 +343,19 @@ def test_a_unit_without_risks_has_a_first_screen_in_every_period(tmp_path: Path)
     view = summary.unit(opened(tmp_path, edit, "gamma"))
     assert [each["height"] for each in panels(view)["Risk now, against appetite"]["trend"]] == ["0", "0", "0"]
     assert "No risk is rated" in render(view.as_json())
+
+
+def test_three_appetites_are_told_as_a_list(tmp_path: Path) -> None:
+    """With commas before the last."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"].append({**rows["business_units"][0], "unit_id": "gamma", "appetite": "High"})
+        rows["control_objectives"].append(
+            {**rows["control_objectives"][0], "objective_id": "G-CO1", "unit_id": "gamma"}
+        )
+        own = {"risk_id": "G-R1", "unit_id": "gamma", "objective_id": "G-CO1"}
+        rows["risks"].append({**rows["risks"][0], **own})
+        rows["ratings"].append({**rows["ratings"][1], "risk_id": "G-R1"})
+
+    shown = matrix.picture(open_portfolio("2026-H1", str(write_register(tmp_path / "data", edit))))
+    assert shown.content["appetites"] == "Low, Medium and High"

@@ -356,3 +356,15 @@ def test_coverage_is_shown_as_written(tmp_path: Path) -> None:
     told = [(each["note"].split()[-1], each["state"]["text"]) for side in tie["sides"] for each in side["controls"]]
     assert told == [("0.4%", "claimed 0.4%, earned 0.4%"), ("99.5%", "claimed 99.5%, earned 99.5%")]
     assert tie["scores"][2] == "Earned: 1.02 x 1.015 = 1.035"
+
+
+def test_the_order_of_risks_is_told_by_the_names_of_its_own_levels(tmp_path: Path) -> None:
+    """Whatever the levels are called."""
+    data = write_register(tmp_path / "data")
+    methodology = data / "methodology.toml"
+    text = methodology.read_text("utf-8")
+    methodology.write_text(text.replace('"Low"', '"\u4f4e"').replace('"Medium"', '"\u4e2d"'), "utf-8")
+    units = data / "business_units.csv"
+    units.write_text(units.read_text("utf-8").replace(",Low,", ",\u4f4e,").replace(",Medium,", ",\u4e2d,"), "utf-8")
+    note = risks.of_unit(open_unit("alpha", data_dir=str(data))).content["note"]
+    assert "a risk at \u4e2d stands before one at \u4f4e, whatever their scores" in note

@@ -164,9 +164,9 @@ def test_in_a_monotone_matrix_higher_ratings_never_give_a_lower_level(data: st.D
         ("m.yaml", "- 1\n", "holds no risk matrix"),
         ("m.yaml", "a: [", "can't be read"),
         ("m.yml", "objects:\n  risk_matrix:\n  - {probability: [{name: a}, {name: b}], impact: [{name: c}, {name: d}],"
-                  " risk: [{name: e, hexcolor: '#ffffff'}], grid: [[0, 0]]}", "the grid has 1 rows, but likelihood has 2 ratings"),
+                  " risk: [{name: e, hexcolor: '#ffffff'}], grid: [[0, 0]]}", "the grid has 1 row, but likelihood has 2 ratings"),
         ("m.yml", "objects:\n  risk_matrix:\n  - {probability: [{name: a}, {name: b}], impact: [{name: c}, {name: d}],"
-                  " risk: [{name: e, hexcolor: '#ffffff'}], grid: [[0, 0], [0, 1]]}", "row 2 of the grid points outside its 1 levels"),
+                  " risk: [{name: e, hexcolor: '#ffffff'}], grid: [[0, 0], [0, 1]]}", "row 2 of the grid points outside its 1 level"),
         ("m.toml", "a = [", "can't be read"),
         ("m.toml", "a = 1", "holds no risk matrix"),
         ("m.txt", "", "a matrix is read from .toml, .yaml or .yml"),

@@ -43,8 +43,9 @@ def test_it_is_shown_first_and_then_written(tmp_path: Path) -> None:
         "  beta: B-R1 3 x 5",
     ]
     assert said[4].startswith("4 controls to test, ")
-    assert [line.split()[1] for line in said[5:9]] == ["A-C1", "A-C2", "A-G1", "B-C1"]
-    assert said[9:] == [
+    assert said[5] == "No report reaches into 2026-H2; sizes are those of the look-back: alpha."
+    assert [line.split()[1] for line in said[6:10]] == ["A-C1", "A-C2", "A-G1", "B-C1"]
+    assert said[10:] == [
         "1 open deficiency carried over.",
         "  D1 of A-C1: due 2026-09-30, A. Owner",
         "Report dates to set in business_units.csv, 2 units; in a row from 2026-07-01 on",
@@ -68,6 +69,40 @@ def test_a_deficiency_of_a_later_day_is_not_carried_over(tmp_path: Path) -> None
     later = {**DEFICIENCY, "identified_on": "2027-02-01", "due_on": "2027-09-30"}
     small = write_register(tmp_path / "data", lambda tables: tables["deficiencies"].append(later))
     assert "0 open deficiencies carried over." in opened(small).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ({"identified_on": "2026-07-01"}, "0 open deficiencies carried over."),  # it arose in the period
+        ({"closed_on": "2026-06-30"}, "0 open deficiencies carried over."),
+        ({"closed_on": "2026-08-15"}, "  D1 of A-C1: due 2026-09-30, A. Owner; closed on 2026-08-15"),
+    ],
+)
+def test_what_is_carried_over_was_open_as_the_period_began(tmp_path: Path, cells: dict[str, str], told: str) -> None:
+    """What was closed in it since is told as such."""
+    found = {**DEFICIENCY, **cells}
+    assert told in opened(write_register(tmp_path / "data", lambda tables: tables["deficiencies"].append(found)))
+
+
+@pytest.mark.parametrize(
+    ("report_to", "other", "told"),
+    [
+        ("2026-12-31", "2026-12-31", ["items; tests of the report so far count."]),
+        ("2026-12-31", "2026-06-30", ["look-back: beta.", "\nTests of the report so far count for other units."]),
+    ],
+)
+def test_tests_of_a_report_count_where_one_reaches_into_the_period(
+    tmp_path: Path, report_to: str, other: str, told: list[str]
+) -> None:
+    """As ``riskcalc plan`` says it."""
+
+    def edit(tables: Rows) -> None:
+        for unit, to in zip(tables["business_units"], (report_to, other), strict=True):
+            unit.update(report_type="type2", report_from="2026-01-01", report_to=to)
+
+    said = opened(write_register(tmp_path / "data", edit))
+    assert [each for each in told if each not in said] == []
 
 
 @pytest.mark.parametrize(

@@ -482,6 +482,18 @@ def test_the_record_tells_both_camps_and_the_rating_before_the_workshop(workshop
     assert "3 x 3\nwas 5 x 4" in html
 
 
+def test_the_record_says_where_undecided_risks_stand(workshop: Workshop) -> None:
+    """A risk without a rating is in no cell; of one of one it is said that it is to be decided, not that they are."""
+    html = record.page(workshop)
+    assert "Not rated in 2026-H1 yet, so in no cell: A-R2. Other risks that aren&#39;t decided yet stand" in html
+    vote(workshop, (3, 3), (3, 3), (3, 3))
+    workshop.reveal()
+    workshop.lock(3, 3, "Agreed", "Lead")
+    html = record.page(workshop)
+    assert "1 of 2 risks is still to be decided." in html
+    assert "stand where their last rating put them" not in html
+
+
 def test_the_record_tells_who_decided_what_and_why(workshop: Workshop) -> None:
     """Participants, decisions with reasons and spread, overrides, open points; hostile text stays text."""
     workshop.store.join(workshop.workshop_id, "Ann <b>")

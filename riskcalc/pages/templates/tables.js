@@ -151,7 +151,9 @@
       if (row.cells.length < 7) continue; // on a phone a card shows the first of it
       const button = make("button", { type: "button", className: "whole", textContent: "More" });
       button.addEventListener("click", () => (button.textContent = row.classList.toggle("whole") ? "Less" : "More"));
-      row.cells[row.cells.length - 1].append(" ", button);
+      const last = row.cells[row.cells.length - 1];
+      if (!last.textContent) delete last.dataset.label; // it holds nothing but the button
+      last.append(" ", button);
     }
     const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
     const chapters = new IntersectionObserver(
