@@ -111,6 +111,16 @@ def former_links(register: Register) -> Mapping[tuple[str, str], Sequence[Former
 
 
 @registers.once
+def at_end(register: Register) -> Mapping[tuple[str, str], float]:
+    """By risk and control, the coverage on the last day of a report that has ended, where it has another since."""
+    units = {row["unit_id"]: row["report_to"].date() for row in register.rows("business_units")}
+    ends = {row["risk_id"]: units[row["unit_id"]] for row in register.rows("risks")}
+    kept = {(link["risk_id"], link["control_id"]) for link in register.rows("risk_controls") if link["coverage"] > 0}
+    last = {key: links[-1] for key, links in former_links(register).items() if key in kept}
+    return {key: link.coverage for key, link in last.items() if link.last >= ends[key[0]]}
+
+
+@registers.once
 def over_report(register: Register) -> Mapping[tuple[str, str], tuple[str, float]]:
     """Where it isn't as it is now: on what a control acted on all the days of a report, and the least coverage."""
     found = {key: ("both", 0.0) for key in after_report(register) if key[1]}

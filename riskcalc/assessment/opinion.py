@@ -33,7 +33,7 @@ from riskcalc.assessment.shortfalls import (
     unheld,
     until,
 )
-from riskcalc.assessment.steps import LEAST_COVERAGE, NEEDED, key_controls, reaching, stepped
+from riskcalc.assessment.steps import LEAST_COVERAGE, NEEDED, key_controls, reached, reaching, stepped
 from riskcalc.errors import counted, rate
 from riskcalc.register import stand_ins
 from riskcalc.register.issued import Ended
@@ -191,7 +191,7 @@ class _Case:
         self.keys = key_controls(context, report_type)
         self.all = stepped(context, report_type)
         self.reaching = reaching(context.register, Decimal(0))  # what deviated is reported, however little it reaches
-        self.supporting = reaching(context.register)
+        self.supporting = reached(context.register)
         self.later = after_report(context.register)
         self.risks: dict[str, list[str]] = {}
         for risk in (one for one in context.register.rows("risks") if (one["risk_id"], "") not in self.later):
@@ -277,7 +277,8 @@ class _Case:
             for one in gone
             if one.risk_id == risk
         ]
-        return f"{risk}: {'; '.join(lacking) or unheld(self.register, risk, self.keys)}"
+        now = [name for name in reaching(self.register).get(risk, ()) if name in self.keys]
+        return f"{risk}: {'; '.join(lacking) or unheld(now)}"
 
     def _rows(self, risk: str) -> list[str]:
         return [control["control_id"] for control in self.carrying(risk)] or [risk]

@@ -17,7 +17,7 @@ from riskcalc.assessment.evidence import as_reported
 from riskcalc.assessment.next_steps import is_open, without_controls
 from riskcalc.assessment.opinion import JUDGEMENT, outlooks
 from riskcalc.assessment.shortfalls import by_report, missing, report_period, unheld, waits
-from riskcalc.assessment.steps import NEEDED, STEPS, key_controls, reaching, relevant
+from riskcalc.assessment.steps import NEEDED, STEPS, key_controls, reached, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.records import by_index
@@ -261,8 +261,8 @@ def _unguarded(context: Context) -> Iterator[Gap]:
     for risk in risks:
         unknown = without_controls(register, risk["unit_id"])
         known = [name for name in acting.get(risk["risk_id"], ()) if name in keys]
-        if not (unknown or any((risk["risk_id"], name) not in later for name in known)):
-            what, row = unheld(register, risk["risk_id"], known), (risk["objective_id"],)
+        if not (unknown or any(name in keys for name in reached(register).get(risk["risk_id"], ()))):
+            what, row = unheld(known), (risk["objective_id"],)
             yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
     for unit, name, last in of_report(register, ""):
         if not (last or name in named or without_controls(register, unit)):

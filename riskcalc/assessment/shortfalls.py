@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from riskcalc.assessment.changes import after_report, former_links, former_rows, way
+from riskcalc.assessment.changes import former_links, former_rows, way
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.issued import FormerControl
@@ -111,9 +111,9 @@ def acted(register: Register, risk: str, control: str) -> list[str]:
     ]
 
 
-def unheld(register: Register, risk: str, controls: Iterable[str]) -> str:
-    """That no key control acts on a risk, or of these, which do now, that they didn't at the report's end yet."""
-    since = ", ".join(sorted(one for one in controls if (risk, one) in after_report(register)))
+def unheld(controls: Iterable[str]) -> str:
+    """That no key control acts on a risk; of those which do now, that they didn't at the report's end yet."""
+    since = ", ".join(sorted(controls))
     return (
         f"no key control acted on it at the report's end; {since} has since" if since else "no key control acts on it"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment import evidence
-from riskcalc.assessment.changes import WAY
+from riskcalc.assessment.changes import WAY, after_report, at_end
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.shortfalls import faults, relied_on, resting_on
 from riskcalc.register import register as registers
@@ -55,6 +55,20 @@ def reaching(register: Register, least: Decimal = LEAST_COVERAGE) -> dict[str, l
     for link in sorted(register.rows("risk_controls"), key=lambda each: str(each["control_id"])):
         if link["coverage"] > 0 and link["coverage"] >= least:
             found.setdefault(link["risk_id"], []).append(link["control_id"])
+    return found
+
+
+@registers.once
+def reached(register: Register) -> dict[str, list[str]]:
+    """As ``reaching``, in the reports: at their ends, where they have ended, and without what began since."""
+    now, later = reaching(register), after_report(register)
+    found = {risk: [name for name in names if (risk, name) not in later] for risk, names in now.items()}
+    for (risk, control), coverage in at_end(register).items():
+        names = found.setdefault(risk, [])
+        if coverage >= LEAST_COVERAGE and control not in names:
+            names.append(control)
+        elif coverage < LEAST_COVERAGE and control in names:
+            names.remove(control)
     return found
 
 

@@ -239,6 +239,19 @@ def test_which_controls_were_key_is_asked_of_the_reports_end(
     assert any(gap.blocks for gap in gaps(context.only("alpha"))) == (outcome != ACHIEVED)
 
 
+@pytest.mark.parametrize(
+    ("then", "since", "outcome"), [("0.8", "0.001", ACHIEVED), ("0.001", "0.8", NOT_ACHIEVED)], ids=["did", "does"]
+)
+def test_what_a_control_reached_is_asked_of_the_reports_end(
+    tmp_path: Path, then: str, since: str, outcome: str
+) -> None:
+    """What it reaches since then is another report's."""
+    edit = changed({"coverage": then}, {"coverage": since}, "risk_controls", "2026-04-30")
+    found, context = seen(tmp_path, after_march(edit))
+    assert found.outcome == outcome
+    assert any(gap.blocks for gap in gaps(context.only("alpha"))) == (outcome != ACHIEVED)
+
+
 @pytest.mark.parametrize(("last", "there"), [("2026-06-29", True), ("2025-07-01", True), ("2025-06-30", False)])
 def test_an_objective_that_ended_is_named(tmp_path: Path, last: str, *, there: bool) -> None:
     """It was in the report, with what deviated; how it stood until then is to be judged."""
