@@ -27,14 +27,15 @@ class Ways:
 
         Raises ForkError if they must be forked and can't be.
         """
+        if not isinstance(own := self.own, ForkEngine):
+            return
         try:
-            if isinstance(self.own, ForkEngine):
-                self.own.ready()
+            own.ready()
         except ForkError as reason:
             if must_fork:
                 raise
-            self.own.stop()
-            self.own, self.note = StockEngine(), f"Slower than it could be: {reason}."
+            own.stop()
+            self.own, self.note = StockEngine(own.most), f"Slower than it could be: {reason}."
 
 
 @contextmanager
@@ -44,7 +45,8 @@ def engines(name: str = "auto", cluster: str | None = None, jobs: int | None = N
     What takes its time to get ready does so while the caller goes on; see ``Ways.ready``. Raises UsageError if the
     cluster can't be reached.
     """
-    own: Engine = StockEngine() if name == "stock" else ForkEngine()
+    most = None if cluster else jobs or available_processors()
+    own: Engine = StockEngine(most) if name == "stock" else ForkEngine(most)
     with ExitStack() as stack:
         stack.callback(own.stop)
         if cluster:
@@ -54,7 +56,7 @@ def engines(name: str = "auto", cluster: str | None = None, jobs: int | None = N
             executor = stack.enter_context(ThreadPoolExecutor(jobs or 2 * slots))
             ways = Ways(own, executor, f"on {slots} processors", engine)
         else:
-            workers = jobs or available_processors()
-            ways = Ways(own, stack.enter_context(ThreadPoolExecutor(workers)), f"{workers} at a time")
+            executor = stack.enter_context(ThreadPoolExecutor((most or 1) + 1))  # one gets ready while the others run
+            ways = Ways(own, executor, f"{most} at a time")
         stack.callback(lambda: ways.own.stop())
         yield ways

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
@@ -35,6 +35,7 @@ _TOLD = ("parameters", "expects", "formats")  # what its process is told of a jo
 _TAIL = 2000  # characters of a dead process's last words that are kept
 _MOST_SAID = 100_000  # bytes of what a process says of itself that are read: a notebook can write there, too
 _PATIENCE = 10.0  # seconds for a killed process to be gone
+_STOPPED = "stopped before it began"
 _LOOK = 0.2  # seconds between two looks at a process's memory
 
 
@@ -93,11 +94,16 @@ class Running(Protocol):
 
 
 class _Processes:
-    """What both engines share: a folder and a process per job, watched until it ends or has to be ended."""
+    """What both engines share: a folder and a process per job, watched until it ends or has to be ended.
+
+    No more than ``most`` run at once, if that is given: other threads get jobs ready, and put away what they left.
+    """
 
     _supervised = False  # whether the process that is started only supervises the one that works
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most
+        self._free: AbstractContextManager[object] = threading.Semaphore(most) if most else nullcontext()
         self._home = Path(tempfile.mkdtemp(prefix="riskcalc-"))
         self._running: set[int] = set()
         self._lock = threading.Lock()
@@ -105,12 +111,10 @@ class _Processes:
 
     def __call__(self, job: Job) -> Outcome:
         """Run a job in its own process."""
-        began = time.monotonic()
         try:
-            status, error, files = self._run(job)
+            return self._run(job)
         except OSError as trouble:
-            status, error, files = "failed", f"can't write to {self._home}: {trouble.strerror}", {}
-        return Outcome(status, round(time.monotonic() - began, 2), files, error)
+            return Outcome("failed", 0.0, {}, f"can't write to {self._home}: {trouble.strerror}")
 
     def stop(self) -> None:
         """End every running process with all its children, and remove what they left."""
@@ -123,26 +127,33 @@ class _Processes:
     def _start(self, work: Path) -> Running:
         raise NotImplementedError
 
-    def _run(self, job: Job) -> tuple[str, str | None, dict[str, bytes]]:
+    def _run(self, job: Job) -> Outcome:
         if self._stopped:
-            return "died", "stopped before it began", {}
+            return Outcome("died", 0.0, error=_STOPPED)
         work = Path(tempfile.mkdtemp(dir=self._home))
         try:
             _put_down(job, work)
-            with self._lock:
-                if self._stopped:
-                    return "died", "stopped before it began", {}
-                process = self._start(work)
-                self._running.add(process.pid)
-            try:
-                status, error = self._watch(process, job, work)
-            finally:
-                with self._lock:
-                    self._running.discard(process.pid)
+            with self._free:
+                began = time.monotonic()
+                status, error = self._to_its_end(job, work)
+                seconds = round(time.monotonic() - began, 2)
             made = {ending: work / f"output{ending}" for ending in _leaves(status, job)}
-            return status, error, {ending: path.read_bytes() for ending, path in made.items() if path.is_file()}
+            files = {ending: path.read_bytes() for ending, path in made.items() if path.is_file()}
+            return Outcome(status, seconds, files, error)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    def _to_its_end(self, job: Job, work: Path) -> tuple[str, str | None]:
+        with self._lock:
+            if self._stopped:
+                return "died", _STOPPED
+            process = self._start(work)
+            self._running.add(process.pid)
+        try:
+            return self._watch(process, job, work)
+        finally:
+            with self._lock:
+                self._running.discard(process.pid)
 
     def _watch(self, process: Running, job: Job, work: Path) -> tuple[str, str | None]:
         """Wait for a process; end it when its time is up, or it takes more memory than it may."""
@@ -182,8 +193,8 @@ class ForkEngine(_Processes):
 
     _supervised = True
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, most: int | None = None) -> None:
+        super().__init__(most)
         self._forkserver = ForkServer("riskcalc.run.worker", self._home)
 
     def ready(self) -> None:
