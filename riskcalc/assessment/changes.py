@@ -11,8 +11,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-import pandas as pd
-
+from riskcalc.assessment.subservice import unnamed
 from riskcalc.assessment.testing import RANKS, Conclusion, Days
 from riskcalc.register import register as registers
 from riskcalc.register.issued import FormerControl, FormerLink
@@ -49,9 +48,8 @@ def parts(register: Register, control: Mapping[Any, Any], days: Days) -> list[di
 
 def way(control: Mapping[Any, Any]) -> tuple[Any, ...]:
     """Who performs a control, and how, as far as it says which evidence shows that it operated."""
-    named = control["performed_by"] == "subservice" and not pd.isna(control["subservice_id"])
     by_program = control["nature"] == "automated" and bool(control["relies_on"])
-    whom = control["subservice_id"] if named else None
+    whom = control["subservice_id"] if control["performed_by"] == "subservice" and not unnamed(control) else None
     return control["performed_by"], whom, control["nature"], control["frequency"], by_program
 
 
@@ -90,8 +88,7 @@ def together(
 @registers.once
 def after_report(register: Register) -> frozenset[tuple[str, str]]:
     """What held on no day of its unit's report, as it began later: a risk and a blank, or a control that acts on it."""
-    units = {row["unit_id"]: row["report_to"].date() for row in register.rows("business_units")}
-    ends = {row["risk_id"]: units[row["unit_id"]] for row in register.rows("risks")}
+    ends = _ends(register)
     begun = {one[:2]: one[2] for one in register.begun}
     found = {(risk, "") for risk, end in ends.items() if begun.get((risk, ""), end) > end}
     for link in register.rows("risk_controls"):
@@ -113,8 +110,7 @@ def former_links(register: Register) -> Mapping[tuple[str, str], Sequence[Former
 @registers.once
 def at_end(register: Register) -> Mapping[tuple[str, str], float]:
     """By risk and control, the coverage on the last day of a report that has ended, where it has another since."""
-    units = {row["unit_id"]: row["report_to"].date() for row in register.rows("business_units")}
-    ends = {row["risk_id"]: units[row["unit_id"]] for row in register.rows("risks")}
+    ends = _ends(register)
     kept = {(link["risk_id"], link["control_id"]) for link in register.rows("risk_controls") if link["coverage"] > 0}
     last = {key: links[-1] for key, links in former_links(register).items() if key in kept}
     return {key: link.coverage for key, link in last.items() if link.last >= ends[key[0]]}
@@ -124,8 +120,7 @@ def at_end(register: Register) -> Mapping[tuple[str, str], float]:
 def over_report(register: Register) -> Mapping[tuple[str, str], tuple[str, float]]:
     """Where it isn't as it is now: on what a control acted on all the days of a report, and the least coverage."""
     found = {key: ("both", 0.0) for key in after_report(register) if key[1]}
-    units = {row["unit_id"]: row["report_to"].date() for row in register.rows("business_units")}
-    ends = {row["risk_id"]: units[row["unit_id"]] for row in register.rows("risks")}
+    ends = _ends(register)
     for link in register.rows("risk_controls") if register.former_links else ():
         key = link["risk_id"], link["control_id"]
         former = former_links(register).get(key, ())
@@ -148,6 +143,13 @@ def of_report(register: Register, report_type: str) -> list[tuple[str, str, date
 
 
 # --- parts ---
+
+
+@registers.once
+def _ends(register: Register) -> Mapping[str, date]:
+    """By risk, the last day, or date, of its unit's report."""
+    units = {row["unit_id"]: row["report_to"].date() for row in register.rows("business_units")}
+    return {row["risk_id"]: units[row["unit_id"]] for row in register.rows("risks")}
 
 
 def _told(days: Days, last: Days) -> str:

@@ -11,7 +11,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import Seen, check, control_of, controls, own_controls, tests
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.steps import LEAST_COVERAGE
-from riskcalc.assessment.subservice import latest
+from riskcalc.assessment.subservice import latest, unnamed
 from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
 from riskcalc.register.periods import Period
@@ -96,7 +96,7 @@ def _thin_cuec(context: Context) -> Seen:
 @check("subservice-unnamed", "act", "Name the subservice organisation in subservice_id.")
 def _subservice_unnamed(context: Context) -> Seen:
     for control in controls(context):
-        if control["performed_by"] == "subservice" and pd.isna(control["subservice_id"]):
+        if unnamed(control):
             yield (
                 control["unit_id"],
                 control["control_id"],

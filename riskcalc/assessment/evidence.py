@@ -20,7 +20,7 @@ import pandas as pd
 
 from riskcalc.assessment.changes import WAY, parts, together
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.subservice import Reports, from_report, reports, speaking_for
+from riskcalc.assessment.subservice import Reports, from_report, reports, speaking_for, unnamed
 from riskcalc.assessment.testing import RANKS, Basis, Conclusion, Days, Round, added, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
@@ -72,11 +72,11 @@ def assessed(context: Context, report_type: str | None = None) -> Mapping[str, M
     register = context.register
     conclusions = conclude_all(context, report_type)
     design = register.methodology.weights.design
-    earned = _earned(context, report_type, {})
+    earned, reported = _earned(context, report_type, {}), as_reported(context, report_type)
     rows: dict[str, dict[str, Any]] = {}
     for control in register.rows("controls"):
         found, (credit, limited_by, reason) = conclusions[control["control_id"]], earned[control["control_id"]]
-        then = as_reported(context, report_type).get(control["control_id"], control)
+        then = reported.get(control["control_id"], control)
         rows[control["control_id"]] = {
             "control_id": control["control_id"],
             "conclusion": found.name,
@@ -118,15 +118,14 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     for one in register.rows("deficiencies"):
         if one["closed_on"] <= pd.Timestamp(context.as_of):
             repairs.setdefault(one["control_id"], []).append(one["closed_on"].date())
-    found: dict[str, Conclusion] = {}
+    found, reported = dict[str, Conclusion](), as_reported(context, report_type)
     for control in register.rows("controls"):
         name = control["control_id"]
         asked = report_type and (report_type if control["unit_id"] == sole else control["report_type"])
         if _question(control, asked)[1]:
             found[name] = _throughout(context, control, asked)
         else:
-            then = as_reported(context, asked).get(name, control)
-            found[name] = _concluded(context, then, repairs.get(name, ()), asked)
+            found[name] = _concluded(context, reported.get(name, control), repairs.get(name, ()), asked)
     return found
 
 
@@ -265,13 +264,12 @@ def _concluded(context: Context, control: Any, repaired: Iterable[date], report_
         return Conclusion("not_tested", "a user entity's control is an assumption")
     if told := speaking_for(context.register, control):
         found = _by_report(context, control, told, report_type)
-        ours = _by_tests(context, control, repaired, report_type)
-        if report_type and ours.deviations and RANKS[ours.name] < RANKS[found.name]:
+        ours = _by_tests(context, control, repaired, report_type) if report_type else found
+        if ours.deviations and RANKS[ours.name] < RANKS[found.name]:
             found = ours  # it was done, or tested, by us on some of the days, and what deviated then is told
     else:
         found = _by_tests(context, control, repaired, report_type)
-    unnamed = control["performed_by"] == "subservice" and pd.isna(control["subservice_id"])
-    if unnamed and found.name == "operated_effectively":
+    if unnamed(control) and found.name == "operated_effectively":
         return replace(found, name="insufficient_evidence", reason=_UNNAMED)
     return found
 
@@ -395,7 +393,7 @@ def _own_weight(control: Any, conclusion: Conclusion, methodology: Methodology) 
     """Design weight x operating weight, 0 where somebody else performs it or nothing documents it."""
     if control["performed_by"] == "user_entity":
         return Decimal(0), "a user entity's control is an assumption"
-    if control["performed_by"] == "subservice" and pd.isna(control["subservice_id"]):
+    if unnamed(control):
         return Decimal(0), _UNNAMED
     short = conclusion.name in ("not_effective", "insufficient_evidence")
     failed = f"{conclusion.reason}; " if short else ""  # told whatever else it lacks

@@ -232,14 +232,9 @@ class _Case:
             return Outlook(unit, objective, self.report_type, NOT_YET, (why,))
         open_risks = [risk for risk in risks if not self.held(risk)]
         ended = self.ended.get(objective, [])
-        acting = {name for risk in risks for name in self._acting(self.reaching, risk)}
-        told = [
-            text
-            for risk in risks
-            for name in self._acting(self.reaching, risk)
-            for text in acted(self.register, risk, name)
-        ]
-        acting |= {one.control_id for one in ended}
+        links = [(risk, name) for risk in risks for name in self._acting(self.reaching, risk)]
+        acting = {name for _, name in links} | {one.control_id for one in ended}
+        told = [text for link in links for text in acted(self.register, *link)]
         spoken = self._contradictions(unit, risks, [one for one in ended if not one.after])
         against = tuple(dict.fromkeys([*spoken, *self._threatened(unit, objective)]))
         gone = [one for one in ended if one.after]  # what it did in the report isn't assessed here any more
@@ -286,8 +281,8 @@ class _Case:
     def _lacking(self, unit: str, control: Any) -> str:
         lacks = [step for step in NEEDED[self.report_type] if not control[step]]
         texts = dict.fromkeys(missing(control, step, self.report_type, unit) for step in lacks)
-        broken = [each for each in control["relies_on"] if self.all[each]["fault"] == "hard"]
-        broken = [each for each in broken if each != control["limited_by"]]  # which is told already
+        others = (each for each in control["relies_on"] if each != control["limited_by"])  # which is told already
+        broken = [each for each in others if self.all[each]["fault"] == "hard"]
         texts |= dict.fromkeys(f"relies on {each}, which can't carry it" for each in broken)
         return f"{control['control_id']} {', '.join(texts)}"
 

@@ -7,12 +7,10 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
-import pandas as pd
-
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.subservice import speaking_for
-from riskcalc.assessment.testing import Days
+from riskcalc.assessment.subservice import speaking_for, unnamed
+from riskcalc.assessment.testing import Basis, Days
 from riskcalc.errors import UsageError, at_most, counted, rate
 from riskcalc.register.methodology import Sampling
 from riskcalc.sampling import upper_limit
@@ -77,8 +75,7 @@ def of_control(plans: list[Planned], control_id: str) -> Planned:
 def days_of(context: Context, control_id: str) -> Days:
     """The days, up to ``as_of``, that a control's planned sample is about: of its report, or its look-back; its own."""
     control = next(each for each in context.register.rows("controls") if each["control_id"] == control_id)
-    report_type = control["report_type"] if evidence.reports_on(context, control) else None
-    first, last = evidence.window(context, control, report_type)[0].days
+    first, last = _basis(context, control).days
     return first, min(last, context.as_of)
 
 
@@ -90,7 +87,7 @@ def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, i
         if control["report_type"] == "type1":
             yield Planned(*identity, 1, None, "one walkthrough: whether it is in use", "Type 1: walked through")
             continue
-        basis, _ = evidence.window(context, control, "type2" if evidence.reports_on(context, control) else None)
+        basis = _basis(context, control)
         tested = basis.drawn_from(evidence.in_window(context, control, basis.days))
         population = populations.get(control["control_id"]) or tested
         performed = _performed(control["frequency"], basis.months)
@@ -101,12 +98,16 @@ def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, i
         yield Planned(*identity, size, population, buys(size, population, basis.sampling, performed), source)
 
 
+def _basis(context: Context, control: Any) -> Basis:
+    """How tests of a control are concluded on for its report, or where that doesn't reach into the period, now."""
+    report_type = control["report_type"] if evidence.reports_on(context, control) else None
+    return evidence.window(context, control, report_type)[0]
+
+
 def _tested(context: Context, control: Any) -> bool:
     """Whether tests conclude on a control: our own, or by the inclusive method a subservice organisation's."""
-    if control["performed_by"] == "own":
-        return True
-    named = control["performed_by"] == "subservice" and not pd.isna(control["subservice_id"])
-    return named and not speaking_for(context.register, control)
+    by_others = control["performed_by"] == "user_entity" or unnamed(control)
+    return not by_others and not speaking_for(context.register, control)
 
 
 def _performed(frequency: str, months: int) -> int | None:

@@ -96,10 +96,10 @@ def stepped(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
     conclusions = evidence.conclude_all(context, report_type)
     weights = evidence.assessed(context, report_type)
     evidenced = {test["test_id"]: not pd.isna(test["evidence"]) for test in register.rows("control_tests")}
-    most = register.methodology.evidence.roll_forward_days
+    most, reported = register.methodology.evidence.roll_forward_days, evidence.as_reported(context, report_type)
     found: dict[str, dict[Any, Any]] = {}
     for row in register.rows("controls"):
-        control = evidence.as_reported(context, report_type).get(row["control_id"], row)
+        control = reported.get(row["control_id"], row)
         name, left = control["control_id"], (control["report_to"].date() - context.as_of).days
         row, to_come = {**weights[name], **{key: control[key] for key in _KEPT}}, left if left > most else 0
         days = evidence.report_days(control, register.methodology.evidence)

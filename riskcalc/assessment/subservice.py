@@ -31,6 +31,11 @@ def reports(register: Register) -> Mapping[str, Reports]:
     return found
 
 
+def unnamed(control: Mapping[Any, Any]) -> bool:
+    """Whether a subservice organisation performs a control, and nobody says which."""
+    return bool(control["performed_by"] == "subservice" and pd.isna(control["subservice_id"]))
+
+
 def speaking_for(register: Register, control: Mapping[Any, Any]) -> Reports:
     """The reports that a control is concluded on by: of a subservice organisation, carved out; none where tests do."""
     told = reports(register).get(control["subservice_id"], ()) if control["performed_by"] == "subservice" else ()
