@@ -95,7 +95,9 @@ def test_a_workshop_in_jupyterlab_with_ballots_from_voila(room: Path, lab: str, 
     panel.goto(lab)
     run_all(panel)
     panel.get_by_label("Facilitator").fill("F. Lead", timeout=60_000)
-    panel.get_by_role("button", name="Begin the workshop").focus()
+    begins = panel.get_by_role("button", name="Begin the workshop")
+    expect(begins).to_be_enabled()  # once the kernel knows the name: before, it can't be focused
+    begins.focus()
     panel.keyboard.press("Enter")
     panel.get_by_role("button", name="Show the votes").wait_for()
     panel.get_by_text("Only this machine can open that address").wait_for()  # found without being typed
