@@ -109,10 +109,9 @@ def former_links(register: Register) -> Mapping[tuple[str, str], Sequence[Former
 
 @registers.once
 def at_end(register: Register) -> Mapping[tuple[str, str], float]:
-    """By risk and control, the coverage on the last day of a report that has ended, where it has another since."""
+    """By risk and control, the coverage on the last day of a report that has ended, by a row that ended."""
     ends = _ends(register)
-    kept = {(link["risk_id"], link["control_id"]) for link in register.rows("risk_controls") if link["coverage"] > 0}
-    last = {key: links[-1] for key, links in former_links(register).items() if key in kept}
+    last = {key: links[-1] for key, links in former_links(register).items()}
     return {key: link.coverage for key, link in last.items() if link.last >= ends[key[0]]}
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from typing import Any
 
@@ -137,11 +137,17 @@ def as_reported(context: Context, report_type: str | None) -> Mapping[str, Mappi
     """
     found: dict[str, dict[Any, Any]] = {}
     last = {(one.control_id, one.last): one for one in context.register.former_controls if report_type}
-    for row in context.register.rows("controls") if last else ():
+    known = {row["control_id"]: row for row in context.register.rows("controls")} if last else {}
+    for row in known.values():
         if one := last.get((row["control_id"], row["report_to"].date())):
             documentation = "by a row that has ended" if one.documented else None
-            told = {name: getattr(one, name) for name in (*WAY, "design", "key")}
+            told: dict[str, Any] = {name: getattr(one, name) for name in (*WAY, "design", "key")}
+            told["relies_on"] = tuple(name for name in one.relies_on if name in known)
             found[one.control_id] = {**row, **told, "documentation": documentation, "then": one.last}
+    try:
+        _in_order({**known, **found})
+    except CycleError:  # of reports that ended on different days
+        found = {name: {**row, "relies_on": known[name]["relies_on"]} for name, row in found.items()}
     return found
 
 
@@ -353,12 +359,9 @@ def _months(days: Days) -> int:
     return max(1, round(((days[1] - days[0]).days + 1) * 12 / 365.25))
 
 
-@registers.once
-def _in_order(register: Register) -> list[tuple[str, Any]]:
+def _in_order(controls: Mapping[str, Mapping[Any, Any]]) -> list[str]:
     """The controls, each after those that it relies on."""
-    known = {control["control_id"]: control for control in register.rows("controls")}
-    order = TopologicalSorter({name: control["relies_on"] for name, control in known.items()}).static_order()
-    return [(name, known[name]) for name in order]
+    return [*TopologicalSorter({name: control["relies_on"] for name, control in controls.items()}).static_order()]
 
 
 def _earned(
@@ -382,10 +385,10 @@ def _earned(
 def _own_weights(context: Context, report_type: str | None) -> list[tuple[str, tuple[str, ...], Decimal, str]]:
     """Each control, what it relies on, its own weight and why; those relied upon first."""
     conclusions, methodology = conclude_all(context, report_type), context.register.methodology
-    then = as_reported(context, report_type)
+    controls = {row["control_id"]: row for row in context.register.rows("controls")} | as_reported(context, report_type)
     return [
-        (name, control["relies_on"], *_own_weight(then.get(name, control), conclusions[name], methodology))
-        for name, control in _in_order(context.register)
+        (name, controls[name]["relies_on"], *_own_weight(controls[name], conclusions[name], methodology))
+        for name in _in_order(controls)
     ]
 
 

@@ -29,6 +29,7 @@ from riskcalc.assessment.shortfalls import (
     acted,
     lacked,
     missing,
+    relying_on,
     report_period,
     unheld,
     until,
@@ -190,11 +191,11 @@ class _Case:
         self.register, self.report_type = context.register, report_type
         self.keys = key_controls(context, report_type)
         self.all = stepped(context, report_type)
-        self.reaching = reaching(context.register, Decimal(0))  # what deviated is reported, however little it reaches
+        self.acting = reached(context.register, Decimal(0))  # what deviated is reported, however little it reached
         self.supporting = reached(context.register)
-        self.later = after_report(context.register)
         self.risks: dict[str, list[str]] = {}
-        for risk in (one for one in context.register.rows("risks") if (one["risk_id"], "") not in self.later):
+        later = after_report(context.register)
+        for risk in (one for one in context.register.rows("risks") if (one["risk_id"], "") not in later):
             self.risks.setdefault(risk["objective_id"], []).append(risk["risk_id"])
         found = scored(context, report_type)
         self.outside = dict(compress(zip(found["risk_id"], found["earned_level"], strict=True), breaches(found)))
@@ -214,11 +215,7 @@ class _Case:
 
     def carrying(self, risk: str) -> list[Any]:
         """The key controls that reach enough of a risk."""
-        return [self.keys[name] for name in self._acting(self.supporting, risk) if name in self.keys]
-
-    def _acting(self, links: Mapping[str, list[str]], risk: str) -> list[str]:
-        """The controls that acted on a risk on a day of its report."""
-        return [name for name in links.get(risk, ()) if (risk, name) not in self.later]
+        return [self.keys[name] for name in self.supporting.get(risk, ()) if name in self.keys]
 
     def held(self, risk: str) -> bool:
         """Whether a key control with every step carries the risk."""
@@ -232,7 +229,7 @@ class _Case:
             return Outlook(unit, objective, self.report_type, NOT_YET, (why,))
         open_risks = [risk for risk in risks if not self.held(risk)]
         ended = self.ended.get(objective, [])
-        links = [(risk, name) for risk in risks for name in self._acting(self.reaching, risk)]
+        links = [(risk, name) for risk in risks for name in self.acting.get(risk, ())]
         acting = {name for _, name in links} | {one.control_id for one in ended}
         told = [text for link in links for text in acted(self.register, *link)]
         spoken = self._contradictions(unit, risks, [one for one in ended if not one.after])
@@ -283,7 +280,7 @@ class _Case:
         texts = dict.fromkeys(missing(control, step, self.report_type, unit) for step in lacks)
         others = (each for each in control["relies_on"] if each != control["limited_by"])  # which is told already
         broken = [each for each in others if self.all[each]["fault"] == "hard"]
-        texts |= dict.fromkeys(f"relies on {each}, which can't carry it" for each in broken)
+        texts |= dict.fromkeys(f"{relying_on(control, each)}, which can't carry it" for each in broken)
         return f"{control['control_id']} {', '.join(texts)}"
 
     def _contradictions(self, unit: str, risks: list[str], ended: list[Ended]) -> Iterator[tuple[str, str]]:
@@ -306,7 +303,7 @@ class _Case:
         """Risks to an objective on days of its report that no key control holds which is still assessed."""
         for one in (one for one in self.left if one[:2] == (unit, objective)):
             ended = {each.control_id for each in self.ended.get(objective, ()) if each.risk_id == one.risk_id}
-            acting = ended | {*self._acting(self.supporting, one.risk_id)}
+            acting = ended | {*self.supporting.get(one.risk_id, ())}
             if not any(name in self.keys and not self.keys[name]["fault"] for name in acting):
                 held = "and no key control that holds is known to have acted on it"
                 yield one.risk_id, f"{one.risk_id} threatened it until {one.last}, in the report, {held}"

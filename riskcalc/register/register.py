@@ -142,7 +142,10 @@ class Register:
         return {str(column): value for column, value in found.iloc[0].items()}
 
     def only(self, unit_id: str) -> Register:
-        """The part that one unit's assessment needs: its own rows and the controls, of any unit, it counts on."""
+        """The part that one unit's assessment needs: its own rows and the controls, of any unit, it counts on.
+
+        Those included that it counted on in its report.
+        """
         from riskcalc.register.subsets import Subsets
 
         self.unit(unit_id)

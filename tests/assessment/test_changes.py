@@ -352,3 +352,49 @@ def test_what_another_unit_changed_counts_for_whoever_relies_on_it(tmp_path: Pat
         rows["controls"][3].update(valid_from="2025-12-01")
 
     assert seen(tmp_path, relied)[0].outcome == NOT_YET
+
+
+@pytest.mark.parametrize(
+    ("then", "since", "outcome"), [("", "A-G1", ACHIEVED), ("A-G1", "", NOT_ACHIEVED)], ids=["relies", "relied"]
+)
+def test_what_a_control_relied_on_is_asked_of_the_reports_end(
+    tmp_path: Path, then: str, since: str, outcome: str
+) -> None:
+    """A-G1 failed: that is held against what relied on it then, and not against what only relies on it since."""
+    failed = lambda rows: rows["control_tests"][2].update(deviations="20", systematic="yes")  # noqa: E731
+    edit = changed({"relies_on": then}, {"relies_on": since}, last="2026-04-30")
+    found, _ = seen(tmp_path, failed, after_march(edit))
+    told = ("A-R1: A-C2 relied on A-G1 on 2026-03-31, which hasn't earned as much",)
+    assert (found.outcome, found.faults) == (outcome, told if outcome == NOT_ACHIEVED else ())
+
+
+@pytest.mark.parametrize("alpha", ["2026-03-31", "2026-06-30"])
+def test_controls_of_reports_that_ended_on_different_days_may_have_relied_on_each_other(
+    tmp_path: Path, alpha: str
+) -> None:
+    """Alpha's on beta's to April, and beta's on alpha's from May on: no chain of either day goes in a circle."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][0].update(report_to=alpha)
+        rows["business_units"][1].update(report_type="type2", report_from="2025-07-01", report_to="2026-05-31")
+        changed({"relies_on": "B-C1"}, {"relies_on": ""}, last="2026-04-30")(rows)
+        for first, last, relied in (("", "2026-04-30", ""), ("2026-05-01", "2026-06-15", "A-C2")):
+            rows["controls"].append({**rows["controls"][3], "valid_from": first, "valid_to": last, "relies_on": relied})
+        rows["controls"][3].update(valid_from="2026-06-16")
+
+    assert seen(tmp_path, edit)[0].outcome != ACHIEVED
+
+
+def test_another_units_control_that_acted_on_a_risk_is_told_of_alike(tmp_path: Path) -> None:
+    """A-C2 held a risk of beta's that ended; beta's page knows how it goes on, as the organisation's does."""
+
+    def ended(rows: Rows) -> None:
+        rows["business_units"][1].update(report_type="type2", report_from="2025-07-01", appetite="Critical")
+        rows["control_tests"][3].update(kind="operation", sample_size="25", covers_from="2025-07-01", covers_to="2026-06-15")
+        rows["risks"].append({**rows["risks"][-1], "risk_id": "B-R7", "valid_to": "2026-02-28"})
+        rows["risk_controls"].append({**rows["risk_controls"][1], "risk_id": "B-R7"})
+
+    _, context = seen(tmp_path, ended)
+    [whole] = [one for one in outlooks(context, "type2") if one.unit_id == "beta"]
+    assert [whole] == list(outlooks(context.only("beta"), "type2"))
+    assert whole.outcome == ACHIEVED
