@@ -94,12 +94,14 @@ def assessed(context: Context, report_type: str | None = None) -> Mapping[str, M
     return rows
 
 
-def earned_weights(context: Context, assumed: Mapping[str, float]) -> dict[str, Decimal]:
+def earned_weights(
+    context: Context, assumed: Mapping[str, float], report_type: str | None = None
+) -> dict[str, Decimal]:
     """What each control earns if some are taken to weigh something else by themselves: 0 fails, 1 is repaired.
 
     The same rules without the words: what a control relies on still limits it.
     """
-    return {name: weight for name, (weight, _, _) in _earned(context, None, assumed).items()}
+    return {name: weight for name, (weight, _, _) in _earned(context, report_type, assumed).items()}
 
 
 @once
@@ -112,16 +114,13 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     if report_type != (answered := as_answered(context, report_type)):
         return conclude_all(context, answered)
     register = context.register
-    units = register.business_units["unit_id"]
-    sole = units.iloc[0] if report_type and len(units) == 1 else None
     repairs: dict[str, list[date]] = {}
     for one in register.rows("deficiencies"):
         if one["closed_on"] <= pd.Timestamp(context.as_of):
             repairs.setdefault(one["control_id"], []).append(one["closed_on"].date())
     found, reported = dict[str, Conclusion](), as_reported(context, report_type)
     for control in register.rows("controls"):
-        name = control["control_id"]
-        asked = report_type and (report_type if control["unit_id"] == sole else control["report_type"])
+        name, asked = control["control_id"], report_type and type_asked(context, control, report_type)
         if _question(control, asked)[1]:
             found[name] = _throughout(context, control, asked)
         else:
@@ -149,6 +148,12 @@ def as_reported(context: Context, report_type: str | None) -> Mapping[str, Mappi
     except CycleError:  # of reports that ended on different days
         found = {name: {**row, "relies_on": known[name]["relies_on"]} for name, row in found.items()}
     return found
+
+
+def type_asked(context: Context, control: Mapping[Any, Any], report_type: str) -> str:
+    """The type of report that a control is asked about: its own unit's, unless that is the only one."""
+    units = context.register.rows("business_units")
+    return report_type if [control["unit_id"]] == [unit["unit_id"] for unit in units] else control["report_type"]
 
 
 def as_answered(context: Context, report_type: str | None) -> str | None:
@@ -385,7 +390,8 @@ def _earned(
 def _own_weights(context: Context, report_type: str | None) -> list[tuple[str, tuple[str, ...], Decimal, str]]:
     """Each control, what it relies on, its own weight and why; those relied upon first."""
     conclusions, methodology = conclude_all(context, report_type), context.register.methodology
-    controls = {row["control_id"]: row for row in context.register.rows("controls")} | as_reported(context, report_type)
+    then = as_reported(context, report_type)
+    controls = {row["control_id"]: then.get(row["control_id"], row) for row in context.register.rows("controls")}
     return [
         (name, controls[name]["relies_on"], *_own_weight(controls[name], conclusions[name], methodology))
         for name in _in_order(controls)

@@ -209,9 +209,9 @@ class _Case:
         formerly = {one.control_id for one in context.register.former_controls if one.key}
         self.counted_on = self._with_relied_on({*self.keys, *formerly})
         self.weak: dict[str, list[Candidate]] = {}
-        for weak in material_weaknesses(context):
+        for weak in material_weaknesses(context, report_type):
             self.weak.setdefault(weak.unit_id, []).append(weak)
-        self.closed = closed_deviations(context)
+        self.closed = closed_deviations(context, report_type)
 
     def carrying(self, risk: str) -> list[Any]:
         """The key controls that reach enough of a risk."""

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from register_files import Rows
+from register_files import DEFICIENCY, Rows
 
 from assessment.test_holes import Edit, a_test, only_test, opened, outlook, sound, year
 from riskcalc.assessment import evidence
@@ -390,7 +390,9 @@ def test_another_units_control_that_acted_on_a_risk_is_told_of_alike(tmp_path: P
 
     def ended(rows: Rows) -> None:
         rows["business_units"][1].update(report_type="type2", report_from="2025-07-01", appetite="Critical")
-        rows["control_tests"][3].update(kind="operation", sample_size="25", covers_from="2025-07-01", covers_to="2026-06-15")
+        rows["control_tests"][3].update(
+            kind="operation", sample_size="25", covers_from="2025-07-01", covers_to="2026-06-15"
+        )
         rows["risks"].append({**rows["risks"][-1], "risk_id": "B-R7", "valid_to": "2026-02-28"})
         rows["risk_controls"].append({**rows["risk_controls"][1], "risk_id": "B-R7"})
 
@@ -398,3 +400,92 @@ def test_another_units_control_that_acted_on_a_risk_is_told_of_alike(tmp_path: P
     [whole] = [one for one in outlooks(context, "type2") if one.unit_id == "beta"]
     assert [whole] == list(outlooks(context.only("beta"), "type2"))
     assert whole.outcome == ACHIEVED
+
+
+def deficient(*found: dict[str, str]) -> Edit:
+    """Deficiencies of A-C1, which isn't key; A-C2 compensates for it with 0.8, and is tested."""
+
+    def edit(rows: Rows) -> None:
+        rows["ratings"] = [{**one, "likelihood": "4", "impact": "4"} for one in rows["ratings"]]
+        rows["risks"] = [{**one, "loss_low": "1", "loss_high": "2000000"} for one in rows["risks"]]
+        rows["business_units"][0].update(report_to="2026-03-31", appetite="Critical")
+        rows["business_units"][1].update(report_to="2026-03-31", appetite="Critical")
+        rows["control_tests"][3].update(tested_on="2026-03-20", covers_from="2026-03-20", covers_to="2026-03-20")
+        names = (f"D{number}" for number in range(1, 9))
+        rows["deficiencies"] += [
+            {**DEFICIENCY, "deficiency_id": name, **each} for name, each in zip(names, found, strict=False)
+        ]
+
+    return edit
+
+
+WEAK = "is a candidate material weakness on this evidence"
+
+
+def beside(before: dict[str, str], since: dict[str, str], table: str) -> Edit:
+    return changed(before, since, table, "2026-04-30")
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda rows: None, ()),
+        (beside({}, {"documentation": ""}, "controls"), ()),
+        (beside({}, {"coverage": "0.1"}, "risk_controls"), ()),
+        (a_test(covers_from="2026-04-01", covers_to="2026-06-15", deviations="20"), ()),
+        (beside({"coverage": "0.1"}, {}, "risk_controls"), (f"D1 of A-C1 {WEAK}",)),
+        (changed({"coverage": "0.1"}, {}, "risk_controls"), (f"D1 of A-C1 {WEAK}",)),
+    ],
+)
+def test_how_grave_a_deficiency_is_for_a_report_is_asked_of_its_days(
+    tmp_path: Path, edit: Edit, told: tuple[str, ...]
+) -> None:
+    """What compensates for it only since the report's end, or not any more, is of no matter to the report."""
+    assert seen(tmp_path, deficient({}), edit)[0].contradictions == told
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([{"closed_on": "2026-03-10"}], "closed on 2026-03-10"),
+        ([{"closed_on": "2026-05-01"}], "closed on 2026-05-01"),
+        ([{"identified_on": "2026-04-10"}], "identified on 2026-04-10, after the report's end"),
+        (
+            [{"identified_on": "2026-04-10", "closed_on": "2026-05-01"}],
+            "identified on 2026-04-10, after the report's end and closed on 2026-05-01",
+        ),
+    ],
+)
+def test_when_a_deficiency_was_known_and_closed_is_told(tmp_path: Path, found: list[dict[str, str]], told: str) -> None:
+    """A repair takes nothing out of the report, and nobody has said that what was found later is new."""
+    of = [{"indicator": "restatement", **one} for one in found]
+    assert seen(tmp_path, deficient(*of))[0].contradictions == (f"D1 of A-C1 {WEAK}, {told}",)
+
+
+@pytest.mark.parametrize(("closed", "counts"), [("2026-03-31", False), ("2026-04-01", True)])
+def test_a_deficiency_that_was_open_at_a_type_1_reports_date_stays(
+    tmp_path: Path, closed: str, *, counts: bool
+) -> None:
+    """Its repair since then changes nothing of how it was at the date."""
+    open_then = {"control_id": "B-C1", "identified_on": "2026-02-01", "closed_on": closed}
+    context = opened(tmp_path, sound, deficient({**open_then, "indicator": "restatement"}))
+    [found] = outlooks(context.only("beta"), "type1")
+    assert (found.outcome, found.contradictions) == (
+        (JUDGEMENT, (f"D1 of B-C1 {WEAK}, closed on {closed}",)) if counts else (ACHIEVED, ())
+    )
+
+
+@pytest.mark.parametrize(("closed", "together"), [("", True), ("2026-04-15", True), ("2026-03-15", False)])
+def test_deficiencies_that_were_open_at_the_reports_end_are_taken_together(
+    tmp_path: Path, closed: str, *, together: bool
+) -> None:
+    """Each leaves the other control to compensate; that one was closed since changes nothing of the report's end."""
+
+    def two(rows: Rows) -> None:
+        rows["controls"].append({**rows["controls"][1], "control_id": "A-C9", "key": "no"})
+        a_test(control_id="A-C9", covers_from="2025-07-01", covers_to="2026-06-15")(rows)
+        rows["risk_controls"].append({**rows["risk_controls"][1], "control_id": "A-C9"})
+
+    found, _ = seen(tmp_path, two, deficient({"control_id": "A-C2"}, {"control_id": "A-C9", "closed_on": closed}))
+    told = "deficiencies of A-C2, A-C9 together are a candidate material weakness on this evidence: objective A-CO1"
+    assert (told in found.contradictions) == together

@@ -193,7 +193,7 @@ def test_a_material_weakness_speaks_against_every_objective_that_it_endangers(tm
     found = {each.objective_id: each for each in outlooks(context, "type2")}
     assert {each.outcome for each in found.values()} == {JUDGEMENT}
     for each in found.values():
-        assert "D1 of A-C1 is a candidate material weakness" in each.contradictions
+        assert "D1 of A-C1 is a candidate material weakness on this evidence" in each.contradictions
 
 
 def began(rows: Rows) -> None:
@@ -282,7 +282,7 @@ def test_a_candidate_material_weakness_needs_judgement(tmp_path: Path) -> None:
         tmp_path, "A-CO1", "type2", add("deficiencies", **{**DEFICIENCY, "indicator": "restatement"}),
     )  # fmt: skip
     assert (found.outcome, found.blocking) == (JUDGEMENT, ("A-C1",))
-    assert found.contradictions == ("D1 of A-C1 is a candidate material weakness",)
+    assert found.contradictions == ("D1 of A-C1 is a candidate material weakness on this evidence",)
 
 
 @pytest.mark.parametrize(
@@ -503,7 +503,7 @@ def test_a_failed_control_without_a_deficiency_on_record_is_named_as_such(tmp_pa
         rows["risk_controls"].pop(1)
 
     contradictions = outlook(tmp_path, "A-CO1", "type2", material).contradictions
-    assert "A-C1 (no open deficiency on record) is a candidate material weakness" in contradictions
+    assert "A-C1 (no open deficiency on record) is a candidate material weakness on this evidence" in contradictions
 
 
 def test_a_gap_beside_a_control_that_holds_does_not_decide(tmp_path: Path) -> None:
