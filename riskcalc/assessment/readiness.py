@@ -141,6 +141,7 @@ def _then(context: Context, unit: Any, judged: bool) -> dict[tuple[Any, str], da
     before, kind = context.previous(), unit["report_type"]
     if before is None:
         return {}
+    before = replace(before, as_of=min(before.as_of, before.period.last_day))  # what was found later, nobody knew then
     controls, same = key_controls(before, kind), _of_the_same_report(before, context)
     found: list[tuple[Any, str]] = [
         (key, what)
@@ -153,7 +154,7 @@ def _then(context: Context, unit: Any, judged: bool) -> dict[tuple[Any, str], da
         for gap in (*_of_the_unit(before, then), *(_to_judge(before, then) if judged else ()))
         if gap.step in _LASTING or _same_report(then, unit, before)
     ]
-    return dict.fromkeys(found, min(before.period.last_day, context.as_of))
+    return dict.fromkeys(found, before.as_of)
 
 
 def _of_the_unit(context: Context, unit: Any) -> Iterator[Gap]:

@@ -123,8 +123,7 @@ def gap_list(unit: Assessment) -> Display:
         )
     columns = ["Row", "What is missing", "Objectives", "For the outlook", "Owner", "Due", "Known since"]
     end = "the end of the period before" if unit.context.begun else "the day of this page, for the period hasn't begun"
-    seen = ", by all evidence of that period" if unit.context.begun else ""
-    note = f"Known since: the day the deficiency was identified, or {end}, if missing then{seen}."
+    note = f"Known since: the day the deficiency was identified, or {end}, if missing then."
     return display.table("Gaps on the way to the report", columns, rows, note=note, folded=True)
 
 

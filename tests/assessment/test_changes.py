@@ -429,7 +429,7 @@ def beside(before: dict[str, str], since: dict[str, str], table: str) -> Edit:
 @pytest.mark.parametrize(
     ("edit", "told"),
     [
-        (lambda rows: None, ()),
+        (deficient(), ()),
         (beside({}, {"documentation": ""}, "controls"), ()),
         (beside({}, {"coverage": "0.1"}, "risk_controls"), ()),
         (a_test(covers_from="2026-04-01", covers_to="2026-06-15", deviations="20"), ()),

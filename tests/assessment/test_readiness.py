@@ -487,6 +487,16 @@ def test_another_fault_of_the_same_step_is_no_older_than_this_period(tmp_path: P
     assert since is None
 
 
+@pytest.mark.parametrize(("tested", "since"), [("2025-12-31", date(2025, 12, 31)), ("2026-02-10", None)])
+def test_what_was_found_after_a_period_was_not_known_at_its_end(
+    tmp_path: Path, tested: str, since: date | None
+) -> None:
+    """It is of that period's days, but nobody knew it before February."""
+    failed = {"period": "2025-H2", "covers_from": "2025-07-01", "covers_to": "2025-12-31", "deviations": "4"}
+    context = opened(tmp_path, reported_from("2025-07-01"), a_test(0, **failed, tested_on=tested))
+    assert [gap.since for gap in gaps(context) if (gap.row, gap.step) == ("A-C1", "operated")] == [since]
+
+
 def test_what_failed_comes_before_the_days_that_are_untested(tmp_path: Path) -> None:
     """Decisions take the first gap of a control: it is its gravest fault."""
     edit = a_test(0, deviations="4", tested_on="2026-03-01")
