@@ -14,7 +14,7 @@ from typing import Any
 from riskcalc.assessment.subservice import unnamed
 from riskcalc.assessment.testing import RANKS, Conclusion, Days
 from riskcalc.register import register as registers
-from riskcalc.register.issued import FormerControl, FormerLink
+from riskcalc.register.issued import FormerAppetite, FormerControl, FormerLink
 from riskcalc.register.register import Register
 
 WAY = ("performed_by", "subservice_id", "nature", "frequency")
@@ -126,6 +126,23 @@ def over_report(register: Register) -> Mapping[tuple[str, str], tuple[str, float
         if former and key not in found:
             now = [(link["acts_on"], float(link["coverage"]))] if former[-1].last < ends[key[0]] else []
             found[key] = _least([*((one.acts_on, one.coverage) for one in former), *now])
+    return found
+
+
+@registers.once
+def appetites(register: Register) -> Mapping[str, tuple[str, date | None]]:
+    """By unit, the lowest appetite of its report's days, and the last of them where it has another one since."""
+    rank = {name: place for place, name in enumerate(register.methodology.level_names)}
+    former: dict[str, list[FormerAppetite]] = {}
+    for one in sorted(register.former_appetites):
+        former.setdefault(one.unit_id, []).append(one)
+    found: dict[str, tuple[str, date | None]] = {}
+    for unit in register.rows("business_units"):
+        now, known = unit["appetite"], former.get(unit["unit_id"], ())
+        rows = [(one.appetite, None if one.appetite == now else one.last) for one in known]
+        if not known or known[-1].last < unit["report_to"].date():
+            rows.append((now, None))
+        found[unit["unit_id"]] = min(rows, key=lambda one: rank.get(one[0], -1))
     return found
 
 

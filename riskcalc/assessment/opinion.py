@@ -18,11 +18,11 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment.changes import after_report, former_links, of_report
+from riskcalc.assessment.changes import after_report, appetites, former_links, of_report
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.deficiencies import Candidate, closed_deviations, material_weaknesses
 from riskcalc.assessment.next_steps import unassessed
-from riskcalc.assessment.scoring import breaches, scored
+from riskcalc.assessment.scoring import scored
 from riskcalc.assessment.shortfalls import (
     ANY,
     OWN,
@@ -38,6 +38,7 @@ from riskcalc.assessment.steps import LEAST_COVERAGE, NEEDED, key_controls, reac
 from riskcalc.errors import counted, rate
 from riskcalc.register import stand_ins
 from riskcalc.register.issued import Ended
+from riskcalc.register.register import Register
 
 ACHIEVED, NOT_ACHIEVED = "achieved", "not achieved"
 NOT_YET, JUDGEMENT = "not yet evidenced", "judgement needed"
@@ -178,6 +179,18 @@ def _opinion_on(found: Sequence[Outlook], pervasive: Decimal) -> tuple[str, int,
     return opinion, achieved, total, why
 
 
+def _outside(register: Register, scores: pd.DataFrame) -> dict[str, str]:
+    """By risk that is outside an appetite of its report, its level and that appetite in words."""
+    rank, found = {name: place for place, name in enumerate(register.methodology.level_names)}, dict[str, str]()
+    held = appetites(register)
+    for unit, risk, level in zip(scores["unit_id"], scores["risk_id"], scores["earned_level"], strict=True):
+        appetite, until = held[unit]
+        if rank.get(level, -1) > rank.get(appetite, -1):
+            which = f"the appetite of {appetite} that held until {until}" if until else "appetite"
+            found[risk] = f"{level} on this evidence, outside {which}"
+    return found
+
+
 def _asked(context: Context, report_type: str) -> dict[str, None]:
     """The units to answer for, in order: the only one, or those whose report is of the type."""
     units = context.register.rows("business_units")
@@ -198,7 +211,7 @@ class _Case:
         for risk in (one for one in context.register.rows("risks") if (one["risk_id"], "") not in later):
             self.risks.setdefault(risk["objective_id"], []).append(risk["risk_id"])
         found = scored(context, report_type)
-        self.outside = dict(compress(zip(found["risk_id"], found["earned_level"], strict=True), breaches(found)))
+        self.outside = _outside(context.register, found)
         self.rated = set(compress(found["risk_id"], found["likelihood"].notna()))
         self.ended: dict[str, list[Ended]] = {}
         for one in (each for each in sorted(context.register.ended) if report_type == "type2" or each.after):
@@ -287,7 +300,7 @@ class _Case:
         """What speaks against an objective whose controls hold: the row, and the words."""
         for risk in risks:
             if risk in self.outside:
-                yield risk, f"{risk} is {self.outside[risk]} on this evidence, outside appetite"
+                yield risk, f"{risk} is {self.outside[risk]}"
             if risk not in self.rated:
                 yield risk, f"{risk} is unrated"
         for one in ended:

@@ -489,3 +489,32 @@ def test_deficiencies_that_were_open_at_the_reports_end_are_taken_together(
     found, _ = seen(tmp_path, two, deficient({"control_id": "A-C2"}, {"control_id": "A-C9", "closed_on": closed}))
     told = "deficiencies of A-C2, A-C9 together are a candidate material weakness on this evidence: objective A-CO1"
     assert (told in found.contradictions) == together
+
+
+@pytest.mark.parametrize(
+    ("rows_", "outcome", "told"),
+    [
+        ([("Low", "2025-12-31"), ("High", "")], JUDGEMENT, "outside the appetite of Low that held until 2025-12-31"),
+        ([("High", "2025-12-31"), ("Low", "")], JUDGEMENT, "outside appetite"),
+        ([("High", "2026-04-15"), ("Low", "")], ACHIEVED, ""),
+        ([("Low", "2026-04-15"), ("High", "")], JUDGEMENT, "outside the appetite of Low that held until 2026-03-31"),
+        ([("Low", "2025-06-30"), ("High", "")], ACHIEVED, ""),
+        ([("Low", "2025-12-31"), ("High", "2026-01-31"), ("Low", "")], JUDGEMENT, "outside appetite"),
+    ],
+)
+def test_a_risk_is_held_against_the_appetite_of_the_reports_days(
+    tmp_path: Path, rows_: list[tuple[str, str]], outcome: str, told: str
+) -> None:
+    """Loosening it within the report, or since, takes nothing back; tightening it since is none of the report's."""
+
+    def edit(rows: Rows) -> None:
+        rows["ratings"] = [{**one, "likelihood": "4", "impact": "4"} for one in rows["ratings"]]
+        rows["risk_controls"] = [{**one, "coverage": "0.3"} for one in rows["risk_controls"]]
+        first, unit = "", rows["business_units"].pop(0)
+        for appetite, last in rows_:
+            rows["business_units"].append({**unit, "appetite": appetite, "valid_from": first, "valid_to": last})
+            first = str(date.fromisoformat(last or "2026-06-29") + timedelta(days=1))
+
+    found, _ = seen(tmp_path, after_march(edit))
+    expected = (f"A-R1 is Medium on this evidence, {told}",) if told else ()
+    assert (found.outcome, found.contradictions) == (outcome, expected)
