@@ -99,6 +99,14 @@ def after_report(register: Register) -> frozenset[tuple[str, str]]:
 
 
 @registers.once
+def in_report(register: Register) -> Mapping[str, str]:
+    """The risks that were in their unit's report, each with the objective that it threatened at the end."""
+    then = {(one.unit_id, one.risk_id): one.objective_id for one in register.former_risks if one.after}
+    rows = [one for one in register.rows("risks") if (one["risk_id"], "") not in after_report(register)]
+    return {one["risk_id"]: then.get((one["unit_id"], one["risk_id"]), one["objective_id"]) for one in rows}
+
+
+@registers.once
 def former_links(register: Register) -> Mapping[tuple[str, str], Sequence[FormerLink]]:
     """By risk and control, how that acted on the risk on days of its unit's report, by rows that ended."""
     found: dict[tuple[str, str], list[FormerLink]] = {}

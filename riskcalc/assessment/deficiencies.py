@@ -142,11 +142,11 @@ def material_weaknesses(context: Context, report_type: str) -> tuple[Candidate, 
 
 def closed_deviations(context: Context, report_type: str) -> dict[str, list[str]]:
     """By control, the deficiencies of a report's days that were closed by the day."""
-    found: dict[str, list[str]] = {}
-    for one in _candidates(context, evidence.as_answered(context, report_type)):
-        if one.closed_on:
-            found.setdefault(one.controls[0], []).append(f"{one.name} of {one.controls[0]}, {one.dated}")
-    return {name: list(dict.fromkeys(texts)) for name, texts in found.items()}
+    found, case = dict[str, list[str]](), _case(context, evidence.as_answered(context, report_type))
+    for one in (one for one in _deficient(case) if not pd.isna(one.get("closed_on"))):
+        dated, _ = _dated(one, *case.days(one["control_id"]))
+        found.setdefault(one["control_id"], []).append(f"{one['deficiency_id']} of {one['control_id']}, {dated}")
+    return found
 
 
 # --- parts ---

@@ -174,6 +174,14 @@ def window(context: Context, control: Mapping[Any, Any], report_type: str | None
     return basis, (days[0], last)
 
 
+def asked_for(context: Context, control: Mapping[Any, Any]) -> list[tuple[Mapping[Any, Any], Basis]]:
+    """What tests of a control are for: each part of a report that reaches into the period, else the risk now."""
+    report_type = control["report_type"] if reports_on(context, control) else None
+    throughout = _question(control, report_type)[1]
+    rows = parts(context.register, control, _own_of_report(context, control)) if throughout else [control]
+    return [(row, window(context, row, report_type)[0]) for row in rows]
+
+
 def in_window(context: Context, control: Mapping[Any, Any], days: Days) -> list[Round]:
     """The rounds over any of the days, tested by the day; what covers later days only belongs to the next period."""
     return [one for each in _by_then(context, control) if (one := _within(each, days))]
@@ -188,7 +196,7 @@ def report_days(control: Mapping[Any, Any], rules: EvidenceRules) -> Days:
 
 def reports_on(context: Context, unit: Mapping[Any, Any]) -> bool:
     """Whether the days of a unit's Type 2 report, or a control's days of its unit's, reach into the assessed period."""
-    first, last = _own(context, unit, report_days(unit, context.register.methodology.evidence))
+    first, last = _own_of_report(context, unit)
     return first <= min(context.period.last_day, last) and context.period.first_day <= last
 
 
@@ -256,11 +264,10 @@ def _by_then(context: Context, control: Mapping[Any, Any]) -> list[Round]:
 
 def _throughout(context: Context, control: Any, report_type: str | None) -> Conclusion:
     """Over the days of a Type 2 report: where somebody else performed it, or otherwise, on some, part by part."""
-    register, rules = context.register, context.register.methodology.evidence
-    own = _own(context, control, report_days(control, rules))
+    rules, own = context.register.methodology.evidence, _own_of_report(context, control)
     if own[0] > own[1]:  # it was on none of the report's days
         return Conclusion("not_tested", f"it began on {own[0]}, after the report's period")
-    rows = parts(register, control, own)
+    rows = parts(context.register, control, own)
     if len(rows) == 1:
         return _concluded(context, {**rows[0], "part": own}, (), report_type)
     found = [(row["part"], _concluded(context, row | {"otherwise": True}, (), report_type)) for row in rows]
@@ -292,7 +299,7 @@ def _by_report(context: Context, control: Any, told: Reports, report_type: str |
     if type1:
         days = _look_back(context, control, report_type)
     elif throughout:
-        days = _own(context, control, report_days(control, context.register.methodology.evidence))
+        days = _own_of_report(context, control)
     return from_report(told, days, context.as_of, type1, throughout)
 
 
@@ -321,6 +328,10 @@ def _untested(rounds: Iterable[Round], since: date, type1: bool, why: str) -> st
     if last.tested_on < since:
         return f"not {done} since {since}{why}; last {done} on {last.tested_on}"
     return f"not {done} over days since {since}{why}; last {done} on {last.tested_on}, over days to {last.covered[1]}"
+
+
+def _own_of_report(context: Context, control: Any) -> Days:
+    return _own(context, control, report_days(control, context.register.methodology.evidence))
 
 
 def _own(context: Context, control: Any, days: Days) -> Days:

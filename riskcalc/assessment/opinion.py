@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment.changes import after_report, appetites, former_links, of_report
+from riskcalc.assessment.changes import appetites, former_links, in_report, of_report
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.deficiencies import Candidate, closed_deviations, material_weaknesses
 from riskcalc.assessment.next_steps import unassessed
@@ -207,16 +207,17 @@ class _Case:
         self.acting = reached(context.register, Decimal(0))  # what deviated is reported, however little it reached
         self.supporting = reached(context.register)
         self.risks: dict[str, list[str]] = {}
-        later = after_report(context.register)
-        for risk in (one for one in context.register.rows("risks") if (one["risk_id"], "") not in later):
-            self.risks.setdefault(risk["objective_id"], []).append(risk["risk_id"])
+        threatened = in_report(context.register)
+        for risk, objective in threatened.items():
+            self.risks.setdefault(objective, []).append(risk)
         found = scored(context, report_type)
         self.outside = _outside(context.register, found)
         self.rated = set(compress(found["risk_id"], found["likelihood"].notna()))
         self.ended: dict[str, list[Ended]] = {}
         for one in (each for each in sorted(context.register.ended) if report_type == "type2" or each.after):
             self.ended.setdefault(one.objective_id, []).append(one)
-        self.left = [one for one in sorted(context.register.former_risks) if report_type == "type2" or one.after]
+        left = [one for one in sorted(context.register.former_risks) if report_type == "type2" or one.after]
+        self.left = [one for one in left if threatened.get(one.risk_id) != one.objective_id]
         self.begun = {one[:2]: one[2] for one in context.register.begun}
         self.lacked = lacked(context.register, self.all)
         formerly = {one.control_id for one in context.register.former_controls if one.key}

@@ -518,3 +518,33 @@ def test_a_risk_is_held_against_the_appetite_of_the_reports_days(
     found, _ = seen(tmp_path, after_march(edit))
     expected = (f"A-R1 is Medium on this evidence, {told}",) if told else ()
     assert (found.outcome, found.contradictions) == (outcome, expected)
+
+
+@pytest.mark.parametrize("last", ["2026-04-30", "2026-03-31", "2025-12-31"])
+def test_which_objective_a_risk_threatened_is_asked_of_the_reports_end(tmp_path: Path, last: str) -> None:
+    """It threatens another one since; that one has no risk in a report which ended before."""
+
+    def moved(rows: Rows) -> None:
+        rows["control_objectives"].append({**rows["control_objectives"][0], "objective_id": "A-CO2"})
+        rows["risks"].append({**rows["risks"][0], "valid_to": last})
+        since = str(date.fromisoformat(last) + timedelta(days=1))
+        rows["risks"][0].update(objective_id="A-CO2", valid_from=since)
+
+    found, context = seen(tmp_path, after_march(moved))
+    [other] = [one for one in outlooks(context, "type2") if one.objective_id == "A-CO2"]
+    expected = (NOT_YET, ACHIEVED) if last == "2025-12-31" else (ACHIEVED, NOT_YET)
+    assert (found.outcome, other.outcome) == expected
+    bare = [gap.row for gap in gaps(context.only("alpha")) if gap.what == "no risk to this objective is named"]
+    assert bare == (["A-CO1"] if last == "2025-12-31" else ["A-CO2"])
+
+
+def test_a_closed_deficiency_of_another_units_control_is_told_alike(tmp_path: Path) -> None:
+    """B-C1 acted on a risk of alpha's until December: alpha's page tells what was closed, as the organisation's does."""
+
+    def acted(rows: Rows) -> None:
+        rows["business_units"][1].update(report_type="type2", report_from="2025-07-01")
+        rows["risk_controls"].append({**rows["risk_controls"][2], "risk_id": "A-R1", "valid_to": "2025-12-31"})
+        found = {"control_id": "B-C1", "identified_on": "2025-08-01", "closed_on": "2025-09-01"}
+        rows["deficiencies"].append({**DEFICIENCY, **found})
+
+    assert "D1 of B-C1, closed on 2025-09-01" in seen(tmp_path, acted)[0].reported
