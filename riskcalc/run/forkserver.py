@@ -22,6 +22,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -47,6 +48,7 @@ _ENVIRONMENT = {
 }
 _LARGEST_FILE = 2**30  # bytes; a job that writes without end fails before the disk is full
 _AWAITED = {signal.SIGCHLD, signal.SIGTERM} if hasattr(signal, "SIGCHLD") else set()
+_PATIENCE = 2.0  # seconds for the forking process to end by itself: what its children took of a processor is known then
 _ANSWER = 60.0  # seconds for the forking process to answer; it takes milliseconds
 
 
@@ -135,11 +137,12 @@ class ForkServer:
         """End the forking process and all its children."""
         for child in list(self._children.values()):
             end_family(child.pid)
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
         with suppress(OSError):
             self._requests().close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE if self._listening else 0)
+        self._process.kill()
+        self._process.wait()
         if not self._listening:
             self._answers().close()
 
@@ -185,6 +188,7 @@ class ForkServer:
 
 def main(target: str, home: str) -> None:
     """Import the target's module, then fork a child per request until there are no more; then kill those that run."""
+    runner = os.getppid()
     requests, answers = os.fdopen(os.dup(0), "r", encoding="utf-8"), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(2, 1)  # whatever an import prints must not be taken for an answer
@@ -211,7 +215,10 @@ def main(target: str, home: str) -> None:
                 os.write(supervisors[idle], f"{json.dumps(folder)}\n".encode())
     for pid in list(supervisors):
         end_family(pid)
-    shutil.rmtree(home, ignore_errors=True)
+    while supervisors:
+        time.sleep(0.001)
+    if os.getppid() != runner:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _threads() -> list[str]:
