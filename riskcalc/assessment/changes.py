@@ -116,11 +116,11 @@ def former_links(register: Register) -> Mapping[tuple[str, str], Sequence[Former
 
 
 @registers.once
-def at_end(register: Register) -> Mapping[tuple[str, str], float]:
-    """By risk and control, the coverage on the last day of a report that has ended, by a row that ended."""
+def at_end(register: Register) -> Mapping[tuple[str, str], FormerLink]:
+    """By risk and control, how that acted on the last day of a report that has ended, by a row that ended."""
     ends = _ends(register)
     last = {key: links[-1] for key, links in former_links(register).items()}
-    return {key: link.coverage for key, link in last.items() if link.last >= ends[key[0]]}
+    return {key: link for key, link in last.items() if link.last >= ends[key[0]]}
 
 
 @registers.once

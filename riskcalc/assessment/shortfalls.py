@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from riskcalc.assessment.changes import former_links, former_rows, way
+from riskcalc.assessment.changes import at_end, former_links, former_rows, way
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
 from riskcalc.register.issued import FormerControl
@@ -108,11 +108,13 @@ def lacked(register: Register, controls: Mapping[str, Any]) -> dict[str, list[La
 
 def acted(register: Register, risk: str, control: str) -> list[str]:
     """How a control acted otherwise on a risk, on days of the risk's report, by rows that ended."""
-    former, now = former_links(register).get((risk, control), ()), _acting(register).get((risk, control))
+    key = (risk, control)
+    former, end, now = former_links(register).get(key, ()), at_end(register).get(key), _acting(register).get(key)
+    last = (end.acts_on, end.coverage) if end else now
     return [
         f"{control} acted on {one.acts_on} of {risk} with coverage {one.coverage:g} {_days(one.first, one.last)}"
         for one in former
-        if (one.acts_on, one.coverage) != now
+        if (one.acts_on, one.coverage) != last
     ]
 
 

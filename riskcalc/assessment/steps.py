@@ -13,6 +13,7 @@ from riskcalc.assessment.changes import WAY, after_report, at_end
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.shortfalls import faults, resting_on
 from riskcalc.register import register as registers
+from riskcalc.register.issued import FormerLink
 from riskcalc.register.register import Register
 
 STEPS = ("designed", "documented", "operated", "evidenced", "in_period")
@@ -122,13 +123,14 @@ def stepped(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
 def _by_risk(
     register: Register,
     least: Decimal,
-    then: Mapping[tuple[str, str], float],
+    then: Mapping[tuple[str, str], FormerLink],
     later: frozenset[tuple[str, str]],
 ) -> dict[str, list[str]]:
-    """The controls that act on each risk, but for the ``later`` ones; ``then`` has coverages that were others."""
+    """The controls that act on each risk, but for the ``later`` ones; ``then`` has how some acted."""
     found: dict[str, list[str]] = {}
     for link in sorted(register.rows("risk_controls"), key=lambda each: str(each["control_id"])):
         key = link["risk_id"], link["control_id"]
-        if link["coverage"] > 0 and key not in later and then.get(key, link["coverage"]) >= least:
+        coverage = then[key].coverage if key in then else link["coverage"]
+        if link["coverage"] > 0 and key not in later and coverage >= least:
             found.setdefault(key[0], []).append(key[1])
     return found

@@ -548,3 +548,10 @@ def test_a_closed_deficiency_of_another_units_control_is_told_alike(tmp_path: Pa
         rows["deficiencies"].append({**DEFICIENCY, **found})
 
     assert "D1 of B-C1, closed on 2025-09-01" in seen(tmp_path, acted)[0].reported
+
+
+@pytest.mark.parametrize("last", ["2026-04-30", "2026-03-31"])
+def test_how_a_control_acted_throughout_a_report_is_told_of_no_report(tmp_path: Path, last: str) -> None:
+    """It acts otherwise since: what it did on each of the report's days isn't told as something that changed."""
+    found, _ = seen(tmp_path, after_march(changed({}, {"coverage": "0.9"}, "risk_controls", last)))
+    assert (found.outcome, found.because) == (ACHIEVED, ())
