@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 from riskcalc.errors import UsageError
-from riskcalc.register.register import BESIDE, Register, fingerprint_of, load, table_hashes
+from riskcalc.register.fingerprint import fingerprint_of, table_hashes
+from riskcalc.register.register import BESIDE, Register, load
 from riskcalc.register.tables import OWNERS, TABLES
 
 HANDED = "RISKCALC_SHARE"  # the environment variable that names the file of a share
