@@ -91,6 +91,14 @@ class FormerLink(NamedTuple):
     coverage: float
 
 
+class FormerAppetite(NamedTuple):
+    """A unit's appetite by a row that ended, and the last of the days of its report on which it held."""
+
+    unit_id: str
+    last: date
+    appetite: str
+
+
 class FormerRisk(NamedTuple):
     """A risk to an objective in its unit's report until a day, which it isn't any more; ``after``: to its end."""
 
@@ -137,6 +145,13 @@ def links_before(links: pd.DataFrame, risks: pd.DataFrame, day: pd.Timestamp) ->
     found = _in_report(links[links["coverage"] > 0], risks.set_index("risk_id"), "risk_id", day)
     rows = ({name: row[name] for name in FormerLink._fields} for row in records(found))
     return frozenset(FormerLink(**{**row, "coverage": float(row["coverage"])}) for row in rows)
+
+
+def appetites_before(units: pd.DataFrame, stood: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerAppetite]:
+    """The appetites of rows of the units that ``stood`` on a day, which ended before it, in the reports of today."""
+    found = _in_report(units, stood.set_index("unit_id"), "unit_id", day)
+    rows = found[list(FormerAppetite._fields)].itertuples(index=False, name=None)
+    return frozenset(FormerAppetite(*row) for row in rows)
 
 
 def risks_before(

@@ -21,11 +21,11 @@ import pandas as pd
 
 from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.files import read
+from riskcalc.register import issued as earlier
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
 from riskcalc.register.fingerprint import fingerprint_of, table_hashes
 from riskcalc.register.integrity import check_references, told_anyway
-from riskcalc.register.issued import Ended, FormerControl, FormerLink, FormerReport, FormerRisk, Issued, OtherObjective
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
@@ -40,7 +40,7 @@ _KNOWN = "_known"  # what ``once`` remembers of a register
 _MOST_KEPT = 50_000  # rows of a table that are kept as records as well, which takes as much memory again
 BESIDE = (  # what rows say that have ended
     *("ended", "begun", "issued", "former_reports", "former_controls", "former_links", "former_risks"),
-    "other_objectives",
+    *("former_appetites", "other_objectives"),
 )
 _STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
 
@@ -62,8 +62,8 @@ class Register:
     one that has ended; ``begun`` are the risks and controls that didn't always exist, and the controls that didn't
     always act on a risk: risk or control, that control or blank, first day; ``issued`` are the reports that were issued
     on rows of its units that have ended, ``former_reports`` those that such rows of subservice organisations tell of,
-    ``former_controls``, ``former_links`` and ``former_risks`` what such rows say of days of their unit's report,
-    and ``other_objectives`` those that began some day, or ended in that report or since.
+    ``former_controls``, ``former_links``, ``former_appetites`` and ``former_risks`` what such rows say of days of their
+    unit's report, and ``other_objectives`` those that began some day, or ended in that report or since.
     """
 
     source: Path
@@ -87,14 +87,15 @@ class Register:
     assumed: frozenset[tuple[str, str, str]] = frozenset()
     stands: tuple[Period, date] | None = None
     before: Register | None = None
-    ended: frozenset[Ended] = frozenset()
+    ended: frozenset[earlier.Ended] = frozenset()
     begun: frozenset[tuple[str, str, date]] = frozenset()
-    issued: frozenset[Issued] = frozenset()
-    former_reports: frozenset[FormerReport] = frozenset()
-    former_controls: frozenset[FormerControl] = frozenset()
-    former_links: frozenset[FormerLink] = frozenset()
-    former_risks: frozenset[FormerRisk] = frozenset()
-    other_objectives: frozenset[OtherObjective] = frozenset()
+    issued: frozenset[earlier.Issued] = frozenset()
+    former_reports: frozenset[earlier.FormerReport] = frozenset()
+    former_controls: frozenset[earlier.FormerControl] = frozenset()
+    former_links: frozenset[earlier.FormerLink] = frozenset()
+    former_appetites: frozenset[earlier.FormerAppetite] = frozenset()
+    former_risks: frozenset[earlier.FormerRisk] = frozenset()
+    other_objectives: frozenset[earlier.OtherObjective] = frozenset()
     notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None, new: bool = False) -> Period:
@@ -141,7 +142,7 @@ class Register:
         return {str(column): value for column, value in found.iloc[0].items()}
 
     def only(self, unit_id: str) -> Register:
-        """The part that one unit's assessment needs: its own rows and the controls, of any unit, it counts on."""
+        """What one unit's assessment needs: its own rows, and the controls, of any unit, it counts on, or did."""
         from riskcalc.register.subsets import Subsets
 
         self.unit(unit_id)

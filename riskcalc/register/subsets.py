@@ -118,7 +118,8 @@ class Subsets:
         risks = self._column("risks", "risk_id", unit_id)
         links = self._found("risk_controls", risks)
         linked = self._texts("risk_controls", "control_id")[links]
-        needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
+        ended = {one.control_id for one in self._told["ended"].get(unit_id, ())}  # on the unit's risks
+        needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked, *ended})
         controls = self._found("controls", needed, "control_id")
         subservice = {*self._texts("controls", "subservice_id")[controls], *self._formerly(needed)}
         owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
@@ -157,7 +158,8 @@ class Subsets:
         found = new = control_ids
         while new:
             relied_on = self._texts("controls", "relies_on")[self._found("controls", new, "control_id")]
-            new = {name for names in relied_on for name in names} - found
+            formerly = [one.relies_on for name in new for one in self._told["former_controls"].get(name, ())]
+            new = {name for names in chain(relied_on, formerly) for name in names} - found
             found = found | new
         return found
 

@@ -98,6 +98,17 @@ def test_the_figures_say_how_the_report_stands(tmp_path: Path) -> None:
     assert day("bridge letter planned, to 2026-09-30, 92 days uncovered") in note
 
 
+@pytest.mark.parametrize(
+    ("unit", "told"), [("alpha", "by the same register"), ("beta", "without what rows say that ended")]
+)
+def test_what_a_report_of_the_other_type_would_rest_on_is_told(tmp_path: Path, unit: str, told: str) -> None:
+    """Of a Type 1 unit only the rows that hold at its date are at hand."""
+    opened_unit = opened(tmp_path, unit)
+    other = "Type 1" if unit == "alpha" else "Type 2"
+    assert told in figure(readiness.figures(opened_unit), f"If it were {other}")[1]
+    assert ("Type 2: without what rows say" in readiness.objectives(opened_unit).content["note"]) == (unit == "beta")
+
+
 def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
     """The candidate in an entity's words, and what it does to the SOC 1 report."""
 
