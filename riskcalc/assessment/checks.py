@@ -12,7 +12,7 @@ from typing import Any, Literal
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.scoring import scored
-from riskcalc.register.records import records
+from riskcalc.register.records import grouped, records
 
 # In the order of how much they matter: something has to be done; somebody has to look at it; good to know.
 Gravity = Literal["act", "look", "note"]
@@ -76,7 +76,4 @@ def tests(context: Context) -> Rows:
 @once
 def acting(context: Context) -> dict[str, list[str]]:
     """The controls that act on each risk."""
-    found: dict[str, list[str]] = {}
-    for link in context.register.rows("risk_controls"):
-        found.setdefault(link["risk_id"], []).append(link["control_id"])
-    return found
+    return grouped((link["risk_id"], link["control_id"]) for link in context.register.rows("risk_controls"))

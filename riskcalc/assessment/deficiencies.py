@@ -22,6 +22,7 @@ from riskcalc.assessment.exposure import largest_losses
 from riskcalc.assessment.scoring import AXES
 from riskcalc.errors import first_of
 from riskcalc.register.audiences import in_money
+from riskcalc.register.records import grouped
 
 SEVERITIES = ("deficiency", "significant deficiency", "material weakness")
 NOT_ASSESSED = "not assessed"
@@ -108,10 +109,7 @@ def aggregated(context: Context) -> list[Candidate]:
 def _aggregated(context: Context) -> tuple[Candidate, ...]:
     case = _case(context)
     still = [one for one in _deficient(case) if pd.isna(one.get("closed_on"))]
-    of_risk: dict[str, list[int]] = {}
-    for place, one in enumerate(still):
-        for risk_id in case.touched({one["control_id"]}):
-            of_risk.setdefault(risk_id, []).append(place)
+    of_risk = grouped((risk, place) for place, one in enumerate(still) for risk in case.touched({one["control_id"]}))
     found = []
     for about, column in (("objective", "objective_id"), ("account", "account")):
         groups: dict[tuple[str, str], set[str]] = {}
@@ -138,10 +136,8 @@ def material_weaknesses(context: Context) -> tuple[Candidate, ...]:
 
 def closed_deviations(context: Context) -> dict[str, list[str]]:
     """By control, the deficiencies of a report's period that were closed by the day."""
-    found: dict[str, list[str]] = {}
-    for one in candidates(context):
-        if one.closed_on:
-            found.setdefault(one.controls[0], []).append(f"{one.name} of {one.controls[0]}, closed on {one.closed_on}")
+    closed = (one for one in candidates(context) if one.closed_on)
+    found = grouped((one.controls[0], f"{one.name} of {one.controls[0]}, closed on {one.closed_on}") for one in closed)
     return {name: list(dict.fromkeys(texts)) for name, texts in found.items()}
 
 

@@ -25,7 +25,7 @@ from riskcalc.register import audiences
 from riskcalc.register.audiences import FULL, Audience
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.periods import Period
-from riskcalc.register.records import records
+from riskcalc.register.records import grouped, records
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
 
@@ -101,10 +101,7 @@ class Assessment(_Opened):
     @cached_property
     def lines_of(self) -> Mapping[str, list[dict[Any, Any]]]:
         """The score lines of each risk that a control acts on."""
-        found: dict[str, list[dict[Any, Any]]] = {}
-        for line in records(self.lines):
-            found.setdefault(line["risk_id"], []).append(line)
-        return found
+        return grouped((line["risk_id"], line) for line in records(self.lines))
 
     @cached_property
     def quantified(self) -> annual_loss.Model:

@@ -11,6 +11,7 @@ from riskcalc.assessment.opinion import ADVERSE, NOT_READY, QUALIFIED, UNMODIFIE
 from riskcalc.assessment.scoping import process_scopes, unit_scope
 from riskcalc.errors import counted, first_of
 from riskcalc.register.methodology import FILE
+from riskcalc.register.records import grouped
 
 
 @check("year-end-unbridged", "look", "Plan a bridge letter, or move the report's period.")
@@ -27,9 +28,7 @@ def _year_end_unbridged(context: Context) -> Seen:
 @check("exchange-rate-missing", "look", "Add it to [exchange_rates] in methodology.toml.")
 def _exchange_rate_missing(context: Context) -> Seen:
     """Currencies of units that the organisation's page can't count in its own."""
-    units: dict[str, list[str]] = {}
-    for unit in context.register.rows("business_units"):
-        units.setdefault(unit["currency"], []).append(unit["unit_id"])
+    units = grouped((unit["currency"], unit["unit_id"]) for unit in context.register.rows("business_units"))
     for currency in sorted(units.keys() - context.register.methodology.rates.keys()):
         whose = f"the currency of {first_of(units[currency], 5)}"
         yield ("", FILE), f"has no exchange rate for {currency}, {whose}, so the organisation's page adds up no amounts"

@@ -20,6 +20,7 @@ from riskcalc.assessment.changes import over_report
 from riskcalc.assessment.context import Context, once, rated
 from riskcalc.register import register as registers
 from riskcalc.register.matrix import Matrix
+from riskcalc.register.records import grouped
 from riskcalc.register.register import Register
 
 VIEWS = ("inherent", "claimed", "earned")
@@ -176,11 +177,8 @@ def outside(scores: pd.DataFrame) -> pd.DataFrame:
 def by_cell(scores: pd.DataFrame, view: str, matrix: Matrix) -> dict[tuple[int, int], list[str]]:
     """The rated risks of each cell (likelihood, impact), each read at the nearest whole ratings, as its level is."""
     places = zip(*(matrix.whole(axis, scores[f"{view}_{axis}"]).tolist() for axis in AXES), strict=True)
-    held: dict[tuple[int, int], list[str]] = {}
-    for place, risk_id in zip(places, scores["risk_id"], strict=True):
-        if all(place):
-            held.setdefault(place, []).append(str(risk_id))
-    return held
+    found = zip(places, scores["risk_id"], strict=True)
+    return grouped((place, str(risk_id)) for place, risk_id in found if all(place))
 
 
 def level_counts(scores: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:

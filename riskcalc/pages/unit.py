@@ -18,7 +18,7 @@ from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, day, due_cell, level_cell
 from riskcalc.pages.loss import BEYOND, per_client, without
 from riskcalc.pages.summary import to_take
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import by_index, grouped, records
 
 _REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
@@ -92,9 +92,7 @@ def to_decide(unit: Assessment) -> Display:
 def objectives(unit: Assessment) -> Display:
     """The control objectives as the SOC 1 report will state them, the risks to each, and the worst earned level."""
     rows = []
-    threatened: dict[str, list[str]] = {}
-    for risk in unit.register.rows("risks"):
-        threatened.setdefault(risk["objective_id"], []).append(risk["risk_id"])
+    threatened = grouped((risk["objective_id"], risk["risk_id"]) for risk in unit.register.rows("risks"))
     by_level = ranked(unit.scores)[::-1]
     worst = dict(zip(by_level["objective_id"], by_level["earned_level"], strict=True))
     for objective in unit.register.rows("control_objectives"):
