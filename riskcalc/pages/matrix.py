@@ -61,7 +61,7 @@ def picture(opened: Assessment | Portfolio) -> Display:
     ]
     columns = [f"{number} {name}" for number, name in enumerate(matrix.impact, 1)]
     before = opened.register.previous(opened.period)
-    since = "" if before is None or opened.previous is None else before.name
+    since = before.name if before else ""
     named = " and ".join(filter(None, [", ".join(appetites[:-1]), *appetites[-1:]]))
     about = {"appetites": named, "several": len(appetites) > 1, "since": since}
     return Display("picture", {"title": "Earned risk on the matrix", "columns": columns, "rows": rows, **about})
