@@ -1,4 +1,4 @@
-"""What a notebook opens: one unit in a period, or the whole organisation; each figure is computed when it is asked for."""
+"""What a notebook opens: one unit in a period, or the whole organisation; figures are computed when asked for."""
 
 from __future__ import annotations
 
