@@ -8,7 +8,7 @@ from riskcalc.assessment.checks import Seen, check
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.coverage import NOT_ON_RECORD, report_items, training, year_end
 from riskcalc.assessment.opinion import ADVERSE, NOT_READY, QUALIFIED, UNMODIFIED, report_outlooks
-from riskcalc.assessment.scoping import process_scopes, unit_scope
+from riskcalc.assessment.scoping import SOC1, process_scopes, unit_scope
 from riskcalc.errors import counted, first_of
 from riskcalc.register.methodology import FILE
 from riskcalc.register.records import grouped
@@ -76,7 +76,7 @@ def _scope_without_objective(context: Context) -> Seen:
     """Processes in scope of SOC 1 that no control objective covers."""
     covered = {(each["unit_id"], each["process"]) for each in context.register.rows("control_objectives")}
     for scope in process_scopes(context.register):
-        if scope.soc1 in ("type1", "type2") and (scope.unit_id, scope.process) not in covered:
+        if scope.soc1 in SOC1 and (scope.unit_id, scope.process) not in covered:
             yield (scope.unit_id, scope.process), "is in scope of SOC 1, but no control objective covers it"
 
 
@@ -87,8 +87,7 @@ def _report_type_unlike_scope(context: Context) -> Seen:
     for unit in (each for each in context.register.rows("business_units") if each["unit_id"] in answered):
         found = unit_scope(scopes, unit["unit_id"])
         if found.soc1 not in ("open", unit["report_type"]):
-            planned = f"SOC 1 Type {unit['report_type'][-1]}"
-            yield unit, f"{planned} is planned; the answers propose: {found.answer}"
+            yield unit, f"{SOC1[unit['report_type']]} is planned; the answers propose: {found.answer}"
 
 
 @check("report-period-short", "look", "Extend the period, or explain it to clients.")

@@ -166,7 +166,7 @@ def clickable(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start:
     def tell(_: object, points: Points, __: object) -> None:
         row, column = points.point_inds[0]
         inside = scores[scores["risk_id"].isin(held.get((row + 1, column + 1), []))]
-        columns = ["risk_id", "title", "owner", *(f"{each}_level" for each in ("inherent", "claimed", "earned"))]
+        columns = ["risk_id", "title", "owner", *(f"{each}_level" for each in VIEWS)]
         below.value = frame_table(inside[inside.columns.intersection(columns)])._repr_mimebundle_()["text/html"]
 
     figure.data[0].on_click(tell)
