@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import get_args
 
 from riskcalc.assessment import control_checks, report_checks, risk_checks
@@ -39,10 +39,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.severity}: {self.row}: {self.message} ({self.check}). {self.advice}"
-
-    def as_dict(self) -> dict[str, str]:
-        """The finding as plain values, for ``riskcalc check --json``."""
-        return asdict(self)
 
 
 def findings(context: Context) -> list[Finding]:

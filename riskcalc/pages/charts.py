@@ -24,7 +24,7 @@ from riskcalc.errors import UsageError, counted, of_an_extra
 from riskcalc.pages import display
 from riskcalc.pages.display import PLOTLY_MIME, Display, Place
 from riskcalc.pages.frames import frame_table
-from riskcalc.pages.lines import drawn
+from riskcalc.pages.line_pictures import drawn
 from riskcalc.pages.wording import rated_count, worse_than
 from riskcalc.register.matrix import INK, PAPER, Level, Matrix, ink_on
 

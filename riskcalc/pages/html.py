@@ -26,7 +26,7 @@ from traitlets import default
 
 from riskcalc.assessment.scoring import LEGEND
 from riskcalc.errors import PageError
-from riskcalc.pages import lines
+from riskcalc.pages import line_pictures
 from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, PLOTLY_MIME, RESULT_MIME, environment, render, stylesheet
 
 _IMAGES = ("image/png", "image/jpeg")
@@ -199,7 +199,7 @@ def _chart(figure: Any, number: int) -> dict[str, Any]:
         "title": title,
         "summary": said.get("summary", ""),
         "height": int(layout.get("height") or 450),
-        "picture": Markup(render({"kind": "picture of lines", "drawings": lines.drawn(figure)})),
+        "picture": Markup(render({"kind": "picture of lines", "drawings": line_pictures.drawn(figure)})),
         "table": Markup(render(table)) if table else "",
         "json": _script_json(drawn),
     }

@@ -26,7 +26,7 @@ from pptx.util import Inches, Pt
 
 from riskcalc.errors import amount, counted
 from riskcalc.pages.display import DISPLAY_MIME, PLOTLY_MIME
-from riskcalc.pages.lines import numbers
+from riskcalc.pages.line_pictures import numbers
 
 _TAG = "slide"
 _MOST_SLIDES, _MOST_LINES, _MOST_TEXT = 4, 13, 240  # slides of a table, lines of a cell, characters of a line
