@@ -12,7 +12,7 @@ from typing import Any, Literal
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.scoring import scored
-from riskcalc.register.records import grouped, records
+from riskcalc.register.records import records
 
 # In the order of how much they matter: something has to be done; somebody has to look at it; good to know.
 Gravity = Literal["act", "look", "note"]
@@ -71,9 +71,3 @@ def risks(context: Context) -> Rows:
 def tests(context: Context) -> Rows:
     """The period's tests."""
     return context.rows("control_tests")
-
-
-@once
-def acting(context: Context) -> dict[str, list[str]]:
-    """The controls that act on each risk."""
-    return grouped((link["risk_id"], link["control_id"]) for link in context.register.rows("risk_controls"))

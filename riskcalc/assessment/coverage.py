@@ -45,20 +45,16 @@ def assertions(context: Context, report_type: str) -> list[dict[str, Any]]:
     return found
 
 
-def components(context: Context, report_type: str | None = None) -> pd.DataFrame:
-    """A row per component of internal control (COSO 2013): own controls, and those that have earned something.
+def components(context: Context, report_type: str | None = None) -> dict[str, dict[str, int]]:
+    """By component of internal control (COSO 2013), how many own controls, and how many that have earned something.
 
     Now; with ``report_type`` over the report's period.
     """
     weights = evidence.assessed(context, report_type)
     own = [each for each in context.register.rows("controls") if each["performed_by"] != "user_entity"]
-    names = list(get_args(Component))
-    counts = {
-        "controls": Counter(each["component"] for each in own),
-        "earning": Counter(each["component"] for each in own if weights[each["control_id"]]["earned"] > 0),
-    }
-    found = {what: [number[name] for name in names] for what, number in counts.items()}
-    return pd.DataFrame(found, pd.Index(names, name="component"))
+    held = Counter(each["component"] for each in own)
+    earning = Counter(each["component"] for each in own if weights[each["control_id"]]["earned"] > 0)
+    return {name: {"controls": held[name], "earning": earning[name]} for name in get_args(Component)}
 
 
 def in_words(component: object) -> str:

@@ -20,7 +20,7 @@ from riskcalc.assessment.shortfalls import by_report, missing, report_period, un
 from riskcalc.assessment.steps import NEEDED, STEPS, key_controls, reached, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
-from riskcalc.register.records import by_index, grouped
+from riskcalc.register.records import grouped
 from riskcalc.register.register import Register
 
 _LASTING = ("designed", "component", "assertion")  # steps that lack the same, whichever report is asked about
@@ -302,11 +302,11 @@ def _roll_forward(context: Context, report_type: str, unit_id: str) -> _Lacking:
 
 def _uncovered(context: Context, report_type: str) -> _Lacking:
     """Components and assertions without an effective control."""
-    for component, row in by_index(coverage.components(context, report_type)).items():
-        if not row["earning"]:
+    for component, counts in coverage.components(context, report_type).items():
+        if not counts["earning"]:
             over = "at the report's date" if report_type == "type1" else "over the report's period"
             what = f"no effective control of the component {coverage.in_words(component)} {over}"
-            yield (), str(component), "component", what, "", None
+            yield (), component, "component", what, "", None
     for row in coverage.assertions(context, report_type):
         if row["unguarded"]:
             what = f"no key control holds {row['assertion'].replace('_', ' ')} for {', '.join(row['unguarded'])}"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment.checks import Seen, acting, check, control_of, risks
+from riskcalc.assessment.checks import Seen, check, control_of, risks
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.exposure import frequencies
-from riskcalc.assessment.scoring import score_lines
+from riskcalc.assessment.scoring import acting, score_lines
 from riskcalc.assessment.steps import LEAST_COVERAGE, reaching, relevant
 from riskcalc.errors import first_of
 
@@ -39,7 +39,7 @@ def _unrated(context: Context) -> Seen:
 )
 def _risk_without_control(context: Context) -> Seen:
     for risk in risks(context):
-        if risk["risk_id"] not in acting(context):
+        if risk["risk_id"] not in acting(context.register):
             yield risk, "no control acts on this risk"
 
 
@@ -48,7 +48,7 @@ def _risk_without_key_control(context: Context) -> Seen:
     """As the outlook has it: a client's key control carries nothing, nor does one that reaches next to nothing."""
     keys, carrying = set(relevant(context.register.rows("controls"))), reaching(context.register)
     for risk in risks(context):
-        linked = acting(context).get(risk["risk_id"], [])
+        linked = acting(context.register).get(risk["risk_id"], [])
         if linked and keys.isdisjoint(carrying.get(risk["risk_id"], ())):
             found = [control for control in sorted(linked) if control_of(context)[control]["key"]]
             why = f": of {first_of(found, 3)}, none of ours reaches {LEAST_COVERAGE} of it" if found else ""
@@ -58,7 +58,7 @@ def _risk_without_key_control(context: Context) -> Seen:
 @check("nothing-prevents", "look", "Consider a preventive control.")
 def _detective_only(context: Context) -> Seen:
     for risk in risks(context):
-        kinds = {control_of(context)[control]["kind"] for control in acting(context).get(risk["risk_id"], [])}
+        kinds = {control_of(context)[control]["kind"] for control in acting(context.register).get(risk["risk_id"], [])}
         if (
             kinds
             and "preventive" not in kinds
@@ -118,7 +118,7 @@ def _expired(risk: Any, as_of: date) -> bool:
 
 
 def _being_mended(context: Context, risk_id: str) -> bool:
-    return not _in_repair(context).isdisjoint(acting(context).get(risk_id, ()))
+    return not _in_repair(context).isdisjoint(acting(context.register).get(risk_id, ()))
 
 
 @once

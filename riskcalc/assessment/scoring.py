@@ -133,6 +133,12 @@ def _links(register: Register) -> pd.DataFrame:
     return links.assign(coverage=links["coverage"].astype(float)).iloc[order].reset_index(drop=True)
 
 
+@registers.once
+def acting(register: Register) -> dict[str, list[str]]:
+    """The controls that act on each risk."""
+    return grouped((link["risk_id"], link["control_id"]) for link in register.rows("risk_controls"))
+
+
 def _over_report(register: Register, links: pd.DataFrame) -> pd.DataFrame:
     """The same with the least that each did to its risk on all the days of the report: nothing where it began later."""
     if not (least := over_report(register)):

@@ -19,7 +19,7 @@ from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, day, due_cell, level_cell
 from riskcalc.pages.loss import BEYOND, per_client, without
 from riskcalc.pages.summary import to_take
-from riskcalc.register.records import by_index, grouped, records
+from riskcalc.register.records import grouped, records
 
 provenance = wording.provenance  # as notebooks call it
 _TYPE1 = "Type 1: earned here means documented, well designed and walked through; operation over time is not tested."
@@ -44,7 +44,7 @@ def heading(unit: Assessment) -> Display:
 
 def figures(unit: Assessment) -> Display:
     """The unit's key figures: levels, what is claimed only, what changed, what it is measured against."""
-    about, found = unit.register.rows("controls"), by_index(unit.controls)
+    about, found = unit.register.rows("controls"), assessed(unit.context)
     ours = [one for one in about if one["performed_by"] != "user_entity"]  # a client's never earn: not tested here
     weights = [found[one["control_id"]] for one in ours]
     elsewhere = sum(one["unit_id"] != unit.unit["unit_id"] for one in ours)
@@ -115,7 +115,7 @@ def findings(unit: Assessment) -> Display:
 
 def controls(unit: Assessment) -> Display:
     """Every control the unit counts on: what it claims, what it has earned, and why."""
-    earned = by_index(unit.controls)
+    earned = assessed(unit.context)
     rows = []
     for control in unit.register.rows("controls"):
         weight = earned[control["control_id"]]
