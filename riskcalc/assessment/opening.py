@@ -133,11 +133,6 @@ class Assessment(_Opened):
         """The tolerable deviation rate."""
         return float(self.register.methodology.sampling.tolerable_deviation_rate)
 
-    @property
-    def confidence(self) -> float:
-        """The confidence of the upper deviation limits."""
-        return float(self.register.methodology.sampling.confidence)
-
 
 @dataclass(frozen=True)
 class Portfolio(_Opened):

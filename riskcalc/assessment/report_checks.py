@@ -8,6 +8,7 @@ from riskcalc.assessment.checks import Seen, check
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.coverage import NOT_ON_RECORD, report_items, training, year_end
 from riskcalc.assessment.opinion import ADVERSE, NOT_READY, QUALIFIED, UNMODIFIED, report_outlooks
+from riskcalc.assessment.readiness import LEAST_DAYS
 from riskcalc.assessment.scoping import SOC1, process_scopes, unit_scope
 from riskcalc.errors import counted, first_of
 from riskcalc.register.methodology import FILE
@@ -95,7 +96,7 @@ def _short_type2(context: Context) -> Seen:
     for unit in context.register.rows("business_units"):
         if unit["report_type"] == "type2":
             days = (unit["report_to"] - unit["report_from"]).days + 1
-            if days < 181:
+            if days < LEAST_DAYS:
                 yield unit, f"its Type 2 report covers {counted(days, 'day')}; clients' auditors expect six months"
 
 
