@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -31,10 +31,6 @@ class Planned:
     population: int | None
     buys: str
     source: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The plan as plain values, for ``riskcalc plan --json``."""
-        return asdict(self)
 
 
 def plan(

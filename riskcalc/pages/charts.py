@@ -24,7 +24,7 @@ from riskcalc.errors import UsageError, counted, of_an_extra
 from riskcalc.pages import display
 from riskcalc.pages.display import PLOTLY_MIME, Display, Place
 from riskcalc.pages.frames import frame_table
-from riskcalc.pages.lines import drawn
+from riskcalc.pages.line_pictures import drawn
 from riskcalc.pages.wording import rated_count, worse_than
 from riskcalc.register.matrix import INK, PAPER, Level, Matrix, ink_on
 
@@ -166,7 +166,7 @@ def clickable(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start:
     def tell(_: object, points: Points, __: object) -> None:
         row, column = points.point_inds[0]
         inside = scores[scores["risk_id"].isin(held.get((row + 1, column + 1), []))]
-        columns = ["risk_id", "title", "owner", *(f"{each}_level" for each in ("inherent", "claimed", "earned"))]
+        columns = ["risk_id", "title", "owner", *(f"{each}_level" for each in VIEWS)]
         below.value = frame_table(inside[inside.columns.intersection(columns)])._repr_mimebundle_()["text/html"]
 
     figure.data[0].on_click(tell)

@@ -19,7 +19,6 @@ from riskcalc.loss.compound import AnnualLoss
 from riskcalc.pages import display, loss_charts
 from riskcalc.pages.display import Cell, Display, state
 from riskcalc.pages.wording import folded_for_the_board, money, percent
-from riskcalc.register.records import by_index
 
 _SEED = 2026  # of the band; fixed, so that the same register gives the same page
 BEYOND = "All clients together, beyond one client's materiality"  # materiality is a client's; losses are added up
@@ -142,10 +141,10 @@ def quantiles(unit: Assessment) -> Display:
 def sensitivity(unit: Assessment) -> Display:
     """How the headline moves with the anchors."""
     materiality = float(unit.unit["materiality"])
-    now = unit.years["earned"]
-    rows: list[list[Cell]] = [["as they are", amount(now.mean), percent(now.exceed(materiality))]]
-    for what, row in by_index(annual_loss.sensitivity(unit.quantified, materiality)).items():
-        rows.append([str(what), amount(row["mean"]), percent(row["exceed"])])
+    cases = {"as they are": unit.years["earned"], **annual_loss.sensitivity(unit.quantified, materiality)}
+    rows: list[list[Cell]] = [
+        [what, amount(year.mean), percent(year.exceed(materiality))] for what, year in cases.items()
+    ]
     columns = [
         "Anchors",
         f"Expected loss of all clients, {unit.unit['currency']} a year",

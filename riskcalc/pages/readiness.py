@@ -34,7 +34,7 @@ from riskcalc.pages.wording import (
     told_of,
 )
 from riskcalc.register.columns import Assertion
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import records
 
 _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficiency": "open"}
 _TYPES = {"type1": "Type 1", "type2": "Type 2"}
@@ -178,9 +178,9 @@ def assertions(unit: Assessment) -> Display:
 
 def components(unit: Assessment) -> Display:
     """The five components of internal control, and the controls that stand for each: now, and for the report."""
-    over = by_index(coverage.components(unit.context, str(unit.unit["report_type"])))
+    over = coverage.components(unit.context, str(unit.unit["report_type"]))
     rows: list[list[Cell]] = []
-    for name, row in by_index(coverage.components(unit.context)).items():
+    for name, row in coverage.components(unit.context).items():
         label = sentence_case(coverage.in_words(name))
         numbers = [str(row["controls"]), str(row["earning"]), str(over[name]["earning"])]
         rows.append([label, *numbers[:2], _covered(row), numbers[2], _covered(over[name])])

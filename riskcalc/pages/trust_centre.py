@@ -18,6 +18,7 @@ from riskcalc.assessment.claims import against, contradicted
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.lexicon import of_entry
 from riskcalc.assessment.opening import as_day, read_runs
+from riskcalc.assessment.scoping import SOC1
 from riskcalc.errors import UsageError, counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, Result, day
@@ -32,7 +33,6 @@ from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
 
 FEED, REVIEWED = "feed.atom", "Answer reviewed"
-_TYPES = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 # AT-C 320 and ISAE 3402 on restricting the use of the report: by whom it may be relied on.
 RESTRICTED = (
     "A SOC 1 report is restricted in use: to us, to clients who used the service on the days that it covers, and to "
@@ -121,7 +121,7 @@ def heading(statement: Statement) -> Display:
         told, left = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}", len(units) - issued
         rest = f"; {left} {'is' if left == 1 else 'are'} in preparation." if left else "."
         return display.heading(organisation, seen, told + rest, "open", [RESTRICTED], named)
-    told = f"{_TYPES[statement.unit['report_type']]} report: {_status(statement.unit, statement)}."
+    told = f"{SOC1[statement.unit['report_type']]} report: {_status(statement.unit, statement)}."
     lines = [f"{statement.unit['service']}.", *bridge(statement.unit, statement), RESTRICTED]
     return display.heading(
         statement.unit["name"], f"{organisation} · {seen}", told, "open", lines, named, home=organisation
@@ -134,7 +134,7 @@ def reports(statement: Statement) -> Display:
         [
             page_link(unit, statement.runs.get(unit["unit_id"])) if statement.unit is None else unit["name"],
             unit["service"],
-            _TYPES[unit["report_type"]],
+            SOC1[unit["report_type"]],
             _status(unit, statement),
             " ".join(bridge(unit, statement)) or "–",
         ]
@@ -286,7 +286,7 @@ def _status(unit: Any, statement: Statement) -> str:
     since = "at" if unit["report_type"] == "type1" else f"{day(unit['report_from'])} to"
     told = f"{since} {day(unit['report_to'])}, issued on {day(unit['issued_on'])}"
     coming = statement.coming.get(unit["unit_id"])
-    return f"{told}; the next one, {_TYPES[coming]}, is in preparation" if coming else told
+    return f"{told}; the next one, {SOC1[coming]}, is in preparation" if coming else told
 
 
 def _coming(rows: pd.DataFrame, told: pd.DataFrame) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import by_index, grouped, records
 
 
 class Issued(NamedTuple):
@@ -215,10 +215,7 @@ def with_latest(units: pd.DataFrame, earlier: Collection[Issued]) -> pd.DataFram
 
 def by_unit(reports: Iterable[Issued]) -> dict[str, list[Issued]]:
     """The reports of each unit that has some."""
-    found: dict[str, list[Issued]] = {}
-    for each in reports:
-        found.setdefault(each.unit_id, []).append(each)
-    return found
+    return grouped((each.unit_id, each) for each in reports)
 
 
 # --- parts ---

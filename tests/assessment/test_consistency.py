@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from register_files import DEFICIENCY, REPORT_ITEM, SAMPLE, Rows, write_register
+from register_files import DEFICIENCY, REPORT_ITEM, SAMPLE, Edit, Rows, add, changes_of, write_register
 
 from riskcalc.assessment.checks import CHECKS
 from riskcalc.assessment.consistency import Finding, findings, matrix_findings
@@ -21,28 +20,12 @@ from riskcalc.pages import display, loss, unit
 from riskcalc.register.columns import ReportPart
 from riskcalc.register.register import load
 
-Edit = Callable[[Rows], object]
+control, a_test, risk = map(changes_of, ("controls", "control_tests", "risks"))
 ACCEPTED = {"treatment": "accept", "accepted_by": "The board", "accepted_until": "2027-06-30"}
 
 
 def found(folder: Path, edit: Edit | None = None) -> set[tuple[str, str]]:
     return {(finding.check, finding.row) for finding in findings(Context.of(load(write_register(folder, edit))))}
-
-
-def control(row: int, **cells: str) -> Edit:
-    return lambda rows: rows["controls"][row].update(cells)
-
-
-def a_test(row: int, **cells: str) -> Edit:
-    return lambda rows: rows["control_tests"][row].update(cells)
-
-
-def risk(row: int, **cells: str) -> Edit:
-    return lambda rows: rows["risks"][row].update(cells)
-
-
-def add(table: str, **cells: str) -> Edit:
-    return lambda rows: rows[table].append(cells)
 
 
 def both(*edits: Edit) -> Edit:
