@@ -9,7 +9,7 @@ from typing import Any
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.subservice import speaking_for, unnamed
+from riskcalc.assessment.subservice import tested_here
 from riskcalc.assessment.testing import Basis, Days
 from riskcalc.errors import UsageError, at_most, counted, rate
 from riskcalc.register.methodology import Sampling
@@ -81,7 +81,7 @@ def days_of(context: Context, control_id: str) -> Days:
 
 def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, int]) -> Iterator[Planned]:
     for control in context.register.rows("controls"):
-        if not _tested(context, control) or (units and control["unit_id"] not in units):
+        if not tested_here(context.register, control) or (units and control["unit_id"] not in units):
             continue
         identity = (control["unit_id"], control["control_id"], control["title"], control["frequency"])
         if control["report_type"] == "type1":
@@ -102,12 +102,6 @@ def _basis(context: Context, control: Any) -> Basis:
     """How tests of a control are concluded on for its report, or where that doesn't reach into the period, now."""
     report_type = control["report_type"] if evidence.reports_on(context, control) else None
     return evidence.window(context, control, report_type)[0]
-
-
-def _tested(context: Context, control: Any) -> bool:
-    """Whether tests conclude on a control: our own, or by the inclusive method a subservice organisation's."""
-    by_others = control["performed_by"] == "user_entity" or unnamed(control)
-    return not by_others and not speaking_for(context.register, control)
 
 
 def _performed(frequency: str, months: int) -> int | None:

@@ -21,7 +21,7 @@ from riskcalc.register.stand_ins import unstated
 from riskcalc.register.tables import TABLES
 
 # Of what rows say that have ended, what nobody outside is told.
-FORMER = ("former_reports", "former_controls", "former_links", "former_risks", "other_objectives")
+FORMER = ("former_reports", "former_controls", "former_links", "former_risks", "other_objectives", "came_or_left")
 
 WITHHELD = "withheld"
 

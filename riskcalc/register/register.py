@@ -22,10 +22,10 @@ from pandas.api.types import is_datetime64_dtype
 
 from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.files import read
+from riskcalc.register import issued as rows_ended
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
 from riskcalc.register.integrity import check_references, told_anyway
-from riskcalc.register.issued import Ended, FormerControl, FormerLink, FormerReport, FormerRisk, Issued, OtherObjective
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
@@ -41,7 +41,7 @@ _MOST_KEPT = 50_000  # rows of a table that are kept as records as well, which t
 _AT_ONCE = 5000  # rows whose hashes are found together
 BESIDE = (  # what rows say that have ended
     *("ended", "begun", "issued", "former_reports", "former_controls", "former_links", "former_risks"),
-    "other_objectives",
+    *("other_objectives", "came_or_left"),
 )
 _STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
 
@@ -64,7 +64,8 @@ class Register:
     always act on a risk: risk or control, that control or blank, first day; ``issued`` are the reports that were issued
     on rows of its units that have ended, ``former_reports`` those that such rows of subservice organisations tell of,
     ``former_controls``, ``former_links`` and ``former_risks`` what such rows say of days of their unit's report,
-    and ``other_objectives`` those that began some day, or ended in that report or since.
+    ``other_objectives`` those that began some day, or ended in that report or since, and ``came_or_left`` the
+    subservice organisations that weren't always there, or are gone.
     """
 
     source: Path
@@ -88,14 +89,15 @@ class Register:
     assumed: frozenset[tuple[str, str, str]] = frozenset()
     stands: tuple[Period, date] | None = None
     before: Register | None = None
-    ended: frozenset[Ended] = frozenset()
+    ended: frozenset[rows_ended.Ended] = frozenset()
     begun: frozenset[tuple[str, str, date]] = frozenset()
-    issued: frozenset[Issued] = frozenset()
-    former_reports: frozenset[FormerReport] = frozenset()
-    former_controls: frozenset[FormerControl] = frozenset()
-    former_links: frozenset[FormerLink] = frozenset()
-    former_risks: frozenset[FormerRisk] = frozenset()
-    other_objectives: frozenset[OtherObjective] = frozenset()
+    issued: frozenset[rows_ended.Issued] = frozenset()
+    former_reports: frozenset[rows_ended.FormerReport] = frozenset()
+    former_controls: frozenset[rows_ended.FormerControl] = frozenset()
+    former_links: frozenset[rows_ended.FormerLink] = frozenset()
+    former_risks: frozenset[rows_ended.FormerRisk] = frozenset()
+    other_objectives: frozenset[rows_ended.OtherObjective] = frozenset()
+    came_or_left: frozenset[rows_ended.CameOrLeft] = frozenset()
     notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None, new: bool = False) -> Period:
@@ -378,7 +380,8 @@ def find_folder(path: str | Path) -> Path:
         if place.is_dir():
             return place
     if Path(path).is_file():
-        raise UsageError(f"{str(path)!r} is a file; what changes a register needs the folder that holds its CSV files.")
+        told = f"{str(path)!r} is a file; what changes a register needs the folder that holds its CSV files."
+        raise UsageError(f"{told} This makes one of it: riskcalc excel import {path} --into DIR")
     raise _nowhere(Path(path))
 
 
