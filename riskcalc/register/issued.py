@@ -46,6 +46,15 @@ class FormerReport(NamedTuple):
     valid_to: pd.Timestamp
 
 
+class CameOrLeft(NamedTuple):
+    """A subservice organisation that wasn't always one, ``first`` its first day, or isn't any more since ``last``."""
+
+    subservice_id: str
+    name: str
+    first: date | None
+    last: date | None
+
+
 class Ended(NamedTuple):
     """A control that acted on a risk to an objective in its unit's report until a day, and doesn't any more.
 
@@ -130,6 +139,16 @@ def reported_before(organisations: pd.DataFrame, day: pd.Timestamp) -> frozenset
     found = organisations[over & (organisations["report_type"].notna() | (gone & last))]
     rows = found[list(FormerReport._fields)].astype(object)
     return frozenset(FormerReport(*row) for row in rows.where(rows.notna(), None).itertuples(index=False))
+
+
+def came_or_left(organisations: pd.DataFrame, day: pd.Timestamp) -> Iterator[CameOrLeft]:
+    """The subservice organisations that came by a day, or were gone by it, each by its latest name."""
+    known = organisations[~(organisations["valid_from"] > day)].sort_values("valid_from", na_position="first")
+    for name, own in known.groupby("subservice_id"):
+        always, stays = own["valid_from"].isna().any(), (own["valid_to"].isna() | (own["valid_to"] >= day)).any()
+        if not (always and stays):
+            first, last = None if always else own["valid_from"].min(), None if stays else own["valid_to"].max()
+            yield CameOrLeft(str(name), own["name"].iloc[-1], first and first.date(), last and last.date())
 
 
 def controls_before(controls: pd.DataFrame, stood: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerControl]:

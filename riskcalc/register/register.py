@@ -40,7 +40,7 @@ _KNOWN = "_known"  # what ``once`` remembers of a register
 _MOST_KEPT = 50_000  # rows of a table that are kept as records as well, which takes as much memory again
 BESIDE = (  # what rows say that have ended
     *("ended", "begun", "issued", "former_reports", "former_controls", "former_links", "former_risks"),
-    *("former_appetites", "other_objectives"),
+    *("former_appetites", "other_objectives", "came_or_left"),
 )
 _STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
 
@@ -63,7 +63,8 @@ class Register:
     always act on a risk: risk or control, that control or blank, first day; ``issued`` are the reports that were issued
     on rows of its units that have ended, ``former_reports`` those that such rows of subservice organisations tell of,
     ``former_controls``, ``former_links``, ``former_appetites`` and ``former_risks`` what such rows say of days of their
-    unit's report, and ``other_objectives`` those that began some day, or ended in that report or since.
+    unit's report, ``other_objectives`` those that began some day, or ended in that report or since, and
+    ``came_or_left`` the subservice organisations that weren't always there, or are gone.
     """
 
     source: Path
@@ -96,6 +97,7 @@ class Register:
     former_appetites: frozenset[earlier.FormerAppetite] = frozenset()
     former_risks: frozenset[earlier.FormerRisk] = frozenset()
     other_objectives: frozenset[earlier.OtherObjective] = frozenset()
+    came_or_left: frozenset[earlier.CameOrLeft] = frozenset()
     notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None, new: bool = False) -> Period:
@@ -341,7 +343,8 @@ def find_folder(path: str | Path) -> Path:
         if place.is_dir():
             return place
     if Path(path).is_file():
-        raise UsageError(f"{str(path)!r} is a file; what changes a register needs the folder that holds its CSV files.")
+        told = f"{str(path)!r} is a file; what changes a register needs the folder that holds its CSV files."
+        raise UsageError(f"{told} This makes one of it: riskcalc excel import {path} --into DIR")
     raise _nowhere(Path(path))
 
 

@@ -102,6 +102,9 @@ class Subsets:
         keys = (("risks", "risk_id"), ("controls", "control_id"), ("subservice_organisations", "subservice_id"))
         mine = {unit_id, *(name for table, key in keys for name in self._texts(table, key)[rows[table]])}
         mine |= {*self._formerly(mine)}  # one that is gone has no row any more
+        if self._earlier and unit_id in self._earlier.unit_ids:
+            there = self._earlier._rows(unit_id)["subservice_organisations"]
+            mine |= {*self._earlier._texts("subservice_organisations", "subservice_id")[there]}
         told = self._told.items()
         return {name: frozenset(each for key in mine for each in about.get(key, ())) for name, about in told}
 
