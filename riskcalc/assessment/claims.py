@@ -199,6 +199,10 @@ def _designed(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]
     yield from _says(row["claimed"] >= 1, key, f"its design is {row['design'].replace('_', ' ')}")
 
 
+def _key(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    yield from _says(bool(row["key"]), key, "it is not a key control")
+
+
 def _tested(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
     if row["performed_by"] == "subservice":
         yield from _says(row["conclusion"] != "not_tested", key, f"it is not tested: {row['reason']}")
@@ -270,6 +274,7 @@ def _held(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Agains
 _HELD: dict[str, Callable[[Context, str, Mapping[Any, Any]], Iterator[Against]]] = {
     "documented": _documented,
     "designed": _designed,
+    "key": _key,
     "tested": _tested,
     "operated": _operated,
     "no_deviations": _no_deviations,
