@@ -175,7 +175,7 @@ def for_person(question: str) -> bool:
     >>> for_person("Have you had a data breach in the last three years?"), for_person("Are backups tested?")
     (True, False)
     """
-    return re.search(_told()["person"]["words"], question, re.IGNORECASE) is not None
+    return _pattern(_any(_told()["person"]["words"])).search(question) is not None
 
 
 @cache
@@ -183,10 +183,15 @@ def _told() -> dict[str, dict[str, Any]]:
     return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
+def _any(words: str | list[str]) -> str:
+    """One pattern of several, as a list of words may give them."""
+    return words if isinstance(words, str) else "|".join(words)
+
+
 @cache
 def _pattern(words: str) -> re.Pattern[str]:
     for name, means in _told()["means"].items():
-        words = words.replace(name, f"(?:{means})")
+        words = words.replace(name, f"(?:{_any(means)})")
     return re.compile(words, re.IGNORECASE)
 
 
@@ -195,7 +200,7 @@ def _lexicon() -> dict[str, dict[str, tuple[tuple[str, re.Pattern[str]], ...]]]:
     """By table and kind of claim, the values with the words that say so; blank where the kind takes none."""
     return {
         table: {
-            kind: tuple(("" if value == "yes" else value, _pattern(words)) for value, words in values.items())
+            kind: tuple(("" if value == "yes" else value, _pattern(_any(words))) for value, words in values.items())
             for kind, values in kinds.items()
         }
         for table, kinds in _told().items()
