@@ -34,6 +34,7 @@ _OWNED = {"open_deficiency": "no_deficiency", "some_deviations": "operated", "no
 _CONTRARY = {"some_deviations": "no_deviations", "open_deficiency": "no_deficiency"}
 _FOR = {"public": "for the public", "client": "for clients", "internal": "internal"}
 _NONE = {"no_deviations": "no item tested deviated", "no_deficiency": "no deficiency is open"}
+_NONE |= dict.fromkeys(("bridged", "vendor_bridged"), "it has a bridge letter") | {"key": "it is a key control"}
 
 
 def findings(context: Context) -> list[Finding]:
@@ -251,6 +252,11 @@ def _issued(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
     yield from _says(not pd.isna(row["issued_on"]), key, "its report is not issued")
 
 
+def _bridged(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    last = row.get("bridge_letter_until", row.get("bridge_to"))
+    yield from _says(not pd.isna(last), key, "it has no bridge letter")
+
+
 def _reviewed(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
     to, on = row["report_to"], row["reviewed_on"]
     told = "no report was there" if pd.isna(to) else f"nobody had reviewed its report to {to.date()}"
@@ -280,6 +286,8 @@ _HELD: dict[str, Callable[[Context, str, Mapping[Any, Any]], Iterator[Against]]]
     "no_deviations": _no_deviations,
     "no_deficiency": _no_deficiency,
     "issued": _issued,
+    "bridged": _bridged,
+    "vendor_bridged": _bridged,
     "reviewed": _reviewed,
     "sound": _sound,
     "held": _held,
