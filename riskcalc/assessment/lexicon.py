@@ -36,6 +36,8 @@ _ZEROS = tuple(  # how numbers read, that the words for none and for all are fou
             rf"(?:(?:{_NONE}(?: of \d+)?|nil|zero|none)(?![.,]?\d|[-\w]| (?!in\b|was\b|for\b)\S)|no\b(?! ?\w))",
             r"no \1",
         ),
+        (r"\b((?:open |outstanding )?(?:deficienc|finding|issue|weakness)\w*)(?: \w+)? ?[:=] ?(?:0|nil|zero|none)\b", r"no \1"),
+        (r"\b(documented|tested|automated|issued|reviewed|closed|in force) ?[:=] ?(?:no|never)\b", r"not \1"),
         (rf"(?<![\w.,/-]){_NONE}(?= (out )?of\b)", "none"),
         (rf"(?<![\w.,/-]){_NONE}(?= [a-z])", "no"),
         (rf"\b(?:0|zero)-(?={_WRONG}\b)", "no "),
