@@ -229,6 +229,6 @@ def _month(said: str) -> str:
 def _taken_back(kind: str, part: str, hit: re.Match[str]) -> bool:
     own_no = kind.startswith(_OWN_NO)
     before = _pattern("CLAUSE").split(part[: hit.start() if own_no else hit.end()])[-1][-80:]
-    after = own_no and not kind.startswith("no_") and _pattern("DENIED").match(part[hit.end() :])
+    after = (own_no or kind == "documented") and not kind.startswith("no_") and _pattern("DENIED").match(part[hit.end() :])
     words = _pattern("DENY|UNTRUE|OTHERS" if kind == "frequency" else "NOT|UNTRUE")
     return bool(after or words.search(before) or _pattern("LATER").search(part))
