@@ -277,6 +277,21 @@ def _held(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Agains
         yield key, f"it ended on {last.date()}"
 
 
+def _trained(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    """A blank day, ``NaT``, is before no day."""
+    yield from _says(row["completed_on"] <= pd.Timestamp(context.as_of), key, "it is not completed")
+
+
+def _accepted(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    yield from _says(row["treatment"] == "accept", key, f"its treatment is {row['treatment']}, not accept")
+    if row["accepted_until"] < pd.Timestamp(context.as_of):
+        yield key, f"its acceptance ended on {row['accepted_until'].date()}"
+
+
+def _done(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    yield from _says(row["status"] == "done", key, f"its status is {row['status'].replace('_', ' ')}")
+
+
 _HELD: dict[str, Callable[[Context, str, Mapping[Any, Any]], Iterator[Against]]] = {
     "documented": _documented,
     "designed": _designed,
@@ -291,4 +306,7 @@ _HELD: dict[str, Callable[[Context, str, Mapping[Any, Any]], Iterator[Against]]]
     "reviewed": _reviewed,
     "sound": _sound,
     "held": _held,
+    "trained": _trained,
+    "accepted": _accepted,
+    "done": _done,
 }

@@ -36,7 +36,10 @@ _ZEROS = tuple(  # how numbers read, that the words for none and for all are fou
             rf"(?:(?:{_NONE}(?: of \d+)?|nil|zero|none)(?![.,]?\d|[-\w]| (?!in\b|was\b|for\b)\S)|no\b(?! ?\w))",
             r"no \1",
         ),
-        (r"\b((?:open |outstanding )?(?:deficienc|finding|issue|weakness)\w*)(?: \w+)? ?[:=] ?(?:0|nil|zero|none)\b", r"no \1"),
+        (
+            rf"\b((?:open )?(?:deficienc|finding|issue|weakness)\w*)(?: \w+)? ?[:=] ?(?:{_NONE}|nil|zero|none)\b",
+            r"no \1",
+        ),
         (r"\b(documented|tested|automated|issued|reviewed|closed|in force) ?[:=] ?(?:no|never)\b", r"not \1"),
         (rf"(?<![\w.,/-]){_NONE}(?= (out )?of\b)", "none"),
         (rf"(?<![\w.,/-]){_NONE}(?= [a-z])", "no"),
@@ -229,6 +232,7 @@ def _month(said: str) -> str:
 def _taken_back(kind: str, part: str, hit: re.Match[str]) -> bool:
     own_no = kind.startswith(_OWN_NO)
     before = _pattern("CLAUSE").split(part[: hit.start() if own_no else hit.end()])[-1][-80:]
-    after = (own_no or kind == "documented") and not kind.startswith("no_") and _pattern("DENIED").match(part[hit.end() :])
+    denied = (own_no or kind == "documented") and not kind.startswith("no_")
+    after = denied and _pattern("DENIED").match(part[hit.end() :])
     words = _pattern("DENY|UNTRUE|OTHERS" if kind == "frequency" else "NOT|UNTRUE")
     return bool(after or words.search(before) or _pattern("LATER").search(part))
