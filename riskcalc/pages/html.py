@@ -1,7 +1,6 @@
 """An executed notebook as one HTML page: no code, no network, complete without scripts.
 
-Registered with nbconvert as ``riskcalc``, so ``jupyter nbconvert --to riskcalc out.ipynb`` works too. Only the
-output types named here reach a page, and each is rendered from its data: HTML stored in a notebook is not used.
+Only the output types named here reach a page, each rendered from its data: HTML stored in a notebook is not used.
 Anything else is refused: what it means would be missing, or be an object's address, which is another one each time.
 """
 
@@ -19,10 +18,7 @@ from typing import Any
 
 from markupsafe import Markup
 from mistune import create_markdown
-from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell
-from traitlets import default
 
 from riskcalc.assessment.scoring import LEGEND
 from riskcalc.errors import PageError
@@ -33,28 +29,6 @@ _IMAGES = ("image/png", "image/jpeg")
 _PLACE, _JUMP = re.compile(r' id="([^"]+)"'), re.compile(r'<a href="#([^"]+)">([^<]*)</a>')
 _PLOTLY = '<script type="application/gzip" id="plotly-gzip">'
 _HIDDEN = "notebook-only"  # the tag of a cell that speaks to whoever runs the notebook, not to a reader
-
-
-class PageExporter(Exporter):  # type: ignore[misc]
-    """Exports an executed notebook as a riskcalc page."""
-
-    export_from_notebook = "riskcalc page"
-    output_mimetype = "text/html"
-
-    @default("file_extension")  # type: ignore[untyped-decorator]
-    def _file_extension(self) -> str:
-        return ".html"
-
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kwargs: Any
-    ) -> tuple[str, dict[str, Any]]:
-        """The page's text, and nbconvert's resources."""
-        nb_copy, used = super().from_notebook_node(nb, resources, **kwargs)
-        code = [cell for cell in nb_copy.cells if cell.cell_type == "code"]
-        if code and not any(cell.execution_count or cell.outputs for cell in code):
-            self.log.warning("This notebook was not run, and a page shows outputs: run all cells first.")
-            nb_copy.cells.insert(0, new_markdown_cell("**This notebook was not run, so that its page is empty.**"))
-        return render_page(nb_copy), used
 
 
 def render_page(notebook: NotebookNode, static: bool = False) -> str:

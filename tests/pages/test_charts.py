@@ -21,7 +21,8 @@ from riskcalc.errors import UsageError
 from riskcalc.pages import charts, loss
 from riskcalc.pages.charts import as_chart, heatmap
 from riskcalc.pages.display import DISPLAY_MIME, PLOTLY_MIME
-from riskcalc.pages.html import PageExporter, render_page
+from riskcalc.pages.exporter import PageExporter
+from riskcalc.pages.html import render_page
 from riskcalc.register.matrix import Level, Matrix, contrast
 from riskcalc.register.register import Register
 
