@@ -23,6 +23,7 @@ from riskcalc.assessment.exposure import largest_losses
 from riskcalc.assessment.scoring import AXES
 from riskcalc.errors import first_of
 from riskcalc.register.audiences import in_money
+from riskcalc.register.records import grouped
 
 SEVERITIES = ("deficiency", "significant deficiency", "material weakness")
 NOT_ASSESSED = "not assessed"
@@ -110,10 +111,7 @@ def aggregated(context: Context) -> list[Candidate]:
 def _aggregated(context: Context, report_type: str | None = None) -> tuple[Candidate, ...]:
     case = _case(context, report_type)
     still = [one for one in _deficient(case) if case.is_open(one)]
-    of_risk: dict[str, list[int]] = {}
-    for place, one in enumerate(still):
-        for risk_id in case.touched({one["control_id"]}):
-            of_risk.setdefault(risk_id, []).append(place)
+    of_risk = grouped((risk, place) for place, one in enumerate(still) for risk in case.touched({one["control_id"]}))
     found = []
     for about, column in (("objective", "objective_id"), ("account", "account")):
         groups: dict[tuple[str, str], set[str]] = {}
@@ -142,11 +140,10 @@ def material_weaknesses(context: Context, report_type: str) -> tuple[Candidate, 
 
 def closed_deviations(context: Context, report_type: str) -> dict[str, list[str]]:
     """By control, the deficiencies of a report's days that were closed by the day."""
-    found, case = dict[str, list[str]](), _case(context, evidence.as_answered(context, report_type))
-    for one in (one for one in _deficient(case) if not pd.isna(one.get("closed_on"))):
-        dated, _ = _dated(one, *case.days(one["control_id"]))
-        found.setdefault(one["control_id"], []).append(f"{one['deficiency_id']} of {one['control_id']}, {dated}")
-    return found
+    case = _case(context, evidence.as_answered(context, report_type))
+    closed = (one for one in _deficient(case) if not pd.isna(one.get("closed_on")))
+    dated = ((one, _dated(one, *case.days(one["control_id"]))[0]) for one in closed)
+    return grouped((one["control_id"], f"{one['deficiency_id']} of {one['control_id']}, {told}") for one, told in dated)
 
 
 # --- parts ---

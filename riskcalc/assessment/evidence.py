@@ -246,7 +246,8 @@ def _rounds(register: Register) -> Mapping[str, list[Round]]:
 
 
 @registers.once
-def _first_days(register: Register) -> Mapping[str, date]:
+def first_days(register: Register) -> Mapping[str, date]:
+    """By control that didn't always exist, its first day."""
     return {name: first for name, acting, first in register.begun if not acting}
 
 
@@ -336,7 +337,7 @@ def _own_of_report(context: Context, control: Any) -> Days:
 
 def _own(context: Context, control: Any, days: Days) -> Days:
     """Of the days those since the control began, or of a part of them: what it can be asked about."""
-    began = _first_days(context.register).get(control.get("control_id"), days[0])
+    began = first_days(context.register).get(control.get("control_id"), days[0])
     first, last = control.get("part", days)
     return max(days[0], first, began), min(days[1], last)
 

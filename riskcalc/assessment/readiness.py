@@ -20,7 +20,7 @@ from riskcalc.assessment.shortfalls import by_report, missing, report_period, un
 from riskcalc.assessment.steps import NEEDED, STEPS, key_controls, reached, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
-from riskcalc.register.records import by_index
+from riskcalc.register.records import grouped
 from riskcalc.register.register import Register
 
 _LASTING = ("designed", "component", "assertion")  # steps that lack the same, whichever report is asked about
@@ -222,10 +222,9 @@ def _at_controls(
 
 def _to_judge(context: Context, unit: Any) -> Iterator[Gap]:
     """What speaks against objectives whose controls hold: somebody has to judge whether they are achieved."""
-    mends, found = _mends(context), dict[tuple[str, str], list[str]]()
-    for each in outlooks(context, unit["report_type"]):
-        for fault in each.against if (each.unit_id, each.outcome) == (unit["unit_id"], JUDGEMENT) else ():
-            found.setdefault(fault, []).append(each.objective_id)
+    mends, known = _mends(context), outlooks(context, unit["report_type"])
+    own = [each for each in known if (each.unit_id, each.outcome) == (unit["unit_id"], JUDGEMENT)]
+    found = grouped((fault, each.objective_id) for each in own for fault in each.against)
     for (row, what), objectives in found.items():
         mend = mends.get(row)
         owner, due = _owners(context.register).get(row, unit["owner"]), None
@@ -302,11 +301,11 @@ def _roll_forward(context: Context, report_type: str, unit_id: str) -> _Lacking:
 
 def _uncovered(context: Context, report_type: str) -> _Lacking:
     """Components and assertions without an effective control."""
-    for component, row in by_index(coverage.components(context, report_type)).items():
-        if not row["earning"]:
+    for component, counts in coverage.components(context, report_type).items():
+        if not counts["earning"]:
             over = "at the report's date" if report_type == "type1" else "over the report's period"
             what = f"no effective control of the component {coverage.in_words(component)} {over}"
-            yield (), str(component), "component", what, "", None
+            yield (), component, "component", what, "", None
     for row in coverage.assertions(context, report_type):
         if row["unguarded"]:
             what = f"no key control holds {row['assertion'].replace('_', ' ')} for {', '.join(row['unguarded'])}"

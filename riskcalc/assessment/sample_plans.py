@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.subservice import speaking_for, unnamed
+from riskcalc.assessment.subservice import tested_here
 from riskcalc.assessment.testing import Basis, Days
 from riskcalc.errors import UsageError, at_most, counted, rate
 from riskcalc.register.methodology import Sampling
@@ -31,10 +31,6 @@ class Planned:
     population: int | None
     buys: str
     source: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The plan as plain values, for ``riskcalc plan --json``."""
-        return asdict(self)
 
 
 def plan(
@@ -77,14 +73,14 @@ def of_control(plans: list[Planned], control_id: str) -> Planned:
 def days_of(context: Context, control_id: str) -> Days:
     """The days, up to ``as_of``, that a control's planned sample is about: of its report, or its look-back; its own."""
     control = next(each for each in context.register.rows("controls") if each["control_id"] == control_id)
-    days = [basis.days for row, basis in evidence.asked_for(context, control) if _tested(context, row)]
+    days = [basis.days for row, basis in evidence.asked_for(context, control) if tested_here(context.register, row)]
     return days[0][0], min(days[-1][1], context.as_of)
 
 
 def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, int]) -> Iterator[Planned]:
     for control in context.register.rows("controls"):
         asked, given = evidence.asked_for(context, control), populations.get(control["control_id"])
-        parts = [one for one in asked if _tested(context, one[0])]
+        parts = [one for one in asked if tested_here(context.register, one[0])]
         if not parts or (units and control["unit_id"] not in units):
             continue
         identity = (control["unit_id"], control["control_id"], control["title"], parts[-1][0]["frequency"])
@@ -111,12 +107,6 @@ def _part(context: Context, row: Any, basis: Basis, population: int | None) -> t
     once = "automated: once, while its IT general controls hold"
     source = once if basis.once else _source(row, basis.sampling)
     return size, population, buys(size, population, basis.sampling, performed), source
-
-
-def _tested(context: Context, control: Any) -> bool:
-    """Whether tests conclude on a control: our own, or by the inclusive method a subservice organisation's."""
-    by_others = control["performed_by"] == "user_entity" or unnamed(control)
-    return not by_others and not speaking_for(context.register, control)
 
 
 def _performed(frequency: str, months: int) -> int | None:

@@ -12,7 +12,7 @@ import pandas as pd
 from riskcalc.assessment import coverage
 from riskcalc.assessment.changes import in_report, parts
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
-from riskcalc.assessment.evidence import assessed, later
+from riskcalc.assessment.evidence import assessed, first_days, later
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import Outlook, not_begun, outlooks, stated
 from riskcalc.assessment.readiness import gaps, served
@@ -34,7 +34,7 @@ from riskcalc.pages.wording import (
     told_of,
 )
 from riskcalc.register.columns import Assertion
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import records
 
 _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficiency": "open"}
 _TYPES = {"type1": "Type 1", "type2": "Type 2"}
@@ -178,9 +178,9 @@ def assertions(unit: Assessment) -> Display:
 
 def components(unit: Assessment) -> Display:
     """The five components of internal control, and the controls that stand for each: now, and for the report."""
-    over = by_index(coverage.components(unit.context, str(unit.unit["report_type"])))
+    over = coverage.components(unit.context, str(unit.unit["report_type"]))
     rows: list[list[Cell]] = []
-    for name, row in by_index(coverage.components(unit.context)).items():
+    for name, row in coverage.components(unit.context).items():
         label = sentence_case(coverage.in_words(name))
         numbers = [str(row["controls"]), str(row["earning"]), str(over[name]["earning"])]
         rows.append([label, *numbers[:2], _covered(row), numbers[2], _covered(over[name])])
@@ -218,14 +218,16 @@ def subservice(unit: Assessment) -> Display:
     for name, told in reports(unit.register).items():
         one, inclusive = newest.get(name, told[-1]), told[-1]["method"] == "inclusive"
         known = on_record(told, unit.as_of)
-        days = max(uncovered_days(known, *span, unit.as_of) for span in spans.get(name, [(first, last)]))
+        asked = spans.get(name, [(first, last)])
+        days = max((uncovered_days(known, *span, unit.as_of) for span in asked), default=0)
         gap: Cell = state(counted(days, "day"), "bad") if days else state("none", "good")
         gap = "tested here" if inclusive else "–" if type1 else gap
         opinion: str = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
         exception: str = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
         by = "" if pd.isna(one.get("reviewed_by")) else f"{one['reviewed_by']}, "
-        reviewed: Cell = "not reviewed" if pd.isna(one["reviewed_on"]) else f"{by}{day(one['reviewed_on'])}"
+        none: Cell = "–" if pd.isna(one["report_type"]) else "not reviewed"
+        reviewed: Cell = none if pd.isna(one["reviewed_on"]) else f"{by}{day(one['reviewed_on'])}"
         title: Cell = {"text": one["name"], "note": one.get("service", "")}
         method = one["method"].replace("_", "-")
         opinions = "" if inclusive else state(opinion, tone, exception)
@@ -248,9 +250,10 @@ def _performed(unit: Assessment, days: Days) -> tuple[dict[str, list[str]], dict
     for control in unit.register.rows("controls"):
         for row in parts(unit.register, control, days):
             name, span = row["subservice_id"], row["part"]
+            since = max(span[0], first_days(unit.register).get(control["control_id"], span[0]))
             until = "" if span[1] == days[1] else f", until {day(span[1])}"
             used.setdefault(name, []).append(f"{control['control_id']}{until}")
-            spans.setdefault(name, []).append(span)
+            spans.setdefault(name, []).extend([(since, span[1])] if since <= span[1] else [])
     return used, spans
 
 

@@ -21,7 +21,7 @@ from riskcalc.register.stand_ins import unstated
 from riskcalc.register.tables import TABLES
 
 # Of what rows say that have ended, what nobody outside is told.
-FORMER = tuple(name for name in BESIDE if name.startswith(("former_", "other_")))
+FORMER = tuple(name for name in BESIDE if name.startswith(("former_", "other_", "came_")))
 
 WITHHELD = "withheld"
 

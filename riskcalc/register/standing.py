@@ -14,6 +14,7 @@ from riskcalc.register import register as registers
 from riskcalc.register.issued import (
     Ended,
     appetites_before,
+    came_or_left,
     controls_before,
     issued_before,
     links_before,
@@ -80,6 +81,7 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
         "former_appetites": appetites_before(register.business_units, found.business_units, day),
         "former_risks": frozenset(risks_before(register.risks, found.risks, found.business_units, day)),
         "other_objectives": frozenset(other_objectives(register.control_objectives, found.business_units, day)),
+        "came_or_left": frozenset(came_or_left(register.subservice_organisations, day)),
     }
     return replace(found, ended=ended, begun=begun, **former)
 

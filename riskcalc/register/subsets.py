@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 from riskcalc.errors import UsageError
-from riskcalc.register.register import BESIDE, Register, fingerprint_of, load, table_hashes
+from riskcalc.register.fingerprint import fingerprint_of, table_hashes
+from riskcalc.register.register import BESIDE, Register, load
 from riskcalc.register.tables import OWNERS, TABLES
 
 HANDED = "RISKCALC_SHARE"  # the environment variable that names the file of a share
@@ -101,6 +102,9 @@ class Subsets:
         keys = (("risks", "risk_id"), ("controls", "control_id"), ("subservice_organisations", "subservice_id"))
         mine = {unit_id, *(name for table, key in keys for name in self._texts(table, key)[rows[table]])}
         mine |= {*self._formerly(mine)}  # one that is gone has no row any more
+        if self._earlier and unit_id in self._earlier.unit_ids:
+            there = self._earlier._rows(unit_id)["subservice_organisations"]
+            mine |= {*self._earlier._texts("subservice_organisations", "subservice_id")[there]}
         told = self._told.items()
         return {name: frozenset(each for key in mine for each in about.get(key, ())) for name, about in told}
 

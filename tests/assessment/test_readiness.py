@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -12,7 +11,7 @@ from typing import get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from register_files import DEFICIENCY, Rows, write_register
+from register_files import DEFICIENCY, Edit, Rows, add, changes_of, write_register
 
 import riskcalc
 from riskcalc.assessment import evidence
@@ -39,7 +38,7 @@ from riskcalc.assessment.steps import STEPS, steps
 from riskcalc.register.columns import Component, ReportPart
 from riskcalc.register.register import load
 
-Edit = Callable[[Rows], object]
+control, a_test = map(changes_of, ("controls", "control_tests"))
 
 
 def evidenced(rows: Rows) -> None:
@@ -60,18 +59,6 @@ def outlook(folder: Path, objective: str, report_type: str, *edits: Edit) -> Out
     return next(
         one for one in outlooks(opened(folder, *edits).only(unit), report_type) if one.objective_id == objective
     )
-
-
-def control(row: int, **cells: str) -> Edit:
-    return lambda rows: rows["controls"][row].update(cells)
-
-
-def a_test(row: int, **cells: str) -> Edit:
-    return lambda rows: rows["control_tests"][row].update(cells)
-
-
-def add(table: str, **cells: str) -> Edit:
-    return lambda rows: rows[table].append(cells)
 
 
 def short(rows: Rows) -> None:

@@ -154,16 +154,23 @@ def test_a_client_who_was_never_told_is_shown(tmp_path: Path) -> None:
         ({"report_to": "2026-05-31"}, [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | exceptions: none", "30 days", "not reviewed"]),
         ({"method": "inclusive"}, [day("Type 2, 2026-01-01 to 2026-06-30"), "", "tested here", "not reviewed"]),
         ({"report_type": "", "report_from": "", "report_to": "", "opinion": "", "exception": ""},
-         ["none received", "no report", "181 days", "not reviewed"]),
+         ["none received", "no report", "181 days", "–"]),
+        ({"report_to": "2026-05-31", "began": "2026-05-16"},
+         [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | exceptions: none", "30 days", "not reviewed"]),
+        ({"report_to": "2026-05-31", "began": "2026-06-16"},
+         [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | exceptions: none", "15 days", "not reviewed"]),
     ],
 )  # fmt: skip
 def test_subservice_organisations_and_the_days_they_leave_uncovered(
     tmp_path: Path, cells: dict[str, str], shown: list[str]
 ) -> None:
-    """Carve-out and inclusive, with and without a report."""
+    """Carve-out and inclusive, with and without a report; of a control that began in ours, the days since."""
 
     def edit(rows: Rows) -> None:
-        rows["controls"][0].update(performed_by="subservice", subservice_id="SUB-1")
+        began = cells.pop("began", "")
+        rows["controls"][0].update(performed_by="subservice", subservice_id="SUB-1", valid_from=began)
+        rows["risk_controls"][0].update(valid_from=began)
+        rows["control_tests"].pop(0)
         rows["subservice_organisations"][0].update(cells)
 
     [row] = rows(readiness.subservice(opened(tmp_path, "alpha", edit)))
@@ -313,7 +320,7 @@ def test_what_others_say_after_the_day_is_not_told(tmp_path: Path) -> None:
     data = write_register(tmp_path / "data", edit)
     found = open_unit("alpha", "2026-H1", str(data), as_of="2026-06-30")
     [row] = rows(readiness.subservice(found))
-    assert row[4:] == [day("none there by 2026-06-30"), "no report", "181 days", "not reviewed"]
+    assert row[4:] == [day("none there by 2026-06-30"), "no report", "181 days", "–"]
     assert rows(readiness.user_entities(found))[0][4] == day("not by 2026-06-30")
     since = open_unit("alpha", "2026-H1", str(data), as_of="2026-11-01")
     [row] = rows(readiness.subservice(since))
