@@ -102,7 +102,8 @@ def after_report(register: Register) -> frozenset[tuple[str, str]]:
 def in_report(register: Register) -> Mapping[str, str]:
     """The risks that were in their unit's report, each with the objective that it threatened at the end."""
     then = {(one.unit_id, one.risk_id): one.objective_id for one in register.former_risks if one.after}
-    rows = [one for one in register.rows("risks") if (one["risk_id"], "") not in after_report(register)]
+    later = after_report(register)
+    rows = [one for one in register.rows("risks") if (one["risk_id"], "") not in later]
     return {one["risk_id"]: then.get((one["unit_id"], one["risk_id"]), one["objective_id"]) for one in rows}
 
 

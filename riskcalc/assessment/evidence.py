@@ -153,7 +153,8 @@ def as_reported(context: Context, report_type: str | None) -> Mapping[str, Mappi
 def type_asked(context: Context, control: Mapping[Any, Any], report_type: str) -> str:
     """The type of report that a control is asked about: its own unit's, unless that is the only one."""
     units = context.register.rows("business_units")
-    return report_type if [control["unit_id"]] == [unit["unit_id"] for unit in units] else control["report_type"]
+    sole = len(units) == 1 and units[0]["unit_id"] == control["unit_id"]
+    return report_type if sole else control["report_type"]
 
 
 def as_answered(context: Context, report_type: str | None) -> str | None:

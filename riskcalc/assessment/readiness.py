@@ -253,6 +253,7 @@ def _unguarded(context: Context) -> Iterator[Gap]:
     assessed yet.
     """
     register, threatened = context.register, in_report(context.register)
+    named = {*threatened.values()}
     then, acting = as_reported(context, "type2"), reaching(register)
     keys = relevant(then.get(row["control_id"], row) for row in register.rows("controls"))
     owners = {unit["unit_id"]: unit["owner"] for unit in register.rows("business_units")}
@@ -263,7 +264,7 @@ def _unguarded(context: Context) -> Iterator[Gap]:
             what, row = unheld(known), (threatened[risk["risk_id"]],)
             yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
     for unit, name, last in of_report(register, ""):
-        if not (last or name in threatened.values() or without_controls(register, unit)):
+        if not (last or name in named or without_controls(register, unit)):
             what = "no risk to this objective is named"
             yield Gap(unit, (name,), name, "designed", what, owners[unit], None, None, True)
 
