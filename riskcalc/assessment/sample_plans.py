@@ -88,10 +88,8 @@ def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, i
         population = populations.get(control["control_id"]) or tested
         performed = _performed(control["frequency"], basis.months)
         size = basis.planned(population or performed)
-        source = (
-            "automated: once, while its IT general controls hold" if basis.once else _source(control, basis.sampling)
-        )
-        yield Planned(*identity, size, population, buys(size, population, basis.sampling, performed), source)
+        shows = buys(size, population, basis.sampling, performed)
+        yield Planned(*identity, size, population, shows, _source(control["frequency"], basis))
 
 
 def _basis(context: Context, control: Any) -> Basis:
@@ -112,8 +110,10 @@ def _performed(frequency: str, months: int) -> int | None:
     return None if a_year is None else -(-a_year * months // 12)
 
 
-def _source(control: Any, sampling: Sampling) -> str:
-    return "smallest sample that can show a tolerable rate" if control["frequency"] == "ad_hoc" else sampling.source
+def _source(frequency: str, basis: Basis) -> str:
+    if basis.once:
+        return "automated: once, while its IT general controls hold"
+    return "smallest sample that can show a tolerable rate" if frequency == "ad_hoc" else basis.sampling.source
 
 
 def buys(size: int, population: int | None, sampling: Sampling, performed: int | None = None) -> str:
