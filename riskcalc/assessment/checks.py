@@ -12,6 +12,7 @@ from typing import Any, Literal
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.scoring import scored
+from riskcalc.assessment.subservice import tested_here
 from riskcalc.register.records import records
 
 # In the order of how much they matter: something has to be done; somebody has to look at it; good to know.
@@ -50,8 +51,8 @@ def controls(context: Context) -> Rows:
 
 
 def own_controls(context: Context) -> Rows:
-    """The controls that the units perform themselves."""
-    return [control for control in controls(context) if control["performed_by"] == "own"]
+    """The controls that our own tests speak for, those of an inclusive subservice organisation among them."""
+    return [control for control in controls(context) if tested_here(context.register, control)]
 
 
 @once

@@ -8,7 +8,7 @@ from riskcalc.assessment import evidence
 from riskcalc.assessment.checks import Seen, check, control_of, controls, own_controls, place, tests
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.steps import LEAST_COVERAGE
-from riskcalc.assessment.subservice import latest, unnamed
+from riskcalc.assessment.subservice import latest, speaking_for, unnamed
 from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
 from riskcalc.register.periods import Period
@@ -49,7 +49,7 @@ def _badly_designed_key(context: Context) -> Seen:
             yield control, f"this key control's design is {design}"
 
 
-@check("key-control-untested", "act", "Test it before the period ends.")
+@check("key-control-untested", "act", "Test it (for Type 1: walk it through), or rely on another.")
 def _untested_key(context: Context) -> Seen:
     concluded = evidence.conclude_all(context)  # what it earns may have another reason, such as its design
     for control in own_controls(context):
@@ -120,7 +120,7 @@ def _subservice_fault(context: Context) -> Seen:
 def _subservice(context: Context, conclusions: tuple[str, ...]) -> Seen:
     for control in controls(context):
         short = control["earned"] < control["claimed"] and not pd.isna(control["documentation"])
-        if control["performed_by"] == "subservice" and short and control["conclusion"] in conclusions:
+        if speaking_for(context.register, control) and short and control["conclusion"] in conclusions:
             yield control, f"a subservice organisation's control: {control['reason']}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment import coverage
-from riskcalc.assessment.changes import after_report, of_report
+from riskcalc.assessment.changes import in_report, of_report
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.evidence import as_reported
 from riskcalc.assessment.next_steps import is_open, without_controls
@@ -141,6 +141,7 @@ def _then(context: Context, unit: Any, judged: bool) -> dict[tuple[Any, str], da
     before, kind = context.previous(), unit["report_type"]
     if before is None:
         return {}
+    before = replace(before, as_of=min(before.as_of, before.period.last_day))  # what was found later, nobody knew then
     controls, same = key_controls(before, kind), _of_the_same_report(before, context)
     found: list[tuple[Any, str]] = [
         (key, what)
@@ -153,7 +154,7 @@ def _then(context: Context, unit: Any, judged: bool) -> dict[tuple[Any, str], da
         for gap in (*_of_the_unit(before, then), *(_to_judge(before, then) if judged else ()))
         if gap.step in _LASTING or _same_report(then, unit, before)
     ]
-    return dict.fromkeys(found, min(before.period.last_day, context.as_of))
+    return dict.fromkeys(found, before.as_of)
 
 
 def _of_the_unit(context: Context, unit: Any) -> Iterator[Gap]:
@@ -251,20 +252,18 @@ def _unguarded(context: Context) -> Iterator[Gap]:
     """The report's objectives without a risk, and risks without a key control of ours; none where controls aren't
     assessed yet.
     """
-    register, later = context.register, after_report(context.register)
+    register, threatened = context.register, in_report(context.register)
     then, acting = as_reported(context, "type2"), reaching(register)
     keys = relevant(then.get(row["control_id"], row) for row in register.rows("controls"))
     owners = {unit["unit_id"]: unit["owner"] for unit in register.rows("business_units")}
-    risks = [risk for risk in register.rows("risks") if (risk["risk_id"], "") not in later]
-    named = {risk["objective_id"] for risk in risks}
-    for risk in risks:
+    for risk in (one for one in register.rows("risks") if one["risk_id"] in threatened):
         unknown = without_controls(register, risk["unit_id"])
         known = [name for name in acting.get(risk["risk_id"], ()) if name in keys]
         if not (unknown or any(name in keys for name in reached(register).get(risk["risk_id"], ()))):
-            what, row = unheld(known), (risk["objective_id"],)
+            what, row = unheld(known), (threatened[risk["risk_id"]],)
             yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
     for unit, name, last in of_report(register, ""):
-        if not (last or name in named or without_controls(register, unit)):
+        if not (last or name in threatened.values() or without_controls(register, unit)):
             what = "no risk to this objective is named"
             yield Gap(unit, (name,), name, "designed", what, owners[unit], None, None, True)
 

@@ -32,6 +32,7 @@ _Start = str | pd.DataFrame | None  # another view, or the scores of another per
 FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 _FAINT = "#dfe4ea"
 _Held = Mapping[Place, Sequence[str]]
+_STANDS = {"inherent": "before controls", "claimed": "as claimed", "earned": "as earned"}
 _SHOWN, _TOLD = 4, 12  # ids in a cell, risks that a pointer on it is told
 
 TEMPLATE = go.layout.Template(
@@ -137,7 +138,8 @@ def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _
     title = f"{view.capitalize()} risk on the matrix"
     table = display.matrix_table(title, matrix, held, names=titles, note=summary)
     if arrows["x"]:
-        summary += f" Arrows lead from where risks stood {start if isinstance(start, str) else 'then'}."
+        place = f"stand {_STANDS[start]}" if isinstance(start, str) else "stood in the other period"
+        summary += f" Arrows lead from where risks {place}."
     traces = [_cells(matrix, held, titles), arrows, _texts(matrix, held), *lines]
     named = {"text": title, "subtitle": {"text": plain(summary, 200)}}
     layout = {"title": named, "showlegend": False, **_axes(matrix)}

@@ -100,7 +100,7 @@ def rounds(unit: Assessment) -> Display:
 def sizes(unit: Assessment) -> Display:
     """How many items of each control to test, and what that many show."""
     rows: list[list[Cell]] = [
-        [each.control_id, each.title, each.frequency.replace("_", " "), str(each.size), each.buys]
+        [each.control_id, each.title, each.frequency.replace("_", " "), str(each.size), day(each.buys)]
         for each in plan(unit.context, (str(unit.unit["unit_id"]),))
     ]
     note = (

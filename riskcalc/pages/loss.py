@@ -80,19 +80,19 @@ def figures(unit: Assessment) -> Display:
 
 
 def per_client(unit: Assessment) -> list[tuple[str, str, str]]:
-    """The chance that a client's own year is material to it; nothing where their number isn't given."""
+    """The chance that a client's own year is material to it; nothing where their number isn't given, or is one."""
     clients = unit.unit["clients"]
-    if pd.isna(clients) or unit.quantified.risks.empty:
+    if pd.isna(clients) or clients == 1 or unit.quantified.risks.empty:
         return []
     exceeds = annual_loss.per_client(unit.quantified, int(clients)).exceed(float(unit.unit["materiality"]))
-    assumed = f"of years, if each event hits one of {counted(int(clients), 'client')}, all alike"
+    assumed = f"of years, if each event hits one of {int(clients):,} clients, all alike"
     return [("One client, beyond its materiality", percent(exceeds), assumed)]
 
 
 @_where_known
 def exceedance(unit: Assessment) -> go.Figure:
     """The exceedance curve, with the band that the tests' doubt leaves around the earned one."""
-    low = min(float(unit.unit["performance_materiality"]) / 50, max(unit.years["earned"].var(0.3), 1.0))
+    low = min(float(unit.unit["performance_materiality"]) / 50, loss_charts.begins(unit.years["earned"], 0.3))
     high = max(unit.years["inherent"].var(0.995), float(unit.unit["materiality"]) * 3)
     losses = np.geomspace(low, high, 81)
     band = annual_loss.band(unit.quantified, losses, _SEED)

@@ -197,7 +197,8 @@ def _fitting(items: Sequence[str], width: float, most: int) -> list[str]:
         if used > most:
             break
         kept.append(item)
-    return [*kept, "The others stand on the page."] if len(kept) < len(items) else kept
+    left = len(items) - len(kept)
+    return [*kept, "The other stands on the page." if left == 1 else "The others stand on the page."] if left else kept
 
 
 def _verdicts(top: Said) -> str:

@@ -118,9 +118,10 @@ def heading(statement: Statement) -> Display:
     if statement.unit is None:
         units = statement.register.rows("business_units")
         issued = sum(is_issued(unit, statement) for unit in units)
-        told, left = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}", len(units) - issued
-        rest = f"; {left} {'is' if left == 1 else 'are'} in preparation." if left else "."
-        return display.heading(organisation, seen, told + rest, "open", [RESTRICTED], named)
+        coming = sum(not is_issued(unit, statement) or unit["unit_id"] in statement.coming for unit in units)
+        told = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}"
+        told += f", and in preparation for {coming}." if coming else "."
+        return display.heading(organisation, seen, told, "open", [RESTRICTED], named)
     told = f"{SOC1[statement.unit['report_type']]} report: {_status(statement.unit, statement)}."
     lines = [f"{statement.unit['service']}.", *bridge(statement.unit, statement), RESTRICTED]
     return display.heading(
@@ -318,18 +319,17 @@ def _changes(context: Context, whole: Register) -> Iterator[Event]:
         "Document issued": shown.documents[["title", "issued_on"]],
         REVIEWED: shown.answers[["question", "reviewed_on"]],
     }
-    # who came and who left is told by days that aren't for readers themselves
-    at_all = whole.subservice_organisations
-    theirs = at_all[at_all["subservice_id"].isin(shown.subservice_organisations["subservice_id"])]
-    told["Subservice organisation taken on"] = theirs.reindex(columns=["name", "valid_from"])
-    if shown.before and whole.before:
-        earlier = whole.before.subservice_organisations
-        known = earlier["subservice_id"].isin(shown.before.subservice_organisations["subservice_id"])
-        left = earlier[known & ~earlier["subservice_id"].isin(at_all["subservice_id"])]
-        told["Subservice organisation left"] = left.reindex(columns=["name", "valid_to"])
-    for what, rows in told.items():
-        for name, on in rows.dropna().itertuples(index=False):
-            yield from [Event(on.date(), what, name)] if on <= now(context) else []
+    found = [
+        (on.date(), what, name) for what, rows in told.items() for name, on in rows.dropna().itertuples(index=False)
+    ]
+    here, there = (
+        {*each.subservice_organisations["subservice_id"]} if each else set() for each in (shown, shown.before)
+    )
+    for one in whole.came_or_left:
+        came, left = one.first if one.subservice_id in here else None, one.last if one.subservice_id in there else None
+        found += [(came, "Subservice organisation taken on", one.name)] if came else []
+        found += [(left, "Subservice organisation left", one.name)] if left else []
+    return (Event(*each) for each in found if each[0] <= now(context).date())
 
 
 def _span(row: Mapping[Any, Any]) -> str:

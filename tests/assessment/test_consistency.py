@@ -184,6 +184,23 @@ def test_a_check_is_silent_at_its_limit(tmp_path: Path, check: str, row: str, ed
 
 
 @pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (control(0), "this key control was not tested since 2026-01-01: Test it (for Type 1: walk it through)"),
+        (both(SUBSERVICE, lambda rows: rows["subservice_organisations"][0].update(method="inclusive")), "Test it"),
+        (both(SUBSERVICE, lambda rows: rows["subservice_organisations"][0].update(report_to="2026-03-31")), "Obtain a"),
+    ],
+    ids=["ours", "inclusive", "carved out"],
+)
+def test_what_to_do_about_an_untested_control_is_what_can_be_done(tmp_path: Path, edit: Edit, told: str) -> None:
+    """An inclusive organisation's control is tested as ours are; only one that is carved out waits for a report."""
+    context = Context.of(load(write_register(tmp_path, both(edit, lambda rows: rows["control_tests"].pop(0)))))
+    mine = [f"{each.message}: {each.advice}" for each in findings(context) if each.row == "A-C1"]
+    advised = [each for each in mine if "Test it" in each or "Obtain a report" in each]
+    assert [told in each for each in advised] == [True], mine
+
+
+@pytest.mark.parametrize(
     "edit",
     [
         lambda rows: rows["risk_controls"][2].update(coverage="0.009"),
