@@ -139,7 +139,8 @@ def contributions(quantified: Model, view: str = "earned", tail: float = TAIL, p
     """
     left = {axis: each[0] for axis, each in _left(quantified, [_effects(quantified, view)]).items()}
     rates = quantified.rates * left["likelihood"]
-    severities = _severities(quantified, left["impact"])
+    scales = zip(quantified.losses, left["impact"], strict=True)
+    severities = [one.scaled(share) if share else Constant(0.0) for one, share in scales]
     total = year(quantified, view, points)
     expected = rates * np.array([float(one.mean) for one in severities])
     in_tail = rates * _beyond(severities, total, total.var(tail))
@@ -290,11 +291,6 @@ def _aggregate(
     left = _left(quantified, effects)
     rates = quantified.rates * (left["likelihood"] / clients)
     return loss.aggregate_each(rates, quantified.losses, left["impact"], points=points, least=least)
-
-
-def _severities(quantified: Model, left: Floats) -> list[Lognormal | Pert | Constant]:
-    """Each risk's loss per event with what is left of it."""
-    return [one.scaled(share) if share else Constant(0.0) for one, share in zip(quantified.losses, left, strict=True)]
 
 
 def _severity(low: float, mode: float, high: float) -> Lognormal | Pert | Constant:

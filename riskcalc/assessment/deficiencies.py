@@ -340,14 +340,15 @@ def _candidate(
     left: list[_Left],
     unknown: list[str],
     grave: list[str],
-    attention: bool | None = None,
-    indicator: str | None = None,
+    attention: bool | None,
+    indicator: str | None,
     closed_on: date | None = None,
     dated: str = "",
     why: Iterable[str] = (),
 ) -> Candidate:
     unit = case.units[about[0]]
-    possible, amount = any(one.possible for one in left), _sum(left)
+    possible, known = any(one.possible for one in left), [one.magnitude for one in left if one.magnitude is not None]
+    amount = sum(known, Fraction()) if known else None  # which risks without amounts can only add to
     material = amount is not None and amount >= Fraction(unit["materiality"])
     large = amount is not None and possible and amount >= Fraction(unit["performance_materiality"])
     severity = classify(possible, material, large or bool(attention), indicator is not None)
@@ -375,12 +376,6 @@ def _candidate(
         closed_on,
         dated,
     )
-
-
-def _sum(left: list[_Left]) -> Fraction | None:
-    """The amounts that are known, which others can only add to; None if none is."""
-    amounts = [one.magnitude for one in left if one.magnitude is not None]
-    return sum(amounts, Fraction()) if amounts else None
 
 
 def _grave(left: list[_Left], unit: Any, indicator: bool) -> list[str]:

@@ -70,10 +70,11 @@ def _detective_only(context: Context) -> Seen:
 @check("breach-untreated", "act", "Record a deficiency with an owner and a date, or accept the risk formally.")
 def _breach_without_treatment(context: Context) -> Seen:
     for risk in risks(context):
+        controls = acting(context.register).get(risk["risk_id"], ())
         worse: bool = not pd.isna(risk["breach"]) and risk["breach"]
         if worse and risk["treatment"] == "accept" and _expired(risk, context.as_of):
             yield risk, "is worse than appetite, and its acceptance has run out"
-        elif worse and not _being_mended(context, risk["risk_id"]) and risk["treatment"] != "accept":
+        elif worse and _in_repair(context).isdisjoint(controls) and risk["treatment"] != "accept":
             yield risk, "is worse than appetite, and no open deficiency says who mends it"
 
 
@@ -115,10 +116,6 @@ def _rate_unlike_rating(context: Context) -> Seen:
 
 def _expired(risk: Any, as_of: date) -> bool:
     return bool(risk["treatment"] == "accept" and risk["accepted_until"].date() < as_of)
-
-
-def _being_mended(context: Context, risk_id: str) -> bool:
-    return not _in_repair(context).isdisjoint(acting(context.register).get(risk_id, ()))
 
 
 @once

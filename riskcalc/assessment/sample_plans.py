@@ -104,9 +104,7 @@ def _part(context: Context, row: Any, basis: Basis, population: int | None) -> t
     population = population or basis.drawn_from(evidence.in_window(context, row, basis.days))
     performed = _performed(row["frequency"], basis.months)
     size = basis.planned(population or performed)
-    once = "automated: once, while its IT general controls hold"
-    source = once if basis.once else _source(row, basis.sampling)
-    return size, population, buys(size, population, basis.sampling, performed), source
+    return size, population, buys(size, population, basis.sampling, performed), _source(row["frequency"], basis)
 
 
 def _performed(frequency: str, months: int) -> int | None:
@@ -115,8 +113,10 @@ def _performed(frequency: str, months: int) -> int | None:
     return None if a_year is None else -(-a_year * months // 12)
 
 
-def _source(control: Any, sampling: Sampling) -> str:
-    return "smallest sample that can show a tolerable rate" if control["frequency"] == "ad_hoc" else sampling.source
+def _source(frequency: str, basis: Basis) -> str:
+    if basis.once:
+        return "automated: once, while its IT general controls hold"
+    return "smallest sample that can show a tolerable rate" if frequency == "ad_hoc" else basis.sampling.source
 
 
 def buys(size: int, population: int | None, sampling: Sampling, performed: int | None = None) -> str:

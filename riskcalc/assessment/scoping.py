@@ -105,13 +105,8 @@ def _soc1(row: Any) -> tuple[str, list[str]]:
     if months < _MONTHS_FOR_TYPE_2:
         operated = f"the controls have operated {counted(months, 'month')}, six are needed"
         return "type1", [f"{reason}; {operated}: Type 1 first"]
-    return "type2", [f"{reason}{_for_period(row)}"]
-
-
-def _for_period(row: Any) -> str:
-    if pd.isna(row["period_from"]):
-        return ""
-    return f", for {row['period_from']:%Y-%m-%d} to {row['period_to']:%Y-%m-%d}"
+    first, last = row["period_from"], row["period_to"]
+    return "type2", [reason if pd.isna(first) else f"{reason}, for {first:%Y-%m-%d} to {last:%Y-%m-%d}"]
 
 
 def _soc2(row: Any) -> tuple[str, str]:

@@ -87,26 +87,27 @@ def _table(
     opened: Assessment | Portfolio, title: str, owned: list[str], told: Mapping[str, list[Any]], most: int
 ) -> Display:
     due = {each.row: each for each in decisions(opened.context)}
-    then = opened.previous
+    then, known = opened.previous, opened.previous is not None
     before = {} if then is None else dict(zip(then["risk_id"], then["earned_level"], strict=True))
     moved = {move.risk_id: matrix.told(move, opened) for move in opened.moved}
     lines = _over_time(opened)
     names = {unit["unit_id"]: unit["name"] for unit in opened.register.rows("business_units")}
-    shown = _worst_first(opened.scores, most)
+    unrated = opened.scores[opened.scores["likelihood"].isna()]
+    shown = [*records(ranked(opened.scores, most)), *records(unrated)][:most]
     rows: list[list[Cell]] = [
         [
             _name(risk, opened),
             {"text": risk["title"], "more": told.get(risk["risk_id"], [])},
             *wording.level_cells(risk, opened),
             _to_scale(risk, opened),
-            *([] if opened.previous is None else [_before(risk["risk_id"], before, lines, opened)]),
+            *([_before(risk["risk_id"], before, lines, opened)] if known else []),
             *([names[risk["unit_id"]]] if "Unit" in owned else []),
             str(risk["owner"]),
             due_cell(due[risk["risk_id"]].due_on, due[risk["risk_id"]].late) if risk["risk_id"] in due else "–",
         ]
         for risk in shown
     ]
-    columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "Score", *["Before"] * (opened.previous is not None)]
+    columns = ["Risk", "Title", "Inherent", "Claimed", "Earned", "Score", *["Before"] * known]
     keys = [_keys(risk, opened, due.get(risk["risk_id"]), moved, names) for risk in shown]
     return display.table(
         title, [*columns, *owned, "By when"], rows, note=f"{_order(opened)} {_BARS}{_LINES * bool(lines)}", filters=keys
@@ -128,10 +129,6 @@ def _over_time(opened: Assessment | Portfolio) -> _Lines:
     held = {when: dict(zip(each["risk_id"], each["earned_score"].tolist(), strict=True)) for when, each in told}
     names = opened.scores["risk_id"] if held else ()
     return {name: [(when, each.get(name, nan)) for when, each in held.items()] for name in names}
-
-
-def _worst_first(scores: pd.DataFrame, most: int) -> list[dict[Any, Any]]:
-    return [*records(ranked(scores, most)), *records(scores[scores["likelihood"].isna()])][:most]
 
 
 def _name(risk: Row, opened: Assessment | Portfolio) -> Cell:
