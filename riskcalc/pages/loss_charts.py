@@ -94,10 +94,10 @@ def _one_in_twenty(years: Mapping[str, AnnualLoss], currency: str) -> str:
         return "No quantified risk costs anything."
     if costing:
         return f"{costing} of years cost anything at all."
-    return (
-        f"1 year in 20 costs all units' clients together more than {amount(earned)} {currency}; it would be "
-        f"{amount(claimed)} if every control operated as claimed."
-    )
+    told = f"1 year in 20 costs all units' clients together more than {amount(earned)} {currency}"
+    if amount(earned) == amount(claimed):
+        return f"{told}, by what controls have earned as by what they claim."
+    return f"{told}; it would be {amount(claimed)} if every control operated as claimed."
 
 
 def _shade(band: pd.DataFrame) -> list[dict[str, Any]]:
