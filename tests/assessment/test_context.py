@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import riskcalc
-from riskcalc.assessment import coverage, evidence, exposure, readiness, scoring, steps
+from riskcalc.assessment import evidence, exposure, readiness, scoring, steps
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.decisions import standings
 from riskcalc.assessment.opening import open_unit
@@ -25,7 +25,6 @@ FRAMES: dict[str, Callable[[Context], pd.DataFrame]] = {
     "scoring.score_lines": scoring.score_lines,
     "steps.steps": lambda context: steps.steps(context, "type2"),
     "exposure.exposures": exposure.exposures,
-    "coverage.components": coverage.components,
 }
 
 

@@ -102,7 +102,7 @@ def test_a_displayed_frame_is_a_table_of_the_page_in_the_same_bytes(tmp_path: Pa
         "business_unit",
         "alpha",
     ]
-    convert = ["jupyter", "nbconvert", "--to", "riskcalc.pages.html.PageExporter", "o.ipynb"]
+    convert = ["jupyter", "nbconvert", "--to", "riskcalc.pages.exporter.PageExporter", "o.ipynb"]
     for command in (stock, convert):
         subprocess.run([sys.executable, "-m", *command], check=True, capture_output=True, cwd=tmp_path)
     assert b"<caption>Data: 3 rows x" in (tmp_path / "o.html").read_bytes()
