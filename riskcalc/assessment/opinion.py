@@ -123,8 +123,8 @@ def report_outlooks(context: Context, report_type: str) -> Mapping[str, ReportOu
 
 
 def stated(found: Sequence[Outlook]) -> list[Outlook]:
-    """Those on objectives that somebody has stated, not on the risks that wait for one; all, where none is."""
-    return [each for each in found if not each.objective_id.startswith(stand_ins.NOT_YET)] or list(found)
+    """Those on objectives that somebody has stated, not on the risks that wait for one."""
+    return [each for each in found if not each.objective_id.startswith(stand_ins.NOT_YET)]
 
 
 def not_begun(context: Context, unit: Mapping[Any, Any]) -> str:
@@ -151,13 +151,11 @@ def report_opinion(outcomes: list[str], pervasive: Decimal) -> tuple[str, int, i
         return ADVERSE, achieved, total, why
     if failed:
         return QUALIFIED, achieved, total, f"{failed} of {counted(total, 'objective')} not achieved"
-    if waiting or not total:
-        return (
-            NOT_READY,
-            achieved,
-            total,
-            f"{waiting} of {counted(total, 'objective')} not yet evidenced or to be judged",
-        )
+    if not total:
+        return NOT_READY, achieved, total, "no control objective is on record"
+    if waiting:
+        why = f"{waiting} of {counted(total, 'objective')} not yet evidenced or to be judged"
+        return NOT_READY, achieved, total, why
     return UNMODIFIED, achieved, total, f"{total} of {counted(total, 'objective')} achieved"
 
 

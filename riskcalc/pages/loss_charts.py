@@ -50,7 +50,13 @@ def exceedance(years: Mapping[str, AnnualLoss], unit: Mapping[str, Any], band: p
     now, place = years["earned"].exceed(materiality), {"yref": "paper", "y": 1, "yanchor": "bottom", "showarrow": False}
     rule = {"type": "line", "xref": "x", "yref": "y domain", "y0": 0, "y1": 1, "line": _RULE}
     name = {"font": {"size": 12, "color": "#7c1937"}, **place}
-    dot = {"text": f"<b>{percent(now)}</b>", "xanchor": "left", "ax": 28, "ay": -24, "arrowcolor": INK}
+    dot = {
+        "text": f"<b>{percent(now)}</b>",
+        "xanchor": "left",
+        "ax": 28,
+        "ay": 24 if now > 0.85 else -24,
+        "arrowcolor": INK,
+    }
     layout = _layout(str(unit["currency"])) | {
         "shapes": [{"x0": amount, "x1": amount, **rule} for amount in (performance, materiality)],
         "annotations": [
@@ -88,10 +94,10 @@ def _one_in_twenty(years: Mapping[str, AnnualLoss], currency: str) -> str:
         return "No quantified risk costs anything."
     if costing:
         return f"{costing} of years cost anything at all."
-    return (
-        f"1 year in 20 costs all units' clients together more than {amount(earned)} {currency}; it would be "
-        f"{amount(claimed)} if every control operated as claimed."
-    )
+    told = f"1 year in 20 costs all units' clients together more than {amount(earned)} {currency}"
+    if amount(earned) == amount(claimed):
+        return f"{told}, by what controls have earned as by what they claim."
+    return f"{told}; it would be {amount(claimed)} if every control operated as claimed."
 
 
 def _shade(band: pd.DataFrame) -> list[dict[str, Any]]:
@@ -182,10 +188,11 @@ def _leading(moving: pd.DataFrame) -> str:
         return "No control moves the probability of exceeding materiality."
     worst = moving.sort_values("exceed_failed", ascending=False).iloc[0]
     best = moving.sort_values("exceed_repaired").iloc[0]
-    told = f"If {worst.name} failed, materiality would be exceeded {in_years(float(worst['exceed_failed']))}."
-    if best["exceed_repaired"] < best["exceed_now"]:
-        told += f" Repairing {best.name} gains most: {in_years(float(best['exceed_repaired']))}."
-    return told
+    now, failed, repaired = map(in_years, (worst["exceed_now"], worst["exceed_failed"], best["exceed_repaired"]))
+    if now == failed == repaired:
+        return f"Whichever control fails or is repaired, materiality is exceeded {now}."
+    told = f"If {worst.name} failed, materiality would be exceeded {failed}."
+    return told + f" Repairing {best.name} gains most: {repaired}." * (repaired != now)
 
 
 def _exceedance_table(years: Mapping[str, AnnualLoss], losses: Any, currency: str) -> display.Display:

@@ -150,6 +150,8 @@ def sentence_case(text: str) -> str:
 
 def achieved(found: ReportOutlook) -> str:
     """How many of how many control objectives are achieved."""
+    if not found.objectives:
+        return "no control objective is on record"
     return f"{found.achieved} of {counted(found.objectives, 'control objective')} achieved"
 
 

@@ -16,7 +16,7 @@ from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.pages import loss
 from riskcalc.pages import unit as unit_page
 from riskcalc.pages.chapters import chapter
-from riskcalc.pages.loss_charts import contributions, in_years, sentence
+from riskcalc.pages.loss_charts import contributions, in_years, sentence, tornado
 
 
 def opened(folder: Path, *edits: Any, unit_id: str = "alpha") -> Assessment:
@@ -76,6 +76,22 @@ def test_figures_and_table_agree_with_the_distribution(tmp_path: Path) -> None:
     note = loss.quantiles(unit).as_json()["note"]
     assert note.startswith("Losses of 1 risk as given, of 0 by the anchors")
     assert "Not quantified: A-R2." in note
+
+
+@pytest.mark.parametrize(
+    ("repaired", "now", "failed", "told"),
+    [
+        (0.991, 0.992, 0.992, "Whichever control fails or is repaired, materiality is exceeded in practically every year."),
+        (0.0371, 0.0372, 0.2, "If C failed, materiality would be exceeded in 1 year of 5."),
+        (0.02, 0.04, 0.1, "If C failed, materiality would be exceeded in 1 year of 10. Repairing C gains most: in 1 year of 50."),
+    ],
+)  # fmt: skip
+def test_what_a_control_would_change_is_told_where_it_changes_what_is_said(
+    repaired: float, now: float, failed: float, told: str
+) -> None:
+    """Gaining most, and yet as many years as now, is no news."""
+    ends = {"exceed_repaired": repaired, "exceed_now": now, "exceed_failed": failed, "range": failed - repaired}
+    assert tornado(pd.DataFrame([ends], index=["C"]), {}).content["summary"] == told
 
 
 def test_the_tornado_names_the_control_that_matters(tmp_path: Path) -> None:

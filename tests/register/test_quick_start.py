@@ -15,11 +15,13 @@ from riskcalc.assessment.decisions import decisions, standings
 from riskcalc.assessment.deficiencies import NOT_ASSESSED, aggregated, candidates
 from riskcalc.assessment.exposure import exposures
 from riskcalc.assessment.next_steps import next_steps
+from riskcalc.assessment.opening import open_unit
 from riskcalc.assessment.opinion import NOT_READY, outlooks, report_outlooks
 from riskcalc.assessment.readiness import gaps
 from riskcalc.errors import RegisterError, UsageError
 from riskcalc.excel.commands import export
 from riskcalc.pages import not_assessed
+from riskcalc.pages.unit import heading
 from riskcalc.register.audiences import PUBLIC, redacted
 from riskcalc.register.starter import Starter
 
@@ -310,3 +312,16 @@ def test_a_rating_among_the_risks_stands_once(begun: Path) -> None:
     (begun / "risks.csv").write_text(f"{head}R1,Late feed,Desk,4,3,2027-01-01,\n", "utf-8")
     [told] = _problems(begun)
     assert told.startswith("risks.csv:3: column 'likelihood': '4': allowed: blank; its rating stands at line 2")
+
+
+def test_risks_that_wait_for_an_objective_count_as_none(begun: Path) -> None:
+    """Not as one that isn't achieved: an outlook of adverse would speak of an objective that nobody has stated."""
+    (begun / "controls.csv").write_text(
+        "control_id,unit_id,title,description,owner,kind,nature,frequency,key,component,performed_by,design,documentation\n"
+        "C1,funds,Prices are reviewed,Each day a second valuer reviews them.,Head of Valuation,detective,manual,daily,yes,"
+        "control_activities,own,effective,\n"
+    )
+    (begun / "risk_controls.csv").write_text("risk_id,control_id,acts_on,coverage\nR1,C1,impact,0.7\n")
+    unit = open_unit("funds", data_dir=str(begun))
+    assert heading(unit).content["second"]["verdict"] == "Not ready: no control objective is on record."
+    assert report_outlooks(unit.context, "type2")["funds"].objectives == 0
