@@ -34,6 +34,7 @@ _OWNED = {"open_deficiency": "no_deficiency", "some_deviations": "operated", "no
 _CONTRARY = {"some_deviations": "no_deviations", "open_deficiency": "no_deficiency"}
 _FOR = {"public": "for the public", "client": "for clients", "internal": "internal"}
 _NONE = {"no_deviations": "no item tested deviated", "no_deficiency": "no deficiency is open"}
+_NONE |= dict.fromkeys(("bridged", "vendor_bridged"), "it has a bridge letter") | {"key": "it is a key control"}
 
 
 def findings(context: Context) -> list[Finding]:
@@ -199,6 +200,10 @@ def _designed(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]
     yield from _says(row["claimed"] >= 1, key, f"its design is {row['design'].replace('_', ' ')}")
 
 
+def _key(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    yield from _says(bool(row["key"]), key, "it is not a key control")
+
+
 def _tested(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
     if row["performed_by"] == "subservice":
         yield from _says(row["conclusion"] != "not_tested", key, f"it is not tested: {row['reason']}")
@@ -247,6 +252,11 @@ def _issued(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
     yield from _says(not pd.isna(row["issued_on"]), key, "its report is not issued")
 
 
+def _bridged(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    last = row.get("bridge_letter_until", row.get("bridge_to"))
+    yield from _says(not pd.isna(last), key, "it has no bridge letter")
+
+
 def _reviewed(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
     to, on = row["report_to"], row["reviewed_on"]
     told = "no report was there" if pd.isna(to) else f"nobody had reviewed its report to {to.date()}"
@@ -267,15 +277,36 @@ def _held(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Agains
         yield key, f"it ended on {last.date()}"
 
 
+def _trained(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    """A blank day, ``NaT``, is before no day."""
+    yield from _says(row["completed_on"] <= pd.Timestamp(context.as_of), key, "it is not completed")
+
+
+def _accepted(context: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    yield from _says(row["treatment"] == "accept", key, f"its treatment is {row['treatment']}, not accept")
+    if row["accepted_until"] < pd.Timestamp(context.as_of):
+        yield key, f"its acceptance ended on {row['accepted_until'].date()}"
+
+
+def _done(_: Context, key: str, row: Mapping[Any, Any]) -> Iterator[Against]:
+    yield from _says(row["status"] == "done", key, f"its status is {row['status'].replace('_', ' ')}")
+
+
 _HELD: dict[str, Callable[[Context, str, Mapping[Any, Any]], Iterator[Against]]] = {
     "documented": _documented,
     "designed": _designed,
+    "key": _key,
     "tested": _tested,
     "operated": _operated,
     "no_deviations": _no_deviations,
     "no_deficiency": _no_deficiency,
     "issued": _issued,
+    "bridged": _bridged,
+    "vendor_bridged": _bridged,
     "reviewed": _reviewed,
     "sound": _sound,
     "held": _held,
+    "trained": _trained,
+    "accepted": _accepted,
+    "done": _done,
 }

@@ -36,6 +36,11 @@ _ZEROS = tuple(  # how numbers read, that the words for none and for all are fou
             rf"(?:(?:{_NONE}(?: of \d+)?|nil|zero|none)(?![.,]?\d|[-\w]| (?!in\b|was\b|for\b)\S)|no\b(?! ?\w))",
             r"no \1",
         ),
+        (
+            rf"\b((?:open )?(?:deficienc|finding|issue|weakness)\w*)(?: \w+)? ?[:=] ?(?:{_NONE}|nil|zero|none)\b",
+            r"no \1",
+        ),
+        (r"\b(documented|tested|automated|issued|reviewed|closed|in force) ?[:=] ?(?:no|never)\b", r"not \1"),
         (rf"(?<![\w.,/-]){_NONE}(?= (out )?of\b)", "none"),
         (rf"(?<![\w.,/-]){_NONE}(?= [a-z])", "no"),
         (rf"\b(?:0|zero)-(?={_WRONG}\b)", "no "),
@@ -175,7 +180,7 @@ def for_person(question: str) -> bool:
     >>> for_person("Have you had a data breach in the last three years?"), for_person("Are backups tested?")
     (True, False)
     """
-    return re.search(_told()["person"]["words"], question, re.IGNORECASE) is not None
+    return _pattern(_any(_told()["person"]["words"])).search(question) is not None
 
 
 @cache
@@ -183,10 +188,15 @@ def _told() -> dict[str, dict[str, Any]]:
     return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
+def _any(words: str | list[str]) -> str:
+    """One pattern of several, as a list of words may give them."""
+    return words if isinstance(words, str) else "|".join(words)
+
+
 @cache
 def _pattern(words: str) -> re.Pattern[str]:
     for name, means in _told()["means"].items():
-        words = words.replace(name, f"(?:{means})")
+        words = words.replace(name, f"(?:{_any(means)})")
     return re.compile(words, re.IGNORECASE)
 
 
@@ -195,7 +205,7 @@ def _lexicon() -> dict[str, dict[str, tuple[tuple[str, re.Pattern[str]], ...]]]:
     """By table and kind of claim, the values with the words that say so; blank where the kind takes none."""
     return {
         table: {
-            kind: tuple(("" if value == "yes" else value, _pattern(words)) for value, words in values.items())
+            kind: tuple(("" if value == "yes" else value, _pattern(_any(words))) for value, words in values.items())
             for kind, values in kinds.items()
         }
         for table, kinds in _told().items()
@@ -222,6 +232,7 @@ def _month(said: str) -> str:
 def _taken_back(kind: str, part: str, hit: re.Match[str]) -> bool:
     own_no = kind.startswith(_OWN_NO)
     before = _pattern("CLAUSE").split(part[: hit.start() if own_no else hit.end()])[-1][-80:]
-    after = own_no and not kind.startswith("no_") and _pattern("DENIED").match(part[hit.end() :])
-    words = _pattern("NOT|UNTRUE|OTHERS" if kind == "frequency" else "NOT|UNTRUE")
+    denied = (own_no or kind == "documented") and not kind.startswith("no_")
+    after = denied and _pattern("DENIED").match(part[hit.end() :])
+    words = _pattern("DENY|UNTRUE|OTHERS" if kind == "frequency" else "NOT|UNTRUE")
     return bool(after or words.search(before) or _pattern("LATER").search(part))

@@ -6,8 +6,8 @@ on its standard input, a line per answer on its standard output, no thread. The 
 import the caller's own script again in every child, refuses to serve daemonic processes (as Dask's workers are), and
 lets threads that wait for several children take each other's exit codes.
 
-A child is two processes: one that runs the job, and above it one that supervises it and runs nothing of the user's.
-However the job ends, its supervisor ends what the job has left running, and passes on how it ended.
+Between the two stand supervisors, which run nothing of the user's: each forks one job after the other. However a job
+ends, its supervisor ends what the job has left running, and tells how it ended.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 with suppress(ImportError):  # not on Windows, where nothing is forked
     import resource
@@ -46,23 +48,29 @@ _ENVIRONMENT = {
 }
 _LARGEST_FILE = 2**30  # bytes; a job that writes without end fails before the disk is full
 _AWAITED = {signal.SIGCHLD, signal.SIGTERM} if hasattr(signal, "SIGCHLD") else set()
+_PATIENCE = 2.0  # seconds for the forking process to end by itself: what its children took of a processor is known then
 _ANSWER = 60.0  # seconds for the forking process to answer; it takes milliseconds
 
 
 @dataclass
 class Child:
-    """A forked process: the id of its supervisor, and its exit code as it will be (negative: killed by that signal)."""
+    """A job's process: the id of its supervisor, and its exit code as it will be (negative: killed by that signal)."""
 
     pid: int
+    lock: threading.Lock
     code: Future[int] = field(default_factory=Future)
+    ended: bool = False  # by ``kill``, and its supervisor with it
 
     def wait(self, timeout: float) -> int:
         """The exit code; raises TimeoutError if the child still runs after ``timeout`` seconds."""
         return self.code.result(timeout)
 
     def kill(self) -> None:
-        """End the child, and what it started."""
-        end_family(self.pid)
+        """End the child, and what it started, unless it has ended: its supervisor may be another's then."""
+        with self.lock:
+            self.ended = not self.code.done()
+        if self.ended:
+            end_family(self.pid)
 
 
 class ForkServer:
@@ -85,6 +93,7 @@ class ForkServer:
         )
         self._started: dict[str, Future[Child]] = {}
         self._children: dict[int, Child] = {}
+        self._idle: list[int] = []
         self._lock = threading.Lock()
         self._listening = False
 
@@ -113,7 +122,8 @@ class ForkServer:
         with self._lock:
             started = self._started[str(folder)] = Future()
             try:
-                self._requests().write(json.dumps(str(folder)) + "\n")
+                idle = self._idle.pop() if self._idle else 0
+                self._requests().write(json.dumps([str(folder), idle]) + "\n")
                 self._requests().flush()
             except OSError:
                 started.set_exception(ForkError("the process that forks has ended"))
@@ -127,11 +137,12 @@ class ForkServer:
         """End the forking process and all its children."""
         for child in list(self._children.values()):
             end_family(child.pid)
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
         with suppress(OSError):
             self._requests().close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE if self._listening else 0)
+        self._process.kill()
+        self._process.wait()
         if not self._listening:
             self._answers().close()
 
@@ -143,11 +154,17 @@ class ForkServer:
     def _listen(self) -> None:
         for line in self._answers():
             answer = json.loads(line)
+            pid = answer["pid"]
             if "folder" in answer:
-                child = self._children[answer["pid"]] = Child(answer["pid"])
+                child = self._children[pid] = Child(pid, self._lock)
                 self._started.pop(answer["folder"]).set_result(child)
-            else:
-                self._children.pop(answer["pid"]).code.set_result(answer["code"])
+                continue
+            with self._lock:
+                self._idle = [one for one in self._idle if one != pid]
+                if pid in self._children:  # else it was idle when it was killed
+                    child = self._children.pop(pid)
+                    self._idle += [pid] * (answer["lives"] and not child.ended)
+                    child.code.set_result(answer["code"])
         self._ended()
 
     def _ended(self) -> None:
@@ -171,6 +188,7 @@ class ForkServer:
 
 def main(target: str, home: str) -> None:
     """Import the target's module, then fork a child per request until there are no more; then kill those that run."""
+    runner = os.getppid()
     requests, answers = os.fdopen(os.dup(0), "r", encoding="utf-8"), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(2, 1)  # whatever an import prints must not be taken for an answer
@@ -184,23 +202,23 @@ def main(target: str, home: str) -> None:
     gc.freeze()  # else the first collection in each child would copy all that it shares with this process
     gc.enable()
     gc.set_threshold(100_000)  # a child is short-lived, and looking for cycles again and again is 4 % of its time
-    children: set[int] = set()
-    signal.signal(signal.SIGCHLD, lambda *_: _reap(children, answers))
+    supervisors: dict[int, int] = {}  # where each is told its next job
+    signal.signal(signal.SIGCHLD, lambda *_: _reap(supervisors, answers))
     os.write(answers, b"ready\n")
     for line in requests:
-        folder = json.loads(line)
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # a child's end isn't told before its beginning
-        pid = os.fork()
-        if pid == 0:
-            os.close(answers)
-            os.close(requests.fileno())
-            _be_a_child(Path(folder), module.forked)
-        children.add(pid)
-        os.write(answers, (json.dumps({"folder": folder, "pid": pid}) + "\n").encode())
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
-    for pid in list(children):
+        folder, idle = json.loads(line)
+        with _without_signals({signal.SIGCHLD}):
+            if idle not in supervisors:
+                idle = _supervisor(supervisors, requests, answers, module.forked)
+            _tell(answers, {"folder": folder, "pid": idle})
+            with suppress(BrokenPipeError):  # it has been killed, and that is told next
+                os.write(supervisors[idle], f"{json.dumps(folder)}\n".encode())
+    for pid in list(supervisors):
         end_family(pid)
-    shutil.rmtree(home, ignore_errors=True)
+    while supervisors:
+        time.sleep(0.001)
+    if os.getppid() != runner:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _threads() -> list[str]:
@@ -209,43 +227,63 @@ def _threads() -> list[str]:
     return sorted((task / "comm").read_text("utf-8").strip() for task in tasks)
 
 
-def _reap(children: set[int], answers: int) -> None:
-    """Tell of the children that have ended; may be interrupted by itself, as another ends."""
-    while children:
+@contextmanager
+def _without_signals(these: set[signal.Signals]) -> Iterator[None]:
+    signal.pthread_sigmask(signal.SIG_BLOCK, these)
+    yield
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, these)
+
+
+def _reap(supervisors: dict[int, int], answers: int) -> None:
+    """Tell of the supervisors that were killed; may be interrupted by itself, as another ends."""
+    while supervisors:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:  # what interrupted this has reaped the last of them
             return
         if not pid:
             return
-        children.discard(pid)
-        told = json.dumps({"pid": pid, "code": os.waitstatus_to_exitcode(status)}) + "\n"
-        with suppress(BrokenPipeError):  # whoever asked has been killed: main is about to end
-            os.write(answers, told.encode())
+        os.close(supervisors.pop(pid))
+        _tell(answers, {"pid": pid, "code": os.waitstatus_to_exitcode(status), "lives": False})
 
 
-def _be_a_child(folder: Path, call: Any) -> None:
-    """Run the target in a process below this one, end what it leaves, and end as it did; never returns."""
-    code = 1
+def _tell(answers: int, told: dict[str, Any]) -> None:
+    with suppress(BrokenPipeError):  # whoever asked has been killed: main is about to end
+        os.write(answers, (json.dumps(told) + "\n").encode())
+
+
+def _supervisor(supervisors: dict[int, int], requests: IO[str], answers: int, call: Any) -> int:
+    """Fork one; returns its id."""
+    jobs, ask = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        for descriptor in (requests.fileno(), ask, *supervisors.values()):
+            os.close(descriptor)
+        _supervise(jobs, answers, call)
+    os.close(jobs)
+    supervisors[pid] = ask
+    return pid
+
+
+def _supervise(jobs: int, answers: int, call: Any) -> None:
+    """Run the target for one job after the other, each in a process below this one; never returns."""
     try:
         os.setsid()
         become_subreaper()
         end_with_parent(signal.SIGTERM)
         signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        worker = os.fork()
-        if worker == 0:
-            _work(folder, call)
-        code = _ended(worker)
-        end_children()
+        for line in os.fdopen(jobs, "r", encoding="utf-8"):
+            worker = os.fork()
+            if worker == 0:
+                os.close(answers)
+                os.close(jobs)
+                _work(Path(json.loads(line)), call)
+            code = _ended(worker)
+            end_children()
+            _tell(answers, {"pid": os.getpid(), "code": code, "lives": True})
     finally:
-        if code < 0:  # tell how by the same end, without a second core dump
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
-            with suppress(OSError):
-                signal.signal(-code, signal.SIG_DFL)
-            os.kill(os.getpid(), -code)
-        os._exit(abs(code))
+        os._exit(1)
 
 
 def _ended(worker: int) -> int:

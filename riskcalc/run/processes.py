@@ -92,6 +92,10 @@ class Running(Protocol):
         """Its exit code; raises TimeoutError if it still runs after ``timeout`` seconds."""
         ...
 
+    def kill(self) -> None:
+        """End it, and what it started."""
+        ...
+
 
 class _Processes:
     """What both engines share: a folder and a process per job, watched until it ends or has to be ended.
@@ -251,6 +255,9 @@ class _Started:
         except subprocess.TimeoutExpired:
             raise TimeoutError from None
 
+    def kill(self) -> None:
+        end_family(self.pid)
+
 
 def _leaves(status: str, job: Job) -> tuple[str, ...]:
     return (*_LEAVES.get(status, ()), *(job.formats if status == "ok" else ()))
@@ -296,6 +303,6 @@ def _read(file: Path, last: int = 0) -> str:
 
 
 def _end(process: Running) -> None:
-    end_family(process.pid)
+    process.kill()
     with suppress(TimeoutError):
         process.wait(_PATIENCE)

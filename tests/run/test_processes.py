@@ -266,21 +266,37 @@ def test_a_job_that_comes_while_the_forking_process_dies_gets_another() -> None:
 def test_children_that_end_at_the_same_moment_are_all_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second one's signal comes before the first is noted; in a run of 2,000 units it does."""
     told, answers = os.pipe()
-    children, ended = {1, 2}, iter([(1, 0), (2, 9)])
+    supervisors, ended = (
+        {1: os.open(os.devnull, os.O_RDONLY), 2: os.open(os.devnull, os.O_RDONLY)},
+        iter([(1, 0), (2, 9)]),
+    )
 
     def waitpid(*_: int) -> tuple[int, int]:
         pair = next(ended, None)
         if pair is None:
             raise ChildProcessError
         if pair[0] == 1:
-            _reap(children, answers)
+            _reap(supervisors, answers)
         return pair
 
     monkeypatch.setattr("riskcalc.run.forkserver.os.waitpid", waitpid)
-    _reap(children, answers)
+    _reap(supervisors, answers)
     os.close(answers)
     with os.fdopen(told) as lines:
-        assert [json.loads(line) for line in lines] == [{"pid": 2, "code": -9}, {"pid": 1, "code": 0}]
+        assert [(one["pid"], one["code"]) for one in map(json.loads, lines)] == [(2, -9), (1, 0)]
+
+
+def test_one_supervisor_runs_one_job_after_the_other_and_is_replaced_when_it_is_killed(fork: ForkEngine) -> None:
+    def above() -> int:
+        return int(str(found(fork(job("import os\nfound = os.getppid()")))))
+
+    first = above()
+    assert above() == first
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: not psutil.pid_exists(first))
+    assert above() != first
+    assert fork(job("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)", "while True: pass")).status == "died"
+    assert above() not in (0, first)
 
 
 def test_too_much_from_below_is_a_failure_in_its_cell(fork: ForkEngine) -> None:
