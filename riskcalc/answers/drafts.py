@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -278,8 +278,10 @@ class Draft:
         if sha256(read(self.original)) != self.told["sha256"]:
             raise UsageError(f"{self.original} isn't the file that was drafted; restore it, or draft again.")
         sheets = {sheet.name: sheet for sheet in read_questionnaire(self.original)}
+        rows = {name: [each.row for each in self.questions if each.sheet == name] for name in sheets}
         found = [
-            (question, _room(sheets[question.sheet], question, outcome)) for question, _, outcome in self.outcomes()
+            (question, _room(sheets[question.sheet], rows[question.sheet], question, outcome))
+            for question, _, outcome in self.outcomes()
         ]
         cells: dict[str, dict[tuple[int, int], str]] = {}
         for question, (state, said, comment) in found:
@@ -289,6 +291,12 @@ class Draft:
                 mine |= {(question.row, column_of(question.comment)): comment} if comment else {}
         content, left = filled(self.original, cells)
         told = {(sheet, row): f"{cell_name(row, column)}: {why}" for (sheet, (row, column)), why in left.items()}
+        if told:  # an answer without its comment, or a comment alone, is neither written nor left blank
+            kept = {
+                sheet: {place: text for place, text in mine.items() if (sheet, place[0]) not in told}
+                for sheet, mine in cells.items()
+            }
+            content, _ = filled(self.original, kept)
         write_whole(out, content)
         return [
             (question, ("left", why, "") if (why := told.get((question.sheet, question.row))) else outcome)
@@ -343,8 +351,10 @@ def _against(context: Context, verdict: str, text: str, sources: Sequence[str], 
     return list(dict.fromkeys([*wrong, *(told for _, told in doubts(context, text, sources, denied))]))
 
 
-def _room(sheet: Sheet, question: Question, outcome: Outcome) -> Outcome:
-    """An outcome, unless there is no room for it: the cell says something, or is part of another."""
+def _room(sheet: Sheet, rows: Collection[int], question: Question, outcome: Outcome) -> Outcome:
+    """An outcome, unless there is no room for it: the cell says something, is part of another, or is one for several
+    ``rows`` that ask.
+    """
     if outcome[0] != "written":
         return outcome
     for letter in [question.answer, *([question.comment] if outcome[2] else [])]:
@@ -355,4 +365,6 @@ def _room(sheet: Sheet, question: Question, outcome: Outcome) -> Outcome:
         over = [block for block in sheet.merged if within(block, question.row, at)]
         if any((block[0], block[2]) != (question.row, at) for block in over):
             return "left", f"{letter}{question.row} is part of merged cells that begin elsewhere", ""
+        if any(block[0] <= row <= block[1] for block in over for row in rows if row != question.row):
+            return "left", f"{letter}{question.row} is one cell for several questions; answer it by hand", ""
     return outcome

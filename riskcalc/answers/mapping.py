@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from riskcalc.answers.questionnaire_files import Sheet, places, within
 from riskcalc.answers.words import WORDS
-from riskcalc.errors import UsageError
+from riskcalc.errors import UsageError, counted, first_of
 from riskcalc.register import map_files
 from riskcalc.register.records import grouped
 from riskcalc.register.xlsx_cells import column_of, letters
@@ -101,13 +101,16 @@ def fitting(found: Map, sheets: list[Sheet]) -> list[tuple[Columns, Sheet]]:
 
 
 def left_out(found: Map, sheets: list[Sheet]) -> list[str]:
-    """What of a questionnaire a map passes over: its other sheets, and questions outside of a document's tables."""
-    mapped = {columns.name for columns in found.sheet}
+    """What of a questionnaire a map passes over: its other sheets, rows that are hidden or ask in another column, and
+    questions outside of a document's tables.
+    """
+    mapped = {columns.name: columns for columns in found.sheet}
     told = [
         f"{sheet.name}: {sheet.unread or 'not in the map'}"
         for sheet in sheets
         if sheet.name not in mapped and sheet.unread != "no table" and any(places(sheet))
     ]
+    told += [line for sheet in sheets if sheet.name in mapped for line in _elsewhere(mapped[sheet.name], sheet)]
     texts = (text for sheet in sheets if sheet.unread == "no table" for *_, text in places(sheet))
     return told + [f"outside of the tables: {text}" for text in texts if _ASKS.search(text)]
 
@@ -130,6 +133,21 @@ def asked(columns: Columns, sheet: Sheet) -> Iterator[tuple[int, str, str, str]]
 
 
 # --- parts ---
+
+
+def _elsewhere(columns: Columns, sheet: Sheet) -> Iterator[str]:
+    """What may be asked below the headings in hidden rows, as a filter leaves them, and in rows that have nothing in
+    the column of questions: in another table, say.
+    """
+    at = column_of(columns.question)
+    hidden = [row for row in sorted(sheet.hidden) if row > columns.header and sheet.text(row, at)]
+    if hidden:
+        told = f"{counted(len(hidden), 'hidden row')} with a text in {columns.question}"
+        yield f"{sheet.name}: {told}: {first_of(hidden, 10)}"
+    for row, column, text in places(sheet):
+        other = row > columns.header and column != at and not (sheet.text(row, at) or _band(sheet, row, at))
+        if other and len(text) >= _LEAST and _ASKS.search(text):
+            yield f"{sheet.name}, {letters(column)}{row}, not in column {columns.question}: {text}"
 
 
 def _band(sheet: Sheet, row: int, column: int) -> str:

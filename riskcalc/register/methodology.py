@@ -95,8 +95,8 @@ class Weights(_Part):
 class Sampling(_Part):
     """How tests of controls are sized and concluded on; planned sizes are those for ``planned_size_months`` months."""
 
-    confidence: Annotated[Decimal, Field(ge=Decimal("0.5"), le=Decimal("0.9999"))]
-    tolerable_deviation_rate: Annotated[Decimal, Field(ge=Decimal("0.0001"), lt=1)]
+    confidence: Annotated[Decimal, Field(ge=Decimal("0.5"), le=Decimal("0.9999")), BeforeValidator(_number)]
+    tolerable_deviation_rate: Annotated[Decimal, Field(ge=Decimal("0.0001"), lt=1), BeforeValidator(_number)]
     source: Name
     planned_size_months: Annotated[int, Field(gt=0, le=120, strict=True)] = 12
     planned_size: dict[str, Annotated[int, Field(gt=0, le=100_000, strict=True)]]
@@ -113,13 +113,13 @@ class EvidenceRules(_Part):
 
     look_back_months: Annotated[int, Field(gt=0, le=120, strict=True)] | None = None
     roll_forward_days: Annotated[int, Field(ge=0, strict=True)] = 92
-    automated_once: bool = True
+    automated_once: Annotated[bool, Field(strict=True)] = True
 
 
 class OpinionRules(_Part):
     """From which share of a report's objectives not achieved on its opinion would be adverse (pervasive)."""
 
-    pervasive: Annotated[Decimal, Field(gt=0, le=1), BeforeValidator(_number)] = Decimal("0.5")
+    pervasive: Annotated[Decimal, Field(ge=Decimal("0.0001"), le=1), BeforeValidator(_number)] = Decimal("0.5")
 
 
 class SeverityRules(_Part):
@@ -240,14 +240,27 @@ _TOLD = {
     "extra_forbidden": "is not a setting known here",
     r"\S": "blank; allowed: some text",
     "^[A-Z]{3}$": "allowed: an ISO 4217 code such as EUR",
+    "string_type": "allowed: text, in quotes",
+    "bool_type": "allowed: true or false, without quotes",
+    "int_type": "allowed: a whole number, without quotes",
+    "finite_number": "allowed: a number, without quotes",
+    **dict.fromkeys(("dict_type", "model_type"), "allowed: settings by name, in a table"),
+    **dict.fromkeys(("list_type", "tuple_type"), "allowed: a list, or tables in [[ ]]"),
+    "too_short": "allowed: at least one",
+    "greater_than": "allowed: more than {gt}",
+    "greater_than_equal": "allowed: {ge} or more",
+    "less_than": "allowed: less than {lt}",
+    "less_than_equal": "allowed: {le} or less",
 }
 
 
 def _as_problem(error: Any) -> Problem:
     place = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in error["loc"])
     given = "" if error["type"] in ("missing", "extra_forbidden") else _as_text(error["input"])
-    allowed = _TOLD.get(error["type"]) or _TOLD.get(error.get("ctx", {}).get("pattern", "")) or error["msg"]
-    return Problem(FILE, 0, place, given, allowed.removeprefix("Value error, ") + _percent(error))
+    limits = error.get("ctx", {})
+    told = _TOLD.get(error["type"]) or _TOLD.get(limits.get("pattern", ""))
+    allowed = told.format(**limits) if told else error["msg"].removeprefix("Value error, ")
+    return Problem(FILE, 0, place, given, allowed + _percent(error))
 
 
 def _percent(error: Any) -> str:

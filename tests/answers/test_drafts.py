@@ -16,6 +16,7 @@ import jsonschema_rs
 import openpyxl
 import pytest
 from click.testing import CliRunner
+from openpyxl.styles import Protection
 from openpyxl.worksheet.datavalidation import DataValidation
 from register_files import SAMPLE, replace_in
 
@@ -50,7 +51,7 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def questionnaire(path: Path) -> Path:
+def questionnaire(path: Path, edit: Callable[[Any], None] = lambda _: None) -> Path:
     book = openpyxl.Workbook()
     sheet = book.active
     sheet.append(["No", "Question", "Answer", "Comment"])
@@ -59,6 +60,7 @@ def questionnaire(path: Path) -> Path:
     rule = DataValidation(type="list", formula1='"Yes,No,Partially"')
     sheet.add_data_validation(rule)
     rule.add("C2:C20")
+    edit(sheet)
     book.save(path)
     return path
 
@@ -73,8 +75,8 @@ def data(tmp_path: Path) -> Path:
     return shutil.copytree(SAMPLE, tmp_path / "data")
 
 
-def drafted(folder: Path, data: Path, audience: str = "client") -> Draft:
-    path = questionnaire(folder / "q.xlsx")
+def drafted(folder: Path, data: Path, audience: str = "client", edit: Callable[[Any], None] = lambda _: None) -> Draft:
+    path = questionnaire(folder / "q.xlsx", edit)
     desk = Desk(Context.of(load(data), as_of=DAY), ("payroll",), audience)
     return make(folder / "draft", path, propose(read_questionnaire(path)), desk, str(data))
 
@@ -101,6 +103,32 @@ def test_only_what_is_approved_in_force_and_true_is_written(tmp_path: Path, data
     assert "ended on 2026-03-31" in states[QUESTIONS["expired"]][1]
     assert "nobody has approved" in states[QUESTIONS["draft"]][1]
     assert "internal" in states[QUESTIONS["insured"]][1]
+
+
+def locked_but_for_answers(sheet: Any) -> None:
+    """A sheet whose cells for comments are locked."""
+    sheet.protection.sheet = True
+    sheet["C2"].protection = sheet["C3"].protection = Protection(locked=False)
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        (lambda sheet: sheet.__setitem__("C2", "=1+1"), "C2: a formula stands there"),
+        (locked_but_for_answers, "D2: the sheet is protected and this cell is locked"),
+        (lambda sheet: sheet.merge_cells("C2:C3"), "C2 is one cell for several questions; answer it by hand"),
+    ],
+)
+def test_what_is_told_as_left_blank_is_left_blank(
+    tmp_path: Path, data: Path, edit: Callable[[Any], None], why: str
+) -> None:
+    """Neither a comment without its answer, nor an answer without its comment, nor one for two questions is sent."""
+    draft = drafted(tmp_path, data, edit=edit)
+    draft.accept("similar", "A. Reviewer")
+    [(_, (state, told, _))] = [each for each in draft.write(tmp_path / "filled.xlsx") if each[0].id == "Sheet!C2"]
+    assert (state, told[: len(why)]) == ("left", why)
+    sheet, before = (openpyxl.load_workbook(tmp_path / name)["Sheet"] for name in ("filled.xlsx", "q.xlsx"))
+    assert [sheet[name].value for name in ("C2", "D2")] == [before["C2"].value, None]
 
 
 @pytest.mark.parametrize(

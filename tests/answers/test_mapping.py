@@ -39,6 +39,17 @@ def test_totals_ask_nothing_and_merged_bands_are_sections(heading: str, listed: 
     assert left_out(proposed, [intro, sheet, hidden]) == ["Read me: not in the map", "Scoring: hidden"]
 
 
+def test_rows_that_a_filter_hides_and_a_second_table_are_told() -> None:
+    """Whoever sends the file knows that something in it wasn't answered."""
+    rows = [["No", "Question", "Answer"], ["1", "Are backups taken?"], ["2", "Is there a policy on them?"]]
+    rows += [["Ref", "", "Question", "Response"], ["B", "", "Are rights reviewed by managers?"]]
+    sheet = Sheet("S", dict(enumerate(rows, 1)), hidden={3})
+    assert left_out(propose([sheet]), [sheet]) == [
+        "S: 1 hidden row with a text in B: 3",
+        "S, C5, not in column B: Are rights reviewed by managers?",
+    ]
+
+
 def test_headings_may_be_repeated_and_titles_ask_nothing() -> None:
     """The comments' heading stands further down; numbers without a title's row are questions."""
     columns, texts = found(
