@@ -169,7 +169,11 @@ def of_an_extra() -> Iterator[None]:
 
 
 class RiskcalcError(Exception):
-    """Base of all errors that a user can mend; the command line prints them without a traceback."""
+    """Base of all errors that a user can mend; the command line, and a notebook, show them without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it, instead of the program's lines."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class UsageError(RiskcalcError):

@@ -78,7 +78,10 @@ def read(path: Path, inside: Path | None = None, most: int = LARGEST) -> bytes:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that after a crash at any moment the old or the new content is there, whole."""
+    """Write a file so that after a crash at any moment the old or the new content is there, whole.
+
+    Raises OSError, with this file's name, where that can't be done.
+    """
     # Not tempfile, whose files only their owner may read: to open them up one would have to know the umask, and that
     # can be read only by setting it, for all threads.
     temporary = path.with_name(f"{PART}{path.name[:40]}-{secrets.token_hex(8)}")
@@ -88,9 +91,11 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from None  # a full disk names no file
         raise
 
 

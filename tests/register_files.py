@@ -7,6 +7,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from riskcalc.errors import Problem, RegisterError
+from riskcalc.register.register import load
 from riskcalc.register.tables import TABLES
 
 SAMPLE = Path(__file__).parent.parent / "data"
@@ -217,3 +221,20 @@ def change(table: str, row: int, **cells: str) -> Callable[[Rows], None]:
         rows[table][row].update(cells)
 
     return edit
+
+
+def changes_of(table: str) -> Callable[..., Edit]:
+    """Edits for ``write_register``, each of cells of a row of one table: ``changes_of("risks")(0, owner="O")``."""
+    return lambda row, **cells: lambda rows: rows[table][row].update(cells)
+
+
+def add(table: str, **cells: str) -> Edit:
+    """An edit for ``write_register``: one row more."""
+    return lambda rows: rows[table].append(cells)
+
+
+def problems(folder: Path) -> list[Problem]:
+    """What is wrong with a register, which is refused for it."""
+    with pytest.raises(RegisterError, match=r"^\d+ problems? in the register .*:\n") as caught:
+        load(folder)
+    return caught.value.problems

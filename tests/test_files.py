@@ -42,7 +42,7 @@ def test_two_units_never_share_a_file(unit_ids: list[str]) -> None:
 
 
 def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk in the middle of a write costs the new content, not the old."""
+    """A full disk in the middle of a write costs the new content, not the old; the file is named, not a part of it."""
     target = tmp_path / "page.html"
     write_whole(target, b"old")
 
@@ -50,8 +50,9 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as refused:
         write_whole(target, b"new")
+    assert refused.value.filename == str(target)
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 

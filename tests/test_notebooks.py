@@ -165,3 +165,13 @@ def test_a_parameters_cell_that_computes_is_refused(source: str, tmp_path: Path)
     )
     with pytest.raises(UsageError, match="may hold NAME = literal only"):
         parameters(path)
+
+
+def test_a_mistake_in_a_notebook_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not under the lines of a program that nobody in the room has written."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    InteractiveShell().run_cell("import riskcalc\nriskcalc.open_unit('payroll', data_dir='nowhere')")
+    told = capsys.readouterr().out
+    assert told.startswith("UsageError: There is no folder 'nowhere' in ")
+    assert "Traceback" not in told

@@ -12,6 +12,7 @@ from riskcalc.answers.questionnaire_files import Sheet, places, within
 from riskcalc.answers.words import WORDS
 from riskcalc.errors import UsageError
 from riskcalc.register import map_files
+from riskcalc.register.records import grouped
 from riskcalc.register.xlsx_cells import column_of, letters
 
 _ASKS = re.compile(
@@ -205,10 +206,7 @@ def _roles(sheet: Sheet, row: int) -> dict[str, int]:
 
 def _by_content(sheet: Sheet) -> Columns | None:
     """The column in which most cells ask, and beside it the one with drop-downs, or else the first that is empty."""
-    asks: dict[int, list[int]] = {}
-    for row, column, cell in places(sheet):
-        if len(cell) >= _LEAST and _ASKS.search(cell):
-            asks.setdefault(column, []).append(row)
+    asks = grouped((column, row) for row, column, cell in places(sheet) if len(cell) >= _LEAST and _ASKS.search(cell))
     if not asks or len(max(asks.values(), key=len)) < _FEW:
         return None
     question = max(asks, key=lambda column: (len(asks[column]), -column))

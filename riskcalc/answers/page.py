@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import nbformat
-
 from riskcalc.answers.drafts import Decision, Draft, Outcome, Question
 from riskcalc.errors import counted
 from riskcalc.pages import display
-from riskcalc.pages.html import render_page
+from riskcalc.pages.html import page_of
 
 _TONES = {"written": ("Written", "good"), "left": ("Left blank", "open"), "red": ("Contradicted", "bad")}
 
 
 def page(draft: Draft, found: list[tuple[Question, Outcome]]) -> str:
     """The page's HTML: every question with its answer, who decided it and on what it rests, or why it is blank."""
-    cells = []
-    for part in _parts(draft, found):
-        output = nbformat.v4.new_output("display_data", {display.DISPLAY_MIME: part.as_json()})
-        cells.append(nbformat.v4.new_code_cell(outputs=[output]))
-    return render_page(nbformat.v4.new_notebook(cells=cells))
+    return page_of(_parts(draft, found))
 
 
 def _parts(draft: Draft, found: list[tuple[Question, Outcome]]) -> Iterator[display.Display]:

@@ -179,10 +179,10 @@ def controls(quantified: Model, threshold: float) -> pd.DataFrame:
     return frame.sort_values(["range", "mean_failed"], ascending=False, kind="stable")
 
 
-def sensitivity(quantified: Model, threshold: float) -> pd.DataFrame:
-    """How the earned year moves with the anchors: mean and exceed, with the anchors halved and doubled.
+def sensitivity(quantified: Model, threshold: float) -> dict[str, loss.AnnualLoss]:
+    """The earned year with the anchors halved and doubled, by what is changed; asked about from ``threshold`` on.
 
-    Only figures that come from anchors move; those that the register gives for a risk stay. Indexed by what is changed.
+    Only figures that come from anchors move; those that the register gives for a risk stay.
     """
     left = _left(quantified, [_effects(quantified, "earned")])
     cases, rates, scale = [], [], []
@@ -194,7 +194,7 @@ def sensitivity(quantified: Model, threshold: float) -> pd.DataFrame:
             rates.append(quantified.rates * left["likelihood"][0] * (by if what == "frequencies" else 1.0))
             scale.append(left["impact"][0] * (by if what == "losses" else 1.0))
     moved = loss.aggregate_each(np.array(rates), quantified.losses, np.array(scale), points=_FEWER, least=threshold)
-    return pd.DataFrame([{"mean": one.mean, "exceed": one.exceed(threshold)} for one in moved], index=cases)
+    return dict(zip(cases, moved, strict=True))
 
 
 def band(quantified: Model, losses: Floats, seed: int, draws: int = 32) -> pd.DataFrame:

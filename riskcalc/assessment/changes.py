@@ -14,7 +14,7 @@ from typing import Any
 from riskcalc.assessment.subservice import unnamed
 from riskcalc.assessment.testing import RANKS, Conclusion, Days
 from riskcalc.register import register as registers
-from riskcalc.register.issued import FormerControl, FormerLink
+from riskcalc.register.issued import FormerAppetite, FormerControl, FormerLink
 from riskcalc.register.register import Register
 
 WAY = ("performed_by", "subservice_id", "nature", "frequency")
@@ -99,6 +99,14 @@ def after_report(register: Register) -> frozenset[tuple[str, str]]:
 
 
 @registers.once
+def in_report(register: Register) -> Mapping[str, str]:
+    """The risks that were in their unit's report, each with the objective that it threatened at the end."""
+    then = {(one.unit_id, one.risk_id): one.objective_id for one in register.former_risks if one.after}
+    rows = [one for one in register.rows("risks") if (one["risk_id"], "") not in after_report(register)]
+    return {one["risk_id"]: then.get((one["unit_id"], one["risk_id"]), one["objective_id"]) for one in rows}
+
+
+@registers.once
 def former_links(register: Register) -> Mapping[tuple[str, str], Sequence[FormerLink]]:
     """By risk and control, how that acted on the risk on days of its unit's report, by rows that ended."""
     found: dict[tuple[str, str], list[FormerLink]] = {}
@@ -109,10 +117,9 @@ def former_links(register: Register) -> Mapping[tuple[str, str], Sequence[Former
 
 @registers.once
 def at_end(register: Register) -> Mapping[tuple[str, str], float]:
-    """By risk and control, the coverage on the last day of a report that has ended, where it has another since."""
+    """By risk and control, the coverage on the last day of a report that has ended, by a row that ended."""
     ends = _ends(register)
-    kept = {(link["risk_id"], link["control_id"]) for link in register.rows("risk_controls") if link["coverage"] > 0}
-    last = {key: links[-1] for key, links in former_links(register).items() if key in kept}
+    last = {key: links[-1] for key, links in former_links(register).items()}
     return {key: link.coverage for key, link in last.items() if link.last >= ends[key[0]]}
 
 
@@ -127,6 +134,23 @@ def over_report(register: Register) -> Mapping[tuple[str, str], tuple[str, float
         if former and key not in found:
             now = [(link["acts_on"], float(link["coverage"]))] if former[-1].last < ends[key[0]] else []
             found[key] = _least([*((one.acts_on, one.coverage) for one in former), *now])
+    return found
+
+
+@registers.once
+def appetites(register: Register) -> Mapping[str, tuple[str, date | None]]:
+    """By unit, the lowest appetite of its report's days, and the last of them where it has another one since."""
+    rank = {name: place for place, name in enumerate(register.methodology.level_names)}
+    former: dict[str, list[FormerAppetite]] = {}
+    for one in sorted(register.former_appetites):
+        former.setdefault(one.unit_id, []).append(one)
+    found: dict[str, tuple[str, date | None]] = {}
+    for unit in register.rows("business_units"):
+        now, known = unit["appetite"], former.get(unit["unit_id"], ())
+        rows = [(one.appetite, None if one.appetite == now else one.last) for one in known]
+        if not known or known[-1].last < unit["report_to"].date():
+            rows.append((now, None))
+        found[unit["unit_id"]] = min(rows, key=lambda one: rank.get(one[0], -1))
     return found
 
 

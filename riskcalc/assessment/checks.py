@@ -1,23 +1,25 @@
 """How a consistency check is made known, and what most of them look at.
 
-A check is a function from a context to what it saw (unit, row, message). ``@check`` lists it under the name that users
-see, with how much it matters and what to do; ``consistency.findings`` runs them all.
+A check is a function from a context to what it saw: rows, and what is to be said of each. ``@check`` lists it under the
+name that users see, with how much it matters and what to do; ``consistency.findings`` runs them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.scoring import scored
+from riskcalc.assessment.subservice import tested_here
 from riskcalc.register.records import records
 
 # In the order of how much they matter: something has to be done; somebody has to look at it; good to know.
 Gravity = Literal["act", "look", "note"]
 Rows = list[dict[Any, Any]]
-Seen = Iterator[tuple[str, str, str]]  # unit, row, message
+Place = tuple[str, str]  # a unit, and what of it: the key of a row, or something that has no row
+Seen = Iterator[tuple[Mapping[Any, Any] | Place, str]]  # a row or a place, and the message
 Check = Callable[[Context], Seen]
 CHECKS: dict[str, tuple[Gravity, str, Check]] = {}
 
@@ -33,6 +35,14 @@ def check(name: str, gravity: Gravity, advice: str) -> Callable[[Check], Check]:
     return listed
 
 
+def place(context: Context, seen: Mapping[Any, Any] | Place) -> Place:
+    """The unit of what was seen, and its key, a row's first column; a test's or deficiency's unit is its control's."""
+    if isinstance(seen, tuple):
+        return seen
+    owner = seen if "unit_id" in seen else control_of(context)[seen["control_id"]]
+    return str(owner["unit_id"]), str(next(iter(seen.values())))
+
+
 @once
 def controls(context: Context) -> Rows:
     """The controls with what they earn."""
@@ -41,8 +51,8 @@ def controls(context: Context) -> Rows:
 
 
 def own_controls(context: Context) -> Rows:
-    """The controls that the units perform themselves."""
-    return [control for control in controls(context) if control["performed_by"] == "own"]
+    """The controls that our own tests speak for, those of an inclusive subservice organisation among them."""
+    return [control for control in controls(context) if tested_here(context.register, control)]
 
 
 @once
@@ -62,12 +72,3 @@ def risks(context: Context) -> Rows:
 def tests(context: Context) -> Rows:
     """The period's tests."""
     return context.rows("control_tests")
-
-
-@once
-def acting(context: Context) -> dict[str, list[str]]:
-    """The controls that act on each risk."""
-    found: dict[str, list[str]] = {}
-    for link in context.register.rows("risk_controls"):
-        found.setdefault(link["risk_id"], []).append(link["control_id"])
-    return found

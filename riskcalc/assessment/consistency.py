@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import get_args
 
 from riskcalc.assessment import control_checks, report_checks, risk_checks
-from riskcalc.assessment.checks import CHECKS, Gravity
+from riskcalc.assessment.checks import CHECKS, Gravity, place
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.next_steps import next_steps, without_controls
 from riskcalc.register.audiences import Audience
@@ -40,10 +40,6 @@ class Finding:
     def __str__(self) -> str:
         return f"{self.severity}: {self.row}: {self.message} ({self.check}). {self.advice}"
 
-    def as_dict(self) -> dict[str, str]:
-        """The finding as plain values, for ``riskcalc check --json``."""
-        return asdict(self)
-
 
 def findings(context: Context) -> list[Finding]:
     """All findings for a register that reads without a problem, the graver first; what to fill in next comes last.
@@ -56,7 +52,8 @@ def findings(context: Context) -> list[Finding]:
     for name, (gravity, advice, check) in CHECKS.items():
         found.extend(
             Finding(gravity, name, unit, row, message, advice)
-            for unit, row, message in check(context)
+            for seen, message in check(context)
+            for unit, row in [place(context, seen)]
             # of what only stands in, or isn't assessed yet, next_steps tells
             if not (row.startswith(NOT_YET) or (name in _LATER and without_controls(context.register, unit)))
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import wraps
 from itertools import compress
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import pandas as pd
 
 from riskcalc.register import register as registers
 from riskcalc.register.periods import Period
-from riskcalc.register.register import Register
+from riskcalc.register.register import Register, left_out
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -109,14 +109,21 @@ def once(work: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Con
 
     The results are shared: whoever gets one must not change it, nor hand it out of the package.
     """
+    defaults, call = left_out(work), cast(Any, work)
 
     @registers.once
-    def by_register(register: Register, context: tuple[Period, date], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return work(Context(register, *context), *args, **kwargs)
+    def by_register(
+        register: Register,
+        context: tuple[Period, date],
+        args: tuple[object, ...],
+        kwargs: tuple[tuple[str, object], ...],
+    ) -> T:
+        return call(Context(register, *context), *args, **dict(kwargs))  # type: ignore[no-any-return]
 
     @wraps(work)
     def remembered(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return by_register(context.register, (context.period, context.as_of), *args, **kwargs)
+        given = args if kwargs else args + defaults[len(args) :]
+        return by_register(context.register, (context.period, context.as_of), given, tuple(kwargs.items()))
 
     return remembered
 

@@ -6,7 +6,7 @@ between the report's end and the clients' year-end, and the frameworks that the 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,6 +20,7 @@ from riskcalc.assessment.opinion import unguarded_risks
 from riskcalc.assessment.testing import uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.columns import Component, ReportPart
+from riskcalc.register.records import grouped
 from riskcalc.register.register import Register
 
 LONGEST_BRIDGE = 92  # days; practice accepts a bridge letter for about three months, and seldom for more
@@ -35,10 +36,8 @@ def assertions(context: Context, report_type: str) -> list[dict[str, Any]]:
     False
     """
     unguarded = unguarded_risks(context, report_type)
-    named: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for each in context.register.rows("risks"):
-        for assertion in each["assertions"]:
-            named[each["objective_id"], assertion].append(each["risk_id"])
+    rows = context.register.rows("risks")
+    named = grouped(((one["objective_id"], each), one["risk_id"]) for one in rows for each in one["assertions"])
     found: list[dict[str, Any]] = []
     for (objective, assertion), risks in named.items():
         holes = tuple(risk for risk in risks if risk in unguarded)
@@ -46,20 +45,16 @@ def assertions(context: Context, report_type: str) -> list[dict[str, Any]]:
     return found
 
 
-def components(context: Context, report_type: str | None = None) -> pd.DataFrame:
-    """A row per component of internal control (COSO 2013): own controls, and those that have earned something.
+def components(context: Context, report_type: str | None = None) -> dict[str, dict[str, int]]:
+    """By component of internal control (COSO 2013), how many own controls, and how many that have earned something.
 
     Now; with ``report_type`` over the report's period.
     """
     weights = evidence.assessed(context, report_type)
     own = [each for each in context.register.rows("controls") if each["performed_by"] != "user_entity"]
-    names = list(get_args(Component))
-    counts = {
-        "controls": Counter(each["component"] for each in own),
-        "earning": Counter(each["component"] for each in own if weights[each["control_id"]]["earned"] > 0),
-    }
-    found = {what: [number[name] for name in names] for what, number in counts.items()}
-    return pd.DataFrame(found, pd.Index(names, name="component"))
+    held = Counter(each["component"] for each in own)
+    earning = Counter(each["component"] for each in own if weights[each["control_id"]]["earned"] > 0)
+    return {name: {"controls": held[name], "earning": earning[name]} for name in get_args(Component)}
 
 
 def in_words(component: object) -> str:
@@ -74,9 +69,8 @@ def in_words(component: object) -> str:
 def frameworks(context: Context) -> list[dict[str, Any]]:
     """A record per framework and reference: the controls that serve it, and those that earn in full this period."""
     weights = evidence.assessed(context)
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for each in context.register.rows("mappings"):
-        found[each["framework"], each["reference"]].append(each["control_id"])
+    mappings = context.register.rows("mappings")
+    found = grouped(((each["framework"], each["reference"]), each["control_id"]) for each in mappings)
     rows: list[dict[str, Any]] = []
     for (framework, reference), controls in sorted(found.items()):
         earning = tuple(control for control in controls if weights[control]["earned"] == 1)
@@ -90,7 +84,7 @@ def training(context: Context, unit_id: str) -> list[dict[str, Any]]:
     ``state`` is completed, due, overdue or none (nothing planned); ``due_on`` and ``completed_on`` may be missing.
     """
     day, trainings, rows = pd.Timestamp(context.as_of), _trainings(context.register), []
-    for owner, controls in _owned(context.register).get(unit_id, {}).items():
+    for owner, controls in grouped(_owned(context.register).get(unit_id, ())).items():
         planned = trainings.get(owner, [])
         waiting = [each for each in planned if not each["completed_on"] <= day]
         due = min((each["due_on"] for each in waiting if not pd.isna(each["due_on"])), default=pd.NaT)
@@ -102,22 +96,16 @@ def training(context: Context, unit_id: str) -> list[dict[str, Any]]:
 
 
 @registers.once
-def _owned(register: Register) -> dict[str, dict[str, list[str]]]:
-    """By unit and owner, the key controls that they perform themselves."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for control in register.rows("controls"):
-        if control["key"] and control["performed_by"] == "own":
-            found.setdefault(control["unit_id"], {}).setdefault(control["owner"], []).append(control["control_id"])
-    return found
+def _owned(register: Register) -> dict[str, list[tuple[str, str]]]:
+    """By unit, owners and the key controls that they perform themselves."""
+    own = (each for each in register.rows("controls") if each["key"] and each["performed_by"] == "own")
+    return grouped((each["unit_id"], (each["owner"], each["control_id"])) for each in own)
 
 
 @registers.once
 def _trainings(register: Register) -> dict[str, list[dict[Any, Any]]]:
     """By person, whatever they were or are to be trained for."""
-    found: dict[str, list[dict[Any, Any]]] = {}
-    for each in register.rows("training"):
-        found.setdefault(each["person"], []).append(each)
-    return found
+    return grouped((each["person"], each) for each in register.rows("training"))
 
 
 SETTLED = ("done", "not_applicable")

@@ -13,11 +13,9 @@ import pandas as pd
 
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.readiness import blocking
-from riskcalc.assessment.scoring import breaches, outside, ranked, scored
+from riskcalc.assessment.scoring import acting, breaches, outside, ranked, scored
 from riskcalc.errors import counted
-from riskcalc.register import register as registers
 from riskcalc.register.records import records
-from riskcalc.register.register import Register
 
 FIGURES = ("rated", "breaches", "newly_outside", "unrated", "decisions", "past_due")
 
@@ -60,10 +58,10 @@ def decisions(context: Context) -> tuple[Decision, ...]:
     objective's outlook depends on, but for days to come.
     """
     found = on_risks(context)
-    acting, register = _acting(context.register), context.register
+    controls, register = acting(context.register), context.register
     rated = scored(context)
     levels = dict(compress(zip(rated["risk_id"], rated["earned_level"], strict=True), rated["likelihood"].notna()))
-    told = {(each.unit_id, name) for each in found for name in (each.row, *acting.get(each.row, ()))}
+    told = {(each.unit_id, name) for each in found for name in (each.row, *controls.get(each.row, ()))}
     named = (("controls", "control_id"), ("risks", "risk_id"))
     titles = {row[key]: row["title"] for table, key in named for row in register.rows(table)}
     for gap in (one for one in blocking(context) if not one.waits):
@@ -136,18 +134,8 @@ def _dues(context: Context) -> dict[str, date]:
     dues: dict[str, date] = {}
     for one in context.open_deficiencies:
         dues[one["control_id"]] = min(one["due_on"].date(), dues.get(one["control_id"], date.max))
-    acting = _acting(context.register).items()
-    found = {risk: [dues[each] for each in controls if each in dues] for risk, controls in acting}
+    found = {risk: [dues[each] for each in ids if each in dues] for risk, ids in acting(context.register).items()}
     return {risk: min(days) for risk, days in found.items() if days}
-
-
-@registers.once
-def _acting(register: Register) -> dict[str, set[str]]:
-    """The controls that act on each risk."""
-    found: dict[str, set[str]] = {}
-    for link in register.rows("risk_controls"):
-        found.setdefault(link["risk_id"], set()).add(link["control_id"])
-    return found
 
 
 def _named(scores: pd.DataFrame, which: Iterable[bool]) -> list[tuple[str, str]]:

@@ -7,9 +7,9 @@ does an indicator of a material weakness apply, and what do the deficiencies of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -17,11 +17,13 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment import evidence
+from riskcalc.assessment.changes import after_report, over_report
 from riskcalc.assessment.context import Context, once, rated
 from riskcalc.assessment.exposure import largest_losses
 from riskcalc.assessment.scoring import AXES
 from riskcalc.errors import first_of
 from riskcalc.register.audiences import in_money
+from riskcalc.register.records import grouped
 
 SEVERITIES = ("deficiency", "significant deficiency", "material weakness")
 NOT_ASSESSED = "not assessed"
@@ -35,7 +37,7 @@ class Candidate:
     ``about`` is deficiency, objective or account, and ``name`` its id; ``magnitude`` the misstatement that one event
     could cause, in the unit's currency; ``risks`` are those that make it as severe, and ``compensating`` the other
     controls that were tested and count. ``closed_on``
-    is None while it is open: a closed one of the report's period is judged as it was.
+    is None while it is open: a closed one of the report's period is judged as it was; ``dated`` says so.
     """
 
     unit_id: str
@@ -49,17 +51,18 @@ class Candidate:
     compensating: tuple[str, ...]
     reasons: tuple[str, ...]
     closed_on: date | None = None
+    dated: str = ""
 
     @property
     def as_weakness(self) -> str:
-        """A candidate material weakness in a sentence."""
+        """A candidate material weakness of a report's, in a sentence."""
         if self.about != "deficiency":
             together = f"deficiencies of {', '.join(self.controls)} together"
-            return f"{together} are a candidate material weakness: {self.about} {self.name}"
+            return f"{together} are a candidate material weakness on this evidence: {self.about} {self.name}"
         unrecorded, control = self.name.endswith(NOT_ON_RECORD), self.controls[0]
         named = f"{control} (no open deficiency on record)" if unrecorded else f"{self.name} of {control}"
-        closed = f", closed on {self.closed_on}" if self.closed_on else ""
-        return f"{named} is a candidate material weakness{closed}"
+        dated = f", {self.dated}" if self.dated else ""
+        return f"{named} is a candidate material weakness on this evidence{dated}"
 
 
 def classify(possible: bool, material: bool, merits_attention: bool, indicator: bool = False) -> str:
@@ -90,8 +93,8 @@ def candidates(context: Context) -> list[Candidate]:
 
 
 @once
-def _candidates(context: Context) -> tuple[Candidate, ...]:
-    case = _case(context)
+def _candidates(context: Context, report_type: str | None = None) -> tuple[Candidate, ...]:
+    case = _case(context, report_type)
     found = [one for deficiency in _deficient(case) for one in _singles(case, deficiency)]
     return tuple(sorted(found, key=lambda one: (-_rank(one), one.unit_id, one.name)))
 
@@ -105,13 +108,10 @@ def aggregated(context: Context) -> list[Candidate]:
 
 
 @once
-def _aggregated(context: Context) -> tuple[Candidate, ...]:
-    case = _case(context)
-    still = [one for one in _deficient(case) if pd.isna(one.get("closed_on"))]
-    of_risk: dict[str, list[int]] = {}
-    for place, one in enumerate(still):
-        for risk_id in case.touched({one["control_id"]}):
-            of_risk.setdefault(risk_id, []).append(place)
+def _aggregated(context: Context, report_type: str | None = None) -> tuple[Candidate, ...]:
+    case = _case(context, report_type)
+    still = [one for one in _deficient(case) if case.is_open(one)]
+    of_risk = grouped((risk, place) for place, one in enumerate(still) for risk in case.touched({one["control_id"]}))
     found = []
     for about, column in (("objective", "objective_id"), ("account", "account")):
         groups: dict[tuple[str, str], set[str]] = {}
@@ -131,18 +131,19 @@ def _aggregated(context: Context) -> tuple[Candidate, ...]:
 
 
 @once
-def material_weaknesses(context: Context) -> tuple[Candidate, ...]:
-    """The candidates: of deficiencies together, then, so that they are told rather, of single ones."""
-    return tuple(one for one in (*aggregated(context), *candidates(context)) if one.severity == SEVERITIES[-1])
+def material_weaknesses(context: Context, report_type: str) -> tuple[Candidate, ...]:
+    """The candidates for the opinion on a report, by its evidence: of deficiencies together, then single ones."""
+    asked = evidence.as_answered(context, report_type)
+    found = (*_aggregated(context, asked), *_candidates(context, asked))
+    return tuple(one for one in found if one.severity == SEVERITIES[-1])
 
 
-def closed_deviations(context: Context) -> dict[str, list[str]]:
-    """By control, the deficiencies of a report's period that were closed by the day."""
-    found: dict[str, list[str]] = {}
-    for one in candidates(context):
-        if one.closed_on:
-            found.setdefault(one.controls[0], []).append(f"{one.name} of {one.controls[0]}, closed on {one.closed_on}")
-    return {name: list(dict.fromkeys(texts)) for name, texts in found.items()}
+def closed_deviations(context: Context, report_type: str) -> dict[str, list[str]]:
+    """By control, the deficiencies of a report's days that were closed by the day."""
+    case = _case(context, evidence.as_answered(context, report_type))
+    closed = (one for one in _deficient(case) if not pd.isna(one.get("closed_on")))
+    dated = ((one, _dated(one, *case.days(one["control_id"]))[0]) for one in closed)
+    return grouped((one["control_id"], f"{one['deficiency_id']} of {one['control_id']}, {told}") for one, told in dated)
 
 
 # --- parts ---
@@ -161,29 +162,36 @@ class _Left:
 
 
 class _Case:
-    """What every judgement in a context needs, read once, so that each costs what it touches and no more."""
+    """What every judgement in a context needs, read once, so that each costs what it touches and no more.
 
-    def __init__(self, context: Context) -> None:
-        self.context, register = context, context.register
-        weights = evidence.assessed(context)
-        self.controls = {row["control_id"]: {**row, **weights[row["control_id"]]} for row in register.rows("controls")}
+    Now; with ``report_type`` for the opinion on a report: by its evidence, and the rows that held in it.
+    """
+
+    def __init__(self, context: Context, report_type: str | None) -> None:
+        self.context, self.report_type, register = context, report_type, context.register
+        weights, then = evidence.assessed(context, report_type), evidence.as_reported(context, report_type)
+        rows = {**{row["control_id"]: row for row in register.rows("controls")}, **then}
+        self.controls = {name: {**row, **weights[name]} for name, row in rows.items()}
         self.likelihood = {risk: given[0] for risk, given in rated(context).items() if not pd.isna(given[0])}
         self.losses = largest_losses(context)
         self.unit_of = dict(zip(register.risks["risk_id"], register.risks["unit_id"], strict=True))
         self.units = {unit["unit_id"]: unit for unit in register.rows("business_units")}
         self.links: dict[str, list[Any]] = {}
         self.acts_on: dict[str, set[str]] = {}
+        later, least = (after_report(register), over_report(register)) if report_type else (frozenset(), {})
         for link in sorted(register.rows("risk_controls"), key=lambda each: str(each["control_id"])):
-            self.links.setdefault(link["risk_id"], []).append(link)
-            self.acts_on.setdefault(link["control_id"], set()).add(link["risk_id"])
+            risk, control = link["risk_id"], link["control_id"]
+            acts_on, coverage = least.get((risk, control), (link["acts_on"], link["coverage"]))
+            self.links.setdefault(risk, []).append({**link, "acts_on": acts_on, "coverage": Fraction(str(coverage))})
+            if not later & {(risk, ""), (risk, control)}:
+                self.acts_on.setdefault(control, set()).add(risk)
         self.relying: dict[str, set[str]] = {}
         for name, control in self.controls.items():
             for relied in control["relies_on"]:
                 self.relying.setdefault(relied, set()).add(str(name))
         # a control without sufficient evidence never compensates, whatever the weights say
-        conclusions = evidence.conclude_all(context)
-        unproven = [name for name, one in conclusions.items() if one.name != "operated_effectively"]
-        self.proven = evidence.earned_weights(context, dict.fromkeys(unproven, 0.0))
+        unproven = [name for name, one in weights.items() if one["conclusion"] != "operated_effectively"]
+        self.proven = evidence.earned_weights(context, dict.fromkeys(unproven, 0.0), report_type)
 
     def failed(self) -> list[str]:
         """The controls that failed: now, or over the days of their unit's report, or by their design."""
@@ -193,10 +201,23 @@ class _Case:
             for name, one in self.controls.items()
             if one["performed_by"] != "user_entity"
             and (
-                "not_effective" in (one["conclusion"], over[one["report_type"]][str(name)].name)
+                one["conclusion"] == "not_effective"
+                or (not self.report_type and over[one["report_type"]][str(name)].name == "not_effective")
                 or (one["key"] and one["claimed"] == 0)
             )
         ]
+
+    def days(self, control: str) -> tuple[date, date]:
+        """From when on what was closed still counts for the report that a control is asked about, and its last day."""
+        row, kind = self.controls[control], self.report_type
+        first, last = evidence.report_days(row, self.context.register.methodology.evidence)
+        asked = evidence.type_asked(self.context, row, kind) if kind else row["report_type"]
+        return (last + timedelta(1) if asked == "type1" else first), last
+
+    def is_open(self, deficiency: Mapping[Any, Any]) -> bool:
+        """Whether a deficiency is open on the day; for the opinion on a report, by its end, where it has ended."""
+        closed, (_, last) = deficiency.get("closed_on"), self.days(deficiency["control_id"])
+        return pd.isna(closed) or bool(self.report_type and closed.date() > last)
 
     def fallen(self, controls: set[str]) -> set[str]:
         """The controls, and those that rely on them through any chain."""
@@ -221,7 +242,7 @@ class _Case:
         remaining = dict.fromkeys(AXES, Fraction(1))
         for link in self.links[risk]:
             for axis in AXES if link["acts_on"] == "both" else (link["acts_on"],):
-                remaining[axis] *= 1 - Fraction(link["coverage"]) * Fraction(weights[link["control_id"]])
+                remaining[axis] *= 1 - link["coverage"] * Fraction(weights[link["control_id"]])
         likelihood = float(1 + (self.likelihood[risk] - 1) * remaining["likelihood"])
         methodology, high = self.context.register.methodology, self.losses.get(risk)
         whole = int(methodology.matrix.whole("likelihood", [likelihood])[0])
@@ -232,29 +253,25 @@ class _Case:
             whole >= methodology.severity.reasonable_possibility,
             None if high is None else Fraction(high) * remaining["impact"],
             tuple(
-                link["control_id"] for link in self.links[risk] if weights[link["control_id"]] * link["coverage"] > 0
+                link["control_id"] for link in self.links[risk] if weights[link["control_id"]] > 0 < link["coverage"]
             ),
         )
 
 
 @once
-def _case(context: Context) -> _Case:
-    return _Case(context)
+def _case(context: Context, report_type: str | None) -> _Case:
+    return _Case(context, report_type)
 
 
 def _deficient(case: _Case) -> Iterator[dict[Any, Any]]:
     """The deficiencies open on the day or in their unit's report, and the failed controls that have none on record."""
-    context, still = case.context, {one["deficiency_id"] for one in case.context.open_deficiencies}
-    on_record, day = set(), pd.Timestamp(context.as_of)
-    for deficiency in (one for one in context.register.rows("deficiencies") if one["identified_on"] <= day):
-        control, closed = case.controls[deficiency["control_id"]], deficiency["closed_on"]
-        if deficiency["deficiency_id"] in still:
-            on_record.add(deficiency["control_id"])
-            yield {**deficiency, "closed_on": None}
-        elif control["report_type"] == "type2" and closed >= control["report_from"]:
-            on_record.add(deficiency["control_id"])
-            yield deficiency
-    was = _closed_before(context)
+    on_record, day = set(), pd.Timestamp(case.context.as_of)
+    for deficiency in (one for one in case.context.register.rows("deficiencies") if one["identified_on"] <= day):
+        control, closed = deficiency["control_id"], deficiency["closed_on"]
+        if not closed <= day or closed.date() >= case.days(control)[0]:
+            on_record.add(control)
+            yield {**deficiency, "closed_on": closed if closed <= day else None}
+    was = _closed_before(case.context)
     for name in case.failed():
         if name not in on_record:
             yield was.get(name, {"deficiency_id": f"{name} {NOT_ON_RECORD}", "control_id": name})
@@ -284,6 +301,7 @@ def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
     attention, indicator, closed = (deficiency.get(name) for name in ("merits_attention", "indicator", "closed_on"))
     since = deficiency.get("was_closed_on")
     still = [f"closed on {since.date()}, but {control} counts as failed"] if since else []
+    dated, why = _dated(deficiency, *case.days(control)) if "identified_on" in deficiency else ("", [])
     for unit in sorted({case.controls[control]["unit_id"], *(one.unit_id for one in left)}):
         own = [one for one in left if one.unit_id == unit]
         if unit in case.units:
@@ -300,8 +318,19 @@ def _singles(case: _Case, deficiency: Any) -> Iterator[Candidate]:
                 None if pd.isna(attention) else bool(attention),
                 None if pd.isna(indicator) else str(indicator),
                 None if pd.isna(closed) else closed.date(),
-                still,
+                dated,
+                [*why, *still],
             )
+
+
+def _dated(deficiency: Mapping[Any, Any], since: date, last: date) -> tuple[str, list[str]]:
+    """When a deficiency was closed, and that it was identified after the report; and why it counts all the same."""
+    end, identified, closed = "date" if since > last else "end", deficiency["identified_on"], deficiency["closed_on"]
+    told = [f"identified on {identified.date()}, after the report's {end}"] if identified.date() > last else []
+    told += [] if pd.isna(closed) else [f"closed on {closed.date()}"]
+    within = ", but in the report's period" if closed and closed.date() <= last else f", but open at the report's {end}"
+    dated = " and ".join(told)
+    return dated, [dated + within * (identified.date() <= last)] * bool(told)
 
 
 def _candidate(
@@ -314,7 +343,8 @@ def _candidate(
     attention: bool | None = None,
     indicator: str | None = None,
     closed_on: date | None = None,
-    still: Iterable[str] = (),
+    dated: str = "",
+    why: Iterable[str] = (),
 ) -> Candidate:
     unit = case.units[about[0]]
     possible, amount = any(one.possible for one in left), _sum(left)
@@ -332,9 +362,7 @@ def _candidate(
         reasons.append(f"judged {'to merit' if attention else 'not to merit'} the attention of those who oversee")
     if indicator:
         reasons.append(f"an indicator of a material weakness: {indicator.replace('_', ' ')} (AS 2201.69)")
-    if closed_on:
-        reasons.append(f"closed on {closed_on}, but in the report's period")
-    reasons += still
+    reasons += why
     return Candidate(
         *about,
         tuple(sorted(controls)),
@@ -345,6 +373,7 @@ def _candidate(
         compensating,
         tuple(reasons),
         closed_on,
+        dated,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from typing import Any
 
@@ -94,12 +94,14 @@ def assessed(context: Context, report_type: str | None = None) -> Mapping[str, M
     return rows
 
 
-def earned_weights(context: Context, assumed: Mapping[str, float]) -> dict[str, Decimal]:
+def earned_weights(
+    context: Context, assumed: Mapping[str, float], report_type: str | None = None
+) -> dict[str, Decimal]:
     """What each control earns if some are taken to weigh something else by themselves: 0 fails, 1 is repaired.
 
     The same rules without the words: what a control relies on still limits it.
     """
-    return {name: weight for name, (weight, _, _) in _earned(context, None, assumed).items()}
+    return {name: weight for name, (weight, _, _) in _earned(context, report_type, assumed).items()}
 
 
 @once
@@ -112,16 +114,13 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     if report_type != (answered := as_answered(context, report_type)):
         return conclude_all(context, answered)
     register = context.register
-    units = register.business_units["unit_id"]
-    sole = units.iloc[0] if report_type and len(units) == 1 else None
     repairs: dict[str, list[date]] = {}
     for one in register.rows("deficiencies"):
         if one["closed_on"] <= pd.Timestamp(context.as_of):
             repairs.setdefault(one["control_id"], []).append(one["closed_on"].date())
     found, reported = dict[str, Conclusion](), as_reported(context, report_type)
     for control in register.rows("controls"):
-        name = control["control_id"]
-        asked = report_type and (report_type if control["unit_id"] == sole else control["report_type"])
+        name, asked = control["control_id"], report_type and type_asked(context, control, report_type)
         if _question(control, asked)[1]:
             found[name] = _throughout(context, control, asked)
         else:
@@ -137,12 +136,24 @@ def as_reported(context: Context, report_type: str | None) -> Mapping[str, Mappi
     """
     found: dict[str, dict[Any, Any]] = {}
     last = {(one.control_id, one.last): one for one in context.register.former_controls if report_type}
-    for row in context.register.rows("controls") if last else ():
+    known = {row["control_id"]: row for row in context.register.rows("controls")} if last else {}
+    for row in known.values():
         if one := last.get((row["control_id"], row["report_to"].date())):
             documentation = "by a row that has ended" if one.documented else None
-            told = {name: getattr(one, name) for name in (*WAY, "design", "key")}
+            told: dict[str, Any] = {name: getattr(one, name) for name in (*WAY, "design", "key")}
+            told["relies_on"] = tuple(name for name in one.relies_on if name in known)
             found[one.control_id] = {**row, **told, "documentation": documentation, "then": one.last}
+    try:
+        _in_order({**known, **found})
+    except CycleError:  # of reports that ended on different days
+        found = {name: {**row, "relies_on": known[name]["relies_on"]} for name, row in found.items()}
     return found
+
+
+def type_asked(context: Context, control: Mapping[Any, Any], report_type: str) -> str:
+    """The type of report that a control is asked about: its own unit's, unless that is the only one."""
+    units = context.register.rows("business_units")
+    return report_type if [control["unit_id"]] == [unit["unit_id"] for unit in units] else control["report_type"]
 
 
 def as_answered(context: Context, report_type: str | None) -> str | None:
@@ -163,6 +174,14 @@ def window(context: Context, control: Mapping[Any, Any], report_type: str | None
     return basis, (days[0], last)
 
 
+def asked_for(context: Context, control: Mapping[Any, Any]) -> list[tuple[Mapping[Any, Any], Basis]]:
+    """What tests of a control are for: each part of a report that reaches into the period, else the risk now."""
+    report_type = control["report_type"] if reports_on(context, control) else None
+    throughout = _question(control, report_type)[1]
+    rows = parts(context.register, control, _own_of_report(context, control)) if throughout else [control]
+    return [(row, window(context, row, report_type)[0]) for row in rows]
+
+
 def in_window(context: Context, control: Mapping[Any, Any], days: Days) -> list[Round]:
     """The rounds over any of the days, tested by the day; what covers later days only belongs to the next period."""
     return [one for each in _by_then(context, control) if (one := _within(each, days))]
@@ -177,7 +196,7 @@ def report_days(control: Mapping[Any, Any], rules: EvidenceRules) -> Days:
 
 def reports_on(context: Context, unit: Mapping[Any, Any]) -> bool:
     """Whether the days of a unit's Type 2 report, or a control's days of its unit's, reach into the assessed period."""
-    first, last = _own(context, unit, report_days(unit, context.register.methodology.evidence))
+    first, last = _own_of_report(context, unit)
     return first <= min(context.period.last_day, last) and context.period.first_day <= last
 
 
@@ -227,7 +246,8 @@ def _rounds(register: Register) -> Mapping[str, list[Round]]:
 
 
 @registers.once
-def _first_days(register: Register) -> Mapping[str, date]:
+def first_days(register: Register) -> Mapping[str, date]:
+    """By control that didn't always exist, its first day."""
     return {name: first for name, acting, first in register.begun if not acting}
 
 
@@ -245,11 +265,10 @@ def _by_then(context: Context, control: Mapping[Any, Any]) -> list[Round]:
 
 def _throughout(context: Context, control: Any, report_type: str | None) -> Conclusion:
     """Over the days of a Type 2 report: where somebody else performed it, or otherwise, on some, part by part."""
-    register, rules = context.register, context.register.methodology.evidence
-    own = _own(context, control, report_days(control, rules))
+    rules, own = context.register.methodology.evidence, _own_of_report(context, control)
     if own[0] > own[1]:  # it was on none of the report's days
         return Conclusion("not_tested", f"it began on {own[0]}, after the report's period")
-    rows = parts(register, control, own)
+    rows = parts(context.register, control, own)
     if len(rows) == 1:
         return _concluded(context, {**rows[0], "part": own}, (), report_type)
     found = [(row["part"], _concluded(context, row | {"otherwise": True}, (), report_type)) for row in rows]
@@ -281,7 +300,7 @@ def _by_report(context: Context, control: Any, told: Reports, report_type: str |
     if type1:
         days = _look_back(context, control, report_type)
     elif throughout:
-        days = _own(context, control, report_days(control, context.register.methodology.evidence))
+        days = _own_of_report(context, control)
     return from_report(told, days, context.as_of, type1, throughout)
 
 
@@ -312,9 +331,13 @@ def _untested(rounds: Iterable[Round], since: date, type1: bool, why: str) -> st
     return f"not {done} over days since {since}{why}; last {done} on {last.tested_on}, over days to {last.covered[1]}"
 
 
+def _own_of_report(context: Context, control: Any) -> Days:
+    return _own(context, control, report_days(control, context.register.methodology.evidence))
+
+
 def _own(context: Context, control: Any, days: Days) -> Days:
     """Of the days those since the control began, or of a part of them: what it can be asked about."""
-    began = _first_days(context.register).get(control.get("control_id"), days[0])
+    began = first_days(context.register).get(control.get("control_id"), days[0])
     first, last = control.get("part", days)
     return max(days[0], first, began), min(days[1], last)
 
@@ -353,12 +376,9 @@ def _months(days: Days) -> int:
     return max(1, round(((days[1] - days[0]).days + 1) * 12 / 365.25))
 
 
-@registers.once
-def _in_order(register: Register) -> list[tuple[str, Any]]:
+def _in_order(controls: Mapping[str, Mapping[Any, Any]]) -> list[str]:
     """The controls, each after those that it relies on."""
-    known = {control["control_id"]: control for control in register.rows("controls")}
-    order = TopologicalSorter({name: control["relies_on"] for name, control in known.items()}).static_order()
-    return [(name, known[name]) for name in order]
+    return [*TopologicalSorter({name: control["relies_on"] for name, control in controls.items()}).static_order()]
 
 
 def _earned(
@@ -383,9 +403,10 @@ def _own_weights(context: Context, report_type: str | None) -> list[tuple[str, t
     """Each control, what it relies on, its own weight and why; those relied upon first."""
     conclusions, methodology = conclude_all(context, report_type), context.register.methodology
     then = as_reported(context, report_type)
+    controls = {row["control_id"]: then.get(row["control_id"], row) for row in context.register.rows("controls")}
     return [
-        (name, control["relies_on"], *_own_weight(then.get(name, control), conclusions[name], methodology))
-        for name, control in _in_order(context.register)
+        (name, controls[name]["relies_on"], *_own_weight(controls[name], conclusions[name], methodology))
+        for name in _in_order(controls)
     ]
 
 

@@ -1,9 +1,9 @@
-"""What a notebook opens: one unit in a period, or the whole organisation, with everything computed that it shows."""
+"""What a notebook opens: one unit in a period, or the whole organisation; figures are computed when asked for."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -16,16 +16,14 @@ from riskcalc.assessment import annual_loss, evidence
 from riskcalc.assessment.consistency import Finding, findings_for
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.movement import Move, moves
-from riskcalc.assessment.opinion import Outlook, outlooks
 from riskcalc.assessment.scoring import score_lines, scores
-from riskcalc.assessment.steps import NEEDED
 from riskcalc.errors import UsageError
 from riskcalc.loss.compound import AnnualLoss
 from riskcalc.register import audiences
 from riskcalc.register.audiences import FULL, Audience
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.periods import Period
-from riskcalc.register.records import records
+from riskcalc.register.records import grouped, records
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
 
@@ -62,6 +60,22 @@ class _Opened:
         return self.register.methodology.matrix
 
     @cached_property
+    def scores(self) -> pd.DataFrame:
+        """The frame of ``riskcalc.score``, with each risk's title, owner, treatment and objective."""
+        return described_scores(self.context)
+
+    @cached_property
+    def previous(self) -> pd.DataFrame | None:
+        """The same for the period before, or None."""
+        before = self.context.previous()
+        return described_scores(before) if before else None
+
+    @cached_property
+    def moved(self) -> list[Move]:
+        """The risks that moved since the period before; none where there is no such period."""
+        return [] if self.previous is None else moves(self.scores, self.previous, self.matrix, self.context.begun)
+
+    @cached_property
     def history(self) -> dict[str, pd.DataFrame]:
         """The scores of the periods up to this one by name, oldest first: as many as a page has room for.
 
@@ -79,32 +93,25 @@ class _Opened:
 
 @dataclass(frozen=True)
 class Assessment(_Opened):
-    """One business unit in one period.
-
-    ``scores`` is the frame of ``riskcalc.score`` with each risk's title, owner, treatment and objective;
-    ``previous`` the same for the period before, or None; ``controls`` the frame of ``evidence.assess``, ``lines``
-    that of ``scoring.score_lines``; ``findings`` the unit's consistency findings as of the day.
-    """
+    """One business unit in one period; ``findings`` are its consistency findings as of the day."""
 
     unit: Mapping[str, Any]
-    scores: pd.DataFrame
-    previous: pd.DataFrame | None
-    controls: pd.DataFrame
-    lines: pd.DataFrame
     findings: tuple[Finding, ...]
 
     @cached_property
-    def moved(self) -> list[Move]:
-        """The risks that moved since the period before; none where there is no such period."""
-        return [] if self.previous is None else moves(self.scores, self.previous, self.matrix, self.context.begun)
+    def controls(self) -> pd.DataFrame:
+        """The frame of ``evidence.assess``."""
+        return evidence.assess(self.context)
+
+    @cached_property
+    def lines(self) -> pd.DataFrame:
+        """The frame of ``scoring.score_lines``."""
+        return score_lines(self.context)
 
     @cached_property
     def lines_of(self) -> Mapping[str, list[dict[Any, Any]]]:
         """The score lines of each risk that a control acts on."""
-        found: dict[str, list[dict[Any, Any]]] = {}
-        for line in records(self.lines):
-            found.setdefault(line["risk_id"], []).append(line)
-        return found
+        return grouped((line["risk_id"], line) for line in records(self.lines))
 
     @cached_property
     def quantified(self) -> annual_loss.Model:
@@ -126,33 +133,12 @@ class Assessment(_Opened):
         """The tolerable deviation rate."""
         return float(self.register.methodology.sampling.tolerable_deviation_rate)
 
-    @property
-    def confidence(self) -> float:
-        """The confidence of the upper deviation limits."""
-        return float(self.register.methodology.sampling.confidence)
-
 
 @dataclass(frozen=True)
 class Portfolio(_Opened):
-    """The organisation in one period.
+    """The organisation in one period; ``runs`` holds, by unit, what the manifest of a run says."""
 
-    ``outlooks`` holds, by type of report, that of every objective; ``runs``, by unit, what the manifest of a run says.
-    """
-
-    scores: pd.DataFrame
-    outlooks: Mapping[str, Sequence[Outlook]]
     runs: Mapping[str, Mapping[str, Any]]
-
-    @cached_property
-    def previous(self) -> pd.DataFrame | None:
-        """The scores of the period before, or None."""
-        before = self.context.previous()
-        return described_scores(before) if before else None
-
-    @cached_property
-    def moved(self) -> list[Move]:
-        """The risks that moved since the period before; none where there is no such period."""
-        return [] if self.previous is None else moves(self.scores, self.previous, self.matrix, self.context.begun)
 
     @cached_property
     def quantified(self) -> annual_loss.Model:
@@ -181,18 +167,9 @@ def open_unit(
     readers = audiences.inside(audiences.find(audience))
     share = read_standing(data_dir, period, as_day(as_of), business_unit)
     register = audiences.redacted(share, readers)
-    context = Context.of(register)
-    before = context.previous()
-    return Assessment(
-        context,
-        register.unit(business_unit),
-        described_scores(context),
-        described_scores(before) if before else None,
-        evidence.assess(context),
-        score_lines(context),
-        tuple(each for each in findings_for(readers, Context.of(share), context) if each.unit_id == business_unit),
-        audience=readers,
-    )
+    context, unit = Context.of(register), register.unit(business_unit)
+    found = findings_for(readers, Context.of(share), context)
+    return Assessment(context, unit, tuple(each for each in found if each.unit_id == business_unit), audience=readers)
 
 
 def open_portfolio(
@@ -206,8 +183,7 @@ def open_portfolio(
     """
     readers = audiences.inside(audiences.find(audience))
     context = Context.of(audiences.redacted(read_standing(data_dir, period, as_day(as_of)), readers))
-    opinions = {report_type: outlooks(context, report_type) for report_type in NEEDED}
-    return Portfolio(context, described_scores(context), opinions, read_runs(manifest), audience=readers)
+    return Portfolio(context, read_runs(manifest), audience=readers)
 
 
 def described_scores(context: Context) -> pd.DataFrame:

@@ -18,17 +18,18 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment.changes import after_report, former_links, of_report
+from riskcalc.assessment.changes import appetites, former_links, in_report, of_report
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.deficiencies import Candidate, closed_deviations, material_weaknesses
 from riskcalc.assessment.next_steps import unassessed
-from riskcalc.assessment.scoring import breaches, scored
+from riskcalc.assessment.scoring import scored
 from riskcalc.assessment.shortfalls import (
     ANY,
     OWN,
     acted,
     lacked,
     missing,
+    relying_on,
     report_period,
     unheld,
     until,
@@ -37,6 +38,7 @@ from riskcalc.assessment.steps import LEAST_COVERAGE, NEEDED, key_controls, reac
 from riskcalc.errors import counted, rate
 from riskcalc.register import stand_ins
 from riskcalc.register.issued import Ended
+from riskcalc.register.register import Register
 
 ACHIEVED, NOT_ACHIEVED = "achieved", "not achieved"
 NOT_YET, JUDGEMENT = "not yet evidenced", "judgement needed"
@@ -177,6 +179,18 @@ def _opinion_on(found: Sequence[Outlook], pervasive: Decimal) -> tuple[str, int,
     return opinion, achieved, total, why
 
 
+def _outside(register: Register, scores: pd.DataFrame) -> dict[str, str]:
+    """By risk that is outside an appetite of its report, its level and that appetite in words."""
+    rank, found = {name: place for place, name in enumerate(register.methodology.level_names)}, dict[str, str]()
+    held = appetites(register)
+    for unit, risk, level in zip(scores["unit_id"], scores["risk_id"], scores["earned_level"], strict=True):
+        appetite, until = held[unit]
+        if rank.get(level, -1) > rank.get(appetite, -1):
+            which = f"the appetite of {appetite} that held until {until}" if until else "appetite"
+            found[risk] = f"{level} on this evidence, outside {which}"
+    return found
+
+
 def _asked(context: Context, report_type: str) -> dict[str, None]:
     """The units to answer for, in order: the only one, or those whose report is of the type."""
     units = context.register.rows("business_units")
@@ -190,35 +204,32 @@ class _Case:
         self.register, self.report_type = context.register, report_type
         self.keys = key_controls(context, report_type)
         self.all = stepped(context, report_type)
-        self.reaching = reaching(context.register, Decimal(0))  # what deviated is reported, however little it reaches
+        self.acting = reached(context.register, Decimal(0))  # what deviated is reported, however little it reached
         self.supporting = reached(context.register)
-        self.later = after_report(context.register)
         self.risks: dict[str, list[str]] = {}
-        for risk in (one for one in context.register.rows("risks") if (one["risk_id"], "") not in self.later):
-            self.risks.setdefault(risk["objective_id"], []).append(risk["risk_id"])
+        threatened = in_report(context.register)
+        for risk, objective in threatened.items():
+            self.risks.setdefault(objective, []).append(risk)
         found = scored(context, report_type)
-        self.outside = dict(compress(zip(found["risk_id"], found["earned_level"], strict=True), breaches(found)))
+        self.outside = _outside(context.register, found)
         self.rated = set(compress(found["risk_id"], found["likelihood"].notna()))
         self.ended: dict[str, list[Ended]] = {}
         for one in (each for each in sorted(context.register.ended) if report_type == "type2" or each.after):
             self.ended.setdefault(one.objective_id, []).append(one)
-        self.left = [one for one in sorted(context.register.former_risks) if report_type == "type2" or one.after]
+        left = [one for one in sorted(context.register.former_risks) if report_type == "type2" or one.after]
+        self.left = [one for one in left if threatened.get(one.risk_id) != one.objective_id]
         self.begun = {one[:2]: one[2] for one in context.register.begun}
         self.lacked = lacked(context.register, self.all)
         formerly = {one.control_id for one in context.register.former_controls if one.key}
         self.counted_on = self._with_relied_on({*self.keys, *formerly})
         self.weak: dict[str, list[Candidate]] = {}
-        for weak in material_weaknesses(context):
+        for weak in material_weaknesses(context, report_type):
             self.weak.setdefault(weak.unit_id, []).append(weak)
-        self.closed = closed_deviations(context)
+        self.closed = closed_deviations(context, report_type)
 
     def carrying(self, risk: str) -> list[Any]:
         """The key controls that reach enough of a risk."""
-        return [self.keys[name] for name in self._acting(self.supporting, risk) if name in self.keys]
-
-    def _acting(self, links: Mapping[str, list[str]], risk: str) -> list[str]:
-        """The controls that acted on a risk on a day of its report."""
-        return [name for name in links.get(risk, ()) if (risk, name) not in self.later]
+        return [self.keys[name] for name in self.supporting.get(risk, ()) if name in self.keys]
 
     def held(self, risk: str) -> bool:
         """Whether a key control with every step carries the risk."""
@@ -232,7 +243,7 @@ class _Case:
             return Outlook(unit, objective, self.report_type, NOT_YET, (why,))
         open_risks = [risk for risk in risks if not self.held(risk)]
         ended = self.ended.get(objective, [])
-        links = [(risk, name) for risk in risks for name in self._acting(self.reaching, risk)]
+        links = [(risk, name) for risk in risks for name in self.acting.get(risk, ())]
         acting = {name for _, name in links} | {one.control_id for one in ended}
         told = [text for link in links for text in acted(self.register, *link)]
         spoken = self._contradictions(unit, risks, [one for one in ended if not one.after])
@@ -283,14 +294,14 @@ class _Case:
         texts = dict.fromkeys(missing(control, step, self.report_type, unit) for step in lacks)
         others = (each for each in control["relies_on"] if each != control["limited_by"])  # which is told already
         broken = [each for each in others if self.all[each]["fault"] == "hard"]
-        texts |= dict.fromkeys(f"relies on {each}, which can't carry it" for each in broken)
+        texts |= dict.fromkeys(f"{relying_on(control, each)}, which can't carry it" for each in broken)
         return f"{control['control_id']} {', '.join(texts)}"
 
     def _contradictions(self, unit: str, risks: list[str], ended: list[Ended]) -> Iterator[tuple[str, str]]:
         """What speaks against an objective whose controls hold: the row, and the words."""
         for risk in risks:
             if risk in self.outside:
-                yield risk, f"{risk} is {self.outside[risk]} on this evidence, outside appetite"
+                yield risk, f"{risk} is {self.outside[risk]}"
             if risk not in self.rated:
                 yield risk, f"{risk} is unrated"
         for one in ended:
@@ -306,7 +317,7 @@ class _Case:
         """Risks to an objective on days of its report that no key control holds which is still assessed."""
         for one in (one for one in self.left if one[:2] == (unit, objective)):
             ended = {each.control_id for each in self.ended.get(objective, ()) if each.risk_id == one.risk_id}
-            acting = ended | {*self._acting(self.supporting, one.risk_id)}
+            acting = ended | {*self.supporting.get(one.risk_id, ())}
             if not any(name in self.keys and not self.keys[name]["fault"] for name in acting):
                 held = "and no key control that holds is known to have acted on it"
                 yield one.risk_id, f"{one.risk_id} threatened it until {one.last}, in the report, {held}"

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from riskcalc.assessment import coverage
-from riskcalc.assessment.changes import after_report, of_report
+from riskcalc.assessment.changes import in_report, of_report
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.evidence import as_reported
 from riskcalc.assessment.next_steps import is_open, without_controls
@@ -20,7 +20,7 @@ from riskcalc.assessment.shortfalls import by_report, missing, report_period, un
 from riskcalc.assessment.steps import NEEDED, STEPS, key_controls, reached, reaching, relevant
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
-from riskcalc.register.records import by_index
+from riskcalc.register.records import grouped
 from riskcalc.register.register import Register
 
 _LASTING = ("designed", "component", "assertion")  # steps that lack the same, whichever report is asked about
@@ -141,6 +141,7 @@ def _then(context: Context, unit: Any, judged: bool) -> dict[tuple[Any, str], da
     before, kind = context.previous(), unit["report_type"]
     if before is None:
         return {}
+    before = replace(before, as_of=min(before.as_of, before.period.last_day))  # what was found later, nobody knew then
     controls, same = key_controls(before, kind), _of_the_same_report(before, context)
     found: list[tuple[Any, str]] = [
         (key, what)
@@ -153,7 +154,7 @@ def _then(context: Context, unit: Any, judged: bool) -> dict[tuple[Any, str], da
         for gap in (*_of_the_unit(before, then), *(_to_judge(before, then) if judged else ()))
         if gap.step in _LASTING or _same_report(then, unit, before)
     ]
-    return dict.fromkeys(found, min(before.period.last_day, context.as_of))
+    return dict.fromkeys(found, before.as_of)
 
 
 def _of_the_unit(context: Context, unit: Any) -> Iterator[Gap]:
@@ -221,10 +222,9 @@ def _at_controls(
 
 def _to_judge(context: Context, unit: Any) -> Iterator[Gap]:
     """What speaks against objectives whose controls hold: somebody has to judge whether they are achieved."""
-    mends, found = _mends(context), dict[tuple[str, str], list[str]]()
-    for each in outlooks(context, unit["report_type"]):
-        for fault in each.against if (each.unit_id, each.outcome) == (unit["unit_id"], JUDGEMENT) else ():
-            found.setdefault(fault, []).append(each.objective_id)
+    mends, known = _mends(context), outlooks(context, unit["report_type"])
+    own = [each for each in known if (each.unit_id, each.outcome) == (unit["unit_id"], JUDGEMENT)]
+    found = grouped((fault, each.objective_id) for each in own for fault in each.against)
     for (row, what), objectives in found.items():
         mend = mends.get(row)
         owner, due = _owners(context.register).get(row, unit["owner"]), None
@@ -252,20 +252,18 @@ def _unguarded(context: Context) -> Iterator[Gap]:
     """The report's objectives without a risk, and risks without a key control of ours; none where controls aren't
     assessed yet.
     """
-    register, later = context.register, after_report(context.register)
+    register, threatened = context.register, in_report(context.register)
     then, acting = as_reported(context, "type2"), reaching(register)
     keys = relevant(then.get(row["control_id"], row) for row in register.rows("controls"))
     owners = {unit["unit_id"]: unit["owner"] for unit in register.rows("business_units")}
-    risks = [risk for risk in register.rows("risks") if (risk["risk_id"], "") not in later]
-    named = {risk["objective_id"] for risk in risks}
-    for risk in risks:
+    for risk in (one for one in register.rows("risks") if one["risk_id"] in threatened):
         unknown = without_controls(register, risk["unit_id"])
         known = [name for name in acting.get(risk["risk_id"], ()) if name in keys]
         if not (unknown or any(name in keys for name in reached(register).get(risk["risk_id"], ()))):
-            what, row = unheld(known), (risk["objective_id"],)
+            what, row = unheld(known), (threatened[risk["risk_id"]],)
             yield Gap(risk["unit_id"], row, risk["risk_id"], "designed", what, risk["owner"], None, None, True)
     for unit, name, last in of_report(register, ""):
-        if not (last or name in named or without_controls(register, unit)):
+        if not (last or name in threatened.values() or without_controls(register, unit)):
             what = "no risk to this objective is named"
             yield Gap(unit, (name,), name, "designed", what, owners[unit], None, None, True)
 
@@ -303,11 +301,11 @@ def _roll_forward(context: Context, report_type: str, unit_id: str) -> _Lacking:
 
 def _uncovered(context: Context, report_type: str) -> _Lacking:
     """Components and assertions without an effective control."""
-    for component, row in by_index(coverage.components(context, report_type)).items():
-        if not row["earning"]:
+    for component, counts in coverage.components(context, report_type).items():
+        if not counts["earning"]:
             over = "at the report's date" if report_type == "type1" else "over the report's period"
             what = f"no effective control of the component {coverage.in_words(component)} {over}"
-            yield (), str(component), "component", what, "", None
+            yield (), component, "component", what, "", None
     for row in coverage.assertions(context, report_type):
         if row["unguarded"]:
             what = f"no key control holds {row['assertion'].replace('_', ' ')} for {', '.join(row['unguarded'])}"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment.checks import Seen, acting, check, control_of, risks
+from riskcalc.assessment.checks import Seen, check, control_of, risks
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.exposure import frequencies
-from riskcalc.assessment.scoring import score_lines
+from riskcalc.assessment.scoring import acting, score_lines
 from riskcalc.assessment.steps import LEAST_COVERAGE, reaching, relevant
 from riskcalc.errors import first_of
 
@@ -20,7 +20,7 @@ def _objective_without_risk(context: Context) -> Seen:
     used = set(context.register.risks["objective_id"])
     for objective in context.register.rows("control_objectives"):
         if objective["objective_id"] not in used:
-            yield objective["unit_id"], objective["objective_id"], "no risk threatens this control objective"
+            yield objective, "no risk threatens this control objective"
 
 
 @check("risk-unrated", "look", "Rate it, or confirm what is proposed: in a workshop, or in ratings.csv.")
@@ -29,7 +29,7 @@ def _unrated(context: Context) -> Seen:
     for risk in risks(context):
         if pd.isna(risk["likelihood"]):
             told = proposed.get(risk["risk_id"], "")
-            yield risk["unit_id"], risk["risk_id"], f"is unrated in {context.period.name}{told}"
+            yield risk, f"is unrated in {context.period.name}{told}"
 
 
 @check(
@@ -39,8 +39,8 @@ def _unrated(context: Context) -> Seen:
 )
 def _risk_without_control(context: Context) -> Seen:
     for risk in risks(context):
-        if risk["risk_id"] not in acting(context):
-            yield risk["unit_id"], risk["risk_id"], "no control acts on this risk"
+        if risk["risk_id"] not in acting(context.register):
+            yield risk, "no control acts on this risk"
 
 
 @check("risk-without-key-control", "look", "Decide which of its controls the objective depends on.")
@@ -48,23 +48,23 @@ def _risk_without_key_control(context: Context) -> Seen:
     """As the outlook has it: a client's key control carries nothing, nor does one that reaches next to nothing."""
     keys, carrying = set(relevant(context.register.rows("controls"))), reaching(context.register)
     for risk in risks(context):
-        linked = acting(context).get(risk["risk_id"], [])
+        linked = acting(context.register).get(risk["risk_id"], [])
         if linked and keys.isdisjoint(carrying.get(risk["risk_id"], ())):
             found = [control for control in sorted(linked) if control_of(context)[control]["key"]]
             why = f": of {first_of(found, 3)}, none of ours reaches {LEAST_COVERAGE} of it" if found else ""
-            yield risk["unit_id"], risk["risk_id"], f"no key control acts on this risk{why}"
+            yield risk, f"no key control acts on this risk{why}"
 
 
 @check("nothing-prevents", "look", "Consider a preventive control.")
 def _detective_only(context: Context) -> Seen:
     for risk in risks(context):
-        kinds = {control_of(context)[control]["kind"] for control in acting(context).get(risk["risk_id"], [])}
+        kinds = {control_of(context)[control]["kind"] for control in acting(context.register).get(risk["risk_id"], [])}
         if (
             kinds
             and "preventive" not in kinds
             and risk["inherent_level"] == context.register.methodology.level_names[-1]
         ):
-            yield risk["unit_id"], risk["risk_id"], "is at the highest level, and nothing prevents it"
+            yield risk, "is at the highest level, and nothing prevents it"
 
 
 @check("breach-untreated", "act", "Record a deficiency with an owner and a date, or accept the risk formally.")
@@ -72,23 +72,23 @@ def _breach_without_treatment(context: Context) -> Seen:
     for risk in risks(context):
         worse: bool = not pd.isna(risk["breach"]) and risk["breach"]
         if worse and risk["treatment"] == "accept" and _expired(risk, context.as_of):
-            yield risk["unit_id"], risk["risk_id"], "is worse than appetite, and its acceptance has run out"
+            yield risk, "is worse than appetite, and its acceptance has run out"
         elif worse and not _being_mended(context, risk["risk_id"]) and risk["treatment"] != "accept":
-            yield risk["unit_id"], risk["risk_id"], "is worse than appetite, and no open deficiency says who mends it"
+            yield risk, "is worse than appetite, and no open deficiency says who mends it"
 
 
 @check("acceptance-expired", "act", "Renew the acceptance, or treat the risk.")
 def _expired_acceptance(context: Context) -> Seen:
     for risk in risks(context):
         if _expired(risk, context.as_of):
-            yield risk["unit_id"], risk["risk_id"], f"its acceptance ended on {risk['accepted_until']:%Y-%m-%d}"
+            yield risk, f"its acceptance ended on {risk['accepted_until']:%Y-%m-%d}"
 
 
 @check("accepted-by-owner", "look", "Have somebody above the owner accept it.")
 def _accepted_by_owner(context: Context) -> Seen:
     for risk in risks(context):
         if risk["treatment"] == "accept" and risk["accepted_by"] == risk["owner"]:
-            yield risk["unit_id"], risk["risk_id"], "was accepted by its own owner"
+            yield risk, "was accepted by its own owner"
 
 
 @check(
@@ -110,7 +110,7 @@ def _rate_unlike_rating(context: Context) -> Seen:
             if rate < float(near[0][0]) or (near[-1][1] is not None and rate > float(near[-1][1])):
                 band = f"{float(low):.3g} to {float(high):.3g}" if high is not None else f"more than {float(low):.3g}"
                 rated = f"likelihood {risk['earned_likelihood']:.2f} means {band} a year"
-                yield risk["unit_id"], risk["risk_id"], f"its earned {rated}; modelled are {rate:.3g}"
+                yield risk, f"its earned {rated}; modelled are {rate:.3g}"
 
 
 def _expired(risk: Any, as_of: date) -> bool:
@@ -118,7 +118,7 @@ def _expired(risk: Any, as_of: date) -> bool:
 
 
 def _being_mended(context: Context, risk_id: str) -> bool:
-    return not _in_repair(context).isdisjoint(acting(context).get(risk_id, ()))
+    return not _in_repair(context).isdisjoint(acting(context.register).get(risk_id, ()))
 
 
 @once

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from riskcalc.assessment import evidence
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.subservice import speaking_for, unnamed
+from riskcalc.assessment.subservice import tested_here
 from riskcalc.assessment.testing import Basis, Days
 from riskcalc.errors import UsageError, at_most, counted, rate
 from riskcalc.register.methodology import Sampling
@@ -32,10 +32,6 @@ class Planned:
     buys: str
     source: str
 
-    def as_dict(self) -> dict[str, Any]:
-        """The plan as plain values, for ``riskcalc plan --json``."""
-        return asdict(self)
-
 
 def plan(
     context: Context, units: tuple[str, ...] = (), populations: Mapping[str, int] = MappingProxyType({})
@@ -45,8 +41,10 @@ def plan(
     The size is the one that the report's conclusion asks for: the methodology's for the control's frequency and the
     months of the report so far, but never more than there is to test; where no report reaches into the period, that
     which the conclusion on today asks for, over its look-back. A control without a fixed frequency gets the smallest
-    sample that can show a tolerable rate; a Type 1 unit's is walked through once. Populations, by control, are those
-    given, else those of the tests; where neither is known, there is no more to test than the frequency says.
+    sample that can show a tolerable rate; a Type 1 unit's is walked through once. Of a control that was performed
+    otherwise, or by others, on some of the report's days, each part that we test has a size of its own.
+    Populations, by control, are those given, else those of the tests; where neither is known, there is no more to test
+    than the frequency says.
 
     Raises:
         UsageError: an unknown unit.
@@ -75,39 +73,40 @@ def of_control(plans: list[Planned], control_id: str) -> Planned:
 def days_of(context: Context, control_id: str) -> Days:
     """The days, up to ``as_of``, that a control's planned sample is about: of its report, or its look-back; its own."""
     control = next(each for each in context.register.rows("controls") if each["control_id"] == control_id)
-    first, last = _basis(context, control).days
-    return first, min(last, context.as_of)
+    days = [basis.days for row, basis in evidence.asked_for(context, control) if tested_here(context.register, row)]
+    return days[0][0], min(days[-1][1], context.as_of)
 
 
 def _plans(context: Context, units: tuple[str, ...], populations: Mapping[str, int]) -> Iterator[Planned]:
     for control in context.register.rows("controls"):
-        if not _tested(context, control) or (units and control["unit_id"] not in units):
+        asked, given = evidence.asked_for(context, control), populations.get(control["control_id"])
+        parts = [one for one in asked if tested_here(context.register, one[0])]
+        if not parts or (units and control["unit_id"] not in units):
             continue
-        identity = (control["unit_id"], control["control_id"], control["title"], control["frequency"])
+        identity = (control["unit_id"], control["control_id"], control["title"], parts[-1][0]["frequency"])
         if control["report_type"] == "type1":
             yield Planned(*identity, 1, None, "one walkthrough: whether it is in use", "Type 1: walked through")
             continue
-        basis = _basis(context, control)
-        tested = basis.drawn_from(evidence.in_window(context, control, basis.days))
-        population = populations.get(control["control_id"]) or tested
-        performed = _performed(control["frequency"], basis.months)
-        size = basis.planned(population or performed)
-        source = (
-            "automated: once, while its IT general controls hold" if basis.once else _source(control, basis.sampling)
-        )
-        yield Planned(*identity, size, population, buys(size, population, basis.sampling, performed), source)
+        sizes, known, bought, sources = zip(*(_part(context, *one, given) for one in parts), strict=True)
+        if len(asked) == 1:
+            yield Planned(*identity, sizes[0], known[0], bought[0], sources[0])
+            continue
+        told = [
+            f"{basis.days[0]} to {basis.days[1]}, {basis.frequency.replace('_', ' ')}: {said}"
+            for (_, basis), said in zip(parts, bought, strict=True)
+        ]
+        size = min(sum(sizes), given or sum(sizes))
+        yield Planned(*identity, size, given, "; ".join(told), "; ".join(dict.fromkeys(sources)))
 
 
-def _basis(context: Context, control: Any) -> Basis:
-    """How tests of a control are concluded on for its report, or where that doesn't reach into the period, now."""
-    report_type = control["report_type"] if evidence.reports_on(context, control) else None
-    return evidence.window(context, control, report_type)[0]
-
-
-def _tested(context: Context, control: Any) -> bool:
-    """Whether tests conclude on a control: our own, or by the inclusive method a subservice organisation's."""
-    by_others = control["performed_by"] == "user_entity" or unnamed(control)
-    return not by_others and not speaking_for(context.register, control)
+def _part(context: Context, row: Any, basis: Basis, population: int | None) -> tuple[int, int | None, str, str]:
+    """Of a control on the days of a basis: the size, the population, what that buys, and the size's source."""
+    population = population or basis.drawn_from(evidence.in_window(context, row, basis.days))
+    performed = _performed(row["frequency"], basis.months)
+    size = basis.planned(population or performed)
+    once = "automated: once, while its IT general controls hold"
+    source = once if basis.once else _source(row, basis.sampling)
+    return size, population, buys(size, population, basis.sampling, performed), source
 
 
 def _performed(frequency: str, months: int) -> int | None:

@@ -24,8 +24,8 @@ QUESTIONS = {
     "operating_months": "For how many months have the controls operated as they are?",
     "period": "For which period do they ask?",
 }
+SOC1 = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 _MONTHS_FOR_TYPE_2 = 6
-_TYPES = ("type1", "type2")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Scope:
         >>> Scope("u", "p", "type2", "yes", ()).answer
         'SOC 1 Type 2 and SOC 2'
         """
-        named = [f"SOC 1 Type {self.soc1[-1]}"] if self.soc1 in _TYPES else []
+        named = [SOC1[self.soc1]] if self.soc1 in SOC1 else []
         named += ["SOC 2"] if self.soc2 == "yes" else []
         unsure = [
             f"{name} open" for name in ("SOC 1", "SOC 2") if getattr(self, name.replace(" ", "").lower()) == "open"
@@ -75,7 +75,7 @@ def unit_scope(scopes: Iterable[Scope], unit_id: str) -> Scope:
     own = [scope for scope in scopes if scope.unit_id == unit_id]
     soc1 = next((each for each in ("type2", "type1", "open") if any(scope.soc1 == each for scope in own)), "no")
     soc2 = next((each for each in ("yes", "open") if any(scope.soc2 == each for scope in own)), "no")
-    within = [scope.process for scope in own if scope.soc1 in _TYPES]
+    within = [scope.process for scope in own if scope.soc1 in SOC1]
     reasons = [f"in scope of SOC 1: {', '.join(within)}" if within else "no process is in scope of SOC 1"]
     also = [scope.process for scope in own if scope.soc2 == "yes"]
     reasons += [f"in scope of SOC 2: {', '.join(also)}"] if also else []

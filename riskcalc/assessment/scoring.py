@@ -20,6 +20,7 @@ from riskcalc.assessment.changes import over_report
 from riskcalc.assessment.context import Context, once, rated
 from riskcalc.register import register as registers
 from riskcalc.register.matrix import Matrix
+from riskcalc.register.records import grouped
 from riskcalc.register.register import Register
 
 VIEWS = ("inherent", "claimed", "earned")
@@ -132,6 +133,12 @@ def _links(register: Register) -> pd.DataFrame:
     return links.assign(coverage=links["coverage"].astype(float)).iloc[order].reset_index(drop=True)
 
 
+@registers.once
+def acting(register: Register) -> dict[str, list[str]]:
+    """The controls that act on each risk."""
+    return grouped((link["risk_id"], link["control_id"]) for link in register.rows("risk_controls"))
+
+
 def _over_report(register: Register, links: pd.DataFrame) -> pd.DataFrame:
     """The same with the least that each did to its risk on all the days of the report: nothing where it began later."""
     if not (least := over_report(register)):
@@ -176,11 +183,8 @@ def outside(scores: pd.DataFrame) -> pd.DataFrame:
 def by_cell(scores: pd.DataFrame, view: str, matrix: Matrix) -> dict[tuple[int, int], list[str]]:
     """The rated risks of each cell (likelihood, impact), each read at the nearest whole ratings, as its level is."""
     places = zip(*(matrix.whole(axis, scores[f"{view}_{axis}"]).tolist() for axis in AXES), strict=True)
-    held: dict[tuple[int, int], list[str]] = {}
-    for place, risk_id in zip(places, scores["risk_id"], strict=True):
-        if all(place):
-            held.setdefault(place, []).append(str(risk_id))
-    return held
+    found = zip(places, scores["risk_id"], strict=True)
+    return grouped((place, str(risk_id)) for place, risk_id in found if all(place))
 
 
 def level_counts(scores: pd.DataFrame, matrix: Matrix) -> pd.DataFrame:

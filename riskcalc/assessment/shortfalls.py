@@ -26,12 +26,12 @@ def missing(control: Mapping[Any, Any], step: str, report_type: str, unit_id: st
     if control["conclusion"] == "not_tested":
         return untested if control["performed_by"] != "subservice" else control["why"]
     if step == "operated" and control["limited_by"] and control["conclusion"] == "operated_effectively":
-        return f"relies on {control['limited_by']}, which hasn't earned as much"
+        return f"{relying_on(control, control['limited_by'])}, which hasn't earned as much"
     if step == "operated":
         return f"{control['conclusion'].replace('_', ' ')} ({control['why']})"
     if step == "evidenced":
         lacking = control["unevidenced"]
-        return f"has no evidence on record of {lacking}" if lacking else f"relies on {relied_on(control, unit_id)}"
+        return f"has no evidence on record of {lacking}" if lacking else relied_on(control, unit_id)
     if control["to_come"]:
         runs = "its report's period" if ours else period
         return f"can't be shown yet: {_to_come(control, type1, runs)}"
@@ -51,12 +51,17 @@ def by_report(control: Mapping[Any, Any]) -> bool:
     return control["performed_by"] == "subservice" and not control["tests"]
 
 
+def relying_on(control: Mapping[Any, Any], relied: str) -> str:
+    """That a control relies on another one, or did on the last day of a report that has ended."""
+    return f"relied on {relied} on {control['then']}" if control["then"] else f"relies on {relied}"
+
+
 def relied_on(control: Mapping[Any, Any], unit_id: str) -> str:
     """The control that this one relies on in vain, and what that lacks, in words for a unit; blank where none is so."""
     if control["doubt"] is None:
         return ""
     relied, step = control["doubt"]
-    return f"{relied['control_id']}, which {missing(relied, step, 'type2', unit_id)}"
+    return f"{relying_on(control, relied['control_id'])}, which {missing(relied, step, 'type2', unit_id)}"
 
 
 def report_period(control: Mapping[Any, Any], unit_id: str) -> str:

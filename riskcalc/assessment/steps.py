@@ -11,7 +11,7 @@ import pandas as pd
 from riskcalc.assessment import evidence
 from riskcalc.assessment.changes import WAY, after_report, at_end
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.shortfalls import faults, relied_on, resting_on
+from riskcalc.assessment.shortfalls import faults, resting_on
 from riskcalc.register import register as registers
 from riskcalc.register.register import Register
 
@@ -51,25 +51,13 @@ def relevant(controls: Iterable[Mapping[Any, Any]]) -> dict[str, Any]:
 @registers.once
 def reaching(register: Register, least: Decimal = LEAST_COVERAGE) -> dict[str, list[str]]:
     """The controls that act on each risk with a coverage above 0, and of ``least`` or more."""
-    found: dict[str, list[str]] = {}
-    for link in sorted(register.rows("risk_controls"), key=lambda each: str(each["control_id"])):
-        if link["coverage"] > 0 and link["coverage"] >= least:
-            found.setdefault(link["risk_id"], []).append(link["control_id"])
-    return found
+    return _by_risk(register, least, {}, frozenset())
 
 
 @registers.once
-def reached(register: Register) -> dict[str, list[str]]:
+def reached(register: Register, least: Decimal = LEAST_COVERAGE) -> dict[str, list[str]]:
     """As ``reaching``, in the reports: at their ends, where they have ended, and without what began since."""
-    now, later = reaching(register), after_report(register)
-    found = {risk: [name for name in names if (risk, name) not in later] for risk, names in now.items()}
-    for (risk, control), coverage in at_end(register).items():
-        names = found.setdefault(risk, [])
-        if coverage >= LEAST_COVERAGE and control not in names:
-            names.append(control)
-        elif coverage < LEAST_COVERAGE and control in names:
-            names.remove(control)
-    return found
+    return _by_risk(register, least, at_end(register), after_report(register))
 
 
 # Of a control's row: an organisation has many.
@@ -84,7 +72,6 @@ _MADE = (
     "evidenced",
     "allowed",
     "in_period",
-    "rests_on",
     "fault",
 )
 
@@ -122,9 +109,26 @@ def stepped(context: Context, report_type: str) -> dict[str, dict[Any, Any]]:
         }
     for row, doubt in zip(found.values(), resting_on(found), strict=True):
         row["doubt"] = doubt
-        row["rests_on"] = relied_on(row, row["unit_id"])
     for row in found.values():
         row["evidenced"] = row["evidenced"] and row["doubt"] is None
     for row, fault in zip(found.values(), faults(found, NEEDED[report_type]), strict=True):
         row["fault"] = fault
+    return found
+
+
+# --- parts ---
+
+
+def _by_risk(
+    register: Register,
+    least: Decimal,
+    then: Mapping[tuple[str, str], float],
+    later: frozenset[tuple[str, str]],
+) -> dict[str, list[str]]:
+    """The controls that act on each risk, but for the ``later`` ones; ``then`` has coverages that were others."""
+    found: dict[str, list[str]] = {}
+    for link in sorted(register.rows("risk_controls"), key=lambda each: str(each["control_id"])):
+        key = link["risk_id"], link["control_id"]
+        if link["coverage"] > 0 and key not in later and then.get(key, link["coverage"]) >= least:
+            found.setdefault(key[0], []).append(key[1])
     return found

@@ -42,6 +42,12 @@ def speaking_for(register: Register, control: Mapping[Any, Any]) -> Reports:
     return told if told and told[-1]["method"] == "carve_out" else ()
 
 
+def tested_here(register: Register, control: Mapping[Any, Any]) -> bool:
+    """Whether our tests speak for a control: we perform it, or a subservice organisation under the inclusive method."""
+    others = control["performed_by"] == "user_entity" or unnamed(control)
+    return not others and not speaking_for(register, control)
+
+
 def from_report(told: Reports, days: Days, as_of: date, type1: bool = False, throughout: bool = False) -> Conclusion:
     """Conclude on a carved-out control from the subservice organisation's own reports, for some days of ours.
 

@@ -21,6 +21,7 @@ import pandas as pd
 from riskcalc.errors import at_most, rate
 from riskcalc.register.methodology import Sampling
 from riskcalc.register.periods import Period
+from riskcalc.register.records import grouped
 from riskcalc.sampling import limit_is_at_most, upper_limit
 from riskcalc.sampling import sample_size as smallest
 
@@ -364,11 +365,13 @@ def _alone(rounds: Sequence[Round]) -> list[tuple[Days, list[Round]]]:
 
     A walkthrough that deviated stands by itself: its items don't speak for operation, so they dilute nothing.
     """
-    groups: dict[tuple[Days, str, bool, bool], list[Round]] = {}
     ids = {each.test_id for each in rounds}
-    for each in sorted(rounds, key=lambda one: one.days):
-        alike = each.test_id if each.kind == "walkthrough" else each.kind
-        groups.setdefault((each.days, alike, each.inquiry, each.retest_of in ids), []).append(each)
+
+    def alike(each: Round) -> tuple[Days, str, bool, bool]:
+        kind = each.test_id if each.kind == "walkthrough" else each.kind
+        return each.days, kind, each.inquiry, each.retest_of in ids
+
+    groups = grouped((alike(each), each) for each in sorted(rounds, key=lambda one: one.days))
     return [(days, group) for (days, *_), group in groups.items()]
 
 
@@ -380,10 +383,7 @@ def _added(rounds: Iterable[Round]) -> tuple[int, int, int | None]:
     """
     items = deviations = 0
     populations: list[int | None] = []
-    by_days: dict[Days, list[Round]] = {}
-    for each in rounds:
-        by_days.setdefault(each.days, []).append(each)
-    for group in by_days.values():
+    for group in grouped((each.days, each) for each in rounds).values():
         tested, deviating = sum(each.items for each in group), sum(each.deviations for each in group)
         given = [each.population for each in group]
         known = max(filter(None, given)) if all(given) else None

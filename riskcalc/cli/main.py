@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -123,7 +124,7 @@ def check(data: str, as_json: bool, strict: bool, period: str, as_of: str) -> No
     found += [*answer_findings(context), *text_findings(context)] if context else []
     if as_json:
         notes = {"notes": [note.as_dict() for note in register.notes]} if register.notes else {}
-        click.echo(json.dumps({"problems": [], **notes, "findings": [each.as_dict() for each in found]}, indent=1))
+        click.echo(json.dumps({"problems": [], **notes, "findings": [asdict(each) for each in found]}, indent=1))
     else:
         for finding in (*register.notes, *found):
             click.echo(printable(finding))
@@ -179,7 +180,7 @@ def plan(
         return
     plans = sample_plans.plan(context, units)
     if as_json:
-        click.echo(json.dumps([each.as_dict() for each in plans], indent=1, ensure_ascii=False))
+        click.echo(json.dumps([asdict(each) for each in plans], indent=1, ensure_ascii=False))
     else:
         for each in plans:
             click.echo(planned_line(each))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import click
 
 from riskcalc.cli.asked import PATH
 from riskcalc.cli.help import Examples
-from riskcalc.errors import UsageError, first_of
+from riskcalc.errors import RegisterError, RiskcalcError, UsageError, first_of
 
 _ASKED = {
     "organisation": "The organisation's name",
@@ -64,7 +65,7 @@ def new(place: Path, xlsx: bool, sample: bool, **given: str | None) -> None:
     tell_left(answered)
     if xlsx:
         with tempfile.TemporaryDirectory() as folder:
-            _write(Path(folder), files)
+            _write(Path(folder), {name: _with_all_columns(name, text) for name, text in files.items()})
             write_whole(place, export(folder))
         click.echo(f"Wrote {place}. Next: a row per risk on the sheets risks and ratings; then: riskcalc run {place}")
         return
@@ -142,11 +143,25 @@ def answers(given: dict[str, str | None], matrix: str = "5x5", needless: tuple[s
     asked, there = {name: text for name, text in _ASKED.items() if name not in needless}, is_terminal()
     found = {name: given[name] or (matrix if name == "matrix" else "") for name in asked}
     if there:
-        prompts = {name: text for name, text in asked.items() if not given[name]}
-        found |= {name: click.prompt(text, default=found[name] or None) for name, text in prompts.items()}
+        for name in (name for name in asked if not given[name]):
+            found[name] = click.prompt(asked[name], default=found[name] or None, value_proc=partial(_fitting, name))
     elif missing := [f"--{name}" for name, text in found.items() if not text.strip()]:
         raise UsageError(f"Not given, and nobody to ask without a terminal: {', '.join(missing)}.")
     return {**dict.fromkeys(needless, ""), **found}
+
+
+def _fitting(name: str, text: str) -> str:
+    """An answer that a register can begin with; for another one click says why, and asks again."""
+    from riskcalc.register.starter import Starter
+
+    fine = {"organisation": "A", "unit": "a", "currency": "EUR", "period": "2026", "matrix": "5x5"}
+    try:
+        Starter(**{**fine, name: text}).files()
+    except RegisterError as error:
+        raise click.UsageError(f"{text!r}: {error.problems[0].allowed}.") from None
+    except RiskcalcError as error:
+        raise click.UsageError(str(error)) from None
+    return text
 
 
 def tell_left(answered: dict[str, str]) -> None:
@@ -161,6 +176,15 @@ def tell_left(answered: dict[str, str]) -> None:
 def is_terminal() -> bool:
     """Whether somebody is there to answer."""
     return sys.stdin.isatty()
+
+
+def _with_all_columns(name: str, text: str) -> str:
+    """A file of a register with every column that its table may have: on a sheet, nobody looks them up."""
+    from riskcalc.register.editing import widened
+    from riskcalc.register.tables import TABLES
+
+    header, table = text.partition("\n")[0].split(","), TABLES.get(name.removesuffix(".csv"))
+    return widened(text, [column for column in table.model_fields if column not in header]) if table else text
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

@@ -6,7 +6,8 @@ sheets' names begin with ``results``; nobody reads them back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -94,24 +95,28 @@ def level_look(matrix: Matrix, level: object) -> Look:
 # --- the matrices ---
 
 
+def draw(sheet: Sheet, matrix: Matrix, told: Callable[[tuple[int, int], str], object]) -> None:
+    """The matrix on a sheet, the highest likelihood first; ``told`` gives what a cell says, by its place and level."""
+    sheet.row(["Likelihood, by impact", *(f"{number} {name}" for number, name in enumerate(matrix.impact, 1))], HEADER)
+    for likelihood, name in reversed([*enumerate(matrix.likelihood, 1)]):
+        levels = matrix.grid[likelihood - 1]
+        cells = [told((likelihood, impact), matrix.level_names[level]) for impact, level in enumerate(levels, 1)]
+        sheet.row([f"{likelihood} {name}", *cells], [HEADER, *colours(matrix, levels)])
+
+
 def _matrices(sheets: Sheets, scores: pd.DataFrame, matrix: Matrix) -> None:
     sheet = sheets.sheet(f"{RESULTS}matrices", [22, *[24] * len(matrix.impact)])
     sheet.grid.fit_to_pages(1, 1)  # the three are compared with each other
     rated = int(scores["likelihood"].notna().sum())
     sheet.row([f"Rated risks: {rated}; unrated, in no cell: {len(scores) - rated}. As exported."], TITLE)
     for view, words in _VIEWS.items():
-        held = scoring.by_cell(scores, view, matrix)
         sheet.row([])
         sheet.row([f"{view.capitalize()}: {words}"], LABEL)
-        names = (f"{number} {name}" for number, name in enumerate(matrix.impact, 1))
-        sheet.row(["Likelihood, by impact", *names], HEADER)
-        for likelihood in range(len(matrix.likelihood), 0, -1):
-            cells = [
-                "\n".join(filter(None, [matrix.level_names[level], ", ".join(held.get((likelihood, impact), []))]))
-                for impact, level in enumerate(matrix.grid[likelihood - 1], 1)
-            ]
-            name = f"{likelihood} {matrix.likelihood[likelihood - 1]}"
-            sheet.row([name, *cells], [HEADER, *colours(matrix, matrix.grid[likelihood - 1])])
+        draw(sheet, matrix, partial(_with_ids, scoring.by_cell(scores, view, matrix)))
+
+
+def _with_ids(held: Mapping[tuple[int, int], list[str]], place: tuple[int, int], level: str) -> str:
+    return "\n".join(filter(None, [level, ", ".join(held.get(place, []))]))
 
 
 # --- the risks, with live formulas ---

@@ -12,7 +12,7 @@ from riskcalc.assessment.movement import KINDS, moves
 from riskcalc.assessment.opening import described_scores
 from riskcalc.assessment.scoring import VIEWS, by_cell, outside
 from riskcalc.errors import counted
-from riskcalc.excel.results import GRID_ROW, LABEL, METHOD, colours, level_look, level_row
+from riskcalc.excel.results import GRID_ROW, LABEL, METHOD, draw, level_look, level_row
 from riskcalc.excel.writer import COUNT, HEADER, PLAIN, RUNNING, TITLE, Formula, Look, Sheet, Sheets
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.xlsx_cells import letters
@@ -66,24 +66,15 @@ def _map(sheet: Sheet, scores: pd.DataFrame, matrix: Matrix) -> None:
     """The earned matrix: each cell says its level, and how many risks are there."""
     held = by_cell(scores, "earned", matrix)
     sheet.row(["Earned: where the risks are with their controls as documented and tested"], LABEL)
-    sheet.row(["Likelihood, by impact", *(f"{number} {name}" for number, name in enumerate(matrix.impact, 1))], HEADER)
-    for likelihood in range(len(matrix.likelihood), 0, -1):
-        levels = matrix.grid[likelihood - 1]
-        cells = [
-            _cell(scores, matrix, (likelihood, impact), len(held.get((likelihood, impact), [])))
-            for impact in range(1, len(matrix.impact) + 1)
-        ]
-        name = f"{likelihood} {matrix.likelihood[likelihood - 1]}"
-        sheet.row([name, *cells], [HEADER, *colours(matrix, levels)])
 
+    def told(place: tuple[int, int], level: str) -> Formula:
+        at = f"{METHOD}!${letters(place[1])}${GRID_ROW + 1 + len(matrix.likelihood) - place[0]}"
+        axes = (_nearest(_range(column, scores), n) for column, n in zip("PQ", place, strict=True))
+        found = f"COUNTIFS({','.join(axes)})"
+        shown = f"{level}\n{counted(len(held[place]), 'risk')}" if place in held else level
+        return Formula(f'{at}&IF({found}=0,"",CHAR(10)&{found}&IF({found}=1," risk"," risks"))', shown)
 
-def _cell(scores: pd.DataFrame, matrix: Matrix, place: tuple[int, int], number: int) -> Formula:
-    at = f"{METHOD}!${letters(place[1])}${GRID_ROW + 1 + len(matrix.likelihood) - place[0]}"
-    axes = (_nearest(_range(column, scores), n) for column, n in zip("PQ", place, strict=True))
-    found = f"COUNTIFS({','.join(axes)})"
-    level = matrix.level_names[matrix.grid[place[0] - 1][place[1] - 1]]
-    shown = f"{level}\n{counted(number, 'risk')}" if number else level
-    return Formula(f'{at}&IF({found}=0,"",CHAR(10)&{found}&IF({found}=1," risk"," risks"))', shown)
+    draw(sheet, matrix, told)
 
 
 def _nearest(cells: str, rating: int) -> str:

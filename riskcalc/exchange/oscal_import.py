@@ -10,11 +10,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from riskcalc.errors import UsageError
+from riskcalc.errors import Problem, UsageError, counted, first_of
 from riskcalc.excel import importing
 from riskcalc.excel.mapping import MappingFile, TableMap
 from riskcalc.exchange.oscal import CATALOG, COMPONENTS, NS, plain
@@ -38,9 +39,15 @@ def plan(path: Path, into: Path, defaults: Mapping[str, str]) -> importing.Plan:
     """
     if unknown := sorted(set(defaults) - set(_COLUMNS)):
         raise UsageError(f"--default {unknown[0]}: there is no such column; allowed: {', '.join(_COLUMNS)}.")
-    if not (found := list(_rows(_opened(path)))):
+    found = list(_rows(path, _opened(path)))
+    rows, silent = ([row for row in found if bool(row[0]) is says] for says in (True, False))
+    if not rows:
         raise UsageError(f"{path} holds no control that states anything, and no component.")
-    return planned(path, into, found, defaults)
+    made = planned(path, into, rows, defaults)
+    if silent:
+        passed = f"{counted(len(silent), 'control')} without a statement passed over"
+        made.notes.append(Problem(path.name, 0, "", "", f"{passed}: {first_of([where for _, where, _ in silent], 6)}"))
+    return made
 
 
 def planned(path: Path, into: Path, found: Sequence[Row], defaults: Mapping[str, str]) -> importing.Plan:
@@ -56,7 +63,9 @@ def planned(path: Path, into: Path, found: Sequence[Row], defaults: Mapping[str,
         parts = tuple(_part(each, defaults) for each in _TOLD if each in used)
         made = importing.plan(table, into, MappingFile(table=parts))
     made.problems = [
-        replace(each, file=places.get(each.line, path.name), line=0) if each.file == table.name else each
+        replace(each, file=places.get(each.line, path.name), line=0, allowed=_placed(each.allowed, places))
+        if each.file == table.name
+        else each
         for each in made.problems
     ]
     made.changes = [
@@ -67,6 +76,11 @@ def planned(path: Path, into: Path, found: Sequence[Row], defaults: Mapping[str,
 
 
 # --- parts ---
+
+
+def _placed(told: str, places: Mapping[int, str]) -> str:
+    """What is told of a line, told of the place in the file that it was made from."""
+    return re.sub(r"\bline (\d+)", lambda found: places.get(int(found[1]), found[0]), told)
 
 
 def _part(table: str, defaults: Mapping[str, str]) -> TableMap:
@@ -89,25 +103,27 @@ def _opened(path: Path) -> dict[str, Any]:
     return found
 
 
-def _rows(found: Mapping[str, Any]) -> Found:
+def _rows(path: Path, found: Mapping[str, Any]) -> Found:
+    last = ""
     try:
-        yield from _of_group(found.get(CATALOG, {}), "", "", "")
-        yield from _of_components(found.get(COMPONENTS, {}))
+        for row in chain(_of_group(found.get(CATALOG, {}), "", ""), _of_components(found.get(COMPONENTS, {}))):
+            last = f" after {row[1]}"
+            yield row
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(f"This isn't OSCAL as its schema has it: {type(error).__name__} {error}.") from None
+        wrong = f"{error} is missing" if isinstance(error, KeyError) else "something is of another kind, or blank"
+        raise UsageError(f"{path} isn't OSCAL as its schema has it{last}: {wrong}; nothing was taken over.") from None
 
 
-def _of_group(group: Mapping[str, Any], unit: str, process: str, where: str) -> Found:
-    """The controls of a group, and of those in it, however deep."""
+def _of_group(group: Mapping[str, Any], unit: str, process: str) -> Found:
+    """The controls of a group, and of those in it, however deep; those that state nothing without a table."""
     unit = _props(group).get("unit_id", unit)
     for child in group.get("groups", []):
-        yield from _of_group(child, unit, _text(child.get("title", "")), where)
+        yield from _of_group(child, unit, _text(child.get("title", "")))
     for control in group.get("controls", []):
         said = {"unit_id": unit, "process": process or _text(control["title"]), "statement": _prose(control)}
         cells = {"objective_id": _label(control, control["id"]), **said}
-        if cells["statement"]:
-            yield "control_objectives", f"control {control['id']}", cells
-        yield from _of_group(control, unit, process, where)
+        yield "control_objectives" if cells["statement"] else "", f"control {control['id']}", cells
+        yield from _of_group(control, unit, process)
 
 
 def _of_components(definition: Mapping[str, Any]) -> Found:
@@ -119,13 +135,15 @@ def _of_components(definition: Mapping[str, Any]) -> Found:
         name = ours.get("control_id") or f"C-{component['uuid'][:8]}"
         cells = {column: text for column, text in {**ours, **named, "control_id": name}.items() if text != WITHHELD}
         yield "controls", where, cells
+        mapped = dict[tuple[str, str], None]()  # of two implementations the same reference
         for implementation in component.get("control-implementations", []):
             source = implementation["source"]
             if source != f"{CATALOG}.json":  # ours: what it serves is told by its risks
                 for requirement in implementation["implemented-requirements"]:
                     reference = _label(requirement, requirement["control-id"])
-                    mapped = {"control_id": name, "framework": titles.get(source, source), "reference": reference}
-                    yield "mappings", where, mapped
+                    mapped[titles.get(source) or plain(source), reference] = None
+        for framework, reference in mapped:
+            yield "mappings", where, {"control_id": name, "framework": framework, "reference": reference}
 
 
 def _props(found: Mapping[str, Any]) -> dict[str, str]:

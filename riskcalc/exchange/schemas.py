@@ -105,6 +105,7 @@ class Manifest(_Told):
     finished: bool
     organisation: _Ran
     left: list[str] | None = None
+    earlier: list[str] | None = None
     units: list[RanUnit]
 
 

@@ -95,7 +95,7 @@ def _frames(wholes: list[Context], audience: Audience) -> Iterator[pd.DataFrame]
     tests = contexts[-1].register.control_tests
     yield tests[tests["tested_on"] <= pd.Timestamp(contexts[-1].as_of)].astype(object)
     found = (findings_for(audience, *both, _found) for both in zip(wholes, contexts, strict=True))
-    yield of_all(pd.DataFrame([each.as_dict() for each in of_one]) for of_one in found)
+    yield of_all(pd.DataFrame(of_one) for of_one in found)
 
 
 def _csv(names: list[str], frame: pd.DataFrame) -> bytes:

@@ -10,14 +10,12 @@ from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
 import pandas as pd
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from riskcalc.assessment import evidence
 from riskcalc.errors import Problem, RegisterError
 from riskcalc.files import read, sha256, stem
 from riskcalc.pages.display import Display, environment
-from riskcalc.pages.html import render_page
+from riskcalc.pages.html import page_of
 from riskcalc.pages.trust_centre import CHAPTERS, FEED, RESTRICTED, Statement, bridge, heading, is_issued, now
 from riskcalc.register.records import records
 from riskcalc.register.register import Register
@@ -41,7 +39,7 @@ def files(statement: Statement) -> dict[str, bytes]:
     found = dict(_documents(statement))
     names = {name: f"documents/{stem(name)}{ending}" for name, (ending, _) in found.items()}
     statement = replace(statement, files={**names, "feed": FEED})
-    made = {PAGE: _page(statement).encode(), FEED: _feed(statement).encode(), DATA: _data(statement)}
+    made = {PAGE: page_of(_parts(statement)).encode(), FEED: _feed(statement).encode(), DATA: _data(statement)}
     return {**made, **{names[name]: content for name, (_, content) in found.items()}}
 
 
@@ -86,15 +84,12 @@ def _documents(statement: Statement) -> Iterator[tuple[str, tuple[str, bytes]]]:
             yield name, (path.suffix, content)
 
 
-def _page(statement: Statement) -> str:
-    cells = [new_code_cell(outputs=[_output(heading(statement))])]
+def _parts(statement: Statement) -> Iterator[str | Display]:
+    """The page: its heading, and the chapters with their titles."""
+    yield heading(statement)
     for title, chapter in CHAPTERS.items():
-        cells += [new_markdown_cell(f"## {title}"), new_code_cell(outputs=[_output(chapter(statement))])]
-    return render_page(new_notebook(cells=cells))
-
-
-def _output(shown: Display) -> NotebookNode:
-    return new_output("display_data", data=shown._repr_mimebundle_())
+        yield f"## {title}"
+        yield chapter(statement)
 
 
 def _feed(statement: Statement) -> str:

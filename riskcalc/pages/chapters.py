@@ -40,7 +40,7 @@ _UNIT: dict[str, tuple[Callable[..., Any], ...]] = {
         readiness.frameworks,
     ),
     "open points": (unit.findings,),
-    "method": (wording.scales, unit.provenance),
+    "method": (wording.scales, wording.provenance),
     "result": (unit.result,),
 }
 _ORGANISATION: dict[str, tuple[Callable[..., Any], ...]] = {
@@ -50,7 +50,7 @@ _ORGANISATION: dict[str, tuple[Callable[..., Any], ...]] = {
     "loss": (loss.organisation, loss.by_unit),
     "matrix": (matrix.chart, matrix.views),
     "risks": (risks.of_organisation,),
-    "method": (portfolio.provenance,),
+    "method": (wording.provenance,),
     "result": (portfolio.result,),
 }
 _FOR: Mapping[Callable[..., Any], Collection[str]] = {  # of a chapter that more audiences get

@@ -24,7 +24,7 @@ from riskcalc.errors import UsageError, counted, of_an_extra
 from riskcalc.pages import display
 from riskcalc.pages.display import PLOTLY_MIME, Display, Place
 from riskcalc.pages.frames import frame_table
-from riskcalc.pages.lines import drawn
+from riskcalc.pages.line_pictures import drawn
 from riskcalc.pages.wording import rated_count, worse_than
 from riskcalc.register.matrix import INK, PAPER, Level, Matrix, ink_on
 
@@ -32,6 +32,7 @@ _Start = str | pd.DataFrame | None  # another view, or the scores of another per
 FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 _FAINT = "#dfe4ea"
 _Held = Mapping[Place, Sequence[str]]
+_STANDS = {"inherent": "before controls", "claimed": "as claimed", "earned": "as earned"}
 _SHOWN, _TOLD = 4, 12  # ids in a cell, risks that a pointer on it is told
 
 TEMPLATE = go.layout.Template(
@@ -137,7 +138,8 @@ def heatmap(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start: _
     title = f"{view.capitalize()} risk on the matrix"
     table = display.matrix_table(title, matrix, held, names=titles, note=summary)
     if arrows["x"]:
-        summary += f" Arrows lead from where risks stood {start if isinstance(start, str) else 'then'}."
+        place = f"stand {_STANDS[start]}" if isinstance(start, str) else "stood in the other period"
+        summary += f" Arrows lead from where risks {place}."
     traces = [_cells(matrix, held, titles), arrows, _texts(matrix, held), *lines]
     named = {"text": title, "subtitle": {"text": plain(summary, 200)}}
     layout = {"title": named, "showlegend": False, **_axes(matrix)}
@@ -166,7 +168,7 @@ def clickable(scores: pd.DataFrame, matrix: Matrix, view: str = "earned", start:
     def tell(_: object, points: Points, __: object) -> None:
         row, column = points.point_inds[0]
         inside = scores[scores["risk_id"].isin(held.get((row + 1, column + 1), []))]
-        columns = ["risk_id", "title", "owner", *(f"{each}_level" for each in ("inherent", "claimed", "earned"))]
+        columns = ["risk_id", "title", "owner", *(f"{each}_level" for each in VIEWS)]
         below.value = frame_table(inside[inside.columns.intersection(columns)])._repr_mimebundle_()["text/html"]
 
     figure.data[0].on_click(tell)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.assessment import evidence
+from riskcalc.assessment.evidence import assessed
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.sample_plans import plan
 from riskcalc.assessment.testing import in_words
@@ -15,7 +15,6 @@ from riskcalc.errors import at_most, rate
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, state
 from riskcalc.register.matrix import INK
-from riskcalc.register.records import by_index
 
 _INKS = {"operated_effectively": "#1d6b54", "insufficient_evidence": "#a86a12", "not_effective": "#8f1d3f"}
 _TONES = {"operated_effectively": "good", "insufficient_evidence": "open", "not_effective": "bad", "not_tested": "bad"}
@@ -24,10 +23,9 @@ _TONES = {"operated_effectively": "good", "insufficient_evidence": "open", "not_
 def conclusions(unit: Assessment) -> Display:
     """Every control we perform, or a subservice organisation does: what its tests found and what follows."""
     planned = {each.control_id: each for each in plan(unit.context)}
-    found = by_index(unit.controls)
-    over = evidence.assessed(unit.context, str(unit.unit["report_type"]))
+    found, over = assessed(unit.context), assessed(unit.context, str(unit.unit["report_type"]))
     sampling = unit.register.methodology.sampling
-    most = max([unit.tolerable_rate, *unit.controls["upper_limit"].dropna().astype(float)])
+    most = max([unit.tolerable_rate, *(each["upper_limit"] or 0.0 for each in found.values())])
     rows: list[list[Cell]] = []
     for control in unit.register.rows("controls"):
         if control["performed_by"] == "user_entity":
@@ -75,12 +73,11 @@ def conclusions(unit: Assessment) -> Display:
 
 def rounds(unit: Assessment) -> Display:
     """Every test that an answer rests on: what was done, on which days' items, by whom, when, with what evidence."""
-    now = {test for tests in unit.controls["tests"] for test in tests}
-    over = evidence.assess(unit.context, str(unit.unit["report_type"]))["tests"]
-    whole = {test for tests in over for test in tests}
+    reports = {"now": assessed(unit.context), "the report": assessed(unit.context, str(unit.unit["report_type"]))}
+    used = {name: {test for one in found.values() for test in one["tests"]} for name, found in reports.items()}
     rows: list[list[Cell]] = []
     for test in unit.register.rows("control_tests"):
-        counts = [name for name, ids in (("now", now), ("the report", whole)) if test["test_id"] in ids]
+        counts = [name for name, ids in used.items() if test["test_id"] in ids]
         if not counts:
             continue
         population = "" if pd.isna(test["population"]) else f" of {test['population']:,}"
@@ -103,7 +100,7 @@ def rounds(unit: Assessment) -> Display:
 def sizes(unit: Assessment) -> Display:
     """How many items of each control to test, and what that many show."""
     rows: list[list[Cell]] = [
-        [each.control_id, each.title, each.frequency.replace("_", " "), str(each.size), each.buys]
+        [each.control_id, each.title, each.frequency.replace("_", " "), str(each.size), day(each.buys)]
         for each in plan(unit.context, (str(unit.unit["unit_id"]),))
     ]
     note = (

@@ -194,47 +194,40 @@ def matrix_table(
     ``held`` has the ids of each cell (likelihood, impact), 1-based; the risk ``current`` is marked, and ``box``, from
     one cell to another, is drawn over all cells between them. ``names`` are what a pointer on an id is told.
     """
-    rows = [
-        {
-            "rating": f"{likelihood} {matrix.likelihood[likelihood - 1]}",
-            "cells": [
-                _matrix_cell(matrix, (likelihood, impact), held, current, box, names or {})
-                for impact in range(1, matrix.shape[1] + 1)
-            ],
+
+    def told(place: Place) -> dict[str, Any]:
+        ids = list(held.get(place, []))
+        up = current if current in ids else ""
+        ids = [each for each in ids if each != up]
+        shown = ids[:_SHOWN] if len(ids) > _SHOWN + 1 else ids
+        return {
+            "current": up,
+            "ids": [{"text": each, "name": (names or {}).get(each, "")} for each in shown],
+            "more": len(ids) - len(shown),
+            "edges": _edges(place, box) if box else "",
         }
-        for likelihood in range(matrix.shape[0], 0, -1)
+
+    return Display("matrix", {"title": title, "note": note, **cells_of(matrix, told)})
+
+
+def cells_of(matrix: Matrix, told: Callable[[Place], Mapping[str, Any]]) -> dict[str, Any]:
+    """A matrix as templates draw it: its ratings, and each cell's level and colours with what else is told of it."""
+
+    def cell(place: Place) -> dict[str, Any]:
+        level = matrix.levels[matrix.grid[place[0] - 1][place[1] - 1]]
+        return {"level": level.name, "fill": level.colour, "ink": ink_on(level.colour), **told(place)}
+
+    likelihood, impact = ([*enumerate(names, 1)] for names in (matrix.likelihood, matrix.impact))
+    rows = [
+        {"rating": f"{row} {name}", "cells": [cell((row, column)) for column, _ in impact]}
+        for row, name in reversed(likelihood)
     ]
-    columns = [f"{number} {name}" for number, name in enumerate(matrix.impact, 1)]
-    return Display("matrix", {"title": title, "columns": columns, "rows": rows, "note": note})
+    return {"columns": [f"{column} {name}" for column, name in impact], "rows": rows}
 
 
 def matrices(title: str, summary: str, maps: Sequence[Display]) -> Display:
     """Several matrices side by side, under a sentence that says what to see."""
     return Display("matrices", {"title": title, "summary": summary, "maps": [each.as_json() for each in maps]})
-
-
-def _matrix_cell(
-    matrix: Matrix,
-    place: Place,
-    held: Mapping[Place, Sequence[str]],
-    current: str,
-    box: Box | None,
-    names: Mapping[str, str],
-) -> dict[str, Any]:
-    level = matrix.levels[matrix.grid[place[0] - 1][place[1] - 1]]
-    ids = list(held.get(place, []))
-    if current in ids:
-        ids.remove(current)
-    shown = ids[:_SHOWN] if len(ids) > _SHOWN + 1 else ids
-    return {
-        "level": level.name,
-        "fill": level.colour,
-        "ink": ink_on(level.colour),
-        "current": current if current in held.get(place, []) else "",
-        "ids": [{"text": each, "name": names.get(each, "")} for each in shown],
-        "more": len(ids) - len(shown),
-        "edges": _edges(place, box) if box else "",
-    }
 
 
 def _edges(place: Place, box: Box) -> str:

@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -19,11 +19,12 @@ from typing import Any
 from markupsafe import Markup
 from mistune import create_markdown
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from riskcalc.assessment.scoring import LEGEND
 from riskcalc.errors import PageError
-from riskcalc.pages import lines
-from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, PLOTLY_MIME, RESULT_MIME, environment, render, stylesheet
+from riskcalc.pages import display, line_pictures
+from riskcalc.pages.display import ADDRESS, DISPLAY_MIME, PLOTLY_MIME, RESULT_MIME
 
 _IMAGES = ("image/png", "image/jpeg")
 _PLACE, _JUMP = re.compile(r' id="([^"]+)"'), re.compile(r'<a href="#([^"]+)">([^<]*)</a>')
@@ -36,6 +37,17 @@ def render_page(notebook: NotebookNode, static: bool = False) -> str:
     return "".join(page_parts(notebook, static))
 
 
+def page_of(parts: Iterable[str | display.Display]) -> str:
+    """The page of displays, and Markdown between them, that no notebook holds."""
+    cells = [
+        new_markdown_cell(part)
+        if isinstance(part, str)
+        else new_code_cell(outputs=[new_output("display_data", {DISPLAY_MIME: part.as_json()})])
+        for part in parts
+    ]
+    return render_page(new_notebook(cells=cells))
+
+
 def page_parts(notebook: NotebookNode, static: bool = False) -> tuple[str, str, str]:
     """The page in three parts, the middle one plotly's script: it is nearly all of a page, so nothing copies it."""
     blocks = list(_blocks(notebook))
@@ -43,7 +55,7 @@ def page_parts(notebook: NotebookNode, static: bool = False) -> tuple[str, str, 
     plotly, plotly_hash = packed_plotly() if charts else ("", "")
     top = next((block for block in blocks if block["kind"] == "heading"), {"title": "riskcalc", "classification": ""})
     page: str = (
-        environment()
+        display.environment()
         .get_template("page.html")
         .render(
             top=top,
@@ -51,7 +63,7 @@ def page_parts(notebook: NotebookNode, static: bool = False) -> tuple[str, str, 
             headings=[block for block in blocks if block["kind"] == "section"],
             scripts=None if static else _scripts(plotly_hash),
             legend=LEGEND if top.get("label") else {},
-            css=Markup(stylesheet("displays.css") + stylesheet("page.css")),
+            css=Markup(display.stylesheet("displays.css") + display.stylesheet("page.css")),
         )
     )
     body, opens, scripts = page.partition(_PLOTLY)
@@ -69,8 +81,8 @@ def _scripts(plotly: str) -> dict[str, Any]:
 def warm_pages() -> None:
     """Read and compress what every page carries, for whoever renders many."""
     _scripts(packed_plotly()[1])
-    environment().get_template("page.html")
-    environment().get_template("displays.html")
+    display.environment().get_template("page.html")
+    display.environment().get_template("displays.html")
     _plain_markdown()("*compiled* when it is first used")
 
 
@@ -130,7 +142,7 @@ def _display(data: NotebookNode, number: int, where: str) -> Iterator[dict[str, 
             "title": shown.get("title", ""),
             "classification": shown.get("classification", ""),
             "label": shown.get("label", ""),
-            "html": Markup(render(shown)),
+            "html": Markup(display.render(shown)),
         }
     elif PLOTLY_MIME in data:
         yield _chart(data[PLOTLY_MIME], number)
@@ -173,8 +185,8 @@ def _chart(figure: Any, number: int) -> dict[str, Any]:
         "title": title,
         "summary": said.get("summary", ""),
         "height": int(layout.get("height") or 450),
-        "picture": Markup(render({"kind": "picture of lines", "drawings": lines.drawn(figure)})),
-        "table": Markup(render(table)) if table else "",
+        "picture": Markup(display.render({"kind": "picture of lines", "drawings": line_pictures.drawn(figure)})),
+        "table": Markup(display.render(table)) if table else "",
         "json": _script_json(drawn),
     }
 

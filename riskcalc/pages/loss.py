@@ -19,7 +19,6 @@ from riskcalc.loss.compound import AnnualLoss
 from riskcalc.pages import display, loss_charts
 from riskcalc.pages.display import Cell, Display, state
 from riskcalc.pages.wording import folded_for_the_board, money, percent
-from riskcalc.register.records import by_index
 
 _SEED = 2026  # of the band; fixed, so that the same register gives the same page
 BEYOND = "All clients together, beyond one client's materiality"  # materiality is a client's; losses are added up
@@ -81,19 +80,19 @@ def figures(unit: Assessment) -> Display:
 
 
 def per_client(unit: Assessment) -> list[tuple[str, str, str]]:
-    """The chance that a client's own year is material to it; nothing where their number isn't given."""
+    """The chance that a client's own year is material to it; nothing where their number isn't given, or is one."""
     clients = unit.unit["clients"]
-    if pd.isna(clients) or unit.quantified.risks.empty:
+    if pd.isna(clients) or clients == 1 or unit.quantified.risks.empty:
         return []
     exceeds = annual_loss.per_client(unit.quantified, int(clients)).exceed(float(unit.unit["materiality"]))
-    assumed = f"of years, if each event hits one of {counted(int(clients), 'client')}, all alike"
+    assumed = f"of years, if each event hits one of {int(clients):,} clients, all alike"
     return [("One client, beyond its materiality", percent(exceeds), assumed)]
 
 
 @_where_known
 def exceedance(unit: Assessment) -> go.Figure:
     """The exceedance curve, with the band that the tests' doubt leaves around the earned one."""
-    low = min(float(unit.unit["performance_materiality"]) / 50, max(unit.years["earned"].var(0.3), 1.0))
+    low = min(float(unit.unit["performance_materiality"]) / 50, loss_charts.begins(unit.years["earned"], 0.3))
     high = max(unit.years["inherent"].var(0.995), float(unit.unit["materiality"]) * 3)
     losses = np.geomspace(low, high, 81)
     band = annual_loss.band(unit.quantified, losses, _SEED)
@@ -142,10 +141,10 @@ def quantiles(unit: Assessment) -> Display:
 def sensitivity(unit: Assessment) -> Display:
     """How the headline moves with the anchors."""
     materiality = float(unit.unit["materiality"])
-    now = unit.years["earned"]
-    rows: list[list[Cell]] = [["as they are", amount(now.mean), percent(now.exceed(materiality))]]
-    for what, row in by_index(annual_loss.sensitivity(unit.quantified, materiality)).items():
-        rows.append([str(what), amount(row["mean"]), percent(row["exceed"])])
+    cases = {"as they are": unit.years["earned"], **annual_loss.sensitivity(unit.quantified, materiality)}
+    rows: list[list[Cell]] = [
+        [what, amount(year.mean), percent(year.exceed(materiality))] for what, year in cases.items()
+    ]
     columns = [
         "Anchors",
         f"Expected loss of all clients, {unit.unit['currency']} a year",

@@ -65,10 +65,15 @@ def exceedance(years: Mapping[str, AnnualLoss], unit: Mapping[str, Any], band: p
 
 def organisation(years: Mapping[str, AnnualLoss], currency: str, left_out: str = "") -> go.Figure:
     """The exceedance curves of all units together; materiality is each unit's own, so none is drawn."""
-    losses = np.geomspace(max(years["earned"].var(0.02), 1.0), max(years["inherent"].var(0.995), 10.0), 81)
+    losses = np.geomspace(begins(years["earned"], 0.02), max(years["inherent"].var(0.995), 10.0), 81)
     told = " ".join(filter(None, [_one_in_twenty(years, currency), left_out]))
     table = _exceedance_table(years, losses, currency)
     return finish(_curves(years, losses), _layout(currency), told, table, 430)
+
+
+def begins(year: AnnualLoss, share: float) -> float:
+    """What a share of the years that cost anything cost at most: below it a curve only tells how many these are."""
+    return max(year.var(min(year.p0 + share * (1 - year.p0), 1 - 1e-9)), 1.0)
 
 
 def in_twenty(year: AnnualLoss) -> tuple[float, str]:
@@ -108,7 +113,7 @@ def _layout(currency: str) -> dict[str, Any]:
     return {
         "xaxis": {"type": "log", "title": {"text": title}, "tickformat": "~s", "dtick": "D2"},
         "yaxis": {"title": {"text": "Probability that a year exceeds it"}, "tickformat": ".0%", "range": [0, 1.02]},
-        "legend": {"y": 1.1},
+        "legend": {"x": 1, "xanchor": "right", "y": 1.1},
         "title": {"text": "What a year may cost", "y": 0.97, "yanchor": "top"},
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -27,7 +28,7 @@ from riskcalc.pages import display
 from riskcalc.pages.charts import Chart, appetite_sides, heatmap, unrated
 from riskcalc.pages.display import Cell, Display, level_cell, state
 from riskcalc.pages.wording import rated_count
-from riskcalc.register.matrix import Matrix, ink_on
+from riskcalc.register.matrix import Matrix
 
 _WORDS = {"inherent": "before controls", "claimed": "controls at their word", "earned": "documented and tested"}
 
@@ -39,32 +40,24 @@ def picture(opened: Assessment | Portfolio) -> Display:
     arrived = _arrived(opened)
     appetites = sorted(set(scores["appetite"].dropna()), key=matrix.level_names.index)
     sides = appetite_sides(scores, matrix)
-    rows = [
-        {
-            "rating": f"{likelihood} {matrix.likelihood[likelihood - 1]}",
-            "cells": [
-                {
-                    "level": (level := matrix.levels[matrix.grid[likelihood - 1][impact - 1]]).name,
-                    "fill": level.colour,
-                    "ink": ink_on(level.colour),
-                    "edges": " ".join(f"edge-{side}" for side in sides if (likelihood, impact) in sides[side]),
-                    "count": len(held.get((likelihood, impact), [])),
-                    "outside": (number := len(worse.intersection(held.get((likelihood, impact), [])))),
-                    "dots": "●" * number if number < 5 else f"● {number}",
-                    "moved": arrived.get((likelihood, impact), {}),
-                    "href": f"?cell={likelihood}x{impact}#all-risks",
-                }
-                for impact in range(1, matrix.shape[1] + 1)
-            ],
+
+    def about(place: Place) -> dict[str, Any]:
+        risks = held.get(place, [])
+        number = len(worse.intersection(risks))
+        return {
+            "edges": " ".join(f"edge-{side}" for side in sides if place in sides[side]),
+            "count": len(risks),
+            "outside": number,
+            "dots": "●" * number if number < 5 else f"● {number}",
+            "moved": arrived.get(place, {}),
+            "href": f"?cell={place[0]}x{place[1]}#all-risks",
         }
-        for likelihood in range(matrix.shape[0], 0, -1)
-    ]
-    columns = [f"{number} {name}" for number, name in enumerate(matrix.impact, 1)]
+
     before = opened.register.previous(opened.period)
-    since = "" if before is None or opened.previous is None else before.name
+    since = before.name if before else ""
     named = " and ".join(filter(None, [", ".join(appetites[:-1]), *appetites[-1:]]))
-    about = {"appetites": named, "several": len(appetites) > 1, "since": since}
-    return Display("picture", {"title": "Earned risk on the matrix", "columns": columns, "rows": rows, **about})
+    shown = {"title": "Earned risk on the matrix", **display.cells_of(matrix, about)}
+    return Display("picture", {**shown, "appetites": named, "several": len(appetites) > 1, "since": since})
 
 
 def chart(opened: Assessment | Portfolio) -> Chart:

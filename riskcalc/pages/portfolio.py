@@ -57,13 +57,6 @@ def units(portfolio: Portfolio) -> Display:
     return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note).saying(told)
 
 
-def provenance(portfolio: Portfolio) -> Display:
-    """What the page was computed from, so that it can be computed again."""
-    return wording.provenance(
-        portfolio, f"riskcalc run DATA --period {portfolio.period.name} --as-of {portfolio.as_of}"
-    )
-
-
 def result(portfolio: Portfolio) -> Result:
     """The organisation's results for machines."""
     counts, found = level_counts(portfolio.scores, portfolio.matrix), standings(portfolio.context)

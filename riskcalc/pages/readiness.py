@@ -10,13 +10,13 @@ from typing import Any, get_args
 import pandas as pd
 
 from riskcalc.assessment import coverage
-from riskcalc.assessment.changes import parts
+from riskcalc.assessment.changes import in_report, parts
 from riskcalc.assessment.deficiencies import Candidate, aggregated, candidates
-from riskcalc.assessment.evidence import assessed, later
+from riskcalc.assessment.evidence import assessed, first_days, later
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import Outlook, not_begun, outlooks, stated
 from riskcalc.assessment.readiness import gaps, served
-from riskcalc.assessment.steps import STEPS, key_controls, reaching
+from riskcalc.assessment.steps import STEPS, key_controls, reached
 from riskcalc.assessment.subservice import latest, on_record, reports, there, uncovered_days
 from riskcalc.assessment.testing import Days
 from riskcalc.errors import counted
@@ -34,10 +34,11 @@ from riskcalc.pages.wording import (
     told_of,
 )
 from riskcalc.register.columns import Assertion
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import records
 
 _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficiency": "open"}
 _TYPES = {"type1": "Type 1", "type2": "Type 2"}
+_WITHOUT = "without what rows say that ended before the report's date"
 _CHAPTERS = {
     "I": "The service auditor's report",
     "II": "Management's assertion",
@@ -57,13 +58,14 @@ def figures(unit: Assessment) -> Display:
     now, instead = (report(unit.context, unit.unit, name) for name in (own_type, other))
     ahead = f". {told}" if (told := not_begun(unit.context, unit.unit)) else ""
     own = told_of(unit.context, unit.unit)
+    same = "by the same register" if own_type == "type2" else _WITHOUT
     because = f"{own.compared}, {now.because}" if own.issued_on else f"{now.because}{ahead}"
     decide = "decides" if blocking == 1 else "decide"
     return display.facts(
         "Readiness",
         [
             (f"Opinion, {_TYPES[own_type]}", own.opinion, day(because)),
-            (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}, by the same register"),
+            (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}, {same}"),
             ("Gaps", str(len(missing)), f"{blocking} {decide} on an objective; {overdue} past due"),
             _length(unit.unit),
             _to_year_end(unit),
@@ -75,10 +77,10 @@ def objectives(unit: Assessment) -> Display:
     """Each objective's key controls by step, the outlook for both types of report, and why."""
     own_type = unit.unit["report_type"]
     by_type = {name: {each.objective_id: each for each in outlooks(unit.context, name)} for name in _TYPES}
-    keys, linked = key_controls(unit.context, own_type), reaching(unit.register, Decimal(0))
+    keys, linked = key_controls(unit.context, own_type), reached(unit.register, Decimal(0))
     acting: dict[str, set[str]] = {}
-    for risk in unit.register.rows("risks"):
-        acting.setdefault(risk["objective_id"], set()).update(linked.get(risk["risk_id"], ()))
+    for risk, objective in in_report(unit.register).items():
+        acting.setdefault(objective, set()).update(linked.get(risk, ()))
     rows: list[list[Cell]] = []
     kept = {one["objective_id"]: one["process"] for one in unit.register.rows("control_objectives")}
     for name in by_type[own_type]:
@@ -97,6 +99,7 @@ def objectives(unit: Assessment) -> Display:
         f"An outlook. {rests_on(not_begun(unit.context, unit.unit))} "
         f"Counts: key controls that pass each step, for {_TYPES[own_type]}. "
         "An objective is achieved by its controls together, and only while nothing contradicts it."
+        f"{f' Type 2: {_WITHOUT}.' if own_type == 'type1' else ''}"
     )
     counted_on = stated([*by_type[own_type].values()])
     told = tally({each.objective_id: each.outcome for each in counted_on}, OUTCOMES, "control objective")
@@ -123,8 +126,7 @@ def gap_list(unit: Assessment) -> Display:
         )
     columns = ["Row", "What is missing", "Objectives", "For the outlook", "Owner", "Due", "Known since"]
     end = "the end of the period before" if unit.context.begun else "the day of this page, for the period hasn't begun"
-    seen = ", by all evidence of that period" if unit.context.begun else ""
-    note = f"Known since: the day the deficiency was identified, or {end}, if missing then{seen}."
+    note = f"Known since: the day the deficiency was identified, or {end}, if missing then."
     return display.table("Gaps on the way to the report", columns, rows, note=note, folded=True)
 
 
@@ -176,9 +178,9 @@ def assertions(unit: Assessment) -> Display:
 
 def components(unit: Assessment) -> Display:
     """The five components of internal control, and the controls that stand for each: now, and for the report."""
-    over = by_index(coverage.components(unit.context, str(unit.unit["report_type"])))
+    over = coverage.components(unit.context, str(unit.unit["report_type"]))
     rows: list[list[Cell]] = []
-    for name, row in by_index(coverage.components(unit.context)).items():
+    for name, row in coverage.components(unit.context).items():
         label = sentence_case(coverage.in_words(name))
         numbers = [str(row["controls"]), str(row["earning"]), str(over[name]["earning"])]
         rows.append([label, *numbers[:2], _covered(row), numbers[2], _covered(over[name])])
@@ -216,14 +218,16 @@ def subservice(unit: Assessment) -> Display:
     for name, told in reports(unit.register).items():
         one, inclusive = newest.get(name, told[-1]), told[-1]["method"] == "inclusive"
         known = on_record(told, unit.as_of)
-        days = max(uncovered_days(known, *span, unit.as_of) for span in spans.get(name, [(first, last)]))
+        asked = spans.get(name, [(first, last)])
+        days = max((uncovered_days(known, *span, unit.as_of) for span in asked), default=0)
         gap: Cell = state(counted(days, "day"), "bad") if days else state("none", "good")
         gap = "tested here" if inclusive else "–" if type1 else gap
         opinion: str = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
         exception: str = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
         by = "" if pd.isna(one.get("reviewed_by")) else f"{one['reviewed_by']}, "
-        reviewed: Cell = "not reviewed" if pd.isna(one["reviewed_on"]) else f"{by}{day(one['reviewed_on'])}"
+        none: Cell = "–" if pd.isna(one["report_type"]) else "not reviewed"
+        reviewed: Cell = none if pd.isna(one["reviewed_on"]) else f"{by}{day(one['reviewed_on'])}"
         title: Cell = {"text": one["name"], "note": one.get("service", "")}
         method = one["method"].replace("_", "-")
         opinions = "" if inclusive else state(opinion, tone, exception)
@@ -246,9 +250,10 @@ def _performed(unit: Assessment, days: Days) -> tuple[dict[str, list[str]], dict
     for control in unit.register.rows("controls"):
         for row in parts(unit.register, control, days):
             name, span = row["subservice_id"], row["part"]
+            since = max(span[0], first_days(unit.register).get(control["control_id"], span[0]))
             until = "" if span[1] == days[1] else f", until {day(span[1])}"
             used.setdefault(name, []).append(f"{control['control_id']}{until}")
-            spans.setdefault(name, []).append(span)
+            spans.setdefault(name, []).extend([(since, span[1])] if since <= span[1] else [])
     return used, spans
 
 

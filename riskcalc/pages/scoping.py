@@ -5,21 +5,19 @@ from __future__ import annotations
 import pandas as pd
 
 from riskcalc.assessment.opening import Assessment
-from riskcalc.assessment.scoping import QUESTIONS, process_scopes, unit_scope
+from riskcalc.assessment.scoping import QUESTIONS, SOC1, process_scopes, unit_scope
 from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, day, state
-
-_REPORTS = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 
 
 def proposal(unit: Assessment) -> Display:
     """The report proposed for the unit, against the one in its row of business_units."""
     scopes = process_scopes(unit.register)
     found = unit_scope(scopes, unit.unit["unit_id"])
-    within = [sum(scope.soc1 in _REPORTS for scope in scopes), sum(scope.soc2 == "yes" for scope in scopes)]
+    within = [sum(scope.soc1 in SOC1 for scope in scopes), sum(scope.soc2 == "yes" for scope in scopes)]
     of = f"of {counted(len(scopes), 'process')}, {within[0]} in scope of SOC 1 and {within[1]} of SOC 2"
-    planned = _REPORTS[unit.unit["report_type"]]
+    planned = SOC1[unit.unit["report_type"]]
     note = "as proposed" if found.soc1 == unit.unit["report_type"] else "not what the answers propose"
     undecided = found.soc1 == "open" or not scopes
     proposed = found.answer if scopes else "nothing yet"
@@ -34,8 +32,7 @@ def processes(unit: Assessment) -> Display:
     rows: list[list[Cell]] = []
     for scope in process_scopes(unit.register):
         tone = "open" if "open" in (scope.soc1, scope.soc2) else "good"
-        within = scope.soc1 in _REPORTS
-        missing: Cell = state("none yet", "bad") if within else "–"
+        missing: Cell = state("none yet", "bad") if scope.soc1 in SOC1 else "–"
         covered = objectives.get(scope.process, missing)
         why: Cell = {"text": "", "note": day("\n".join(scope.reasons))}
         rows.append([scope.process, state(scope.answer, tone), covered, why])

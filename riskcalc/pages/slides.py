@@ -1,4 +1,5 @@
-"""An executed notebook as a few slides that can be edited: native tables and charts; the extra ``pptx``.
+"""An executed notebook as a few slides that can be edited: native tables and charts. Imported only where the extra
+``pptx`` is asked for.
 
 A cell tagged ``slide`` becomes one, or several where its table is long; what the notebook says first, its heading and
 its brief, share the first. A slide is headed by what its display says in a sentence, and ends above its footer: what
@@ -14,10 +15,18 @@ from math import ceil, floor, log10
 from typing import Any
 
 from nbformat import NotebookNode
+from pptx import Presentation
+from pptx.chart.data import XyChartData
+from pptx.dml.color import RGBColor
+from pptx.enum.chart import XL_CHART_TYPE, XL_LEGEND_POSITION
+from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
+from pptx.oxml import parse_xml
+from pptx.oxml.ns import nsdecls
+from pptx.util import Inches, Pt
 
 from riskcalc.errors import amount, counted
 from riskcalc.pages.display import DISPLAY_MIME, PLOTLY_MIME
-from riskcalc.pages.lines import numbers
+from riskcalc.pages.line_pictures import numbers
 
 _TAG = "slide"
 _MOST_SLIDES, _MOST_LINES, _MOST_TEXT = 4, 13, 240  # slides of a table, lines of a cell, characters of a line
@@ -33,13 +42,7 @@ Said = Mapping[str, Any]
 
 
 def render_slides(notebook: NotebookNode) -> bytes:
-    """The slides of an executed notebook, as a .pptx file.
-
-    Raises ModuleNotFoundError where the extra isn't installed.
-    """
-    from pptx import Presentation
-    from pptx.util import Inches
-
+    """The slides of an executed notebook, as a .pptx file."""
     deck = Presentation()
     deck.slide_width, deck.slide_height = Inches(_WIDE), Inches(_HIGH)
     views, figures = _tagged(notebook, DISPLAY_MIME), _tagged(notebook, PLOTLY_MIME)
@@ -89,9 +92,6 @@ def _blank(deck: Any, footer: str) -> Any:
 
 def _title(slide: Any, text: str, eyebrow: str = "", says: str = "") -> float:
     """Head a slide: what it is about in small, what it says in large, the rest below; gives where that ends."""
-    from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
-    from pptx.util import Inches
-
     size, below, end = _heights(text, says)
     if eyebrow:
         _write(slide, _short(eyebrow, 1, _ROOM, 13), (_EDGE, 0.3, _ROOM, 0.3), size=13, ink=_GREY)
@@ -143,8 +143,6 @@ def _cut(text: str, width: float, size: float, most: int) -> list[str]:
 
 
 def _write(slide: Any, text: str, place: Sequence[float], size: float, ink: str, bold: bool = False) -> None:
-    from pptx.util import Inches
-
     frame = slide.shapes.add_textbox(*(Inches(each) for each in place)).text_frame
     frame.word_wrap = True
     frame.text = "\n".join(_plain(line, 500) for line in text.split("\n"))
@@ -153,8 +151,6 @@ def _write(slide: Any, text: str, place: Sequence[float], size: float, ink: str,
 
 
 def _font(paragraph: Any, size: float, ink: str, bold: bool = False) -> None:
-    from pptx.util import Pt
-
     paragraph.font.size, paragraph.font.bold = Pt(size), bold
     paragraph.font.color.rgb = _rgb(ink)
 
@@ -166,8 +162,6 @@ def _plain(text: str, most: int = _MOST_TEXT) -> str:
 
 
 def _rgb(colour: str) -> Any:
-    from pptx.dml.color import RGBColor
-
     return RGBColor.from_string(colour.lstrip("#").upper())
 
 
@@ -203,7 +197,8 @@ def _fitting(items: Sequence[str], width: float, most: int) -> list[str]:
         if used > most:
             break
         kept.append(item)
-    return [*kept, "The others stand on the page."] if len(kept) < len(items) else kept
+    left = len(items) - len(kept)
+    return [*kept, "The other stands on the page." if left == 1 else "The others stand on the page."] if left else kept
 
 
 def _verdicts(top: Said) -> str:
@@ -217,8 +212,6 @@ def _verdicts(top: Said) -> str:
 
 def _table_slides(deck: Any, footer: str, view: Said) -> None:
     """A table, on as many slides as it needs, but not on more than a few; then the others are counted."""
-    from pptx.util import Inches
-
     view, headline = _in_words(view), view.get("headline") or view["title"]
     widths = _widths(view)
     pages, left = _pages(view, widths, headline)
@@ -336,8 +329,6 @@ def _held(cell: Said, lines: int, width: float) -> Iterator[str]:
 
 
 def _grid(slide: Any, rows: int, columns: int, place: Sequence[float], widths: Sequence[float], high: float) -> Any:
-    from pptx.util import Inches
-
     left, top, width = place
     shape = slide.shapes.add_table(rows, columns, Inches(left), Inches(top), Inches(width), Inches(high * rows))
     table = shape.table
@@ -348,8 +339,6 @@ def _grid(slide: Any, rows: int, columns: int, place: Sequence[float], widths: S
 
 
 def _fill(cell: Any, text: str, ink: str, fill: str, bold: bool = False, size: float = 11) -> None:
-    from pptx.util import Inches
-
     cell.text_frame.text = "\n".join(_plain(line) for line in text.split("\n"))
     cell.margin_left = cell.margin_right = Inches(0.05)
     cell.margin_top = cell.margin_bottom = Inches(0.03)
@@ -361,10 +350,6 @@ def _fill(cell: Any, text: str, ink: str, fill: str, bold: bool = False, size: f
 
 def _chart_slide(slide: Any, figure: Said) -> None:
     """A chart of lines over amounts, as one that can be edited."""
-    from pptx.chart.data import XyChartData
-    from pptx.enum.chart import XL_CHART_TYPE, XL_LEGEND_POSITION
-    from pptx.util import Inches, Pt
-
     said = figure["layout"]["meta"]["riskcalc"]
     start = _title(slide, said["summary"], said["title"])
     data = XyChartData()
@@ -406,9 +391,6 @@ def _limits(layout: Said) -> Iterator[dict[str, Any]]:
 
 def _logarithmic(axis: Any, amounts: Sequence[float]) -> None:
     """Let an axis run over whole powers of ten, as the page's does; python-pptx has no word for it."""
-    from pptx.oxml import parse_xml
-    from pptx.oxml.ns import nsdecls
-
     axis.minimum_scale, top = 10 ** floor(log10(min(amounts))), 10 ** floor(log10(max(amounts)))
     axis.maximum_scale = next(step * top for step in (1, 2, 5, 10) if step * top >= max(amounts))
     axis._element.find("{*}scaling").insert(0, parse_xml(f'<c:logBase {nsdecls("c")} val="10"/>'))

@@ -18,6 +18,7 @@ from riskcalc.assessment.claims import against, contradicted
 from riskcalc.assessment.context import Context
 from riskcalc.assessment.lexicon import of_entry
 from riskcalc.assessment.opening import as_day, read_runs
+from riskcalc.assessment.scoping import SOC1
 from riskcalc.errors import UsageError, counted
 from riskcalc.pages import display
 from riskcalc.pages.display import Cell, Display, Result, day
@@ -32,7 +33,6 @@ from riskcalc.register.register import Register
 from riskcalc.register.subsets import read_standing
 
 FEED, REVIEWED = "feed.atom", "Answer reviewed"
-_TYPES = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
 # AT-C 320 and ISAE 3402 on restricting the use of the report: by whom it may be relied on.
 RESTRICTED = (
     "A SOC 1 report is restricted in use: to us, to clients who used the service on the days that it covers, and to "
@@ -118,10 +118,11 @@ def heading(statement: Statement) -> Display:
     if statement.unit is None:
         units = statement.register.rows("business_units")
         issued = sum(is_issued(unit, statement) for unit in units)
-        told, left = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}", len(units) - issued
-        rest = f"; {left} {'is' if left == 1 else 'are'} in preparation." if left else "."
-        return display.heading(organisation, seen, told + rest, "open", [RESTRICTED], named)
-    told = f"{_TYPES[statement.unit['report_type']]} report: {_status(statement.unit, statement)}."
+        coming = sum(not is_issued(unit, statement) or unit["unit_id"] in statement.coming for unit in units)
+        told = f"SOC 1 reports are issued for {issued} of {counted(len(units), 'service')}"
+        told += f", and in preparation for {coming}." if coming else "."
+        return display.heading(organisation, seen, told, "open", [RESTRICTED], named)
+    told = f"{SOC1[statement.unit['report_type']]} report: {_status(statement.unit, statement)}."
     lines = [f"{statement.unit['service']}.", *bridge(statement.unit, statement), RESTRICTED]
     return display.heading(
         statement.unit["name"], f"{organisation} · {seen}", told, "open", lines, named, home=organisation
@@ -134,7 +135,7 @@ def reports(statement: Statement) -> Display:
         [
             page_link(unit, statement.runs.get(unit["unit_id"])) if statement.unit is None else unit["name"],
             unit["service"],
-            _TYPES[unit["report_type"]],
+            SOC1[unit["report_type"]],
             _status(unit, statement),
             " ".join(bridge(unit, statement)) or "–",
         ]
@@ -286,7 +287,7 @@ def _status(unit: Any, statement: Statement) -> str:
     since = "at" if unit["report_type"] == "type1" else f"{day(unit['report_from'])} to"
     told = f"{since} {day(unit['report_to'])}, issued on {day(unit['issued_on'])}"
     coming = statement.coming.get(unit["unit_id"])
-    return f"{told}; the next one, {_TYPES[coming]}, is in preparation" if coming else told
+    return f"{told}; the next one, {SOC1[coming]}, is in preparation" if coming else told
 
 
 def _coming(rows: pd.DataFrame, told: pd.DataFrame) -> dict[str, str]:
@@ -318,18 +319,17 @@ def _changes(context: Context, whole: Register) -> Iterator[Event]:
         "Document issued": shown.documents[["title", "issued_on"]],
         REVIEWED: shown.answers[["question", "reviewed_on"]],
     }
-    # who came and who left is told by days that aren't for readers themselves
-    at_all = whole.subservice_organisations
-    theirs = at_all[at_all["subservice_id"].isin(shown.subservice_organisations["subservice_id"])]
-    told["Subservice organisation taken on"] = theirs.reindex(columns=["name", "valid_from"])
-    if shown.before and whole.before:
-        earlier = whole.before.subservice_organisations
-        known = earlier["subservice_id"].isin(shown.before.subservice_organisations["subservice_id"])
-        left = earlier[known & ~earlier["subservice_id"].isin(at_all["subservice_id"])]
-        told["Subservice organisation left"] = left.reindex(columns=["name", "valid_to"])
-    for what, rows in told.items():
-        for name, on in rows.dropna().itertuples(index=False):
-            yield from [Event(on.date(), what, name)] if on <= now(context) else []
+    found = [
+        (on.date(), what, name) for what, rows in told.items() for name, on in rows.dropna().itertuples(index=False)
+    ]
+    here, there = (
+        {*each.subservice_organisations["subservice_id"]} if each else set() for each in (shown, shown.before)
+    )
+    for one in whole.came_or_left:
+        came, left = one.first if one.subservice_id in here else None, one.last if one.subservice_id in there else None
+        found += [(came, "Subservice organisation taken on", one.name)] if came else []
+        found += [(left, "Subservice organisation left", one.name)] if left else []
+    return (Event(*each) for each in found if each[0] <= now(context).date())
 
 
 def _span(row: Mapping[Any, Any]) -> str:

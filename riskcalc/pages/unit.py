@@ -12,37 +12,39 @@ from riskcalc.assessment.evidence import assessed
 from riskcalc.assessment.opening import Assessment
 from riskcalc.assessment.opinion import not_begun, outlooks, stated
 from riskcalc.assessment.readiness import blocking
+from riskcalc.assessment.scoping import SOC1
 from riskcalc.assessment.scoring import CONTROLLED, ranked
 from riskcalc.errors import counted
 from riskcalc.pages import display, not_assessed, wording
 from riskcalc.pages.display import Cell, Display, Result, day, due_cell, level_cell
 from riskcalc.pages.loss import BEYOND, per_client, without
 from riskcalc.pages.summary import to_take
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import grouped, records
 
-_REPORT = {"type1": "SOC 1 Type 1", "type2": "SOC 1 Type 2"}
+provenance = wording.provenance  # as notebooks call it
+_TYPE1 = "Type 1: earned here means documented, well designed and walked through; operation over time is not tested."
 
 
 def heading(unit: Assessment) -> Display:
     """The top of a unit's page: is it inside its appetite?"""
     verdict, tone = wording.verdict(unit.scores, f"the appetite, {not_assessed.appetite(unit, unit.unit)}")
+    about, until = unit.unit, day(unit.unit["report_to"])
+    span = f"at {until}" if about["report_type"] == "type1" else f"from {day(about['report_from'])} to {until}"
     lines = [
         *not_assessed.lines(unit),
         *not_assessed.whose(unit),
-        f"{_REPORT[unit.unit['report_type']]} {_report_span(unit.unit)}{not_assessed.assumed(unit, 'report_to')}.",
-        *_type1_note(unit.unit),
+        f"{SOC1[about['report_type']]} {span}{not_assessed.assumed(unit, 'report_to')}.",
+        *[_TYPE1] * (about["report_type"] == "type1"),
     ]
-    eyebrow = (
-        f"{unit.register.methodology.organisation} · {wording.SUBJECT} · {unit.period.name}, as of {day(unit.as_of)}"
-    )
-    marked, second = wording.classification(unit), _opinion(unit)
-    home = unit.register.methodology.organisation if unit.audience.whole else ""
-    return display.heading(unit.unit["name"], eyebrow, verdict, tone, lines, marked, wording.RISK_NOW, second, home)
+    organisation = unit.register.methodology.organisation
+    eyebrow = f"{organisation} · {wording.SUBJECT} · {unit.period.name}, as of {day(unit.as_of)}"
+    marked, second, home = wording.classification(unit), _opinion(unit), organisation * unit.audience.whole
+    return display.heading(about["name"], eyebrow, verdict, tone, lines, marked, wording.RISK_NOW, second, home)
 
 
 def figures(unit: Assessment) -> Display:
     """The unit's key figures: levels, what is claimed only, what changed, what it is measured against."""
-    about, found = unit.register.rows("controls"), by_index(unit.controls)
+    about, found = unit.register.rows("controls"), assessed(unit.context)
     ours = [one for one in about if one["performed_by"] != "user_entity"]  # a client's never earn: not tested here
     weights = [found[one["control_id"]] for one in ours]
     elsewhere = sum(one["unit_id"] != unit.unit["unit_id"] for one in ours)
@@ -92,9 +94,7 @@ def to_decide(unit: Assessment) -> Display:
 def objectives(unit: Assessment) -> Display:
     """The control objectives as the SOC 1 report will state them, the risks to each, and the worst earned level."""
     rows = []
-    threatened: dict[str, list[str]] = {}
-    for risk in unit.register.rows("risks"):
-        threatened.setdefault(risk["objective_id"], []).append(risk["risk_id"])
+    threatened = grouped((risk["objective_id"], risk["risk_id"]) for risk in unit.register.rows("risks"))
     by_level = ranked(unit.scores)[::-1]
     worst = dict(zip(by_level["objective_id"], by_level["earned_level"], strict=True))
     for objective in unit.register.rows("control_objectives"):
@@ -115,7 +115,7 @@ def findings(unit: Assessment) -> Display:
 
 def controls(unit: Assessment) -> Display:
     """Every control the unit counts on: what it claims, what it has earned, and why."""
-    earned = by_index(unit.controls)
+    earned = assessed(unit.context)
     rows = []
     for control in unit.register.rows("controls"):
         weight = earned[control["control_id"]]
@@ -134,13 +134,6 @@ def controls(unit: Assessment) -> Display:
         )
     columns = ["Control", "Title", "Kind", "Owner", "Claimed", "Earned", "Why"]
     return display.table("Controls: claimed and earned", columns, rows, numeric=["Claimed", "Earned"], folded=True)
-
-
-def provenance(unit: Assessment) -> Display:
-    """What the page was computed from, so that it can be computed again."""
-    return wording.provenance(
-        unit, f"riskcalc run DATA --unit {unit.unit['unit_id']} --period {unit.period.name} --as-of {unit.as_of}"
-    )
 
 
 def result(unit: Assessment) -> Result:
@@ -164,15 +157,11 @@ def result(unit: Assessment) -> Result:
 # --- parts ---
 
 
-def _report_span(unit: Any) -> str:
-    until = day(unit["report_to"])
-    return f"at {until}" if unit["report_type"] == "type1" else f"from {day(unit['report_from'])} to {until}"
-
-
 def _opinion(unit: Assessment) -> dict[str, str]:
     """The second of a page's two answers: what the service auditor has reported, or would have to by our own tests."""
     report_type = str(unit.unit["report_type"])
-    title, found = wording.opinion_title(report_type), wording.report(unit.context, unit.unit)
+    title = "Opinion at the report's date" if report_type == "type1" else "Opinion over the report's period"
+    found = wording.report(unit.context, unit.unit)
     own, deviated = wording.told_of(unit.context, unit.unit), _deviated(unit, report_type)
     if own.issued_on:
         told = f"{own.opinion}: {own.compared}, {wording.achieved(found)}{deviated}"
@@ -191,14 +180,6 @@ def _deviated(unit: Assessment, report_type: str) -> str:
     number = sum(found[each]["deviations"] > 0 for each in controls)
     number += len({one.control_id for one in unit.register.ended if one.deviations and one.control_id not in found})
     return f"; {counted(number, 'control')} deviated" if number else ""
-
-
-def _type1_note(unit: Any) -> list[str]:
-    if unit["report_type"] != "type1":
-        return []
-    return [
-        "Type 1: earned here means documented, well designed and walked through; operation over time is not tested."
-    ]
 
 
 def _against_materiality(unit: Assessment) -> list[tuple[str, str, str]]:

@@ -26,7 +26,7 @@ from riskcalc.assessment.opinion import (
     ReportOutlook,
     report_outlooks,
 )
-from riskcalc.assessment.scoring import AXES, breaches
+from riskcalc.assessment.scoring import AXES, VIEWS, breaches
 from riskcalc.errors import amount, counted, first_of, rate
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
 from riskcalc.register.issued import by_unit
@@ -69,11 +69,6 @@ def worse_than(worse: int, rated: int, appetite: str = "") -> str:
 def classification(opened: Assessment | Portfolio) -> str:
     """How confidential a page is, and for whom it was made."""
     return " · ".join(filter(None, [opened.register.methodology.classification, opened.audience.label]))
-
-
-def opinion_title(report_type: str) -> str:
-    """What the second of the two answers is about: the opinion over the report's period, or at its date."""
-    return "Opinion at the report's date" if report_type == "type1" else "Opinion over the report's period"
 
 
 def report(context: Context, unit: Mapping[Any, Any], report_type: str = "") -> ReportOutlook:
@@ -236,14 +231,16 @@ def acceptance(risk: Mapping[Any, Any], as_of: date) -> str:
 def level_cells(risk: Any, opened: Assessment | Portfolio) -> list[Cell]:
     """A risk's inherent, claimed and earned level as cells, with the score of each."""
     cells: list[Cell] = []
-    for view in ("inherent", "claimed", "earned"):
+    for view in VIEWS:
         score = risk[f"{view}_score"]
         cells.append(level_cell(risk[f"{view}_level"], opened.matrix, "" if pd.isna(score) else f"{score:.1f}"))
     return cells
 
 
-def provenance(opened: Assessment | Portfolio, command: str) -> Display:
-    """What a page was computed from; ``command`` computes it again."""
+def provenance(opened: Assessment | Portfolio) -> Display:
+    """What a page was computed from, so that it can be computed again."""
+    unit = f" --unit {opened.unit['unit_id']}" if isinstance(opened, Assessment) else ""
+    command = f"riskcalc run DATA{unit} --period {opened.period.name} --as-of {opened.as_of}"
     weights, sampling = opened.register.methodology.weights.operating, opened.register.methodology.sampling
     rates = [rate(each) for each in (sampling.confidence, sampling.tolerable_deviation_rate)]
     return facts(

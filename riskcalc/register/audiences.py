@@ -15,13 +15,13 @@ from pandas.api.types import is_string_dtype
 
 from riskcalc.errors import UsageError, amount
 from riskcalc.register.periods import already
-from riskcalc.register.register import Register
+from riskcalc.register.register import BESIDE, Register
 from riskcalc.register.row import SPAN
 from riskcalc.register.stand_ins import unstated
 from riskcalc.register.tables import TABLES
 
 # Of what rows say that have ended, what nobody outside is told.
-FORMER = ("former_reports", "former_controls", "former_links", "former_risks", "other_objectives")
+FORMER = tuple(name for name in BESIDE if name.startswith(("former_", "other_", "came_")))
 
 WITHHELD = "withheld"
 

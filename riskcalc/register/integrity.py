@@ -13,6 +13,7 @@ from riskcalc.register.checked_rows import Table
 from riskcalc.register.claims import Claim
 from riskcalc.register.methodology import Methodology
 from riskcalc.register.periods import Period
+from riskcalc.register.records import grouped
 from riskcalc.register.row import Ref
 from riskcalc.register.starter import Starter
 from riskcalc.register.tables import TABLES
@@ -122,9 +123,7 @@ def some_names(names: Collection[str], seen: str) -> str:
 
 def _objective_of_another_unit(tables: Mapping[str, Table]) -> Iterator[Problem]:
     units, objectives = tables["business_units"].keys, tables["control_objectives"]
-    units_of: dict[str, list[str]] = {}
-    for _, objective, unit in objectives.rows.each("objective_id", "unit_id"):
-        units_of.setdefault(objective, []).append(unit)
+    units_of = grouped((name, unit) for _, name, unit in objectives.rows.each("objective_id", "unit_id"))
     stands = Counter(objectives.column("objective_id"))
     for line, objective, mine in tables["risks"].rows.each("objective_id", "unit_id"):
         unit, *others = units_of.get(objective, [mine])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from riskcalc.register.records import by_index, records
+from riskcalc.register.records import by_index, grouped, records
 
 
 class Issued(NamedTuple):
@@ -44,6 +44,15 @@ class FormerReport(NamedTuple):
     bridge_to: pd.Timestamp | None
     reviewed_on: pd.Timestamp | None
     valid_to: pd.Timestamp
+
+
+class CameOrLeft(NamedTuple):
+    """A subservice organisation that wasn't always one, ``first`` its first day, or isn't any more since ``last``."""
+
+    subservice_id: str
+    name: str
+    first: date | None
+    last: date | None
 
 
 class Ended(NamedTuple):
@@ -91,6 +100,14 @@ class FormerLink(NamedTuple):
     coverage: float
 
 
+class FormerAppetite(NamedTuple):
+    """A unit's appetite by a row that ended, and the last of the days of its report on which it held."""
+
+    unit_id: str
+    last: date
+    appetite: str
+
+
 class FormerRisk(NamedTuple):
     """A risk to an objective in its unit's report until a day, which it isn't any more; ``after``: to its end."""
 
@@ -124,6 +141,16 @@ def reported_before(organisations: pd.DataFrame, day: pd.Timestamp) -> frozenset
     return frozenset(FormerReport(*row) for row in rows.where(rows.notna(), None).itertuples(index=False))
 
 
+def came_or_left(organisations: pd.DataFrame, day: pd.Timestamp) -> Iterator[CameOrLeft]:
+    """The subservice organisations that came by a day, or were gone by it, each by its latest name."""
+    known = organisations[~(organisations["valid_from"] > day)].sort_values("valid_from", na_position="first")
+    for name, own in known.groupby("subservice_id"):
+        always, stays = own["valid_from"].isna().any(), (own["valid_to"].isna() | (own["valid_to"] >= day)).any()
+        if not (always and stays):
+            first, last = None if always else own["valid_from"].min(), None if stays else own["valid_to"].max()
+            yield CameOrLeft(str(name), own["name"].iloc[-1], first and first.date(), last and last.date())
+
+
 def controls_before(controls: pd.DataFrame, stood: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerControl]:
     """What rows of the controls that ``stood`` on a day said before, as far as they held in their unit's report."""
     found = _in_report(controls, stood.set_index("control_id"), "control_id", day)
@@ -137,6 +164,13 @@ def links_before(links: pd.DataFrame, risks: pd.DataFrame, day: pd.Timestamp) ->
     found = _in_report(links[links["coverage"] > 0], risks.set_index("risk_id"), "risk_id", day)
     rows = ({name: row[name] for name in FormerLink._fields} for row in records(found))
     return frozenset(FormerLink(**{**row, "coverage": float(row["coverage"])}) for row in rows)
+
+
+def appetites_before(units: pd.DataFrame, stood: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerAppetite]:
+    """The appetites of rows of the units that ``stood`` on a day, which ended before it, in the reports of today."""
+    found = _in_report(units, stood.set_index("unit_id"), "unit_id", day)
+    rows = found[list(FormerAppetite._fields)].itertuples(index=False, name=None)
+    return frozenset(FormerAppetite(*row) for row in rows)
 
 
 def risks_before(
@@ -200,10 +234,7 @@ def with_latest(units: pd.DataFrame, earlier: Collection[Issued]) -> pd.DataFram
 
 def by_unit(reports: Iterable[Issued]) -> dict[str, list[Issued]]:
     """The reports of each unit that has some."""
-    found: dict[str, list[Issued]] = {}
-    for each in reports:
-        found.setdefault(each.unit_id, []).append(each)
-    return found
+    return grouped((each.unit_id, each) for each in reports)
 
 
 # --- parts ---

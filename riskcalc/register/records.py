@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 def records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
@@ -42,3 +46,15 @@ def by_index(frame: pd.DataFrame) -> dict[Any, dict[Any, Any]]:
     {'likelihood': 2}
     """
     return dict(zip(frame.index.tolist(), records(frame), strict=True))
+
+
+def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    """What belongs to each key, both in the order of ``pairs``.
+
+    >>> grouped([("R1", "C1"), ("R2", "C1"), ("R1", "C2")])
+    {'R1': ['C1', 'C2'], 'R2': ['C1']}
+    """
+    found: dict[K, list[V]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, wraps
 from html import escape
+from inspect import signature
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,14 +18,14 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_origin
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_datetime64_dtype
 
 from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.files import read
+from riskcalc.register import issued as earlier
 from riskcalc.register.checked_rows import Table, read_table
 from riskcalc.register.editing import contents, settle
+from riskcalc.register.fingerprint import fingerprint_of, table_hashes
 from riskcalc.register.integrity import check_references, told_anyway
-from riskcalc.register.issued import Ended, FormerControl, FormerLink, FormerReport, FormerRisk, Issued, OtherObjective
 from riskcalc.register.methodology import FILE, Methodology
 from riskcalc.register.periods import Period, chosen, to_come
 from riskcalc.register.quick_start import settled
@@ -38,10 +38,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _KNOWN = "_known"  # what ``once`` remembers of a register
 _MOST_KEPT = 50_000  # rows of a table that are kept as records as well, which takes as much memory again
-_AT_ONCE = 5000  # rows whose hashes are found together
 BESIDE = (  # what rows say that have ended
     *("ended", "begun", "issued", "former_reports", "former_controls", "former_links", "former_risks"),
-    "other_objectives",
+    *("former_appetites", "other_objectives", "came_or_left"),
 )
 _STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
 
@@ -63,8 +62,9 @@ class Register:
     one that has ended; ``begun`` are the risks and controls that didn't always exist, and the controls that didn't
     always act on a risk: risk or control, that control or blank, first day; ``issued`` are the reports that were issued
     on rows of its units that have ended, ``former_reports`` those that such rows of subservice organisations tell of,
-    ``former_controls``, ``former_links`` and ``former_risks`` what such rows say of days of their unit's report,
-    and ``other_objectives`` those that began some day, or ended in that report or since.
+    ``former_controls``, ``former_links``, ``former_appetites`` and ``former_risks`` what such rows say of days of their
+    unit's report, ``other_objectives`` those that began some day, or ended in that report or since, and
+    ``came_or_left`` the subservice organisations that weren't always there, or are gone.
     """
 
     source: Path
@@ -88,14 +88,16 @@ class Register:
     assumed: frozenset[tuple[str, str, str]] = frozenset()
     stands: tuple[Period, date] | None = None
     before: Register | None = None
-    ended: frozenset[Ended] = frozenset()
+    ended: frozenset[earlier.Ended] = frozenset()
     begun: frozenset[tuple[str, str, date]] = frozenset()
-    issued: frozenset[Issued] = frozenset()
-    former_reports: frozenset[FormerReport] = frozenset()
-    former_controls: frozenset[FormerControl] = frozenset()
-    former_links: frozenset[FormerLink] = frozenset()
-    former_risks: frozenset[FormerRisk] = frozenset()
-    other_objectives: frozenset[OtherObjective] = frozenset()
+    issued: frozenset[earlier.Issued] = frozenset()
+    former_reports: frozenset[earlier.FormerReport] = frozenset()
+    former_controls: frozenset[earlier.FormerControl] = frozenset()
+    former_links: frozenset[earlier.FormerLink] = frozenset()
+    former_appetites: frozenset[earlier.FormerAppetite] = frozenset()
+    former_risks: frozenset[earlier.FormerRisk] = frozenset()
+    other_objectives: frozenset[earlier.OtherObjective] = frozenset()
+    came_or_left: frozenset[earlier.CameOrLeft] = frozenset()
     notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None, new: bool = False) -> Period:
@@ -142,7 +144,7 @@ class Register:
         return {str(column): value for column, value in found.iloc[0].items()}
 
     def only(self, unit_id: str) -> Register:
-        """The part that one unit's assessment needs: its own rows and the controls, of any unit, it counts on."""
+        """What one unit's assessment needs: its own rows, and the controls, of any unit, it counts on, or did."""
         from riskcalc.register.subsets import Subsets
 
         self.unit(unit_id)
@@ -195,47 +197,9 @@ class Register:
         return [*self.assumed, *(each for name in BESIDE for each in getattr(self, name))]
 
 
-def table_hashes(register: Register) -> dict[str, np.ndarray[Any, Any]]:
-    """The hashes of each table's rows."""
-    return {name: row_hashes(getattr(register, name)) for name in TABLES}
-
-
-def row_hashes(table: pd.DataFrame) -> np.ndarray[Any, Any]:
-    """The SHA-256 of each row's content."""
-    columns = [table[name] for name in table.columns if name not in SPAN or table[name].notna().any()]
-    found = np.empty(len(table), "S32")
-    for at in range(0, len(table), _AT_ONCE):  # as Python's own values, rows take much memory
-        rows = zip(*(_plain(column.iloc[at : at + _AT_ONCE]) for column in columns), strict=True)
-        texts = (repr(row).encode("utf-8", "surrogatepass") for row in rows)
-        found[at : at + _AT_ONCE] = [hashlib.sha256(text).digest() for text in texts]
-    return found
-
-
-def _plain(column: pd.Series[Any]) -> list[Any]:
-    """A column as Python's own values, days as text."""
-    if is_datetime64_dtype(column.dtype):
-        return column.to_numpy().astype(str).tolist()
-    return column.astype(object).where(column.notna(), None).tolist()
-
-
-def fingerprint_of(
-    methodology: bytes,
-    hashes: Mapping[str, np.ndarray[Any, Any]],
-    beside: Iterable[object],
-    before: Mapping[str, np.ndarray[Any, Any]],
-) -> str:
-    """The fingerprint of a methodology, of tables whose rows have these hashes, of what is told ``beside``
-    them, and of tables whose rows may have stood otherwise ``before``.
-    """
-    digest = hashlib.sha256(methodology)
-    for name, rows in hashes.items():
-        if len(rows) or name not in ("answers", "documents"):  # without them, the hashes of before there were any hold
-            digest.update(f"\n{name}\n".encode() + np.sort(rows).tobytes())
-    digest.update("".join(sorted(f"\n{cell!r}" for cell in beside)).encode("utf-8", "surrogatepass"))
-    for name, rows in before.items():
-        if TABLES[name].timed() and set(rows.tolist()) != set(hashes[name].tolist()):
-            digest.update(f"\n{name} before\n".encode() + np.sort(rows).tobytes())
-    return digest.hexdigest()
+def left_out(work: Callable[..., Any]) -> tuple[Any, ...]:
+    """What each argument after the first is if a call leaves it out: that call is the same as one that names it."""
+    return tuple(each.default for each in signature(work).parameters.values())[1:]
 
 
 def once(work: Callable[Concatenate[Register, P], T]) -> Callable[Concatenate[Register, P], T]:
@@ -244,10 +208,11 @@ def once(work: Callable[Concatenate[Register, P], T]) -> Callable[Concatenate[Re
     The results are shared: whoever gets one must not change it. They are kept with the register, so that one which
     refers to the register doesn't keep it for ever.
     """
+    defaults = left_out(work)
 
     @wraps(work)
     def remembered(register: Register, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        known, key = vars(register).setdefault(_KNOWN, {}), (work, args, tuple(kwargs.items()))
+        known, key = vars(register).setdefault(_KNOWN, {}), (work, args + defaults[len(args) :], tuple(kwargs.items()))
         if key not in known:
             known[key] = work(register, *args, **kwargs)
         found: T = known[key]
@@ -378,7 +343,8 @@ def find_folder(path: str | Path) -> Path:
         if place.is_dir():
             return place
     if Path(path).is_file():
-        raise UsageError(f"{str(path)!r} is a file; what changes a register needs the folder that holds its CSV files.")
+        told = f"{str(path)!r} is a file; what changes a register needs the folder that holds its CSV files."
+        raise UsageError(f"{told} This makes one of it: riskcalc excel import {path} --into DIR")
     raise _nowhere(Path(path))
 
 

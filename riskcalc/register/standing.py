@@ -13,6 +13,8 @@ from riskcalc.errors import UsageError
 from riskcalc.register import register as registers
 from riskcalc.register.issued import (
     Ended,
+    appetites_before,
+    came_or_left,
     controls_before,
     issued_before,
     links_before,
@@ -76,8 +78,10 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
     former: dict[str, Any] = {
         "former_controls": controls_before(register.controls, found.controls, day),
         "former_links": links_before(register.risk_controls, _with_report(found), day),
+        "former_appetites": appetites_before(register.business_units, found.business_units, day),
         "former_risks": frozenset(risks_before(register.risks, found.risks, found.business_units, day)),
         "other_objectives": frozenset(other_objectives(register.control_objectives, found.business_units, day)),
+        "came_or_left": frozenset(came_or_left(register.subservice_organisations, day)),
     }
     return replace(found, ended=ended, begun=begun, **former)
 

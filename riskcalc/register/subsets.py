@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 from riskcalc.errors import UsageError
-from riskcalc.register.register import BESIDE, Register, fingerprint_of, load, table_hashes
+from riskcalc.register.fingerprint import fingerprint_of, table_hashes
+from riskcalc.register.register import BESIDE, Register, load
 from riskcalc.register.tables import OWNERS, TABLES
 
 HANDED = "RISKCALC_SHARE"  # the environment variable that names the file of a share
@@ -101,6 +102,9 @@ class Subsets:
         keys = (("risks", "risk_id"), ("controls", "control_id"), ("subservice_organisations", "subservice_id"))
         mine = {unit_id, *(name for table, key in keys for name in self._texts(table, key)[rows[table]])}
         mine |= {*self._formerly(mine)}  # one that is gone has no row any more
+        if self._earlier and unit_id in self._earlier.unit_ids:
+            there = self._earlier._rows(unit_id)["subservice_organisations"]
+            mine |= {*self._earlier._texts("subservice_organisations", "subservice_id")[there]}
         told = self._told.items()
         return {name: frozenset(each for key in mine for each in about.get(key, ())) for name, about in told}
 
@@ -117,7 +121,8 @@ class Subsets:
         risks = self._column("risks", "risk_id", unit_id)
         links = self._found("risk_controls", risks)
         linked = self._texts("risk_controls", "control_id")[links]
-        needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked})
+        ended = {one.control_id for one in self._told["ended"].get(unit_id, ())}  # on the unit's risks
+        needed = self._with_relied_on({*self._column("controls", "control_id", unit_id), *linked, *ended})
         controls = self._found("controls", needed, "control_id")
         subservice = {*self._texts("controls", "subservice_id")[controls], *self._formerly(needed)}
         owners = set(self._column("controls", "owner", unit_id))  # whichever unit they were trained in
@@ -156,7 +161,8 @@ class Subsets:
         found = new = control_ids
         while new:
             relied_on = self._texts("controls", "relies_on")[self._found("controls", new, "control_id")]
-            new = {name for names in relied_on for name in names} - found
+            formerly = [one.relies_on for name in new for one in self._told["former_controls"].get(name, ())]
+            new = {name for names in chain(relied_on, formerly) for name in names} - found
             found = found | new
         return found
 

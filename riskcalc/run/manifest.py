@@ -73,6 +73,7 @@ class Manifest:
         self._shards = self._whole.replace(".json", ".shard-*.json")
         self._earlier: dict[str, list[Entry]] = {}
         self._stale: set[str] = set()
+        self._former: dict[str, set[str]] = {}  # what earlier runs left of units that are still to be run
         self.units = {unit_id: Entry(unit_id) for unit_id in unit_ids}
         self._texts = {unit_id: _text(entry) for unit_id, entry in self.units.items()}
         self.organisation = Entry("organisation")
@@ -85,7 +86,7 @@ class Manifest:
 
         Raises UsageError if the folder holds the pages of another register, unless they are to be replaced.
         """
-        stems = {stem(unit_id) for unit_id in self.units} | {"index"}
+        stems = {stem(unit_id): unit_id for unit_id in self.units}
         for file in [self._whole, *self._folder.names(self._shards)]:
             found = _read(self._folder.read(file))
             mine = found.register in ("", self._source)
@@ -94,26 +95,32 @@ class Manifest:
                     f"{self._folder} holds the pages of another register, {found.register}; "
                     "choose another --out; or --force to replace them, once, as where it was only moved or renamed."
                 )
-            self._stale |= {name for name in found.claimed if not mine or _stem(name) not in stems}
+            self._stale |= {name for name in found.claimed if not mine or _stem(name) not in {*stems, "index"}}
             for entry in found.units if mine else ():
                 self._keep(entry, file)
+            for name in found.claimed if mine else ():
+                if unit_id := stems.get(_stem(name)):
+                    self._former.setdefault(unit_id, set()).add(name)
 
     def begin(self) -> None:
         """Write that a run has begun, and remove what earlier ones claim and this one never will: the pages of a unit
-        that has left the register.
+        that has left the register, and the manifests of shards, which are taken in.
         """
         if self._file == self._whole:
             self.left = [name for name in sorted(self._stale) if _of_a_run(name) and not self._pages.remove(name)]
         self.write()
+        if self._file == self._whole:
+            for file in self._folder.names(self._shards):
+                self._folder.remove(file)
 
     def _keep(self, entry: Entry, file: str) -> None:
         if entry.unit_id in self.units and {*map(_stem, entry.outputs)} <= {stem(entry.unit_id)}:
             self._earlier.setdefault(entry.unit_id, []).append(entry)
-            if file == self._whole:
+            if file == self._whole or (self._file == self._whole and entry.status != "pending"):
                 self._put(entry)
 
     def pending(self, unit_id: str) -> None:
-        """Mark a unit as still to be run; what the last run left of it isn't claimed any more."""
+        """Mark a unit as still to be run; what the last run left of it isn't claimed any more, but known."""
         self._put(Entry(unit_id))
 
     def record(self, entry: Entry) -> None:
@@ -138,13 +145,11 @@ class Manifest:
         """Say that the run has come to its end; a run without shards then speaks for them all."""
         self.organisation, self.finished = organisation or self.organisation, True
         self.write()
-        if self._file == self._whole:
-            for file in self._folder.names(self._shards):
-                self._folder.remove(file)
 
     def write(self) -> None:
         """Write the whole manifest, atomically."""
         began = time.monotonic()
+        earlier = sorted(name for each, names in self._former.items() if not self.units[each].outputs for name in names)
         head = {
             **self._seen,
             "register": self._source,
@@ -152,6 +157,7 @@ class Manifest:
             "finished": self.finished,
             "organisation": {key: value for key, value in asdict(self.organisation).items() if key != "unit_id"},
             **({"left": self.left} if self.left else {}),
+            **({"earlier": earlier} if earlier else {}),
         }
         text = _json(head).removesuffix("\n}") + ',\n "units": [\n' + ",\n".join(self._texts.values()) + "\n ]\n}\n"
         self._folder.write(self._file, text.encode("utf-8", "backslashreplace"))
@@ -172,13 +178,14 @@ class Manifest:
 
     def _put(self, entry: Entry) -> None:
         self.units[entry.unit_id], self._texts[entry.unit_id] = entry, _text(entry)
+        if entry.status != "pending":
+            self._former.pop(entry.unit_id, None)
 
 
 def files_of(folder: Folder, file: str, source: str, unit_id: str) -> list[str]:
-    """The files that a manifest of the register at ``source`` claims for a unit; none where it isn't there."""
+    """The files of a unit that a manifest of the register at ``source`` names; none where it isn't there."""
     found = _read(folder.read(file))
-    entries = found.units if found.register == source else ()
-    return [name for each in entries if each.unit_id == unit_id for name in each.outputs]
+    return sorted(name for name in found.claimed if found.register == source and _stem(name) == stem(unit_id))
 
 
 def _text(entry: Entry) -> str:
@@ -201,7 +208,7 @@ def _of_a_run(name: str) -> bool:
 
 
 class _Found(NamedTuple):
-    """What an earlier manifest says: whose pages these are, how the units went, which files there are."""
+    """What an earlier manifest says: whose pages these are, how the units went, which files may be there."""
 
     register: str = ""
     units: Sequence[Entry] = ()
@@ -214,9 +221,8 @@ def _read(content: bytes | None) -> _Found:
         found = json.loads(content or b"")
         entries = TypeAdapter(list[Entry]).validate_python(found["units"])
         whole = TypeAdapter(dict[str, str]).validate_python(found.get("organisation", {}).get("outputs", {}))
-        left = TypeAdapter(list[str]).validate_python(found.get("left", []))
-        return _Found(
-            str(found.get("register", "")), entries, frozenset(whole).union(left, *(e.outputs for e in entries))
-        )
+        besides = TypeAdapter(list[str]).validate_python([*found.get("left", []), *found.get("earlier", [])])
+        named = frozenset(whole).union(besides, *(each.outputs for each in entries))
+        return _Found(str(found.get("register", "")), entries, named)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _Found()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -91,15 +91,18 @@ class LocalFolder:
 
     @contextmanager
     def alone(self, lock: str) -> Iterator[None]:
-        """As ``Folder``; what a killed run left half written is cleared away."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            held = FileLock(self.path / lock).acquire(timeout=0)
-        except Timeout:
-            raise UsageError(f"Another run is writing to {self}; wait for it, or choose another --out.") from None
-        except OSError as error:
-            raise UsageError(f"{self} can't be written to: {error.strerror}.") from None
-        with held:
+        """As ``Folder``, a run of all against its shards, too; what a killed run left half written is cleared away."""
+        with ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(FileLock(self.path / lock).acquire(timeout=0))
+                for other in self.path.glob(".lock-*") if lock == ".lock" else [self.path / ".lock"]:
+                    with FileLock(other).acquire(timeout=1):  # another shard may look at this very moment
+                        pass
+            except Timeout:
+                raise UsageError(f"Another run is writing to {self}; wait for it, or choose another --out.") from None
+            except OSError as error:
+                raise UsageError(f"{self} can't be written to: {error.strerror}.") from None
             if lock == ".lock":
                 for left in self.path.glob(f"{PART}*"):
                     self.remove(left.name)

@@ -16,6 +16,7 @@ from riskcalc.errors import counted
 from riskcalc.pages import display
 from riskcalc.register.matrix import Matrix
 from riskcalc.register.methodology import Methodology
+from riskcalc.register.records import grouped
 from riskcalc.workshop.session import Standing, Workshop
 from riskcalc.workshop.tally import Tally
 
@@ -198,9 +199,7 @@ def invitation(address: str, unfit: str) -> str:
 
 def refusals(told: Mapping[str, str]) -> str:
     """Why some buttons of a row can't be pressed now."""
-    by_reason: dict[str, list[str]] = {}
-    for button, why in told.items():
-        by_reason.setdefault(why.rstrip("."), []).append(button)
+    by_reason = grouped((why.rstrip("."), button) for button, why in told.items())
     said = " ".join(f"{', '.join(buttons)}: {why}." for why, buttons in by_reason.items() if why)
     return str(Markup("<p class='note' style='margin:0'>{}</p>").format(said)) if said else ""
 

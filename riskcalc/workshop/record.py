@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import nbformat
 
 from riskcalc.assessment.scoring import AXES
 from riskcalc.assessment.what_if import Rating
 from riskcalc.errors import counted
 from riskcalc.files import stem, write_whole
 from riskcalc.pages import display
-from riskcalc.pages.html import render_page
+from riskcalc.pages.html import page_of
 from riskcalc.register.editing import Cells
 from riskcalc.workshop import decision_log, locking
 from riskcalc.workshop.decision_log import LogEntry
@@ -33,15 +30,7 @@ def write(workshop: Workshop, out: str | Path) -> Path:
 
 def page(workshop: Workshop) -> str:
     """The record's HTML: complete without scripts, and nothing in it is fetched."""
-    cells = [_cell(part) for part in _parts(workshop)]
-    return render_page(nbformat.v4.new_notebook(cells=cells))
-
-
-def _cell(part: str | display.Display) -> Any:
-    if isinstance(part, str):
-        return nbformat.v4.new_markdown_cell(part)
-    output = nbformat.v4.new_output("display_data", {display.DISPLAY_MIME: part.as_json()})
-    return nbformat.v4.new_code_cell(outputs=[output])
+    return page_of(_parts(workshop))
 
 
 def _parts(workshop: Workshop) -> Iterator[str | display.Display]:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from register_files import Rows
+from register_files import DEFICIENCY, Rows
 
 from assessment.test_holes import Edit, a_test, only_test, opened, outlook, sound, year
 from riskcalc.assessment import evidence
@@ -352,3 +352,199 @@ def test_what_another_unit_changed_counts_for_whoever_relies_on_it(tmp_path: Pat
         rows["controls"][3].update(valid_from="2025-12-01")
 
     assert seen(tmp_path, relied)[0].outcome == NOT_YET
+
+
+@pytest.mark.parametrize(
+    ("then", "since", "outcome"), [("", "A-G1", ACHIEVED), ("A-G1", "", NOT_ACHIEVED)], ids=["relies", "relied"]
+)
+def test_what_a_control_relied_on_is_asked_of_the_reports_end(
+    tmp_path: Path, then: str, since: str, outcome: str
+) -> None:
+    """A-G1 failed: that is held against what relied on it then, and not against what only relies on it since."""
+    failed = lambda rows: rows["control_tests"][2].update(deviations="20", systematic="yes")  # noqa: E731
+    edit = changed({"relies_on": then}, {"relies_on": since}, last="2026-04-30")
+    found, _ = seen(tmp_path, failed, after_march(edit))
+    told = ("A-R1: A-C2 relied on A-G1 on 2026-03-31, which hasn't earned as much",)
+    assert (found.outcome, found.faults) == (outcome, told if outcome == NOT_ACHIEVED else ())
+
+
+@pytest.mark.parametrize("alpha", ["2026-03-31", "2026-06-30"])
+def test_controls_of_reports_that_ended_on_different_days_may_have_relied_on_each_other(
+    tmp_path: Path, alpha: str
+) -> None:
+    """Alpha's on beta's to April, and beta's on alpha's from May on: no chain of either day goes in a circle."""
+
+    def edit(rows: Rows) -> None:
+        rows["business_units"][0].update(report_to=alpha)
+        rows["business_units"][1].update(report_type="type2", report_from="2025-07-01", report_to="2026-05-31")
+        changed({"relies_on": "B-C1"}, {"relies_on": ""}, last="2026-04-30")(rows)
+        for first, last, relied in (("", "2026-04-30", ""), ("2026-05-01", "2026-06-15", "A-C2")):
+            rows["controls"].append({**rows["controls"][3], "valid_from": first, "valid_to": last, "relies_on": relied})
+        rows["controls"][3].update(valid_from="2026-06-16")
+
+    assert seen(tmp_path, edit)[0].outcome != ACHIEVED
+
+
+def test_another_units_control_that_acted_on_a_risk_is_told_of_alike(tmp_path: Path) -> None:
+    """A-C2 held a risk of beta's that ended; beta's page knows how it goes on, as the organisation's does."""
+
+    def ended(rows: Rows) -> None:
+        rows["business_units"][1].update(report_type="type2", report_from="2025-07-01", appetite="Critical")
+        rows["control_tests"][3].update(
+            kind="operation", sample_size="25", covers_from="2025-07-01", covers_to="2026-06-15"
+        )
+        rows["risks"].append({**rows["risks"][-1], "risk_id": "B-R7", "valid_to": "2026-02-28"})
+        rows["risk_controls"].append({**rows["risk_controls"][1], "risk_id": "B-R7"})
+
+    _, context = seen(tmp_path, ended)
+    [whole] = [one for one in outlooks(context, "type2") if one.unit_id == "beta"]
+    assert [whole] == list(outlooks(context.only("beta"), "type2"))
+    assert whole.outcome == ACHIEVED
+
+
+def deficient(*found: dict[str, str]) -> Edit:
+    """Deficiencies of A-C1, which isn't key; A-C2 compensates for it with 0.8, and is tested."""
+
+    def edit(rows: Rows) -> None:
+        rows["ratings"] = [{**one, "likelihood": "4", "impact": "4"} for one in rows["ratings"]]
+        rows["risks"] = [{**one, "loss_low": "1", "loss_high": "2000000"} for one in rows["risks"]]
+        rows["business_units"][0].update(report_to="2026-03-31", appetite="Critical")
+        rows["business_units"][1].update(report_to="2026-03-31", appetite="Critical")
+        rows["control_tests"][3].update(tested_on="2026-03-20", covers_from="2026-03-20", covers_to="2026-03-20")
+        names = (f"D{number}" for number in range(1, 9))
+        rows["deficiencies"] += [
+            {**DEFICIENCY, "deficiency_id": name, **each} for name, each in zip(names, found, strict=False)
+        ]
+
+    return edit
+
+
+WEAK = "is a candidate material weakness on this evidence"
+
+
+def beside(before: dict[str, str], since: dict[str, str], table: str) -> Edit:
+    return changed(before, since, table, "2026-04-30")
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (deficient(), ()),
+        (beside({}, {"documentation": ""}, "controls"), ()),
+        (beside({}, {"coverage": "0.1"}, "risk_controls"), ()),
+        (a_test(covers_from="2026-04-01", covers_to="2026-06-15", deviations="20"), ()),
+        (beside({"coverage": "0.1"}, {}, "risk_controls"), (f"D1 of A-C1 {WEAK}",)),
+        (changed({"coverage": "0.1"}, {}, "risk_controls"), (f"D1 of A-C1 {WEAK}",)),
+    ],
+)
+def test_how_grave_a_deficiency_is_for_a_report_is_asked_of_its_days(
+    tmp_path: Path, edit: Edit, told: tuple[str, ...]
+) -> None:
+    """What compensates for it only since the report's end, or not any more, is of no matter to the report."""
+    assert seen(tmp_path, deficient({}), edit)[0].contradictions == told
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([{"closed_on": "2026-03-10"}], "closed on 2026-03-10"),
+        ([{"closed_on": "2026-05-01"}], "closed on 2026-05-01"),
+        ([{"identified_on": "2026-04-10"}], "identified on 2026-04-10, after the report's end"),
+        (
+            [{"identified_on": "2026-04-10", "closed_on": "2026-05-01"}],
+            "identified on 2026-04-10, after the report's end and closed on 2026-05-01",
+        ),
+    ],
+)
+def test_when_a_deficiency_was_known_and_closed_is_told(tmp_path: Path, found: list[dict[str, str]], told: str) -> None:
+    """A repair takes nothing out of the report, and nobody has said that what was found later is new."""
+    of = [{"indicator": "restatement", **one} for one in found]
+    assert seen(tmp_path, deficient(*of))[0].contradictions == (f"D1 of A-C1 {WEAK}, {told}",)
+
+
+@pytest.mark.parametrize(("closed", "counts"), [("2026-03-31", False), ("2026-04-01", True)])
+def test_a_deficiency_that_was_open_at_a_type_1_reports_date_stays(
+    tmp_path: Path, closed: str, *, counts: bool
+) -> None:
+    """Its repair since then changes nothing of how it was at the date."""
+    open_then = {"control_id": "B-C1", "identified_on": "2026-02-01", "closed_on": closed}
+    context = opened(tmp_path, sound, deficient({**open_then, "indicator": "restatement"}))
+    [found] = outlooks(context.only("beta"), "type1")
+    assert (found.outcome, found.contradictions) == (
+        (JUDGEMENT, (f"D1 of B-C1 {WEAK}, closed on {closed}",)) if counts else (ACHIEVED, ())
+    )
+
+
+@pytest.mark.parametrize(("closed", "together"), [("", True), ("2026-04-15", True), ("2026-03-15", False)])
+def test_deficiencies_that_were_open_at_the_reports_end_are_taken_together(
+    tmp_path: Path, closed: str, *, together: bool
+) -> None:
+    """Each leaves the other control to compensate; that one was closed since changes nothing of the report's end."""
+
+    def two(rows: Rows) -> None:
+        rows["controls"].append({**rows["controls"][1], "control_id": "A-C9", "key": "no"})
+        a_test(control_id="A-C9", covers_from="2025-07-01", covers_to="2026-06-15")(rows)
+        rows["risk_controls"].append({**rows["risk_controls"][1], "control_id": "A-C9"})
+
+    found, _ = seen(tmp_path, two, deficient({"control_id": "A-C2"}, {"control_id": "A-C9", "closed_on": closed}))
+    told = "deficiencies of A-C2, A-C9 together are a candidate material weakness on this evidence: objective A-CO1"
+    assert (told in found.contradictions) == together
+
+
+@pytest.mark.parametrize(
+    ("rows_", "outcome", "told"),
+    [
+        ([("Low", "2025-12-31"), ("High", "")], JUDGEMENT, "outside the appetite of Low that held until 2025-12-31"),
+        ([("High", "2025-12-31"), ("Low", "")], JUDGEMENT, "outside appetite"),
+        ([("High", "2026-04-15"), ("Low", "")], ACHIEVED, ""),
+        ([("Low", "2026-04-15"), ("High", "")], JUDGEMENT, "outside the appetite of Low that held until 2026-03-31"),
+        ([("Low", "2025-06-30"), ("High", "")], ACHIEVED, ""),
+        ([("Low", "2025-12-31"), ("High", "2026-01-31"), ("Low", "")], JUDGEMENT, "outside appetite"),
+    ],
+)
+def test_a_risk_is_held_against_the_appetite_of_the_reports_days(
+    tmp_path: Path, rows_: list[tuple[str, str]], outcome: str, told: str
+) -> None:
+    """Loosening it within the report, or since, takes nothing back; tightening it since is none of the report's."""
+
+    def edit(rows: Rows) -> None:
+        rows["ratings"] = [{**one, "likelihood": "4", "impact": "4"} for one in rows["ratings"]]
+        rows["risk_controls"] = [{**one, "coverage": "0.3"} for one in rows["risk_controls"]]
+        first, unit = "", rows["business_units"].pop(0)
+        for appetite, last in rows_:
+            rows["business_units"].append({**unit, "appetite": appetite, "valid_from": first, "valid_to": last})
+            first = str(date.fromisoformat(last or "2026-06-29") + timedelta(days=1))
+
+    found, _ = seen(tmp_path, after_march(edit))
+    expected = (f"A-R1 is Medium on this evidence, {told}",) if told else ()
+    assert (found.outcome, found.contradictions) == (outcome, expected)
+
+
+@pytest.mark.parametrize("last", ["2026-04-30", "2026-03-31", "2025-12-31"])
+def test_which_objective_a_risk_threatened_is_asked_of_the_reports_end(tmp_path: Path, last: str) -> None:
+    """It threatens another one since; that one has no risk in a report which ended before."""
+
+    def moved(rows: Rows) -> None:
+        rows["control_objectives"].append({**rows["control_objectives"][0], "objective_id": "A-CO2"})
+        rows["risks"].append({**rows["risks"][0], "valid_to": last})
+        since = str(date.fromisoformat(last) + timedelta(days=1))
+        rows["risks"][0].update(objective_id="A-CO2", valid_from=since)
+
+    found, context = seen(tmp_path, after_march(moved))
+    [other] = [one for one in outlooks(context, "type2") if one.objective_id == "A-CO2"]
+    expected = (NOT_YET, ACHIEVED) if last == "2025-12-31" else (ACHIEVED, NOT_YET)
+    assert (found.outcome, other.outcome) == expected
+    bare = [gap.row for gap in gaps(context.only("alpha")) if gap.what == "no risk to this objective is named"]
+    assert bare == (["A-CO1"] if last == "2025-12-31" else ["A-CO2"])
+
+
+def test_a_closed_deficiency_of_another_units_control_is_told_alike(tmp_path: Path) -> None:
+    """B-C1 acted on a risk of alpha's until December: alpha's page tells what was closed, as the organisation's does."""
+
+    def acted(rows: Rows) -> None:
+        rows["business_units"][1].update(report_type="type2", report_from="2025-07-01")
+        rows["risk_controls"].append({**rows["risk_controls"][2], "risk_id": "A-R1", "valid_to": "2025-12-31"})
+        found = {"control_id": "B-C1", "identified_on": "2025-08-01", "closed_on": "2025-09-01"}
+        rows["deficiencies"].append({**DEFICIENCY, **found})
+
+    assert "D1 of B-C1, closed on 2025-09-01" in seen(tmp_path, acted)[0].reported

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from register_files import DEFICIENCY, REPORT_ITEM, SAMPLE, Rows, write_register
+from register_files import DEFICIENCY, REPORT_ITEM, SAMPLE, Edit, Rows, add, changes_of, write_register
 
 from riskcalc.assessment.checks import CHECKS
 from riskcalc.assessment.consistency import Finding, findings, matrix_findings
@@ -21,28 +20,12 @@ from riskcalc.pages import display, loss, unit
 from riskcalc.register.columns import ReportPart
 from riskcalc.register.register import load
 
-Edit = Callable[[Rows], object]
+control, a_test, risk = map(changes_of, ("controls", "control_tests", "risks"))
 ACCEPTED = {"treatment": "accept", "accepted_by": "The board", "accepted_until": "2027-06-30"}
 
 
 def found(folder: Path, edit: Edit | None = None) -> set[tuple[str, str]]:
     return {(finding.check, finding.row) for finding in findings(Context.of(load(write_register(folder, edit))))}
-
-
-def control(row: int, **cells: str) -> Edit:
-    return lambda rows: rows["controls"][row].update(cells)
-
-
-def a_test(row: int, **cells: str) -> Edit:
-    return lambda rows: rows["control_tests"][row].update(cells)
-
-
-def risk(row: int, **cells: str) -> Edit:
-    return lambda rows: rows["risks"][row].update(cells)
-
-
-def add(table: str, **cells: str) -> Edit:
-    return lambda rows: rows[table].append(cells)
 
 
 def both(*edits: Edit) -> Edit:
@@ -198,6 +181,23 @@ def test_every_check_has_a_case() -> None:
 def test_a_check_is_silent_at_its_limit(tmp_path: Path, check: str, row: str, edit: Edit) -> None:
     """Due today isn't past due; what is accepted or being mended isn't untreated; an ITGC needs no ITGC."""
     assert (check, row) not in found(tmp_path, edit)
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (control(0), "this key control was not tested since 2026-01-01: Test it (for Type 1: walk it through)"),
+        (both(SUBSERVICE, lambda rows: rows["subservice_organisations"][0].update(method="inclusive")), "Test it"),
+        (both(SUBSERVICE, lambda rows: rows["subservice_organisations"][0].update(report_to="2026-03-31")), "Obtain a"),
+    ],
+    ids=["ours", "inclusive", "carved out"],
+)
+def test_what_to_do_about_an_untested_control_is_what_can_be_done(tmp_path: Path, edit: Edit, told: str) -> None:
+    """An inclusive organisation's control is tested as ours are; only one that is carved out waits for a report."""
+    context = Context.of(load(write_register(tmp_path, both(edit, lambda rows: rows["control_tests"].pop(0)))))
+    mine = [f"{each.message}: {each.advice}" for each in findings(context) if each.row == "A-C1"]
+    advised = [each for each in mine if "Test it" in each or "Obtain a report" in each]
+    assert [told in each for each in advised] == [True], mine
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,14 @@ def test_a_value_set_in_an_opened_unit_changes_nothing_else(small: Path) -> None
     pd.testing.assert_frame_equal(scoring.scores(unit.context), before)
 
 
+def test_what_is_asked_with_and_without_its_default_is_worked_out_once(small: Path) -> None:
+    """Conclusions and scores are half of a unit's method: a page must not do them again because of how it asks."""
+    context = Context.of(riskcalc.load(small))
+    assert evidence.conclude_all(context) is evidence.conclude_all(context, None)
+    assert scoring.scored(context) is scoring.scored(context, None)
+    assert evidence.conclude_all(context, "type2") is not evidence.conclude_all(context)
+
+
 def test_a_context_is_the_latest_period_unless_another_is_named(small: Path) -> None:
     """An unknown period is refused with the ones there are."""
     register = riskcalc.load(small)

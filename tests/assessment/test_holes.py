@@ -599,7 +599,7 @@ def test_deficiencies_that_are_material_together_take_judgement(tmp_path: Path) 
 
     seen = outlook(opened(tmp_path, sound, two))
     assert seen.outcome == JUDGEMENT
-    together = "deficiencies of A-D1, A-D2 together are a candidate material weakness: objective A-CO1"
+    together = "deficiencies of A-D1, A-D2 together are a candidate material weakness on this evidence: objective A-CO1"
     assert seen.contradictions == (together,)
 
 

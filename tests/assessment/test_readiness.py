@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -12,7 +11,7 @@ from typing import get_args
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from register_files import DEFICIENCY, Rows, write_register
+from register_files import DEFICIENCY, Edit, Rows, add, changes_of, write_register
 
 import riskcalc
 from riskcalc.assessment import evidence
@@ -39,7 +38,7 @@ from riskcalc.assessment.steps import STEPS, steps
 from riskcalc.register.columns import Component, ReportPart
 from riskcalc.register.register import load
 
-Edit = Callable[[Rows], object]
+control, a_test = map(changes_of, ("controls", "control_tests"))
 
 
 def evidenced(rows: Rows) -> None:
@@ -60,18 +59,6 @@ def outlook(folder: Path, objective: str, report_type: str, *edits: Edit) -> Out
     return next(
         one for one in outlooks(opened(folder, *edits).only(unit), report_type) if one.objective_id == objective
     )
-
-
-def control(row: int, **cells: str) -> Edit:
-    return lambda rows: rows["controls"][row].update(cells)
-
-
-def a_test(row: int, **cells: str) -> Edit:
-    return lambda rows: rows["control_tests"][row].update(cells)
-
-
-def add(table: str, **cells: str) -> Edit:
-    return lambda rows: rows[table].append(cells)
 
 
 def short(rows: Rows) -> None:
@@ -193,7 +180,7 @@ def test_a_material_weakness_speaks_against_every_objective_that_it_endangers(tm
     found = {each.objective_id: each for each in outlooks(context, "type2")}
     assert {each.outcome for each in found.values()} == {JUDGEMENT}
     for each in found.values():
-        assert "D1 of A-C1 is a candidate material weakness" in each.contradictions
+        assert "D1 of A-C1 is a candidate material weakness on this evidence" in each.contradictions
 
 
 def began(rows: Rows) -> None:
@@ -282,7 +269,7 @@ def test_a_candidate_material_weakness_needs_judgement(tmp_path: Path) -> None:
         tmp_path, "A-CO1", "type2", add("deficiencies", **{**DEFICIENCY, "indicator": "restatement"}),
     )  # fmt: skip
     assert (found.outcome, found.blocking) == (JUDGEMENT, ("A-C1",))
-    assert found.contradictions == ("D1 of A-C1 is a candidate material weakness",)
+    assert found.contradictions == ("D1 of A-C1 is a candidate material weakness on this evidence",)
 
 
 @pytest.mark.parametrize(
@@ -487,6 +474,16 @@ def test_another_fault_of_the_same_step_is_no_older_than_this_period(tmp_path: P
     assert since is None
 
 
+@pytest.mark.parametrize(("tested", "since"), [("2025-12-31", date(2025, 12, 31)), ("2026-02-10", None)])
+def test_what_was_found_after_a_period_was_not_known_at_its_end(
+    tmp_path: Path, tested: str, since: date | None
+) -> None:
+    """It is of that period's days, but nobody knew it before February."""
+    failed = {"period": "2025-H2", "covers_from": "2025-07-01", "covers_to": "2025-12-31", "deviations": "4"}
+    context = opened(tmp_path, reported_from("2025-07-01"), a_test(0, **failed, tested_on=tested))
+    assert [gap.since for gap in gaps(context) if (gap.row, gap.step) == ("A-C1", "operated")] == [since]
+
+
 def test_what_failed_comes_before_the_days_that_are_untested(tmp_path: Path) -> None:
     """Decisions take the first gap of a control: it is its gravest fault."""
     edit = a_test(0, deviations="4", tested_on="2026-03-01")
@@ -503,7 +500,7 @@ def test_a_failed_control_without_a_deficiency_on_record_is_named_as_such(tmp_pa
         rows["risk_controls"].pop(1)
 
     contradictions = outlook(tmp_path, "A-CO1", "type2", material).contradictions
-    assert "A-C1 (no open deficiency on record) is a candidate material weakness" in contradictions
+    assert "A-C1 (no open deficiency on record) is a candidate material weakness on this evidence" in contradictions
 
 
 def test_a_gap_beside_a_control_that_holds_does_not_decide(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from register_files import SAMPLE, Rows, write_register
 
 from riskcalc.assessment.context import Context
-from riskcalc.assessment.evidence import assess
+from riskcalc.assessment.evidence import assess, conclude_all
 from riskcalc.assessment.sample_plans import of_control, plan, without_report
 from riskcalc.assessment.sample_selection import in_time, read_population, select
 from riskcalc.cli.main import main
@@ -136,6 +136,36 @@ def test_whatever_tests_conclude_on_is_planned(tmp_path: Path, method: str, plan
 
     context = Context.of(load(write_register(tmp_path, edit)))
     assert ("A-C1" in {each.control_id for each in plan(context)}) == planned
+
+
+@pytest.mark.parametrize(
+    ("then", "sizes"),
+    [({"frequency": "quarterly"}, (1, 4)), ({"performed_by": "user_entity"}, (4,)), ({"owner": "Z"}, (8,))],
+)
+def test_each_part_of_a_report_is_planned_as_it_was_performed(
+    tmp_path: Path, then: dict[str, str], sizes: tuple[int, ...]
+) -> None:
+    """A-C1 is daily since April: what is planned for each part, tested on its days, is what its conclusion asks for."""
+    spans = (("2026-01-01", "2026-03-31"), ("2026-04-01", "2026-06-30"))[-len(sizes) :]
+    spans = (("2026-01-01", "2026-06-30"),) if sizes == (8,) else spans
+
+    def context(*items: int) -> Context:
+        def edit(rows: Rows) -> None:
+            daily, test = {**rows["controls"][0], "frequency": "daily"}, rows["control_tests"].pop(0)
+            rows["controls"][0] = {**daily, "valid_from": "2026-04-01"}
+            rows["controls"].append({**daily, **then, "valid_to": "2026-03-31"})
+            for number, (size, (first, last)) in enumerate(zip(items, spans, strict=False)):
+                done = {"covers_from": first, "covers_to": last, "tested_on": "2026-06-30", "sample_size": str(size)}
+                rows["control_tests"].append({**test, **done, "test_id": f"P{number}"})
+
+        return Context.of(load(write_register(tmp_path / str(items), edit)), "2026-H1")
+
+    planned = of_control(plan(context()), "A-C1")
+    assert (planned.size, planned.frequency) == (sum(sizes), "daily")
+    assert [f"{first} to {last}, " in planned.buys for first, last in spans] == [sizes != (8,)] * len(spans)
+    enough, fewer = (conclude_all(context(*sizes[:-1], sizes[-1] - short), "type2")["A-C1"] for short in (0, 1))
+    assert enough.name == "operated_effectively"
+    assert fewer.name != "operated_effectively"
 
 
 @pytest.mark.parametrize("report", [("2026-07-01", "2027-06-30"), ("2025-01-01", "2025-12-31")])

@@ -124,6 +124,22 @@ def test_on_a_terminal_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (register.methodology.organisation, register.methodology.matrix.shape) == ("Halden", (5, 5))
 
 
+def test_an_answer_that_does_not_fit_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what is allowed; the answers before it aren't lost."""
+    monkeypatch.setattr(commands, "is_terminal", lambda: True)
+    answers = "Halden\nfu\x00nds\nfunds\nFranken\nCHF\nQ3\n2026-Q3\n5x4\n4x4\n"
+    result = CliRunner().invoke(main, ["new", str(tmp_path / "mine")], input=answers)
+    assert result.exit_code == 0, result.output
+    for told in (
+        "The unit's id 'fu\\x00nds' holds a character",
+        "'Franken': allowed: an ISO 4217 code such as EUR.",
+        "'Q3': allowed: a period such as 2026, 2026-H2, 2026-Q3 or 2026-09.",
+        "There is no matrix '5x4'; allowed: 3x3, 4x4, 5x5, or a file",
+    ):
+        assert f"Error: {told}" in result.output
+    assert riskcalc.load(tmp_path / "mine").methodology.organisation == "Halden"
+
+
 @pytest.mark.parametrize("arguments", [GIVEN, ["--sample"], [*GIVEN, "--xlsx"]])
 def test_nothing_is_overwritten(tmp_path: Path, arguments: list[str]) -> None:
     """A folder with files in it is refused by their names, a workbook that is there by its own; both stay as they are."""
@@ -148,6 +164,9 @@ def test_a_workbook_begins_as_a_folder_does(tmp_path: Path) -> None:
         cells = " ".join(str(cell.value) for sheet in book for row in sheet.iter_rows() for cell in row)
         assert "Tarnbrook" not in cells
     book = load_workbook(tmp_path / "mine.xlsx")
+    for sheet in load_workbook(tmp_path / "empty.xlsx"):
+        whole = {cell.value for cell in sheet[1]} - {"proposed_likelihood", "proposed_impact"}
+        assert whole <= {cell.value for cell in book[sheet.title][1]}, "a report that is issued has a column at once"
     header = [cell.value for cell in book["ratings"][1]]
     assert header[:3] == ["risk_id", "likelihood", "impact"]
     for sheet, row in (("risks", ["R1", "Late feed", "Ops"]), ("ratings", ["R1", "2", "3"])):

@@ -252,6 +252,34 @@ def test_somebody_elses_catalog_becomes_objectives(small: Path, tmp_path: Path) 
     assert 'X 1,alpha,Logging,"Keep [a log].\nTwice.",,\nx-1.1,alpha,Logging,Deep.,,\n' in text
 
 
+def test_controls_that_state_nothing_are_told(small: Path, tmp_path: Path) -> None:
+    """Nobody takes a part of a catalog for all of it."""
+    stating = {"id": "a-1", "title": "First", "parts": [{"name": "statement", "prose": "Keep a log."}]}
+    file = tmp_path / "theirs.json"
+    file.write_text(json.dumps({"catalog": {"controls": [stating, {"id": "a-2", "title": "Withdrawn"}]}}))
+    done = taken(file, small, "--default", "unit_id=alpha")
+    assert "theirs.json: 1 control without a statement passed over: control a-2\n" in done.output
+
+
+def test_a_reference_of_two_implementations_is_one_mapping(small: Path, tmp_path: Path) -> None:
+    """A component implements a control of a catalog in two ways."""
+    implementations = [{"source": "ac.json", "implemented-requirements": [{"control-id": "ac-1"}]}] * 2
+    component = {"uuid": "0" * 8, "title": "Log", "description": "Kept.", "control-implementations": implementations}
+    file = tmp_path / "theirs.json"
+    file.write_text(json.dumps({"component-definition": {"components": [component]}}))
+    assert "mappings: 1 new" in taken(file, small).output
+
+
+def test_an_id_that_stands_twice_is_told_with_both_places(small: Path, tmp_path: Path) -> None:
+    """Lines of a file that only we have seen say nothing."""
+    twice = [{"id": "a", "title": "First", "parts": [{"name": "statement", "prose": "Keep a log."}]}] * 2
+    file = tmp_path / "theirs.json"
+    file.write_text(json.dumps({"catalog": {"controls": twice}}))
+    done = taken(file, small, "--default", "unit_id=alpha")
+    told = "theirs.json, control a: column 'objective_id': 'a': stands already at theirs.json, control a; allowed: once"
+    assert told in done.output
+
+
 def test_what_is_missing_is_told_where_it_is_missing(kept: Path, tmp_path: Path) -> None:
     """File, place, column, what is allowed; nothing is written."""
     component = {
@@ -275,9 +303,9 @@ def test_what_is_missing_is_told_where_it_is_missing(kept: Path, tmp_path: Path)
         ("", "can't be read as JSON"),
         ("[1]", "holds list; allowed: an OSCAL catalog or component-definition"),
         ('{"profile": {}}', "holds profile; allowed"),
-        ('{"catalog": {"groups": 3}}', "isn't OSCAL as its schema has it"),
-        ('{"catalog": {"controls": [{}]}}', "isn't OSCAL as its schema has it"),
-        ('{"component-definition": {"components": [{"uuid": 1}]}}', "isn't OSCAL as its schema has it"),
+        ('{"catalog": {"groups": 3}}', "bad.json isn't OSCAL as its schema has it: something is of another kind"),
+        ('{"catalog": {"controls": [{"id": "a", "title": "A"}, {}]}}', "has it after control a: 'title' is missing"),
+        ('{"component-definition": {"components": [{"uuid": 1}]}}', "isn't OSCAL as its schema has it: 'title' is"),
         ('{"catalog": {"controls": [{"id": "a", "title": "\\ud800"}]}}', "can't be read as JSON"),
         ("[" * 100_000, "can't be read as JSON"),
     ],

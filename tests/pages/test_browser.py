@@ -241,6 +241,21 @@ def test_no_name_of_a_matrix_is_broken_within_a_word_where_there_is_room(
         assert page.locator(".worded").evaluate("each => each.scrollWidth <= each.clientWidth")
 
 
+def test_on_paper_details_lie_over_nothing_and_an_introduction_stays_whole(browser: Any, pages: Path) -> None:
+    """A risk whose title takes one line has its score below its level; a chapter's heading isn't left alone."""
+    page = Opened(browser, pages / "payroll.html", 1000).page
+    page.emulate_media(media="print")
+    below = """row => { const bottom = each => { const words = document.createRange(); words.selectNodeContents(each);
+        return words.getBoundingClientRect().bottom; };
+        row.querySelector("details").open = true;
+        return row.querySelector(".told").getBoundingClientRect().top
+            - Math.max(...[...row.children].filter(each => !each.querySelector("details")).map(bottom)); }"""
+    rows = page.locator("#all-risks tbody tr:has(details)")
+    assert min(rows.nth(place).evaluate(below) for place in range(rows.count())) >= 0
+    whole = "all => all.length && all.every(each => getComputedStyle(each).breakInside === 'avoid')"
+    assert page.locator("section > p:not([class])").evaluate_all(whole)
+
+
 def test_that_all_charts_are_drawn_stays_said(browser: Any, pages: Path) -> None:
     """Who prints a page asks for all charts at once, and waits until they are there: also where the page begins late."""
     page = browser.new_context(offline=True).new_page()

@@ -136,6 +136,8 @@ def test_arrows_lead_from_another_view_or_period_for_risks_that_moved() -> None:
     assert arrows(heatmap(now, FLAT)) == set()
     assert arrows(heatmap(now, FLAT, start="inherent")) == {((2, 4), (1, 3))}
     assert arrows(heatmap(now, FLAT, start=before)) == {((1, 4), (1, 3))}
+    for start, told in (("inherent", "risks stand before controls."), (before, "risks stood in the other period.")):
+        assert heatmap(now, FLAT, start=start).layout.title.subtitle.text.endswith(f"Arrows lead from where {told}")
     with pytest.raises(UsageError, match="There is no view 'residual'; allowed: inherent, claimed, earned"):
         heatmap(now, FLAT, "residual")
 

@@ -70,7 +70,7 @@ def test_a_weight_without_evidence_is_called_managements_assumption(tmp_path: Pa
         found = open_unit("alpha", data_dir=str(data))
         told = row_of(control_tests.conclusions(found), "A-G1")["What it earns now, and why"]
         assert ("management's assumption" in told) == (weight != "0.0"), weight
-        assert ("management's assumption" in str(wording.provenance(found, "x").content)) == (weight != "0.0")
+        assert ("management's assumption" in str(wording.provenance(found).content)) == (weight != "0.0")
 
 
 def test_evidence_from_after_the_day_is_listed_as_not_counted(tmp_path: Path) -> None:

@@ -56,6 +56,15 @@ def test_the_headline_compares_earned_with_claimed(tmp_path: Path) -> None:
     assert about(loss.exceedance(unit))["summary"] == told
 
 
+def test_a_curve_begins_where_years_begin_to_cost_something(tmp_path: Path) -> None:
+    """Most years cost nothing: below the smallest losses a curve is flat, and an axis from 1 on would be empty."""
+    rare = {"frequency_per_year": "0.1", "loss_low": "100000", "loss_high": "5000000"}
+    unit = opened(tmp_path, lambda rows: rows["risks"][0].update(rare))
+    assert unit.years["earned"].p0 > 0.3
+    for chart in (loss.exceedance(unit), loss.organisation(open_portfolio(data_dir=str(tmp_path / "data")))):
+        assert min(chart.data[-1].x) > 1_000
+
+
 def test_figures_and_table_agree_with_the_distribution(tmp_path: Path) -> None:
     """The same numbers wherever they stand."""
     unit = opened(tmp_path, own)
@@ -150,6 +159,9 @@ def test_the_chance_is_told_for_one_client_where_their_number_is_given(tmp_path:
     assert items["One client, beyond its materiality"]["value"] == f"{found:.1%}"
     assert items["One client, beyond its materiality"]["note"].endswith("each event hits one of 4 clients, all alike")
     assert 0 < found < unit.years["earned"].exceed(1e6)
+    assert (
+        loss.per_client(opened(tmp_path / "c", own, lambda rows: rows["business_units"][0].update(clients="1"))) == []
+    )
 
 
 def test_where_nothing_is_quantified_no_figure_says_that_all_is_well(tmp_path: Path) -> None:

@@ -98,6 +98,17 @@ def test_the_figures_say_how_the_report_stands(tmp_path: Path) -> None:
     assert day("bridge letter planned, to 2026-09-30, 92 days uncovered") in note
 
 
+@pytest.mark.parametrize(
+    ("unit", "told"), [("alpha", "by the same register"), ("beta", "without what rows say that ended")]
+)
+def test_what_a_report_of_the_other_type_would_rest_on_is_told(tmp_path: Path, unit: str, told: str) -> None:
+    """Of a Type 1 unit only the rows that hold at its date are at hand."""
+    opened_unit = opened(tmp_path, unit)
+    other = "Type 1" if unit == "alpha" else "Type 2"
+    assert told in figure(readiness.figures(opened_unit), f"If it were {other}")[1]
+    assert ("Type 2: without what rows say" in readiness.objectives(opened_unit).content["note"]) == (unit == "beta")
+
+
 def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
     """The candidate in an entity's words, and what it does to the SOC 1 report."""
 
@@ -143,16 +154,23 @@ def test_a_client_who_was_never_told_is_shown(tmp_path: Path) -> None:
         ({"report_to": "2026-05-31"}, [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | exceptions: none", "30 days", "not reviewed"]),
         ({"method": "inclusive"}, [day("Type 2, 2026-01-01 to 2026-06-30"), "", "tested here", "not reviewed"]),
         ({"report_type": "", "report_from": "", "report_to": "", "opinion": "", "exception": ""},
-         ["none received", "no report", "181 days", "not reviewed"]),
+         ["none received", "no report", "181 days", "–"]),
+        ({"report_to": "2026-05-31", "began": "2026-05-16"},
+         [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | exceptions: none", "30 days", "not reviewed"]),
+        ({"report_to": "2026-05-31", "began": "2026-06-16"},
+         [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | exceptions: none", "15 days", "not reviewed"]),
     ],
 )  # fmt: skip
 def test_subservice_organisations_and_the_days_they_leave_uncovered(
     tmp_path: Path, cells: dict[str, str], shown: list[str]
 ) -> None:
-    """Carve-out and inclusive, with and without a report."""
+    """Carve-out and inclusive, with and without a report; of a control that began in ours, the days since."""
 
     def edit(rows: Rows) -> None:
-        rows["controls"][0].update(performed_by="subservice", subservice_id="SUB-1")
+        began = cells.pop("began", "")
+        rows["controls"][0].update(performed_by="subservice", subservice_id="SUB-1", valid_from=began)
+        rows["risk_controls"][0].update(valid_from=began)
+        rows["control_tests"].pop(0)
         rows["subservice_organisations"][0].update(cells)
 
     [row] = rows(readiness.subservice(opened(tmp_path, "alpha", edit)))
@@ -302,7 +320,7 @@ def test_what_others_say_after_the_day_is_not_told(tmp_path: Path) -> None:
     data = write_register(tmp_path / "data", edit)
     found = open_unit("alpha", "2026-H1", str(data), as_of="2026-06-30")
     [row] = rows(readiness.subservice(found))
-    assert row[4:] == [day("none there by 2026-06-30"), "no report", "181 days", "not reviewed"]
+    assert row[4:] == [day("none there by 2026-06-30"), "no report", "181 days", "–"]
     assert rows(readiness.user_entities(found))[0][4] == day("not by 2026-06-30")
     since = open_unit("alpha", "2026-H1", str(data), as_of="2026-11-01")
     [row] = rows(readiness.subservice(since))

@@ -85,10 +85,10 @@ def test_the_organisations_page_counts_issued_reports(tmp_path: Path) -> None:
     before = opened(tmp_path, ISSUED, "2026-08-19", unit="")
     after = opened(tmp_path, ISSUED, "2026-08-20", unit="")
     assert trust_centre.heading(before).content["verdict"] == (
-        "SOC 1 reports are issued for 0 of 2 services; 2 are in preparation."
+        "SOC 1 reports are issued for 0 of 2 services, and in preparation for 2."
     )
     assert trust_centre.heading(after).content["verdict"] == (
-        "SOC 1 reports are issued for 1 of 2 services; 1 is in preparation."
+        "SOC 1 reports are issued for 1 of 2 services, and in preparation for 1."
     )
     assert [row[3] for row in trust_centre.reports(before).content["rows"]] == ["in preparation"] * 2
 
@@ -135,13 +135,46 @@ def test_a_report_stays_issued_once_the_next_ones_row_has_begun(tmp_path: Path, 
     assert verdict == (
         f"SOC 1 Type 1 report: {days}."
         if unit
-        else "SOC 1 reports are issued for 1 of 2 services; 1 is in preparation."
+        else "SOC 1 reports are issued for 1 of 2 services, and in preparation for 2."
     )
     assert trust_centre.reports(statement).content["rows"][-1][2:4] == ["SOC 1 Type 1", days]
     assert day("speaks of 2026-07-01 to 2026-09-30") in told
     assert "qualified" not in told
     assert statement.register.answers["answer_id"].tolist() == ["issued"]
     assert [each.about for each in statement.changes if each.what == "Report issued"] == ["Beta"]
+
+
+@pytest.mark.parametrize("unit", ["alpha", ""])
+def test_who_came_and_who_left_among_vendors_is_told_with_the_day(tmp_path: Path, unit: str) -> None:
+    """Not whose row goes on in another one, nor who is still to come, or isn't for these readers."""
+    spans = {
+        "Stays Ltd": [("", "2026-07-15"), ("2026-07-16", "")],
+        "Came Ltd": [("2026-08-01", "")],
+        "Left Ltd": [("", "2026-07-31")],
+        "Later Ltd": [("2026-11-01", "")],
+        "Quiet Ltd": [("2026-08-01", "")],
+    }
+
+    def edit(rows: Rows) -> None:
+        vendor = {"service": "Hosting", "method": "carve_out"}
+        rows["subservice_organisations"] = [
+            {**vendor, "subservice_id": name, "name": name, "valid_from": first, "valid_to": last}
+            | {"audience": "internal" if name == "Quiet Ltd" else "public"}
+            for name, days in spans.items()
+            for first, last in days
+        ]
+        performed = {**rows["controls"][0], "performed_by": "subservice", "key": "no"}
+        for name, days in spans.items():
+            control = {"control_id": f"C-{name[:-4]}", "subservice_id": name}
+            rows["controls"].append(performed | control | {"valid_from": days[0][0], "valid_to": days[-1][1]})
+        now = {"period": "2026-H2", "rated_on": "2026-09-01"}
+        rows["ratings"] += [row | now for row in rows["ratings"] if row["period"] == "2026-H1"]
+
+    statement = open_statement(unit, "2026-H2", str(write_register(tmp_path / "data", edit)), "2026-09-30")
+    assert [(str(each.day), each.what, each.about) for each in statement.changes] == [
+        ("2026-08-01", "Subservice organisation taken on", "Came Ltd"),
+        ("2026-07-31", "Subservice organisation left", "Left Ltd"),
+    ]
 
 
 def test_an_earlier_rows_report_counts_from_its_day_on(tmp_path: Path) -> None:

@@ -8,17 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from register_files import change, replace_in, write_register
+from register_files import change, problems, replace_in, write_register
 
 import riskcalc
-from riskcalc.errors import Problem, RegisterError
 from riskcalc.register.as_typed import day, parts_of_rating
-
-
-def problems(folder: Path) -> list[Problem]:
-    with pytest.raises(RegisterError) as caught:
-        riskcalc.load(folder)
-    return caught.value.problems
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from register_files import REPORT_ITEM, ROWS, change, replace_in, write_register
+from register_files import REPORT_ITEM, ROWS, change, problems, replace_in, write_register
 from workbook_files import write_workbook
 
 import riskcalc
@@ -28,12 +28,6 @@ ASSERTION = "allowed, separated by |: occurrence, existence, completeness, accur
 CONTROLS = "is not in controls.csv; there are: A-C1, A-C2, A-G1, B-C1"
 DAY = "allowed: a date as YYYY-MM-DD"
 ACCEPTED = {"treatment": "accept", "accepted_by": "The board", "accepted_until": "2027-06-30"}
-
-
-def problems(folder: Path) -> list[Problem]:
-    with pytest.raises(RegisterError, match=r"^\d+ problems? in the register .*:\n") as caught:
-        riskcalc.load(folder)
-    return caught.value.problems
 
 
 def places(folder: Path) -> list[tuple[str, int, str, str]]:

@@ -12,22 +12,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from register_files import Rows, change, write_register
+from register_files import Rows, change, problems, write_register
 
 import riskcalc
-from riskcalc.errors import Problem, RegisterError
 from riskcalc.excel.commands import export
 from riskcalc.register.checked_rows import read_table
 from riskcalc.register.methodology import Methodology
 
 HEADER = "control_id,framework,reference"
 Spoil = Callable[[str], bytes]
-
-
-def problems(folder: Path) -> list[Problem]:
-    with pytest.raises(RegisterError) as caught:
-        riskcalc.load(folder)
-    return caught.value.problems
 
 
 def everything(folder: Path, spoil: Spoil) -> None:

@@ -16,6 +16,7 @@ from register_files import DEFICIENCY, ROWS, change, replace_in, write_register
 
 import riskcalc
 from riskcalc.errors import UsageError
+from riskcalc.register.register import find_folder
 
 Rows = dict[str, list[dict[str, str]]]
 
@@ -153,6 +154,15 @@ def test_a_folder_that_is_not_there_is_named(
         riskcalc.load("registre")
     with pytest.raises(UsageError, match=re.escape(str(tmp_path / "registre"))):
         riskcalc.load(tmp_path / "registre")
+
+
+def test_where_a_folder_is_needed_a_workbook_is_told_how_it_becomes_one(tmp_path: Path) -> None:
+    """Opening a period, a workshop and other names change the CSV files."""
+    (tmp_path / "mine.xlsx").touch()
+    with pytest.raises(
+        UsageError, match=r"needs the folder .* makes one of it: riskcalc excel import .*mine.xlsx --into"
+    ):
+        find_folder(tmp_path / "mine.xlsx")
 
 
 def test_a_relative_register_is_looked_for_in_riskcalc_data_at_last(

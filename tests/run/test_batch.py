@@ -29,7 +29,7 @@ from riskcalc.register.tables import TABLES
 from riskcalc.run import batch
 from riskcalc.run.manifest import Entry
 from riskcalc.run.output_folder import LocalFolder
-from riskcalc.run.processes import Job, Outcome
+from riskcalc.run.processes import ENDINGS, Job, Outcome
 from riskcalc.run.progress import Progress, summary
 
 ROOT = Path(__file__).parents[2]
@@ -152,6 +152,15 @@ def test_a_run_of_one_unit_keeps_what_is_known_of_the_others(small: Path, tmp_pa
     assert statuses(tmp_path) == {"alpha": "ok", "beta": "ok"}
 
 
+def test_a_run_of_one_unit_knows_what_shards_have_done(small: Path, tmp_path: Path) -> None:
+    """The organisation's page doesn't tell of a page that a shard made that it isn't there."""
+    for number in (1, 2):
+        run(request(small, tmp_path, shard=(number, 2)), FakeEngine())
+    run(request(small, tmp_path, units=("beta",)), FakeEngine())
+    assert statuses(tmp_path) == {"alpha": "ok", "beta": "unchanged"}
+    assert sorted(path.name for path in (tmp_path / "out/2026-H1").glob("manifest*")) == ["manifest.json"]
+
+
 def test_an_interrupted_run_says_what_was_not_done(small: Path, tmp_path: Path) -> None:
     """Everything is pending until it is done, and the run isn't finished."""
     engine = FakeEngine({"beta": "interrupt"})
@@ -208,17 +217,30 @@ def test_a_page_and_the_manifest_name_the_same_register(small: Path, tmp_path: P
     assert entry["register_sha256"].startswith(view["items"][1]["value"])
 
 
-def test_two_runs_do_not_write_into_one_folder(small: Path, tmp_path: Path) -> None:
-    """The second is told; the first isn't disturbed."""
+@pytest.mark.parametrize(("first", "second"), [(None, None), (None, (1, 2)), ((1, 1), None)])
+def test_two_runs_do_not_write_into_one_folder(
+    small: Path, tmp_path: Path, first: tuple[int, int] | None, second: tuple[int, int] | None
+) -> None:
+    """The second is told, a run of all beside a shard as well; the first isn't disturbed."""
 
     class Nested(FakeEngine):
         def __call__(self, job: Job) -> Outcome:
             with pytest.raises(UsageError, match="Another run is writing"):
-                run(request(small, tmp_path), FakeEngine())
+                run(request(small, tmp_path, shard=second), FakeEngine())
             return super().__call__(job)
 
-    run(request(small, tmp_path), Nested())
-    assert statuses(tmp_path) == {"alpha": "ok", "beta": "ok"}
+    assert not run(request(small, tmp_path, shard=first), Nested()).wrong
+
+
+def test_shards_run_at_the_same_time(small: Path, tmp_path: Path) -> None:
+    """Each has its own units."""
+
+    class Nested(FakeEngine):
+        def __call__(self, job: Job) -> Outcome:
+            assert not run(request(small, tmp_path, shard=(2, 2)), FakeEngine()).wrong
+            return super().__call__(job)
+
+    assert not run(request(small, tmp_path, shard=(1, 2)), Nested()).wrong
 
 
 @pytest.mark.parametrize(
@@ -387,6 +409,16 @@ def test_a_folder_that_stops_taking_files_is_told_as_that(
     assert "Permission denied" in str(report.wrong[0].error)
 
 
+def beta_leaves(register: Path) -> None:
+    """The unit beta and all that belongs to it are taken out of a register."""
+    for table, key in (("business_units", "beta"), ("training", "beta"), ("scoping", "beta")):
+        lines = (register / f"{table}.csv").read_text("utf-8").splitlines(keepends=True)
+        (register / f"{table}.csv").write_text("".join(line for line in lines if f"{key}," not in line), "utf-8")
+    for table in TABLES:
+        lines = (register / f"{table}.csv").read_text("utf-8").splitlines(keepends=True)
+        (register / f"{table}.csv").write_text("".join(line for line in lines if "B-" not in line), "utf-8")
+
+
 @pytest.mark.parametrize("audience", ["", "board"])
 def test_the_pages_of_a_unit_that_has_left_the_register_leave_the_folder(
     small: Path, tmp_path: Path, audience: str
@@ -397,16 +429,26 @@ def test_the_pages_of_a_unit_that_has_left_the_register_leave_the_folder(
     assert (folder / "beta.html").exists()
     (folder / "beta.docx").write_text("somebody's own")
     (folder / "notes.html").write_text("somebody's own")
-    for table, key in (("business_units", "beta"), ("training", "beta"), ("scoping", "beta")):
-        lines = (small / f"{table}.csv").read_text("utf-8").splitlines(keepends=True)
-        (small / f"{table}.csv").write_text("".join(line for line in lines if f"{key}," not in line), "utf-8")
-    for table in TABLES:
-        lines = (small / f"{table}.csv").read_text("utf-8").splitlines(keepends=True)
-        (small / f"{table}.csv").write_text("".join(line for line in lines if "B-" not in line), "utf-8")
+    beta_leaves(small)
     run(request(small, tmp_path, audiences=(audience,)), FakeEngine())
     assert [path.name for path in sorted(folder.glob("beta*"))] == ["beta.docx"]
     assert (folder / "notes.html").exists()
     assert (folder / "alpha.html").exists()
+
+
+def test_the_pages_of_a_unit_that_leaves_after_an_interrupted_run_leave_the_folder_too(
+    small: Path, tmp_path: Path
+) -> None:
+    """A run that was killed before it came to a unit still knows which pages of it there are."""
+    run(request(small, tmp_path), FakeEngine())
+    engine = FakeEngine({"alpha": "interrupt", "beta": "interrupt"})
+    with pytest.raises(KeyboardInterrupt), ThreadPoolExecutor(1) as executor:
+        batch.run(batch.plan(request(small, tmp_path, force=True)), executor, engine, lambda *_: None)
+    assert manifest(tmp_path)["earlier"] == [f"{unit}{end}" for unit in ("alpha", "beta") for end in ENDINGS]
+    beta_leaves(small)
+    run(request(small, tmp_path), FakeEngine())
+    assert not list((tmp_path / "out/2026-H1").glob("beta*"))
+    assert "earlier" not in manifest(tmp_path)
 
 
 def test_what_an_earlier_version_called_otherwise_is_removed_and_what_can_not_be_is_told(

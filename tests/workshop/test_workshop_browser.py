@@ -24,6 +24,11 @@ ROOT = Path(__file__).parents[2]
 skip_without()
 SIZES = """[...document.querySelectorAll(".room *")].filter(each => each.innerText?.trim())
     .map(each => parseFloat(getComputedStyle(each).fontSize))"""
+BARS = """each => [...each.children].filter((_, at) => at % 3 === 1).map(bar => {
+    const name = bar.previousElementSibling, [drawn, all] = [bar.firstChild, bar].map(one => one.getBoundingClientRect());
+    const beside = name.getBoundingClientRect().right <= all.left && drawn.height > 5;
+    return [name.innerText[0], beside ? Math.round(30 * drawn.width / all.width) / 30 : null];
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +129,10 @@ def test_a_workshop_in_jupyterlab_with_ballots_from_voila(room: Path, lab: str, 
 
     panel.get_by_role("button", name="Show the votes").click()
     panel.get_by_text("Median 4, middle half 3 to 5, of 3 votes.").first.wait_for()
+    drawn = panel.locator(".bars").first.evaluate(BARS)
+    assert drawn == [["5", 1 / 3], ["4", 1 / 3], ["3", 1 / 3], ["2", 0], ["1", 0]], (
+        "a line for each rating, drawn to scale"
+    )
     voter.get_by_text("The votes are shown").wait_for()
     panel.locator("td.in-box").nth(2).wait_for()
     wall.get_by_text("median 4 of 3 votes").first.wait_for()
