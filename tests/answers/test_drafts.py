@@ -440,12 +440,12 @@ def test_a_question_that_is_turned_round_is_not_the_same(context: Context) -> No
 
 
 def test_what_a_text_claims_is_held_against_the_rows(context: Context) -> None:
-    """Of sentences written for this, at least four in five that are false are seen, and one in twenty true ones is."""
+    """Of the sentences that the list was made beside, at most one in twenty false ones escapes; a true one hardly ever is doubted."""
     seen = {"yes": [], "no": []}
     for row in rows("sentences.csv"):
         seen[row["contradicted"]].append(bool(doubts(context, row["text"], [row["source"]])))
-    assert sum(seen["yes"]) >= 0.8 * len(seen["yes"])
-    assert sum(seen["no"]) <= 0.05 * len(seen["no"])
+    assert sum(seen["yes"]) >= 0.95 * len(seen["yes"])
+    assert sum(seen["no"]) <= 0.005 * len(seen["no"])
 
 
 @pytest.mark.parametrize(
@@ -461,6 +461,16 @@ def test_what_a_text_claims_is_held_against_the_rows(context: Context) -> None:
         ("SUB-CARDNET", "A bridge letter takes it up to 30.06.2026.", "its bridge to is 2025-12, not 2026-06"),
         ("SUB-CLOUD", "Skyrend has a Type 1 report only.", "its report type is type2, not type1"),
         ("PAY-C10", "Tarnbrook reviews and approves the register.", "its performed by is user entity, not own"),
+        ("PAY-C09", "The variance review is preventive in nature.", "its kind is detective, not preventive"),
+        ("PAY-C04", "We regard the notice to the employee as a key control.", "it is not a key control"),
+        ("SUB-CARDNET", "Meridian's report is free from exceptions.", "its exception is minor, not none"),
+        ("SUB-SCANMAIL", "A bridge letter from Ellerby is on file.", "it has no bridge letter"),
+        ("TRN-2026-28", "Our Cash Application Lead went through the training.", "it is not completed"),
+        ("CLM-R10", "Management accepts this risk.", "its acceptance ended on 2026-03-31"),
+        ("PAY-R01", "This risk is accepted.", "its treatment is mitigate"),
+        ("FND-R08", "The acceptance runs until June 2026.", "its accepted until is 2026-12, not 2026-06"),
+        ("PAY-I03", "The system description has been finalised.", "its status is in progress"),
+        ("FND-I08", "The representation letter hasn't been signed yet.", "it is done"),
     ],
 )
 def test_a_text_that_denies_what_the_register_has_is_doubted_too(
@@ -485,6 +495,12 @@ def test_a_text_that_denies_what_the_register_has_is_doubted_too(
         (["PAY-G03", "PAY-G05"], "Rights are recertified quarterly, and the log is reviewed."),
         (["payroll", "SUB-HOSTING"], "The report of Corvane covers the year to 31 March 2026."),
         (["CLM-C17"], "Ellerby's auditor found three exceptions."),
+        (["PMT-G01"], "In 2026, one of 35 deployments failed the test."),
+        (["PAY-C12"], "Hashes are compared by the gateway, which needs no manual step."),
+        (["PMT-C10"], "The scheme's fee lines are compared with its bulletin, which happens twice yearly."),
+        (["LON-C07"], "The review is ineffective by design."),
+        (["SUB-CARDNET"], "There is no bridge letter from Meridian for 2026."),
+        (["CLM-R10"], "The Managing Director had accepted this risk up to 31 March 2026."),
     ],
 )
 def test_what_speaks_of_other_times_or_other_rows_is_not_doubted(
