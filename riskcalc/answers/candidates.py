@@ -20,7 +20,7 @@ from riskcalc.assessment.context import Context
 from riskcalc.assessment.lexicon import for_person, of_entry
 from riskcalc.errors import counted
 from riskcalc.register.audiences import AUDIENCES, Audience, for_them
-from riskcalc.register.issued import latest
+from riskcalc.register.earlier import latest
 from riskcalc.register.periods import already
 from riskcalc.register.records import records
 
@@ -65,7 +65,7 @@ class Desk:
     def __init__(self, context: Context, unit_ids: Sequence[str], audience: str) -> None:
         self.context = context
         known = context.register
-        self.units = {each: latest(known.unit(each), known.issued) for each in unit_ids}
+        self.units = {each: latest(known.unit(each), known.earlier.issued) for each in unit_ids}
         self.audience: Audience = AUDIENCES[audience]
         self._told = {
             name: set(for_them(context.register, name, self.audience)[key])

@@ -14,7 +14,7 @@ from typing import Any
 from riskcalc.assessment.subservice import unnamed
 from riskcalc.assessment.testing import RANKS, Conclusion, Days
 from riskcalc.register import register as registers
-from riskcalc.register.issued import FormerAppetite, FormerControl, FormerLink
+from riskcalc.register.earlier import FormerAppetite, FormerControl, FormerLink
 from riskcalc.register.register import Register
 
 WAY = ("performed_by", "subservice_id", "nature", "frequency")
@@ -24,7 +24,7 @@ WAY = ("performed_by", "subservice_id", "nature", "frequency")
 def former_rows(register: Register) -> Mapping[str, Sequence[FormerControl]]:
     """By control, what its rows that have ended said of days of its report, earliest first."""
     found: dict[str, list[FormerControl]] = {}
-    for one in sorted(register.former_controls):
+    for one in sorted(register.earlier.controls):
         found.setdefault(one.control_id, []).append(one)
     return found
 
@@ -89,7 +89,7 @@ def together(
 def after_report(register: Register) -> frozenset[tuple[str, str]]:
     """What held on no day of its unit's report, as it began later: a risk and a blank, or a control that acts on it."""
     ends = _ends(register)
-    begun = {one[:2]: one[2] for one in register.begun}
+    begun = {one[:2]: one[2] for one in register.earlier.begun}
     found = {(risk, "") for risk, end in ends.items() if begun.get((risk, ""), end) > end}
     for link in register.rows("risk_controls"):
         risk, control = link["risk_id"], link["control_id"]
@@ -101,7 +101,7 @@ def after_report(register: Register) -> frozenset[tuple[str, str]]:
 @registers.once
 def in_report(register: Register) -> Mapping[str, str]:
     """The risks that were in their unit's report, each with the objective that it threatened at the end."""
-    then = {(one.unit_id, one.risk_id): one.objective_id for one in register.former_risks if one.after}
+    then = {(one.unit_id, one.risk_id): one.objective_id for one in register.earlier.risks if one.after}
     later = after_report(register)
     rows = [one for one in register.rows("risks") if (one["risk_id"], "") not in later]
     return {one["risk_id"]: then.get((one["unit_id"], one["risk_id"]), one["objective_id"]) for one in rows}
@@ -111,7 +111,7 @@ def in_report(register: Register) -> Mapping[str, str]:
 def former_links(register: Register) -> Mapping[tuple[str, str], Sequence[FormerLink]]:
     """By risk and control, how that acted on the risk on days of its unit's report, by rows that ended."""
     found: dict[tuple[str, str], list[FormerLink]] = {}
-    for one in sorted(register.former_links):
+    for one in sorted(register.earlier.links):
         found.setdefault((one.risk_id, one.control_id), []).append(one)
     return found
 
@@ -129,7 +129,7 @@ def over_report(register: Register) -> Mapping[tuple[str, str], tuple[str, float
     """Where it isn't as it is now: on what a control acted on all the days of a report, and the least coverage."""
     found = {key: ("both", 0.0) for key in after_report(register) if key[1]}
     ends = _ends(register)
-    for link in register.rows("risk_controls") if register.former_links else ():
+    for link in register.rows("risk_controls") if register.earlier.links else ():
         key = link["risk_id"], link["control_id"]
         former = former_links(register).get(key, ())
         if former and key not in found:
@@ -143,7 +143,7 @@ def appetites(register: Register) -> Mapping[str, tuple[str, date | None]]:
     """By unit, the lowest appetite of its report's days, and the last of them where it has another one since."""
     rank = {name: place for place, name in enumerate(register.methodology.level_names)}
     former: dict[str, list[FormerAppetite]] = {}
-    for one in sorted(register.former_appetites):
+    for one in sorted(register.earlier.appetites):
         former.setdefault(one.unit_id, []).append(one)
     found: dict[str, tuple[str, date | None]] = {}
     for unit in register.rows("business_units"):
@@ -158,12 +158,12 @@ def appetites(register: Register) -> Mapping[str, tuple[str, date | None]]:
 def of_report(register: Register, report_type: str) -> list[tuple[str, str, date | None]]:
     """The objectives that were in their unit's report, in order, then those that have ended, each with its last day."""
     units = {row["unit_id"]: row["report_to"].date() for row in register.rows("business_units")}
-    first = {one[:2]: one.first for one in register.other_objectives if one.last is None}
+    first = {one[:2]: one.first for one in register.earlier.objectives if one.last is None}
     rows = [(one["unit_id"], one["objective_id"]) for one in register.rows("control_objectives")]
     found: list[tuple[str, str, date | None]] = [
         (*key, None) for key in rows if (first.get(key) or units[key[0]]) <= units[key[0]]
     ]
-    gone = (one for one in sorted(register.other_objectives, key=lambda one: one[:2]) if one.last)
+    gone = (one for one in sorted(register.earlier.objectives, key=lambda one: one[:2]) if one.last)
     return found + [(*one[:2], one.last) for one in gone if report_type == "type2" or one.after]
 
 

@@ -16,7 +16,7 @@ from riskcalc.assessment.testing import Round
 from riskcalc.errors import counted
 from riskcalc.register.audiences import AUDIENCES, for_them
 from riskcalc.register.claims import MONTHLY, Claim
-from riskcalc.register.issued import by_unit, latest
+from riskcalc.register.earlier import by_unit, latest
 from riskcalc.register.records import records
 from riskcalc.register.row import SPAN
 from riskcalc.register.tables import TABLES
@@ -131,7 +131,7 @@ def rows(context: Context) -> dict[tuple[str, str], dict[Any, Any]]:
         if len(model.primary_key) == 1
         for row in records(getattr(context.register, name).drop(columns=list(SPAN), errors="ignore"))
     }
-    for unit_id, issued in by_unit(context.register.issued).items():
+    for unit_id, issued in by_unit(context.register.earlier.issued).items():
         found["business_units", unit_id] = latest(found["business_units", unit_id], issued)
     for name, row in subservice.latest(context.register, context.as_of).items():
         found["subservice_organisations", name] = dict(row)

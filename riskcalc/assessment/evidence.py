@@ -135,7 +135,7 @@ def as_reported(context: Context, report_type: str | None) -> Mapping[str, Mappi
     The opinion on the report takes them as they were ``then``, on its last day, or date; the risk now asks for none.
     """
     found: dict[str, dict[Any, Any]] = {}
-    last = {(one.control_id, one.last): one for one in context.register.former_controls if report_type}
+    last = {(one.control_id, one.last): one for one in context.register.earlier.controls if report_type}
     known = {row["control_id"]: row for row in context.register.rows("controls")} if last else {}
     for row in known.values():
         if one := last.get((row["control_id"], row["report_to"].date())):
@@ -249,7 +249,7 @@ def _rounds(register: Register) -> Mapping[str, list[Round]]:
 @registers.once
 def first_days(register: Register) -> Mapping[str, date]:
     """By control that didn't always exist, its first day."""
-    return {name: first for name, acting, first in register.begun if not acting}
+    return {name: first for name, acting, first in register.earlier.begun if not acting}
 
 
 def _question(control: Mapping[Any, Any], report_type: str | None) -> tuple[bool, bool]:

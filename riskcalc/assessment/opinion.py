@@ -37,7 +37,7 @@ from riskcalc.assessment.shortfalls import (
 from riskcalc.assessment.steps import LEAST_COVERAGE, NEEDED, key_controls, reached, reaching, stepped
 from riskcalc.errors import counted, rate
 from riskcalc.register import stand_ins
-from riskcalc.register.issued import Ended
+from riskcalc.register.earlier import Ended
 from riskcalc.register.register import Register
 
 ACHIEVED, NOT_ACHIEVED = "achieved", "not achieved"
@@ -212,13 +212,13 @@ class _Case:
         self.outside = _outside(context.register, found)
         self.rated = set(compress(found["risk_id"], found["likelihood"].notna()))
         self.ended: dict[str, list[Ended]] = {}
-        for one in (each for each in sorted(context.register.ended) if report_type == "type2" or each.after):
+        for one in (each for each in sorted(context.register.earlier.ended) if report_type == "type2" or each.after):
             self.ended.setdefault(one.objective_id, []).append(one)
-        left = [one for one in sorted(context.register.former_risks) if report_type == "type2" or one.after]
+        left = [one for one in sorted(context.register.earlier.risks) if report_type == "type2" or one.after]
         self.left = [one for one in left if threatened.get(one.risk_id) != one.objective_id]
-        self.begun = {one[:2]: one[2] for one in context.register.begun}
+        self.begun = {one[:2]: one[2] for one in context.register.earlier.begun}
         self.lacked = lacked(context.register, self.all)
-        formerly = {one.control_id for one in context.register.former_controls if one.key}
+        formerly = {one.control_id for one in context.register.earlier.controls if one.key}
         self.counted_on = self._with_relied_on({*self.keys, *formerly})
         self.weak: dict[str, list[Candidate]] = {}
         for weak in material_weaknesses(context, report_type):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from riskcalc.assessment.changes import at_end, former_links, former_rows, way
 from riskcalc.errors import counted
 from riskcalc.register import register as registers
-from riskcalc.register.issued import FormerControl
+from riskcalc.register.earlier import FormerControl
 from riskcalc.register.register import Register
 
 

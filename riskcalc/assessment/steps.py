@@ -13,7 +13,7 @@ from riskcalc.assessment.changes import WAY, after_report, at_end
 from riskcalc.assessment.context import Context, once
 from riskcalc.assessment.shortfalls import faults, resting_on
 from riskcalc.register import register as registers
-from riskcalc.register.issued import FormerLink
+from riskcalc.register.earlier import FormerLink
 from riskcalc.register.register import Register
 
 STEPS = ("designed", "documented", "operated", "evidenced", "in_period")

@@ -24,7 +24,7 @@ _OF_A_REPORT = ("report_type", "report_from", "report_to", "opinion", "exception
 def reports(register: Register) -> Mapping[str, Reports]:
     """By subservice organisation, also one that is gone, what its rows say of its reports: earliest first."""
     found: dict[str, list[Report]] = {}
-    for each in sorted(register.former_reports, key=lambda each: each.valid_to):
+    for each in sorted(register.earlier.reports, key=lambda each: each.valid_to):
         found.setdefault(each.subservice_id, []).append(each._asdict())
     for one in register.rows("subservice_organisations"):
         found.setdefault(one["subservice_id"], []).append(one)

@@ -26,7 +26,7 @@ from riskcalc.pages.wording import page_link
 from riskcalc.register import audiences
 from riskcalc.register.audiences import Audience
 from riskcalc.register.claims import Claim
-from riskcalc.register.issued import with_latest
+from riskcalc.register.earlier import with_latest
 from riskcalc.register.periods import already
 from riskcalc.register.records import by_index, records
 from riskcalc.register.register import Register
@@ -99,7 +99,7 @@ def open_statement(
         raise UsageError(f"A trust centre is for those outside, not for {audience!r}; allowed: client, public.")
     register = read_standing(data_dir, period, as_day(as_of), business_unit or None)
     redacted = audiences.redacted(register, readers)
-    shown = replace(redacted, business_units=with_latest(redacted.business_units, redacted.issued))
+    shown = replace(redacted, business_units=with_latest(redacted.business_units, redacted.earlier.issued))
     context = Context.of(_without_contradicted(shown, Context.of(register)))
     new = (each for each in _changes(context, register) if each.day > _since(context))
     changes = sorted(new, key=lambda each: (each.day, each.what, each.about), reverse=True)
@@ -325,7 +325,7 @@ def _changes(context: Context, whole: Register) -> Iterator[Event]:
     here, there = (
         {*each.subservice_organisations["subservice_id"]} if each else set() for each in (shown, shown.before)
     )
-    for one in whole.came_or_left:
+    for one in whole.earlier.vendors:
         came, left = one.first if one.subservice_id in here else None, one.last if one.subservice_id in there else None
         found += [(came, "Subservice organisation taken on", one.name)] if came else []
         found += [(left, "Subservice organisation left", one.name)] if left else []

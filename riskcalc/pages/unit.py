@@ -178,7 +178,9 @@ def _deviated(unit: Assessment, report_type: str) -> str:
     found, name = assessed(unit.context, report_type), unit.unit["unit_id"]
     controls = (each["control_id"] for each in unit.register.rows("controls") if each["unit_id"] == name)
     number = sum(found[each]["deviations"] > 0 for each in controls)
-    number += len({one.control_id for one in unit.register.ended if one.deviations and one.control_id not in found})
+    number += len(
+        {one.control_id for one in unit.register.earlier.ended if one.deviations and one.control_id not in found}
+    )
     return f"; {counted(number, 'control')} deviated" if number else ""
 
 

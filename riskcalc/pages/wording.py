@@ -29,7 +29,7 @@ from riskcalc.assessment.opinion import (
 from riskcalc.assessment.scoring import AXES, VIEWS, breaches
 from riskcalc.errors import amount, counted, first_of, rate
 from riskcalc.pages.display import Cell, Display, day, facts, jump, level_cell, state, table
-from riskcalc.register.issued import by_unit
+from riskcalc.register.earlier import by_unit
 from riskcalc.version import __version__
 
 OURS = "Our outlook rests on management's own tests, not on the service auditor's."  # beside an opinion that was issued
@@ -116,7 +116,7 @@ def told_of(context: Context, unit: Mapping[Any, Any]) -> Told:
 
 def _former(context: Context, unit: Mapping[Any, Any]) -> Iterator[str]:
     """What other reports said that were issued in the period, or since, on rows of the unit that have ended."""
-    issued = by_unit(context.register.issued).get(unit["unit_id"], ())
+    issued = by_unit(context.register.earlier.issued).get(unit["unit_id"], ())
     said = {(one.report_to, one.report_type, one.issued_on, str(one.opinion)) for one in issued}
     for until, kind, on, opinion in sorted(said):
         if on >= context.period.first_day and (kind, pd.Timestamp(until)) != (unit["report_type"], unit["report_to"]):

@@ -14,14 +14,12 @@ import pandas as pd
 from pandas.api.types import is_string_dtype
 
 from riskcalc.errors import UsageError, amount
+from riskcalc.register.earlier import Earlier
 from riskcalc.register.periods import already
-from riskcalc.register.register import BESIDE, Register
+from riskcalc.register.register import Register
 from riskcalc.register.row import SPAN
 from riskcalc.register.stand_ins import unstated
 from riskcalc.register.tables import TABLES
-
-# Of what rows say that have ended, what nobody outside is told.
-FORMER = tuple(name for name in BESIDE if name.startswith(("former_", "other_", "came_")))
 
 WITHHELD = "withheld"
 
@@ -159,9 +157,9 @@ def redacted(register: Register, audience: Audience) -> Register:
         _refuse_assumed(register)
         tables = {name: _only(for_them(register, name, audience), audience.withheld[name]) for name in TABLES}
     before = register.before and redacted(register.before, audience)
-    issued = frozenset(each.without(audience.withheld["business_units"]) for each in register.issued)
-    inside: dict[str, Any] = dict.fromkeys(FORMER, frozenset()) if audience.told else {}
-    found = replace(register, notes=(), before=before, issued=issued, **inside, **tables)
+    issued = frozenset(each.without(audience.withheld["business_units"]) for each in register.earlier.issued)
+    earlier = Earlier(issued=issued) if audience.told else register.earlier._replace(issued=issued)
+    found = replace(register, notes=(), before=before, earlier=earlier, **tables)
     vars(found)["_fingerprint"] = register.fingerprint()
     return found
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, wraps
 from html import escape
@@ -21,8 +21,8 @@ import pandas as pd
 
 from riskcalc.errors import Problem, RegisterError, UsageError, bring_in
 from riskcalc.files import read
-from riskcalc.register import issued as earlier
 from riskcalc.register.checked_rows import Table, read_table
+from riskcalc.register.earlier import Earlier
 from riskcalc.register.editing import contents, settle
 from riskcalc.register.fingerprint import fingerprint_of, table_hashes
 from riskcalc.register.integrity import check_references, told_anyway
@@ -38,10 +38,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 _KNOWN = "_known"  # what ``once`` remembers of a register
 _MOST_KEPT = 50_000  # rows of a table that are kept as records as well, which takes as much memory again
-BESIDE = (  # what rows say that have ended
-    *("ended", "begun", "issued", "former_reports", "former_controls", "former_links", "former_risks"),
-    *("former_appetites", "other_objectives", "came_or_left"),
-)
 _STRAY = 365  # evidence dated so many days after its period doesn't move the day it is seen from
 
 
@@ -58,13 +54,7 @@ class Register:
 
     As read, it holds all rows there are, of whatever days; ``at`` gives it as it stood for a period, with one row per
     key. Then ``stands`` names the period and the day it is seen from, ``before`` is the same for the period before
-    (None where no row has days), ``ended`` are the controls that acted on a risk earlier in its unit's report, also on
-    one that has ended; ``begun`` are the risks and controls that didn't always exist, and the controls that didn't
-    always act on a risk: risk or control, that control or blank, first day; ``issued`` are the reports that were issued
-    on rows of its units that have ended, ``former_reports`` those that such rows of subservice organisations tell of,
-    ``former_controls``, ``former_links``, ``former_appetites`` and ``former_risks`` what such rows say of days of their
-    unit's report, ``other_objectives`` those that began some day, or ended in that report or since, and
-    ``came_or_left`` the subservice organisations that weren't always there, or are gone.
+    (None where no row has days), and ``earlier`` what rows say that have ended.
     """
 
     source: Path
@@ -88,16 +78,7 @@ class Register:
     assumed: frozenset[tuple[str, str, str]] = frozenset()
     stands: tuple[Period, date] | None = None
     before: Register | None = None
-    ended: frozenset[earlier.Ended] = frozenset()
-    begun: frozenset[tuple[str, str, date]] = frozenset()
-    issued: frozenset[earlier.Issued] = frozenset()
-    former_reports: frozenset[earlier.FormerReport] = frozenset()
-    former_controls: frozenset[earlier.FormerControl] = frozenset()
-    former_links: frozenset[earlier.FormerLink] = frozenset()
-    former_appetites: frozenset[earlier.FormerAppetite] = frozenset()
-    former_risks: frozenset[earlier.FormerRisk] = frozenset()
-    other_objectives: frozenset[earlier.OtherObjective] = frozenset()
-    came_or_left: frozenset[earlier.CameOrLeft] = frozenset()
+    earlier: Earlier = field(default_factory=Earlier)
     notes: tuple[Problem, ...] = ()
 
     def period(self, name: str | None = None, new: bool = False) -> Period:
@@ -194,7 +175,7 @@ class Register:
     @property
     def beside(self) -> list[object]:
         """What is told beside the tables, and belongs to the fingerprint."""
-        return [*self.assumed, *(each for name in BESIDE for each in getattr(self, name))]
+        return [*self.assumed, *chain(*self.earlier)]
 
 
 def left_out(work: Callable[..., Any]) -> tuple[Any, ...]:

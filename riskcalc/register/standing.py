@@ -11,7 +11,8 @@ import pandas as pd
 
 from riskcalc.errors import UsageError
 from riskcalc.register import register as registers
-from riskcalc.register.issued import (
+from riskcalc.register.earlier import (
+    Earlier,
     Ended,
     appetites_before,
     came_or_left,
@@ -61,29 +62,34 @@ def _stood(register: Register, period: Period, as_of: date, known_on: date | Non
         known = ~(tables[name][columns[0]] > pd.Timestamp(until))
         if not known.all():
             tables[name] = tables[name].assign(**{column: tables[name][column].where(known) for column in columns})
-    issued = issued_before(tables["business_units"], day) if register.timed else ()
-    theirs = reported_before(tables["subservice_organisations"], day) if register.timed else frozenset()
+    held = dict(tables)
     for name in (name for name, model in TABLES.items() if model.timed()):
-        tables[name] = _held(tables[name], list(TABLES[name].primary_key), day) if register.timed else tables[name]
-        tables[name] = tables[name].drop(columns=list(SPAN))
-    found = replace(register, **tables, stands=(period, as_of))
+        held[name] = _held(tables[name], list(TABLES[name].primary_key), day) if register.timed else tables[name]
+        held[name] = held[name].drop(columns=list(SPAN))
+    found = replace(register, **held, stands=(period, as_of))
     if not register.timed:
         return found
-    units = set(found.business_units["unit_id"])
-    mine = frozenset(each for each in issued if each.unit_id in units)
-    found = _consistent(replace(found, issued=mine, former_reports=theirs))
-    tests = tables["control_tests"]
-    then = {**tables, "control_tests": tests[tests["tested_on"] <= pd.Timestamp(as_of)]}
-    ended, begun = frozenset(_ended(register, found, then, day)), frozenset(_begun(register, day))
-    former: dict[str, Any] = {
-        "former_controls": controls_before(register.controls, found.controls, day),
-        "former_links": links_before(register.risk_controls, _with_report(found), day),
-        "former_appetites": appetites_before(register.business_units, found.business_units, day),
-        "former_risks": frozenset(risks_before(register.risks, found.risks, found.business_units, day)),
-        "other_objectives": frozenset(other_objectives(register.control_objectives, found.business_units, day)),
-        "came_or_left": frozenset(came_or_left(register.subservice_organisations, day)),
-    }
-    return replace(found, ended=ended, begun=begun, **former)
+    found = _consistent(found)
+    return replace(found, earlier=_earlier(register, found, tables, day, as_of))
+
+
+def _earlier(register: Register, stood: Register, known: dict[str, Any], day: pd.Timestamp, as_of: date) -> Earlier:
+    """What is told beside the tables that ``stood`` on a day; ``known`` are all their rows, as far as they count."""
+    units, tests = stood.business_units, known["control_tests"]
+    then = {**known, "control_tests": tests[tests["tested_on"] <= pd.Timestamp(as_of)]}
+    issued, there = issued_before(known["business_units"], day), set(units["unit_id"])
+    return Earlier(
+        ended=frozenset(_ended(register, stood, then, day)),
+        begun=frozenset(_begun(register, day)),
+        issued=frozenset(each for each in issued if each.unit_id in there),
+        reports=reported_before(known["subservice_organisations"], day),
+        controls=controls_before(register.controls, stood.controls, day),
+        links=links_before(register.risk_controls, _with_report(stood), day),
+        appetites=appetites_before(register.business_units, units, day),
+        risks=frozenset(risks_before(register.risks, stood.risks, units, day)),
+        objectives=frozenset(other_objectives(register.control_objectives, units, day)),
+        vendors=frozenset(came_or_left(register.subservice_organisations, day)),
+    )
 
 
 def _with_report(register: Register) -> pd.DataFrame:

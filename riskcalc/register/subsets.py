@@ -20,8 +20,10 @@ import numpy as np
 import pandas as pd
 
 from riskcalc.errors import UsageError
+from riskcalc.register.earlier import Earlier
 from riskcalc.register.fingerprint import fingerprint_of, table_hashes
-from riskcalc.register.register import BESIDE, Register, load
+from riskcalc.register.records import grouped
+from riskcalc.register.register import Register, load
 from riskcalc.register.tables import OWNERS, TABLES
 
 HANDED = "RISKCALC_SHARE"  # the environment variable that names the file of a share
@@ -59,8 +61,9 @@ class Subsets:
         """The unit's share; an unknown unit's is empty."""
         places = self._rows(unit_id)
         rows: dict[str, Any] = {name: _cut(getattr(self.register, name), found) for name, found in places.items()}
-        beside: dict[str, Any] = {"before": self._before(unit_id), **self._beside(unit_id, places)}
-        share = replace(self.register, notes=(), **rows, **beside)
+        share = replace(
+            self.register, notes=(), before=self._before(unit_id), earlier=self._beside(unit_id, places), **rows
+        )
         if unit_id in vars(self).get("_fingerprints", ()):  # it is known, and goes with it
             vars(share)["_fingerprint"] = self.fingerprint(unit_id)
         return share
@@ -79,7 +82,7 @@ class Subsets:
             mine = {name: hashes[name][rows] for name, rows in places.items()}
             there = earlier._rows(unit_id) if earlier and unit_id in earlier.unit_ids else {}
             before = {name: earlier_hashes[name][rows] for name, rows in there.items()}
-            beside = [*self.register.assumed, *chain(*self._beside(unit_id, places).values())]
+            beside = [*self.register.assumed, *chain(*self._beside(unit_id, places))]
             found[unit_id] = fingerprint_of(methodology, mine, beside, before)
         whole = fingerprint_of(methodology, hashes, self.register.beside, earlier_hashes)
         vars(self.register)["_fingerprint"] = whole
@@ -97,7 +100,7 @@ class Subsets:
     def _before(self, unit_id: str) -> Register | None:
         return self._earlier.of(unit_id) if self._earlier and unit_id in self._earlier.unit_ids else None
 
-    def _beside(self, unit_id: str, rows: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, frozenset[Any]]:
+    def _beside(self, unit_id: str, rows: Mapping[str, np.ndarray[Any, Any]]) -> Earlier:
         """What is told beside the tables of what stands in a share's rows: each begins with what it is about."""
         keys = (("risks", "risk_id"), ("controls", "control_id"), ("subservice_organisations", "subservice_id"))
         mine = {unit_id, *(name for table, key in keys for name in self._texts(table, key)[rows[table]])}
@@ -105,16 +108,14 @@ class Subsets:
         if self._earlier and unit_id in self._earlier.unit_ids:
             there = self._earlier._rows(unit_id)["subservice_organisations"]
             mine |= {*self._earlier._texts("subservice_organisations", "subservice_id")[there]}
-        told = self._told.items()
-        return {name: frozenset(each for key in mine for each in about.get(key, ())) for name, about in told}
+        told = self._told.values()
+        return Earlier(*(frozenset(each for key in mine for each in about.get(key, ())) for about in told))
 
     @cached_property
     def _told(self) -> dict[str, dict[str, list[Any]]]:
-        found: dict[str, dict[str, list[Any]]] = {name: {} for name in BESIDE}
-        for name, about in found.items():
-            for each in getattr(self.register, name):
-                about.setdefault(each[0], []).append(each)
-        return found
+        """What is told beside the tables, by field of ``Earlier`` and what it is about."""
+        told = self.register.earlier._asdict().items()
+        return {name: grouped((each[0], each) for each in found) for name, found in told}
 
     def _rows(self, unit_id: str) -> dict[str, np.ndarray[Any, Any]]:
         """Where the share's rows stand in each table, in the tables' order."""
@@ -135,7 +136,7 @@ class Subsets:
 
     def _formerly(self, control_ids: Iterable[str]) -> list[str]:
         """The subservice organisations that controls were performed by earlier in their report."""
-        told = self._told["former_controls"]
+        told = self._told["controls"]
         return [one.subservice_id for name in control_ids for one in told.get(name, ()) if one.subservice_id]
 
     @cached_property
@@ -161,7 +162,7 @@ class Subsets:
         found = new = control_ids
         while new:
             relied_on = self._texts("controls", "relies_on")[self._found("controls", new, "control_id")]
-            formerly = [one.relies_on for name in new for one in self._told["former_controls"].get(name, ())]
+            formerly = [one.relies_on for name in new for one in self._told["controls"].get(name, ())]
             new = {name for names in chain(relied_on, formerly) for name in names} - found
             found = found | new
         return found

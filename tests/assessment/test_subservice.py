@@ -139,7 +139,7 @@ def test_a_row_that_ended_still_covers_the_days_of_its_report(tmp_path: Path) ->
     told = [str(cell.get("text", "") + cell.get("note", "")) if isinstance(cell, dict) else cell for cell in row]
     assert told[4].replace("\xa0", " ").endswith("30 Sep 2026before: Type 2, 1 Jan 2025 to 31 Dec 2025, unmodified")
     assert told[6] == "none"
-    assert not redacted(context.register, PUBLIC).former_reports
+    assert not redacted(context.register, PUBLIC).earlier.reports
 
 
 @pytest.mark.parametrize(

@@ -286,13 +286,13 @@ def test_an_issued_report_goes_with_its_units_share_alone(tmp_path: Path) -> Non
         Context.of(riskcalc.load(write_register(tmp_path / str(place), edit)), "2026-H2").register
         for place, edit in enumerate(edits)
     ]
-    assert [(each.unit_id, each.opinion) for each in found[0].issued] == [("alpha", "qualified")]
-    assert [len(found[0].only(unit).issued) for unit in ("alpha", "beta")] == [1, 0]
+    assert [(each.unit_id, each.opinion) for each in found[0].earlier.issued] == [("alpha", "qualified")]
+    assert [len(found[0].only(unit).earlier.issued) for unit in ("alpha", "beta")] == [1, 0]
     for one, other in [found, [each.only("alpha") for each in found]]:
         assert one.fingerprint() != other.fingerprint()
     assert found[0].only("beta").fingerprint() == found[1].only("beta").fingerprint()
     for audience, opinion in ((PUBLIC, None), (CLIENT, "qualified")):
-        assert [each.opinion for each in redacted(found[0], audience).issued] == [opinion]
+        assert [each.opinion for each in redacted(found[0], audience).earlier.issued] == [opinion]
 
 
 def test_the_day_on_which_a_control_began_goes_with_the_shares_that_it_is_in(tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_the_day_on_which_a_control_began_goes_with_the_shares_that_it_is_in(tmp
     found = [
         Context.of(riskcalc.load(write_register(tmp_path / day, retired_on(day))), "2026-H2").register for day in days
     ]
-    assert [each.begun for each in found] == [{("A-C9", "", date.fromisoformat(day))} for day in days]
+    assert [each.earlier.begun for each in found] == [{("A-C9", "", date.fromisoformat(day))} for day in days]
     for one, other in [found, [each.only("alpha") for each in found]]:
         assert one.fingerprint() != other.fingerprint()
     assert found[0].only("beta").fingerprint() == found[1].only("beta").fingerprint()

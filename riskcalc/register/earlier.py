@@ -131,6 +131,29 @@ class OtherObjective(NamedTuple):
     after: bool
 
 
+class Earlier(NamedTuple):
+    """What is known beside a register's tables as they stood: what rows say that have ended, or that began some day.
+
+    ``ended`` are the controls that acted on a risk earlier in its unit's report, also on one that has ended; ``begun``
+    the risks and controls that didn't always exist, and the controls that didn't always act on a risk: risk or control,
+    that control or blank, first day. ``issued`` are the reports that were issued on rows of units that have ended,
+    ``reports`` those that such rows of subservice organisations tell of; ``controls``, ``links``, ``appetites`` and
+    ``risks`` what such rows say of days of their unit's report; ``objectives`` those that began some day, or ended in
+    that report or since, and ``vendors`` the subservice organisations that weren't always there, or are gone.
+    """
+
+    ended: frozenset[Ended] = frozenset()
+    begun: frozenset[tuple[str, str, date]] = frozenset()
+    issued: frozenset[Issued] = frozenset()
+    reports: frozenset[FormerReport] = frozenset()
+    controls: frozenset[FormerControl] = frozenset()
+    links: frozenset[FormerLink] = frozenset()
+    appetites: frozenset[FormerAppetite] = frozenset()
+    risks: frozenset[FormerRisk] = frozenset()
+    objectives: frozenset[OtherObjective] = frozenset()
+    vendors: frozenset[CameOrLeft] = frozenset()
+
+
 def reported_before(organisations: pd.DataFrame, day: pd.Timestamp) -> frozenset[FormerReport]:
     """The reports on rows of subservice organisations that ended before a day; of one that is gone, its last row."""
     over = organisations["valid_to"] < day
