@@ -49,6 +49,7 @@ _ENVIRONMENT = {
 _LARGEST_FILE = 2**30  # bytes; a job that writes without end fails before the disk is full
 _AWAITED = {signal.SIGCHLD, signal.SIGTERM} if hasattr(signal, "SIGCHLD") else set()
 _PATIENCE = 2.0  # seconds for the forking process to end by itself: what its children took of a processor is known then
+_GONE = 0.5  # seconds for a thread that has ended to be gone
 _ANSWER = 60.0  # seconds for the forking process to answer; it takes milliseconds
 
 
@@ -222,9 +223,18 @@ def main(target: str, home: str) -> None:
 
 
 def _threads() -> list[str]:
-    """The names of this process's threads beside its first."""
-    tasks = [task for task in Path("/proc/self/task").iterdir() if task.name != str(os.getpid())]
-    return sorted((task / "comm").read_text("utf-8").strip() for task in tasks)
+    """The names of this process's threads beside its first; one that has been joined takes a moment to be gone."""
+    deadline = time.monotonic() + _GONE
+    while (found := [*_beside_the_first()]) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return sorted(found)
+
+
+def _beside_the_first() -> Iterator[str]:
+    for task in Path("/proc/self/task").iterdir():
+        if task.name != str(os.getpid()):
+            with suppress(OSError):  # it is gone by now
+                yield (task / "comm").read_text("utf-8").strip()
 
 
 @contextmanager

@@ -381,6 +381,16 @@ def test_a_process_with_threads_is_not_forked(tmp_path: Path, monkeypatch: pytes
         ForkServer("threaded", tmp_path / "home").ready()
 
 
+def test_a_thread_that_is_about_to_end_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine one that was joined is still there for a moment, and the run was done the slow way."""
+    module = "import threading, time\ndef warm_up(): threading.Thread(target=time.sleep, args=(0.2,)).start()\ndef forked(_): pass\n"
+    (tmp_path / "brief.py").write_text(module)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    server = ForkServer("brief", tmp_path / "home")
+    server.ready()
+    server.close()
+
+
 def test_where_nothing_can_be_forked_the_stock_engine_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slower, and said; asking for forks is refused."""
     monkeypatch.setattr("riskcalc.run.forkserver.sys.platform", "win32")
