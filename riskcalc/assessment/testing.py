@@ -132,7 +132,8 @@ def conclude(
         return concluded("not_effective", f"{tested}, more than the tolerable {rate(tolerable)}")
     if sample_size == population:
         name = "operated_effectively"  # not more than tolerable, and nothing is left that could deviate
-        return concluded(name, f"all {sample_size} tested, {deviations} deviated")
+        every = "the one item there is was" if population == 1 else f"all {population}"
+        return concluded(name, f"{every} tested, {deviations} deviated")
     if _is_tolerable(sample_size, deviations, tolerable, confidence, population):
         shown = f"at {rate(confidence)} confidence at most {at_most(limit)} deviate"
         return concluded("operated_effectively", f"{tested}: {shown}")

@@ -87,7 +87,7 @@ def _carrying(portfolio: Portfolio) -> str:
     rated, carrying = (found["unit_id"].nunique() for found in (scores[scores["likelihood"].notna()], outside(scores)))
     if not rated:
         return "No risk is rated, so no business unit can be held against its appetite."
-    carry = "carries a rated risk worse than its" if carrying == 1 else "carry a rated risk worse than their"
+    carry = "carries a rated risk worse than its" if 1 in (carrying, rated) else "carry a rated risk worse than their"
     of = (
         counted(units, "business unit") if rated == units else f"the {counted(rated, 'business unit')} with rated risks"
     )

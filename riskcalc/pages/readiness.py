@@ -37,6 +37,7 @@ from riskcalc.register.columns import Assertion
 from riskcalc.register.records import records
 
 _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficiency": "open"}
+_EXCEPTIONS = {"none": "no exception", "minor": "minor exceptions", "matters": "an exception that matters"}
 _TYPES = {"type1": "Type 1", "type2": "Type 2"}
 _WITHOUT = "without what rows say that ended before the report's date"
 _CHAPTERS = {
@@ -223,7 +224,7 @@ def subservice(unit: Assessment) -> Display:
         gap: Cell = state(counted(days, "day"), "bad") if days else state("none", "good")
         gap = "tested here" if inclusive else "–" if type1 else gap
         opinion: str = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
-        exception: str = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
+        exception = _EXCEPTIONS.get(one["exception"], "")
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
         by = "" if pd.isna(one.get("reviewed_by")) else f"{one['reviewed_by']}, "
         none: Cell = "–" if pd.isna(one["report_type"]) else "not reviewed"

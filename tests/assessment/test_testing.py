@@ -49,6 +49,13 @@ def test_two_rounds_from_one_population_are_not_all_of_it() -> None:
     assert whole.reason == "all 60 tested, 6 deviated"
 
 
+def test_one_item_is_not_told_as_all_of_them() -> None:
+    """It read "all 1 tested"."""
+    found = over(a_round("a", 1, 0, population=1))
+    assert found is not None
+    assert found.reason == "the one item there is was tested, 0 deviated"
+
+
 @pytest.mark.parametrize(("second", "limit"), [(H1, 14), (H2, 20)], ids=["same days", "other days"])
 def test_populations_add_up_over_different_days_only(second: Any, limit: int) -> None:
     """20 and 20 without deviation, of 100 each: over the same days of 100 in all, over different ones of 200."""

@@ -314,6 +314,13 @@ def test_the_controls_that_earn_are_ours_and_another_units_are_told(tmp_path: Pa
     assert tile["note"].endswith(" nothing; of the 2, 1 is another unit's; 1 of clients not counted")
 
 
+def test_a_unit_without_controls_of_its_own_is_not_told_that_0_of_0_earn(tmp_path: Path) -> None:
+    """Beta's only control is its clients'."""
+    unit = opened(tmp_path, "beta", lambda rows: rows["controls"][3].update(performed_by="user_entity"))
+    [tile] = [item for item in unit_page.figures(unit).content["items"] if "earn" in item["label"]]
+    assert (tile["value"], tile["note"]) == ("–", "no control of ours is on record; 1 of clients not counted")
+
+
 def test_without_an_earlier_period_nothing_is_said_of_its_matrix(tmp_path: Path) -> None:
     """There is none that today's could be."""
     assert "No earlier period" in matrix.rescored(opened(tmp_path, period="2025-H2")).content["text"]
