@@ -52,7 +52,7 @@ def units(portfolio: Portfolio) -> Display:
     opinion = "Opinion: that of the issued report, else an outlook over its period, or at its date."
     note = f"Levels: risk now. {opinion} {MANAGEMENTS_TESTS}"
     whole = counted(len(rows), "business unit")
-    has = "has a rated risk" if len(breaches) == 1 else "have rated risks"
+    has = "has a rated risk" if 1 in (len(breaches), len(rows)) else "have rated risks"
     told = f"{len(breaches)} of {whole} {has} outside appetite"
     return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note).saying(told)
 

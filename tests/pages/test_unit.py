@@ -17,7 +17,7 @@ from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.assessment.scoring import outside
 from riskcalc.errors import UsageError
-from riskcalc.pages import loss, matrix, readiness, risks, wording
+from riskcalc.pages import loss, matrix, readiness, risks, summary, wording
 from riskcalc.pages import portfolio as portfolio_page
 from riskcalc.pages import unit as unit_page
 from riskcalc.pages.display import day, render
@@ -189,6 +189,10 @@ def test_a_unit_without_risks_or_without_ratings_has_a_page(tmp_path: Path) -> N
         shown = (unit_page.figures, unit_page.to_decide, risks.of_unit, unit_page.objectives, unit_page.controls)
         for show in (*shown, unit_page.findings, unit_page.provenance, unit_page.result):
             assert show(unit)._repr_mimebundle_()
+        if unit.scores.empty:
+            tiles = {item["label"]: (item["value"], item["note"]) for item in unit_page.figures(unit).content["items"]}
+            assert tiles["Unrated"] == ("–", "no risk is on record")
+            assert "of 0" not in str(summary.unit(unit).content)
         assert matrix.heatmaps(unit.scores, unit.matrix)._repr_mimebundle_()
         assert matrix.movement(unit)._repr_mimebundle_()
         assert matrix.picture(unit)._repr_mimebundle_()
