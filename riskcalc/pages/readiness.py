@@ -59,14 +59,14 @@ def figures(unit: Assessment) -> Display:
     now, instead = (report(unit.context, unit.unit, name) for name in (own_type, other))
     ahead = f". {told}" if (told := not_begun(unit.context, unit.unit)) else ""
     own = told_of(unit.context, unit.unit)
-    same = "by the same register" if own_type == "type2" else _WITHOUT
+    same = f", {'by the same register' if own_type == 'type2' else _WITHOUT}" if instead.objectives else ""
     because = f"{own.compared}, {now.because}" if own.issued_on else f"{now.because}{ahead}"
     decide = "decides" if blocking == 1 else "decide"
     return display.facts(
         "Readiness",
         [
             (f"Opinion, {_TYPES[own_type]}", own.opinion, day(because)),
-            (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}, {same}"),
+            (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}{same}"),
             ("Gaps", str(len(missing)), f"{blocking} {decide} on an objective; {overdue} past due"),
             _length(unit.unit),
             _to_year_end(unit),
@@ -333,7 +333,7 @@ def _issued(unit: Assessment) -> Cell:
 
 
 def _of(part: int, whole: int) -> Cell:
-    text = f"{part} of {whole}"
+    text = f"{part} of {whole}" if whole else "–"
     return state(text, "good" if part == whole and whole else "bad" if not part else "open")
 
 

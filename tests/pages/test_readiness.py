@@ -109,6 +109,21 @@ def test_what_a_report_of_the_other_type_would_rest_on_is_told(tmp_path: Path, u
     assert ("Type 2: without what rows say" in readiness.objectives(opened_unit).content["note"]) == (unit == "beta")
 
 
+def test_where_there_is_nothing_to_count_nothing_is_counted(tmp_path: Path) -> None:
+    """An objective without a key control has no "0 of 0" of them; a unit without an objective no other report."""
+    bare = opened(tmp_path / "a", "beta", lambda rows: rows["controls"][3].update(key="no"))
+    assert {text(cell) for row in readiness.objectives(bare).content["rows"] for cell in row[1:6]} == {"–"}
+
+    def without(rows: Rows) -> None:
+        for table in ("control_objectives", "risks", "ratings", "risk_controls"):
+            rows[table] = [
+                row for row in rows[table] if not row.get("risk_id", row.get("objective_id", "")).startswith("B")
+            ]
+
+    none = readiness.figures(opened(tmp_path / "b", "beta", without))
+    assert figure(none, "If it were Type 2") == ("not ready", "no control objective is on record")
+
+
 def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
     """The candidate in an entity's words, and what it does to the SOC 1 report."""
 
