@@ -329,7 +329,7 @@ def _dated(deficiency: Mapping[Any, Any], since: date, last: date) -> tuple[str,
     told = [f"identified on {identified.date()}, after the report's {end}"] if identified.date() > last else []
     told += [] if pd.isna(closed) else [f"closed on {closed.date()}"]
     within = ", but in the report's period" if closed and closed.date() <= last else f", but open at the report's {end}"
-    dated = " and ".join(told)
+    dated = ", and ".join(told)
     return dated, [dated + within * (identified.date() <= last)] * bool(told)
 
 

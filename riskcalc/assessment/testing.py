@@ -273,7 +273,8 @@ def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: da
     for days, group in (*_alone(operation), *_by_days(counting).items()):
         alone = control.operation(group) if group != counting else None  # they have been concluded on already
         if found and alone and alone.name == "not_effective" != found.name:
-            reason = f"{alone.reason}, in {days[0]} to {days[1]}"
+            last = min(days[1], max(each.tested_on for each in group))  # no test covers a day after it
+            reason = f"{alone.reason}, in {days[0]} to {last}"
             found = replace(found, name="not_effective", reason=reason)
     return dated(found) if found else None
 

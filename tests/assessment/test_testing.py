@@ -154,6 +154,9 @@ def test_a_stretch_that_failed_is_not_made_good_by_another() -> None:
     assert found.name == "not_effective"
     assert found.reason == "3 of 25 deviated, more than the tolerable 10 %, in 2025-07-01 to 2025-12-31"
     assert (found.sample_size, found.deviations) == (100, 3)
+    early = over(a_round("a", 25, 3, H2, tested_on=date(2025, 10, 1)), clean)  # it says nothing of days after that
+    assert early is not None
+    assert early.reason.endswith(", in 2025-07-01 to 2025-10-01")
 
 
 @pytest.mark.parametrize("first", [date(2025, 12, 31), date(2025, 8, 1)], ids=["a day shared", "five months shared"])
