@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from riskcalc.errors import at_most, rate
+from riskcalc.errors import at_most, counted, rate
 from riskcalc.register.methodology import Sampling
 from riskcalc.register.periods import Period
 from riskcalc.register.records import grouped
@@ -66,7 +66,8 @@ def in_words(conclusion: str, report_type: object) -> str:
 class Round:
     """A round of a test: what it covered, the items looked at, and those that deviated.
 
-    ``days`` are those of its columns, else its period's; no test covers a day after ``tested_on``.
+    ``days`` are those of its columns, else its period's; no test covers a day after ``tested_on``. ``aside`` are items
+    that didn't deviate and are left aside, since they speak for nothing.
     """
 
     test_id: str
@@ -79,6 +80,7 @@ class Round:
     population: int | None
     retest_of: str | None
     inquiry: bool
+    aside: int = 0
 
     @classmethod
     def of(cls, row: Any) -> Round:
@@ -194,7 +196,10 @@ class Basis:
         planned = items + 1 if self.frequency == "ad_hoc" and not self.once else self.planned(population)
         systematic = any(each.systematic for each in rounds)
         tests = tuple(each.test_id for each in rounds)
-        return conclude(items, deviations, systematic, planned, self.sampling, population, tests)
+        found = conclude(items, deviations, systematic, planned, self.sampling, population, tests)
+        aside = sum(each.aside for each in rounds)
+        told = f"; not counted: {counted(aside, 'item')} walked through, inquired about or retested without a deviation"
+        return replace(found, reason=found.reason + told) if aside else found
 
     def drawn_from(self, rounds: Iterable[Round]) -> int | None:
         """The population of the tests of operation among the rounds."""
@@ -344,7 +349,7 @@ def _counting(rounds: Iterable[Round]) -> list[Round]:
     ids = {each.test_id for each in found}
     weak = [each.inquiry or each.kind == "walkthrough" or each.retest_of in ids for each in found]
     return [
-        replace(each, items=each.deviations, population=None) if is_weak else each
+        replace(each, items=each.deviations, aside=each.items - each.deviations, population=None) if is_weak else each
         for each, is_weak in zip(found, weak, strict=True)
         if each.deviations or not is_weak
     ]

@@ -122,6 +122,16 @@ def test_a_walkthrough_that_failed_speaks_against_operation() -> None:
     assert over(replace(failed, deviations=0, systematic=False)) is None
 
 
+def test_what_is_not_counted_of_a_walkthrough_that_failed_is_told() -> None:
+    """Of 30 items walked through one deviated: "1 of 1" by itself would be told of a test that nobody made."""
+    found = over(a_round("w", 30, 1, REPORT, kind="walkthrough"))
+    assert found
+    assert found.name == "not_effective"
+    assert found.reason.endswith(
+        "; not counted: 29 items walked through, inquired about or retested without a deviation"
+    )
+
+
 def test_a_walkthrough_that_failed_is_not_diluted_by_a_longer_one() -> None:
     """One of one deviated: that another of the same days found one in 20 makes it no better."""
     tests = a_round("a", 1, 0), a_round("b", 17, 0), a_round("c", 1, 1, kind="walkthrough")
