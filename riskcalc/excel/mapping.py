@@ -201,6 +201,8 @@ def _sheet_lines(path: Path, part: TableMap, table: Table) -> Lines:
 def _misfits(part: TableMap, header: list[str], file: str, place: str) -> Iterator[Problem]:
     """What of a mapping doesn't fit the columns that are there."""
     there = f"there are: {', '.join(name for name in header if name)}"
+    if len(header) == 1 and re.search(r"[,;\t|]", header[0]):
+        there = f"the columns are held apart by something else than separator says: {header[0]}"
     beside = [(part.name, name) for name in (part.within, *part.rows_with) if name]
     for ours, theirs in [*part.columns.items(), *beside]:
         if header.count(theirs) != 1:

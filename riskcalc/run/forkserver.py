@@ -208,7 +208,8 @@ def main(target: str, home: str, runner: str) -> None:
     gc.set_threshold(100_000)  # a child is short-lived, and looking for cycles again and again is 4 % of its time
     supervisors: dict[int, int] = {}  # where each is told its next job
     signal.signal(signal.SIGCHLD, lambda *_: _reap(supervisors, answers))
-    os.write(answers, b"ready\n")
+    with suppress(BrokenPipeError):  # whoever asked has been killed meanwhile, and asks for nothing
+        os.write(answers, b"ready\n")
     for line in requests:
         folder, idle = json.loads(line)
         with _without_signals({signal.SIGCHLD}):

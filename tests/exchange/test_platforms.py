@@ -50,6 +50,15 @@ def test_what_goes_out_comes_back_unchanged(platform: str, tmp_path: Path) -> No
     assert told.endswith("Nothing to write.\n")
 
 
+def test_a_list_with_another_separator_is_told_as_that(tmp_path: Path) -> None:
+    """What we wrote for CISO Assistant isn't what it writes: it puts semicolons between the columns."""
+    export("ciso-assistant", SAMPLE, tmp_path)
+    file, map_ = tmp_path / "ciso-assistant-risks.csv", tmp_path / "ciso-assistant.map.toml"
+    done = CliRunner().invoke(main, ["excel", "import", str(file), "--into", str(SAMPLE), "--map", str(map_)])
+    assert done.exit_code == 2
+    assert "the columns are held apart by something else than separator says: ref_id,name," in done.output
+
+
 @pytest.mark.parametrize("platform", NAMES)
 def test_what_was_changed_there_changes_here(platform: str, tmp_path: Path) -> None:
     """That, and nothing beside it."""
