@@ -214,7 +214,7 @@ def _test_undescribed(context: Context) -> Seen:
 @check("evidence-after-as-of", "look", "It counts when it is looked at from its day on; check the date.")
 def _evidence_after(context: Context) -> Seen:
     for row in records(evidence.later(context)):
-        yield (row["unit_id"] or "", row["row"]), f"is dated {row['dated']}, after {context.as_of}: it doesn't count"
+        yield (row["unit_id"], row["row"]), f"is dated {row['dated']}, after {context.as_of}: it doesn't count"
 
 
 @check("deviation-after-period", "look", "Assess the next period; if it is about this one, correct its days.")

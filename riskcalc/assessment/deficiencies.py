@@ -329,7 +329,7 @@ def _dated(deficiency: Mapping[Any, Any], since: date, last: date) -> tuple[str,
     told = [f"identified on {identified.date()}, after the report's {end}"] if identified.date() > last else []
     told += [] if pd.isna(closed) else [f"closed on {closed.date()}"]
     within = ", but in the report's period" if closed and closed.date() <= last else f", but open at the report's {end}"
-    dated = " and ".join(told)
+    dated = ", and ".join(told)
     return dated, [dated + within * (identified.date() <= last)] * bool(told)
 
 
@@ -396,7 +396,9 @@ def _mattering(left: list[_Left]) -> list[_Left]:
 def _held(case: _Case, controls: set[str], closed_on: date | None) -> list[str]:
     """What is open counts as a failure, whatever tests say: they needn't have looked at it (AS 2201.62-.63)."""
     held = sorted(name for name in controls if case.proven[name] and closed_on is None)
-    return [f"judged as if {', '.join(held)} failed, although tested as operating effectively"] if held else []
+    at_date = any((case.report_type or case.controls[name]["report_type"]) == "type1" for name in held)
+    found = "be in use" if at_date else "have operated effectively"
+    return [f"judged as if {', '.join(held)} failed, although found to {found}"] if held else []
 
 
 def _reasons(case: _Case, left: list[_Left], amount: Fraction, unit: Any, unknown: list[str]) -> list[str]:

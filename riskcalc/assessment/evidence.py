@@ -231,7 +231,7 @@ def later(context: Context) -> pd.DataFrame:
             about = one.get("period", context.period.name) == context.period.name
             if about or (table == "control_tests" and Round.of(one).days[0] <= context.period.last_day):
                 told = table, one[row], one[dated].date()
-                found += [(unit, *told) for unit in units.get(one[belongs], (None,))]
+                found += [(unit, *told) for unit in units.get(one[belongs], ("",))]
     return pd.DataFrame(found, columns=["unit_id", "table", "row", "dated"])
 
 

@@ -124,5 +124,5 @@ def _report_items_missing(context: Context) -> Seen:
         unknown = [one for one in report_items(context, unit["unit_id"]) if one.status == NOT_ON_RECORD]
         if unknown:
             has = "has" if len(unknown) == 1 else "have"
-            told = f"{counted(len(unknown), 'part')} of its report, such as the {unknown[0].name}, {has} no state"
-            yield unit, f"{told} on record"
+            told = f"{counted(len(unknown), 'part')} of its report {has} no state on record"
+            yield unit, f"{told}: {first_of((one.name for one in unknown), 3)}"

@@ -126,7 +126,8 @@ def buys(size: int, population: int | None, sampling: Sampling, performed: int |
     """
     number, by_frequency = population or performed, f", if performed {counted(performed or 0, 'time')}"
     if size == number:
-        return f"all {size}{'' if population else by_frequency}: what is found is the rate"
+        every = "the one item there is" if size == 1 else f"all {size}"
+        return f"{every}{'' if population else by_frequency}: what is found is the rate"
     limit = upper_limit(size, 0, sampling.confidence, number)
     drawn_from = f", population {population:,}" if population else by_frequency
     model = f"hypergeometric{drawn_from}" if number else "binomial"

@@ -192,9 +192,9 @@ def _to_come(control: Mapping[Any, Any], type1: bool, period: str) -> str:
 
 def _otherwise(row: FormerControl, now: Mapping[Any, Any], design: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """How a row that ended differs from a control as it is, and how that weighs."""
-    if not row.documented:
+    if not row.documented and now["documented"]:
         yield "was not documented", ANY
-    if design[row.design] < 1:
+    if design[row.design] < 1 and row.design != now["design"]:
         yield f"was of {row.design.replace('_', ' ')} design", ANY
     yield from ((f"relied on {one}", ANY) for one in row.relies_on if one not in now["relies_on"])
     if row.key != now["key"]:

@@ -132,7 +132,8 @@ def conclude(
         return concluded("not_effective", f"{tested}, more than the tolerable {rate(tolerable)}")
     if sample_size == population:
         name = "operated_effectively"  # not more than tolerable, and nothing is left that could deviate
-        return concluded(name, f"all {sample_size} tested, {deviations} deviated")
+        every = "the one item there is was" if population == 1 else f"all {population}"
+        return concluded(name, f"{every} tested, {deviations} deviated")
     if _is_tolerable(sample_size, deviations, tolerable, confidence, population):
         shown = f"at {rate(confidence)} confidence at most {at_most(limit)} deviate"
         return concluded("operated_effectively", f"{tested}: {shown}")
@@ -272,7 +273,8 @@ def over_period(control: Basis, rounds: Iterable[Round], report: Days, as_of: da
     for days, group in (*_alone(operation), *_by_days(counting).items()):
         alone = control.operation(group) if group != counting else None  # they have been concluded on already
         if found and alone and alone.name == "not_effective" != found.name:
-            reason = f"{alone.reason}, in {days[0]} to {days[1]}"
+            last = min(days[1], max(each.tested_on for each in group))  # no test covers a day after it
+            reason = f"{alone.reason}, in {days[0]} to {last}"
             found = replace(found, name="not_effective", reason=reason)
     return dated(found) if found else None
 

@@ -14,7 +14,7 @@ from riskcalc.loss.compound import AnnualLoss
 from riskcalc.pages import display
 from riskcalc.pages.charts import finish, plain
 from riskcalc.pages.display import Cell, Display
-from riskcalc.pages.wording import percent
+from riskcalc.pages.wording import money, percent
 from riskcalc.register.matrix import INK
 from riskcalc.register.records import by_index
 
@@ -95,10 +95,10 @@ def _one_in_twenty(years: Mapping[str, AnnualLoss], currency: str) -> str:
         return "No quantified risk costs anything."
     if costing:
         return f"{costing} of years cost anything at all."
-    told = f"1 year in 20 costs all units' clients together more than {amount(earned)} {currency}"
-    if amount(earned) == amount(claimed):
+    told = f"1 year in 20 costs all units' clients together more than {money(earned, currency)}"
+    if money(earned, currency) == money(claimed, currency):
         return f"{told}, by what controls have earned as by what they claim."
-    return f"{told}; it would be {amount(claimed)} if every control operated as claimed."
+    return f"{told}; it would be {money(claimed, currency)} if every control operated as claimed."
 
 
 def _shade(band: pd.DataFrame) -> list[dict[str, Any]]:

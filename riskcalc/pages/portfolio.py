@@ -52,7 +52,7 @@ def units(portfolio: Portfolio) -> Display:
     opinion = "Opinion: that of the issued report, else an outlook over its period, or at its date."
     note = f"Levels: risk now. {opinion} {MANAGEMENTS_TESTS}"
     whole = counted(len(rows), "business unit")
-    has = "has a rated risk" if len(breaches) == 1 else "have rated risks"
+    has = "has a rated risk" if 1 in (len(breaches), len(rows)) else "have rated risks"
     told = f"{len(breaches)} of {whole} {has} outside appetite"
     return display.table("Business units, worst first", columns, rows, numeric=numeric, note=note).saying(told)
 
@@ -87,7 +87,7 @@ def _carrying(portfolio: Portfolio) -> str:
     rated, carrying = (found["unit_id"].nunique() for found in (scores[scores["likelihood"].notna()], outside(scores)))
     if not rated:
         return "No risk is rated, so no business unit can be held against its appetite."
-    carry = "carries a rated risk worse than its" if carrying == 1 else "carry a rated risk worse than their"
+    carry = "carries a rated risk worse than its" if 1 in (carrying, rated) else "carry a rated risk worse than their"
     of = (
         counted(units, "business unit") if rated == units else f"the {counted(rated, 'business unit')} with rated risks"
     )

@@ -37,6 +37,7 @@ from riskcalc.register.columns import Assertion
 from riskcalc.register.records import records
 
 _GRAVE = {"material weakness": "bad", "significant deficiency": "bad", "deficiency": "open"}
+_EXCEPTIONS = {"none": "no exception", "minor": "minor exceptions", "matters": "an exception that matters"}
 _TYPES = {"type1": "Type 1", "type2": "Type 2"}
 _WITHOUT = "without what rows say that ended before the report's date"
 _CHAPTERS = {
@@ -58,14 +59,14 @@ def figures(unit: Assessment) -> Display:
     now, instead = (report(unit.context, unit.unit, name) for name in (own_type, other))
     ahead = f". {told}" if (told := not_begun(unit.context, unit.unit)) else ""
     own = told_of(unit.context, unit.unit)
-    same = "by the same register" if own_type == "type2" else _WITHOUT
+    same = f", {'by the same register' if own_type == 'type2' else _WITHOUT}" if instead.objectives else ""
     because = f"{own.compared}, {now.because}" if own.issued_on else f"{now.because}{ahead}"
     decide = "decides" if blocking == 1 else "decide"
     return display.facts(
         "Readiness",
         [
             (f"Opinion, {_TYPES[own_type]}", own.opinion, day(because)),
-            (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}, {same}"),
+            (f"If it were {_TYPES[other]}", instead.opinion, f"{achieved(instead)}{same}"),
             ("Gaps", str(len(missing)), f"{blocking} {decide} on an objective; {overdue} past due"),
             _length(unit.unit),
             _to_year_end(unit),
@@ -223,7 +224,7 @@ def subservice(unit: Assessment) -> Display:
         gap: Cell = state(counted(days, "day"), "bad") if days else state("none", "good")
         gap = "tested here" if inclusive else "–" if type1 else gap
         opinion: str = "no report" if pd.isna(one["opinion"]) else str(one["opinion"])
-        exception: str = "" if pd.isna(one["exception"]) else f"exceptions: {one['exception']}"
+        exception = _EXCEPTIONS.get(one["exception"], "")
         tone = "good" if opinion == "unmodified" and one["exception"] != "matters" else "bad"
         by = "" if pd.isna(one.get("reviewed_by")) else f"{one['reviewed_by']}, "
         none: Cell = "–" if pd.isna(one["report_type"]) else "not reviewed"
@@ -332,7 +333,7 @@ def _issued(unit: Assessment) -> Cell:
 
 
 def _of(part: int, whole: int) -> Cell:
-    text = f"{part} of {whole}"
+    text = f"{part} of {whole}" if whole else "–"
     return state(text, "good" if part == whole and whole else "bad" if not part else "open")
 
 

@@ -158,6 +158,8 @@ def _changes(opened: Assessment | Portfolio) -> dict[str, Any]:
     gone = f" ({counts[GONE]} {GONE})" if counts[GONE] else ""
     left = f" {counts[LEFT]} {LEFT}." if counts[LEFT] else ""
     rest += [f"{unmoved(opened.scores, found)} unchanged", *[f"{unrated} unrated{gone}"] * bool(unrated)]
+    told = f"{wording.sentence_case('; '.join(rest))}, of {counted(len(opened.scores), 'risk')}."
+    told = "No risk is on record." if opened.scores.empty else told
     return display.panel(
         f"What changed since {before.name}",
         str(out + worse),
@@ -165,7 +167,7 @@ def _changes(opened: Assessment | Portfolio) -> dict[str, Any]:
         "bad" if out + worse else "good" if back or counts[BETTER] else "open",
         items=[_moved(move, opened) for move in listed[:_MOST]],
         rest=_and_more(len(listed), "risk", "?moved=#all-risks"),
-        more=f"{wording.sentence_case('; '.join(rest))}, of {counted(len(opened.scores), 'risk')}.{left}",
+        more=f"{told}{left}",
     )
 
 

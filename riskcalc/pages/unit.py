@@ -54,16 +54,20 @@ def figures(unit: Assessment) -> Display:
     besides = f"; {whose}" if elsewhere else ""
     apart = len(about) - len(ours)
     besides += f"; {apart} of clients not counted" if apart else ""
+    unrated = len(unit.scores) - wording.rated_count(unit.scores)
+    told = f"{idle} {'earns' if idle == 1 else 'earn'} nothing" if ours else "no control of ours is on record"
     shown = display.facts(
         "Key figures",
         [
             *(_against_materiality(unit) if unit.in_money else []),
             (
                 "Controls that earn all they claim",
-                f"{full} of {len(ours)}",
-                f"{idle} {'earns' if idle == 1 else 'earn'} nothing{besides}",
+                f"{full} of {len(ours)}" if ours else "–",
+                f"{told}{besides}",
             ),
-            ("Unrated", str(int(unit.scores["likelihood"].isna().sum())), f"of {counted(len(unit.scores), 'risk')}"),
+            ("Unrated", str(unrated), f"of {counted(len(unit.scores), 'risk')}")
+            if len(unit.scores)
+            else ("Unrated", "–", "no risk is on record"),
         ],
     )
     return wording.folded_for_the_board(shown, unit)

@@ -452,7 +452,7 @@ def test_how_grave_a_deficiency_is_for_a_report_is_asked_of_its_days(
         ([{"identified_on": "2026-04-10"}], "identified on 2026-04-10, after the report's end"),
         (
             [{"identified_on": "2026-04-10", "closed_on": "2026-05-01"}],
-            "identified on 2026-04-10, after the report's end and closed on 2026-05-01",
+            "identified on 2026-04-10, after the report's end, and closed on 2026-05-01",
         ),
     ],
 )

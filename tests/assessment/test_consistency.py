@@ -142,8 +142,20 @@ def test_a_late_review_is_told_under_every_unit_that_it_serves(tmp_path: Path) -
     assert [each.unit_id for each in told if each.check == "evidence-after-as-of"] == ["alpha", "beta"]
 
 
+def test_a_late_review_of_a_vendor_that_no_unit_uses_is_told_as_well(tmp_path: Path) -> None:
+    """Under no unit, beside what is dated later of one; the check stopped at the two."""
+
+    def edit(rows: Rows) -> None:
+        rows["subservice_organisations"][0].update(reviewed_by="N.", reviewed_on="2026-07-01")
+        rows["control_tests"][0].update(tested_on="2026-07-02")
+
+    told = findings(Context.of(load(write_register(tmp_path / "data", edit)), as_of=date(2026, 6, 30)))
+    late = [(each.unit_id, each.row) for each in told if each.check == "evidence-after-as-of"]
+    assert late == [("", "SUB-1"), ("alpha", "T1")]
+
+
 def test_one_part_has_no_state_on_record(tmp_path: Path) -> None:
-    """In the singular."""
+    """In the singular, and by its name: it read "1 part, such as the subsequent events"."""
     items = [
         {**REPORT_ITEM, "item_id": f"{unit}{place}", "item": item, "unit_id": unit}
         for unit in ("alpha", "beta")
@@ -151,7 +163,7 @@ def test_one_part_has_no_state_on_record(tmp_path: Path) -> None:
     ]
     data = write_register(tmp_path / "data", lambda rows: rows["report_items"].extend(items))
     told = [each.message for each in findings(Context.of(load(data))) if each.check == "report-items-missing"]
-    assert [each.partition(",")[0] for each in told] == ["1 part of its report"] * 2
+    assert told == ["1 part of its report has no state on record: management assertion"] * 2
 
 
 def test_every_check_has_a_case() -> None:

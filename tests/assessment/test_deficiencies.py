@@ -70,11 +70,17 @@ def test_a_case_worked_by_hand(tmp_path: Path) -> None:
     assert one.magnitude == pytest.approx(180_000)
     assert one.compensating == ("A-C2",)
     assert one.reasons == (
-        "judged as if A-C1 failed, although tested as operating effectively",
+        "judged as if A-C1 failed, although found to have operated effectively",
         "likelihood without it: A-R1 1.80; 2 or more counts: reasonably possible",
         "one event could misstate up to 180,000 EUR: below performance materiality",
         "compensating controls counted, as tested: A-C2",
     )
+
+
+def test_a_walkthrough_shows_that_a_control_is_in_use_and_no_more(tmp_path: Path) -> None:
+    """B-C1's report is at a date: it read "tested as operating effectively"."""
+    [weak] = judged(tmp_path, deficiency(control_id="B-C1"))
+    assert weak.reasons[0] == "judged as if B-C1 failed, although found to be in use"
 
 
 @pytest.mark.parametrize(

@@ -387,6 +387,26 @@ def test_what_a_control_lacked_earlier_in_the_report_is_told(
         assert (found.outcome, list(found.because)) == (ACHIEVED, left)
 
 
+@pytest.mark.parametrize("cells", [{"documentation": ""}, {"design": "partially_effective"}])
+def test_what_a_control_still_lacks_is_told_once(tmp_path: Path, cells: dict[str, str]) -> None:
+    """Of it as it is: that it did so under its former owner is no other matter. Where it was mended since, it is."""
+
+    def handed_over(rows: Rows) -> None:
+        rows["controls"].append({**rows["controls"][1], **cells, "owner": "F.", "valid_to": "2025-08-31"})
+        rows["controls"][1].update(valid_from="2025-09-01")
+
+    def still(rows: Rows) -> None:
+        rows["controls"][1].update(cells)
+
+    told = outlook(opened(tmp_path, sound, year, handed_over)).reported
+    assert [each.split(" from ")[0] for each in told] in (
+        ["A-C2 was not documented"],
+        ["A-C2 was of partially effective design"],
+    )
+    found = outlook(opened(tmp_path / "still", sound, year, still, handed_over))
+    assert (found.outcome, found.reported) == (NOT_ACHIEVED, ())
+
+
 @pytest.mark.parametrize(
     ("table", "cells", "until", "outcome", "told"),
     [

@@ -41,14 +41,14 @@ def drawn(*arguments: str) -> tuple[int, list[list[str]], str]:
 @pytest.mark.parametrize(
     ("frequency", "population", "size", "buys"),
     [
-        ("annual", "", 1, "all 1, if performed 1 time: what is found is the rate"),
+        ("annual", "", 1, "the one item there is, if performed 1 time: what is found is the rate"),
         (
             "quarterly",
             "",
             1,
             "1 without deviation: at 90 % confidence at most 50 % deviate (hypergeometric, if performed 2 times)",
         ),
-        ("half_yearly", "", 1, "all 1, if performed 1 time: what is found is the rate"),
+        ("half_yearly", "", 1, "the one item there is, if performed 1 time: what is found is the rate"),
         (
             "half_yearly",
             "5",
@@ -70,7 +70,7 @@ def drawn(*arguments: str) -> tuple[int, list[list[str]], str]:
             8,
             "8 without deviation: at 90 % confidence at most 8.34 % deviate (hypergeometric, population 12)",
         ),
-        ("ad_hoc", "1", 1, "all 1: what is found is the rate"),
+        ("ad_hoc", "1", 1, "the one item there is: what is found is the rate"),
     ],
 )
 def test_what_a_planned_size_buys(tmp_path: Path, frequency: str, population: str, size: int, buys: str) -> None:

@@ -49,6 +49,13 @@ def test_two_rounds_from_one_population_are_not_all_of_it() -> None:
     assert whole.reason == "all 60 tested, 6 deviated"
 
 
+def test_one_item_is_not_told_as_all_of_them() -> None:
+    """It read "all 1 tested"."""
+    found = over(a_round("a", 1, 0, population=1))
+    assert found is not None
+    assert found.reason == "the one item there is was tested, 0 deviated"
+
+
 @pytest.mark.parametrize(("second", "limit"), [(H1, 14), (H2, 20)], ids=["same days", "other days"])
 def test_populations_add_up_over_different_days_only(second: Any, limit: int) -> None:
     """20 and 20 without deviation, of 100 each: over the same days of 100 in all, over different ones of 200."""
@@ -147,6 +154,9 @@ def test_a_stretch_that_failed_is_not_made_good_by_another() -> None:
     assert found.name == "not_effective"
     assert found.reason == "3 of 25 deviated, more than the tolerable 10 %, in 2025-07-01 to 2025-12-31"
     assert (found.sample_size, found.deviations) == (100, 3)
+    early = over(a_round("a", 25, 3, H2, tested_on=date(2025, 10, 1)), clean)  # it says nothing of days after that
+    assert early is not None
+    assert early.reason.endswith(", in 2025-07-01 to 2025-10-01")
 
 
 @pytest.mark.parametrize("first", [date(2025, 12, 31), date(2025, 8, 1)], ids=["a day shared", "five months shared"])

@@ -13,6 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
 from register_files import Rows, write_register
+from waiting import wait_for
 
 from riskcalc.cli.main import main
 from riskcalc.exchange.schemas import schemas
@@ -263,7 +264,7 @@ def test_the_page_needs_nothing_and_keeps_nobody_out(made: tuple[str, Path], bro
     page, asked = browser.new_page(viewport={"width": 1440, "height": 900}), list[str]()
     page.on("request", lambda request: asked.append(request.url))
     page.goto((made[1] / "index.html").as_uri())
-    page.wait_for_function("document.documentElement.dataset.tables === 'ready'")
+    wait_for(lambda: bool(page.evaluate("document.documentElement.dataset.tables === 'ready'")))
     assert len(asked) == 1
     assert (made[1] / "index.html").stat().st_size < 300_000
     page.get_by_label("Search").fill("7 ANSWER")

@@ -12,6 +12,7 @@ from chromium import skip_without
 from opened_page import Opened
 from register_files import SAMPLE
 from running import run_here
+from waiting import wait_for
 
 from riskcalc.pages import display
 from riskcalc.register.register import load
@@ -133,7 +134,9 @@ def test_the_index_leads_to_every_unit_and_to_the_rows_of_its_risks(browser: Any
     assert {link.split("#")[0] for link in links} == units
     page.locator(".brief a[href='payroll.html#PAY-R03']").first.click()
     page.wait_for_selector("html[data-tables=ready]")
-    page.wait_for_function("document.querySelector(':target').getBoundingClientRect().top < innerHeight")
+    wait_for(
+        lambda: bool(page.evaluate("document.querySelector(':target')?.getBoundingClientRect().top < innerHeight"))
+    )
     row = page.locator("tr", has=page.locator(":target"))
     assert row.locator("th").text_content() == "PAY-R03"
     assert row.evaluate("""each => each.getBoundingClientRect().top
@@ -193,7 +196,7 @@ def test_on_a_phone_chapters_are_folded_and_a_link_opens_its_own(browser: Any, p
     assert page.locator("main > section").evaluate_all(closed) == [False, *[True] * 9]
     page.locator("nav").get_by_role("link", name="Tests of controls").click()
     chapter = page.locator("section", has=page.get_by_role("heading", name="Tests of controls"))
-    page.wait_for_function("document.querySelector('section:not(.closed) h2:target')")
+    wait_for(lambda: bool(page.evaluate("document.querySelector('section:not(.closed) h2:target')")))
     assert chapter.locator("table").first.is_visible()
     page.locator(".brief a", has_text="PAY-R03").first.click()
     page.locator("#PAY-R03").wait_for()
@@ -263,7 +266,7 @@ def test_that_all_charts_are_drawn_stays_said(browser: Any, pages: Path) -> None
         """addEventListener('DOMContentLoaded', () => document.dispatchEvent(new Event('draw-all')));"""
     )
     page.goto((pages / "payroll.html").as_uri())
-    page.wait_for_function("performance.getEntriesByName('charts-ready').length")
+    wait_for(lambda: bool(page.evaluate("performance.getEntriesByName('charts-ready').length")))
     assert page.evaluate("document.documentElement.dataset.charts") == "all"
 
 

@@ -17,6 +17,7 @@ from riskcalc.pages import loss
 from riskcalc.pages import unit as unit_page
 from riskcalc.pages.chapters import chapter
 from riskcalc.pages.loss_charts import contributions, in_years, sentence, tornado
+from riskcalc.pages.wording import money
 
 
 def opened(folder: Path, *edits: Any, unit_id: str = "alpha") -> Assessment:
@@ -155,7 +156,7 @@ def test_the_organisation_adds_up_by_rates_or_says_why_not(tmp_path: Path) -> No
     assert sum(float(row[2].replace(",", "")) for row in rows) == pytest.approx(whole.mean, abs=2)
     told = about(loss.organisation(portfolio))["summary"]
     assert told.startswith(
-        f"1 year in 20 costs all units' clients together more than {whole.var(0.95):,.0f} EUR; it would be "
+        f"1 year in 20 costs all units' clients together more than {money(whole.var(0.95), 'EUR')}; it would be EUR "
     )
     assert told.endswith(" Left out: 1 unrated risk.")
     assert loss.by_unit(portfolio).content["note"] == "Left out: 1 unrated risk."

@@ -112,6 +112,16 @@ def test_an_organisation_of_one_unit_reads_in_the_singular(tmp_path: Path) -> No
     assert top["lines"] == ["1 of 1 business unit carries a rated risk worse than its appetite."]
     assert top["second"]["verdict"] == "0 of 1 report unmodified; 1 adverse (Alpha)."
 
+    def inside(rows: Rows) -> None:
+        alone(rows)
+        rows["business_units"][0]["appetite"] = "Critical"
+
+    none = opened(tmp_path / "inside", inside)
+    assert portfolio.heading(none).content["lines"] == [
+        "0 of 1 business unit carries a rated risk worse than its appetite."
+    ]
+    assert portfolio.units(none).content["headline"] == "0 of 1 business unit has a rated risk outside appetite"
+
 
 def test_an_organisation_of_type_1_reports_speaks_of_dates(tmp_path: Path) -> None:
     """There is no period that an opinion could be over."""

@@ -109,6 +109,21 @@ def test_what_a_report_of_the_other_type_would_rest_on_is_told(tmp_path: Path, u
     assert ("Type 2: without what rows say" in readiness.objectives(opened_unit).content["note"]) == (unit == "beta")
 
 
+def test_where_there_is_nothing_to_count_nothing_is_counted(tmp_path: Path) -> None:
+    """An objective without a key control has no "0 of 0" of them; a unit without an objective no other report."""
+    bare = opened(tmp_path / "a", "beta", lambda rows: rows["controls"][3].update(key="no"))
+    assert {text(cell) for row in readiness.objectives(bare).content["rows"] for cell in row[1:6]} == {"–"}
+
+    def without(rows: Rows) -> None:
+        for table in ("control_objectives", "risks", "ratings", "risk_controls"):
+            rows[table] = [
+                row for row in rows[table] if not row.get("risk_id", row.get("objective_id", "")).startswith("B")
+            ]
+
+    none = readiness.figures(opened(tmp_path / "b", "beta", without))
+    assert figure(none, "If it were Type 2") == ("not ready", "no control objective is on record")
+
+
 def test_a_deficiency_answers_both_questions(tmp_path: Path) -> None:
     """The candidate in an entity's words, and what it does to the SOC 1 report."""
 
@@ -150,15 +165,15 @@ def test_a_client_who_was_never_told_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "shown"),
     [
-        ({}, [day("Type 2, 2026-01-01 to 2026-06-30"), "unmodified | exceptions: none", "none", "not reviewed"]),
-        ({"report_to": "2026-05-31"}, [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | exceptions: none", "30 days", "not reviewed"]),
+        ({}, [day("Type 2, 2026-01-01 to 2026-06-30"), "unmodified | no exception", "none", "not reviewed"]),
+        ({"report_to": "2026-05-31"}, [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | no exception", "30 days", "not reviewed"]),
         ({"method": "inclusive"}, [day("Type 2, 2026-01-01 to 2026-06-30"), "", "tested here", "not reviewed"]),
         ({"report_type": "", "report_from": "", "report_to": "", "opinion": "", "exception": ""},
          ["none received", "no report", "181 days", "–"]),
         ({"report_to": "2026-05-31", "began": "2026-05-16"},
-         [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | exceptions: none", "30 days", "not reviewed"]),
+         [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | no exception", "30 days", "not reviewed"]),
         ({"report_to": "2026-05-31", "began": "2026-06-16"},
-         [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | exceptions: none", "15 days", "not reviewed"]),
+         [day("Type 2, 2026-01-01 to 2026-05-31"), "unmodified | no exception", "15 days", "not reviewed"]),
     ],
 )  # fmt: skip
 def test_subservice_organisations_and_the_days_they_leave_uncovered(
@@ -325,7 +340,7 @@ def test_what_others_say_after_the_day_is_not_told(tmp_path: Path) -> None:
     since = open_unit("alpha", "2026-H1", str(data), as_of="2026-11-01")
     [row] = rows(readiness.subservice(since))
     assert row[4:] == [
-        day("Type 2, 2025-07-01 to 2026-09-30"), "unmodified | exceptions: none", "none", day("R. Reader, 2026-11-01"),
+        day("Type 2, 2025-07-01 to 2026-09-30"), "unmodified | no exception", "none", day("R. Reader, 2026-11-01"),
     ]  # fmt: skip
     assert rows(readiness.user_entities(since))[0][4] == day("2026-10-10")
 

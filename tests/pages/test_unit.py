@@ -17,7 +17,7 @@ from riskcalc.assessment.opening import Assessment, open_portfolio, open_unit
 from riskcalc.assessment.opinion import MANAGEMENTS_TESTS
 from riskcalc.assessment.scoring import outside
 from riskcalc.errors import UsageError
-from riskcalc.pages import loss, matrix, readiness, risks, wording
+from riskcalc.pages import loss, matrix, readiness, risks, summary, wording
 from riskcalc.pages import portfolio as portfolio_page
 from riskcalc.pages import unit as unit_page
 from riskcalc.pages.display import day, render
@@ -189,6 +189,10 @@ def test_a_unit_without_risks_or_without_ratings_has_a_page(tmp_path: Path) -> N
         shown = (unit_page.figures, unit_page.to_decide, risks.of_unit, unit_page.objectives, unit_page.controls)
         for show in (*shown, unit_page.findings, unit_page.provenance, unit_page.result):
             assert show(unit)._repr_mimebundle_()
+        if unit.scores.empty:
+            tiles = {item["label"]: (item["value"], item["note"]) for item in unit_page.figures(unit).content["items"]}
+            assert tiles["Unrated"] == ("–", "no risk is on record")
+            assert "of 0" not in str(summary.unit(unit).content)
         assert matrix.heatmaps(unit.scores, unit.matrix)._repr_mimebundle_()
         assert matrix.movement(unit)._repr_mimebundle_()
         assert matrix.picture(unit)._repr_mimebundle_()
@@ -312,6 +316,13 @@ def test_the_controls_that_earn_are_ours_and_another_units_are_told(tmp_path: Pa
     ]
     assert tile["value"].endswith("of 2")
     assert tile["note"].endswith(" nothing; of the 2, 1 is another unit's; 1 of clients not counted")
+
+
+def test_a_unit_without_controls_of_its_own_is_not_told_that_0_of_0_earn(tmp_path: Path) -> None:
+    """Beta's only control is its clients'."""
+    unit = opened(tmp_path, "beta", lambda rows: rows["controls"][3].update(performed_by="user_entity"))
+    [tile] = [item for item in unit_page.figures(unit).content["items"] if "earn" in item["label"]]
+    assert (tile["value"], tile["note"]) == ("–", "no control of ours is on record; 1 of clients not counted")
 
 
 def test_without_an_earlier_period_nothing_is_said_of_its_matrix(tmp_path: Path) -> None:
