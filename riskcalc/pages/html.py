@@ -32,9 +32,9 @@ _PLOTLY = '<script type="application/gzip" id="plotly-gzip">'
 _HIDDEN = "notebook-only"  # the tag of a cell that speaks to whoever runs the notebook, not to a reader
 
 
-def render_page(notebook: NotebookNode, static: bool = False) -> str:
-    """The page of an executed notebook; the same notebook gives the same bytes. A ``static`` one has no scripts."""
-    return "".join(page_parts(notebook, static))
+def render_page(notebook: NotebookNode) -> str:
+    """The page of an executed notebook; the same notebook gives the same bytes."""
+    return "".join(page_parts(notebook))
 
 
 def page_of(parts: Iterable[str | display.Display]) -> str:
@@ -49,7 +49,10 @@ def page_of(parts: Iterable[str | display.Display]) -> str:
 
 
 def page_parts(notebook: NotebookNode, static: bool = False) -> tuple[str, str, str]:
-    """The page in three parts, the middle one plotly's script: it is nearly all of a page, so nothing copies it."""
+    """The page in three parts, the middle one plotly's script: it is nearly all of a page, so nothing copies it.
+
+    A ``static`` one has no scripts.
+    """
     blocks = list(_blocks(notebook))
     charts = not static and any(block["kind"] == "chart" for block in blocks)
     plotly, plotly_hash = packed_plotly() if charts else ("", "")

@@ -26,6 +26,7 @@ _LINES: dict[str, dict[str, Any]] = {
 _RULE = {"color": "#8f1d3f", "width": 1.5, "dash": "dash"}
 _EXPECTED, _TAIL = "#9db7cc", "#2c4a63"
 _BETTER, _WORSE = "#7fb09e", "#c98a9a"
+_MOST = 12  # controls that matter most
 
 
 def in_years(probability: float) -> str:
@@ -160,7 +161,7 @@ def contributions(
     return display.table("Where the loss comes from", columns, rows, numeric=columns[2:3], summary=told, note=left_out)
 
 
-def tornado(controls: pd.DataFrame, titles: Mapping[str, str], most: int = 12) -> Display:
+def tornado(controls: pd.DataFrame, titles: Mapping[str, str]) -> Display:
     """Which controls matter: the probability of exceeding materiality if each fails, and if it is repaired."""
     moving = controls[controls["range"] > 0] if len(controls) else controls
     ends: dict[str, Any] = {
@@ -168,7 +169,7 @@ def tornado(controls: pd.DataFrame, titles: Mapping[str, str], most: int = 12) -
     }
     low, high = min([*ends["repaired"], 1.0]), max([*ends["failed"], 0.0])
     rows: list[list[Cell]] = []
-    for name, *exceeds in zip(moving.index[:most], *ends.values(), strict=False):
+    for name, *exceeds in zip(moving.index[:_MOST], *ends.values(), strict=False):
         repaired, now, failed = ((each - low) / max(high - low, 1e-9) for each in exceeds)
         drawn = display.bars("", [(repaired, now, _BETTER), (now, failed, _WORSE)], [(now, "line")])
         rows.append([display.jump(str(name)), titles.get(str(name), ""), drawn, *(percent(each) for each in exceeds)])

@@ -1,6 +1,6 @@
 """From lines of text to checked rows: every problem is kept with its file, line and column, none stops the rest.
 
-``read_table`` reads a CSV file; a workbook's sheets (``workbook_tables``) come through the same ``check_lines``.
+``read_table`` reads a CSV file; a workbook's sheets (``xlsx_tables``) come through the same ``check_lines``.
 """
 
 from __future__ import annotations

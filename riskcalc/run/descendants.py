@@ -24,9 +24,11 @@ def become_subreaper() -> None:
     _of_c("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_with_parent(by: int) -> None:
-    """Get the signal ``by`` when the parent ends (Linux)."""
+def end_with_parent(parent: int, by: int) -> None:
+    """Get the signal ``by`` when the parent ends, and now if it has ended by now (Linux)."""
     _of_c("prctl", _PR_SET_PDEATHSIG, by, 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), by)
 
 
 def hand_back_memory() -> None:
@@ -47,12 +49,17 @@ def end_children() -> None:
 
 
 def end_family(pid: int) -> None:
-    """Kill all that a process has started, then itself: in this order nothing loses its place below it."""
+    """Kill all that a process has started, then itself: in this order nothing loses its place below it.
+
+    It is stopped first, so that it starts nothing more; what the others start during a look is seen by the next.
+    """
     deadline = time.monotonic() + _PATIENCE
-    while _kill_below(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
     with suppress(psutil.NoSuchProcess):
-        psutil.Process(pid).kill()
+        process = psutil.Process(pid)
+        process.suspend()
+        while (_kill_below(pid) or _kill_below(pid)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.kill()
 
 
 def memory(pid: int, itself: bool = True) -> float:

@@ -53,25 +53,26 @@ _GONE = 0.5  # seconds for a thread that has ended to be gone
 _ANSWER = 60.0  # seconds for the forking process to answer; it takes milliseconds
 
 
-@dataclass
+@dataclass(eq=False)
 class Child:
     """A job's process: the id of its supervisor, and its exit code as it will be (negative: killed by that signal)."""
 
     pid: int
     lock: threading.Lock
     code: Future[int] = field(default_factory=Future)
-    ended: bool = False  # by ``kill``, and its supervisor with it
+    killed: bool = False  # and its supervisor with it
 
     def wait(self, timeout: float) -> int:
         """The exit code; raises TimeoutError if the child still runs after ``timeout`` seconds."""
         return self.code.result(timeout)
 
-    def kill(self) -> None:
-        """End the child, and what it started, unless it has ended: its supervisor may be another's then."""
+    def kill(self) -> bool:
+        """End the child, and what it started; False if it has ended by itself: its supervisor may be another's then."""
         with self.lock:
-            self.ended = not self.code.done()
-        if self.ended:
+            self.killed = not self.code.done()
+        if self.killed:
             end_family(self.pid)
+        return self.killed
 
 
 class ForkServer:
@@ -84,7 +85,7 @@ class ForkServer:
         while the other process imports; ``ready`` waits for it.
         """
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "riskcalc.run.forkserver", target, str(home)],
+            [sys.executable, "-m", "riskcalc.run.forkserver", target, str(home), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -126,7 +127,7 @@ class ForkServer:
                 idle = self._idle.pop() if self._idle else 0
                 self._requests().write(json.dumps([str(folder), idle]) + "\n")
                 self._requests().flush()
-            except OSError:
+            except (OSError, ValueError):  # the second: it was closed
                 started.set_exception(ForkError("the process that forks has ended"))
         try:
             return started.result(_ANSWER)
@@ -164,7 +165,7 @@ class ForkServer:
                 self._idle = [one for one in self._idle if one != pid]
                 if pid in self._children:  # else it was idle when it was killed
                     child = self._children.pop(pid)
-                    self._idle += [pid] * (answer["lives"] and not child.ended)
+                    self._idle += [pid] * (answer["lives"] and not child.killed)
                     child.code.set_result(answer["code"])
         self._ended()
 
@@ -187,9 +188,11 @@ class ForkServer:
         return self._process.stdout
 
 
-def main(target: str, home: str) -> None:
-    """Import the target's module, then fork a child per request until there are no more; then kill those that run."""
-    runner = os.getppid()
+def main(target: str, home: str, runner: str) -> None:
+    """Import the target's module, then fork a child per request until there are no more; then kill those that run.
+
+    ``home`` is removed if whoever asks, ``runner``, can't do that any more.
+    """
     requests, answers = os.fdopen(os.dup(0), "r", encoding="utf-8"), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(2, 1)  # whatever an import prints must not be taken for an answer
@@ -219,7 +222,7 @@ def main(target: str, home: str) -> None:
         end_family(pid)
     while supervisors:
         time.sleep(0.001)
-    if os.getppid() != runner:
+    if os.getppid() != int(runner):
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -266,53 +269,58 @@ def _tell(answers: int, told: dict[str, Any]) -> None:
 def _supervisor(supervisors: dict[int, int], requests: IO[str], answers: int, call: Any) -> int:
     """Fork one; returns its id."""
     jobs, ask = os.pipe()
+    forking = os.getpid()
     pid = os.fork()
     if pid == 0:
         for descriptor in (requests.fileno(), ask, *supervisors.values()):
             os.close(descriptor)
-        _supervise(jobs, answers, call)
+        _supervise(forking, jobs, answers, call)
     os.close(jobs)
     supervisors[pid] = ask
     return pid
 
 
-def _supervise(jobs: int, answers: int, call: Any) -> None:
+def _supervise(forking: int, jobs: int, answers: int, call: Any) -> None:
     """Run the target for one job after the other, each in a process below this one; never returns."""
     try:
         os.setsid()
         become_subreaper()
-        end_with_parent(signal.SIGTERM)
+        end_with_parent(forking, signal.SIGTERM)
         signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        supervisor = os.getpid()
         for line in os.fdopen(jobs, "r", encoding="utf-8"):
             worker = os.fork()
             if worker == 0:
                 os.close(answers)
                 os.close(jobs)
-                _work(Path(json.loads(line)), call)
-            code = _ended(worker)
+                _work(supervisor, Path(json.loads(line)), call)
+            code = _ended(worker, forking)
             end_children()
-            _tell(answers, {"pid": os.getpid(), "code": code, "lives": True})
+            _tell(answers, {"pid": supervisor, "code": code, "lives": True})
     finally:
         os._exit(1)
 
 
-def _ended(worker: int) -> int:
-    """Wait for a child and return its exit code; SIGTERM's if this process's own parent is gone."""
+def _ended(worker: int, forking: int) -> int:
+    """Wait for a child and return its exit code; SIGTERM's if this process's own parent is gone.
+
+    A SIGTERM that a job sent may come when the next one runs, whose end it isn't.
+    """
     while True:
         pid, status = os.waitpid(-1, os.WNOHANG)  # daemons that have become its children are reaped on the way
         if pid == worker:
             return os.waitstatus_to_exitcode(status)
-        if not pid and signal.sigwait(_AWAITED) == signal.SIGTERM:
+        if not pid and signal.sigwait(_AWAITED) == signal.SIGTERM and os.getppid() != forking:
             return -signal.SIGTERM
 
 
-def _work(folder: Path, call: Any) -> None:
+def _work(supervisor: int, folder: Path, call: Any) -> None:
     """Run the target as a process that was started for it would, and end; never returns."""
     code = 1
     try:
         os.setsid()  # a signal to the group doesn't reach the supervisor
-        end_with_parent(signal.SIGKILL)
+        end_with_parent(supervisor, signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
         resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
         for descriptor, name in ((1, "stdout"), (2, "stderr")):

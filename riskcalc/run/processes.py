@@ -92,8 +92,8 @@ class Running(Protocol):
         """Its exit code; raises TimeoutError if it still runs after ``timeout`` seconds."""
         ...
 
-    def kill(self) -> None:
-        """End it, and what it started."""
+    def kill(self) -> bool:
+        """End it, and what it started; False if it has ended by itself."""
         ...
 
 
@@ -109,7 +109,7 @@ class _Processes:
         self.most = most
         self._free: AbstractContextManager[object] = threading.Semaphore(most) if most else nullcontext()
         self._home = Path(tempfile.mkdtemp(prefix="riskcalc-"))
-        self._running: set[int] = set()
+        self._running: set[Running] = set()
         self._lock = threading.Lock()
         self._stopped = False
 
@@ -124,8 +124,8 @@ class _Processes:
         """End every running process with all its children, and remove what they left."""
         with self._lock:
             self._stopped = True
-            for pid in self._running:
-                end_family(pid)
+            for process in self._running:
+                process.kill()
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _start(self, work: Path) -> Running:
@@ -152,27 +152,28 @@ class _Processes:
             if self._stopped:
                 return "died", _STOPPED
             process = self._start(work)
-            self._running.add(process.pid)
+            self._running.add(process)
         try:
             return self._watch(process, job, work)
         finally:
             with self._lock:
-                self._running.discard(process.pid)
+                self._running.discard(process)
 
     def _watch(self, process: Running, job: Job, work: Path) -> tuple[str, str | None]:
-        """Wait for a process; end it when its time is up, or it takes more memory than it may."""
+        """Wait for a process; end it when its time is up, or it takes more memory than it may.
+
+        One that has ended by itself meanwhile is told by that: its supervisor's memory may be another's by now.
+        """
         deadline = time.monotonic() + job.timeout
         while True:
             left = deadline - time.monotonic()
-            try:
+            with suppress(TimeoutError):
                 return _told(work, process.wait(max(0.0, min(_LOOK, left))))
-            except TimeoutError:
-                if left <= 0:
-                    _end(process)
-                    return "timeout", f"still running after {job.timeout:g} s{_place(work)}"
-                if (used := memory(process.pid, itself=not self._supervised)) > job.memory:
-                    _end(process)
-                    return "died", f"used {used:,.0f} MB of memory, more than {job.memory:,.0f} MB{_place(work)}"
+            if left <= 0 and _end(process):
+                return "timeout", f"still running after {job.timeout:g} s{_place(work)}"
+            used = memory(process.pid, itself=not self._supervised)
+            if used > job.memory and _end(process):
+                return "died", f"used {used:,.0f} MB of memory, more than {job.memory:,.0f} MB{_place(work)}"
 
 
 class StockEngine(_Processes):
@@ -239,7 +240,7 @@ def available_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@dataclass
+@dataclass(eq=False)
 class _Started:
     """A process of subprocess, as ``Running``."""
 
@@ -255,8 +256,11 @@ class _Started:
         except subprocess.TimeoutExpired:
             raise TimeoutError from None
 
-    def kill(self) -> None:
-        end_family(self.pid)
+    def kill(self) -> bool:
+        ran = self.process.poll() is None
+        if ran:
+            end_family(self.pid)
+        return ran
 
 
 def _leaves(status: str, job: Job) -> tuple[str, ...]:
@@ -302,7 +306,9 @@ def _read(file: Path, last: int = 0) -> str:
         return content.read(last or _MOST_SAID).decode("utf-8", "replace")
 
 
-def _end(process: Running) -> None:
-    process.kill()
-    with suppress(TimeoutError):
-        process.wait(_PATIENCE)
+def _end(process: Running) -> bool:
+    killed = process.kill()
+    if killed:
+        with suppress(TimeoutError):
+            process.wait(_PATIENCE)
+    return killed

@@ -22,7 +22,7 @@ from riskcalc.pages import charts, loss
 from riskcalc.pages.charts import as_chart, heatmap
 from riskcalc.pages.display import DISPLAY_MIME, PLOTLY_MIME
 from riskcalc.pages.exporter import PageExporter
-from riskcalc.pages.html import render_page
+from riskcalc.pages.html import page_parts, render_page
 from riskcalc.register.matrix import Level, Matrix, contrast
 from riskcalc.register.register import Register
 
@@ -199,7 +199,9 @@ def test_somebodys_own_figure_is_a_chart_with_its_data_as_a_table(figure: Any, r
     """Under its title, and never as a picture drawn to another scale than its own."""
     bundle = as_chart(figure)._repr_mimebundle_()
     assert bundle[PLOTLY_MIME]["layout"]["meta"]["riskcalc"]["table"]["rows"][0] == row
-    page = render_page(new_notebook(cells=[new_code_cell("x", outputs=[new_output("display_data", bundle)])]), True)
+    page = "".join(
+        page_parts(new_notebook(cells=[new_code_cell("x", outputs=[new_output("display_data", bundle)])]), True)
+    )
     assert "The data of this chart" in page
     assert "<svg" not in page
     title = figure.layout.title.text

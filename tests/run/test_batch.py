@@ -446,9 +446,9 @@ def test_the_pages_of_a_unit_that_leaves_after_an_interrupted_run_leave_the_fold
         batch.run(batch.plan(request(small, tmp_path, force=True)), executor, engine, lambda *_: None)
     assert manifest(tmp_path)["earlier"] == [f"{unit}{end}" for unit in ("alpha", "beta") for end in ENDINGS]
     beta_leaves(small)
-    run(request(small, tmp_path), FakeEngine())
+    run(request(small, tmp_path), FakeEngine({"alpha": "died"}))
     assert not list((tmp_path / "out/2026-H1").glob("beta*"))
-    assert "earlier" not in manifest(tmp_path)
+    assert "earlier" not in manifest(tmp_path)  # a unit that died has left nothing
 
 
 def test_what_an_earlier_version_called_otherwise_is_removed_and_what_can_not_be_is_told(

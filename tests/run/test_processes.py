@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from waiting import wait_for
 from riskcalc.errors import ForkError
 from riskcalc.register.register import Register
 from riskcalc.register.subsets import Subsets, pack
+from riskcalc.run.descendants import end_family
 from riskcalc.run.engines import engines
 from riskcalc.run.forkserver import ForkServer, _reap
 from riskcalc.run.processes import Engine, ForkEngine, Job, Outcome, StockEngine, _told, on_this_machine
@@ -297,6 +298,94 @@ def test_one_supervisor_runs_one_job_after_the_other_and_is_replaced_when_it_is_
     assert above() != first
     assert fork(job("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)", "while True: pass")).status == "died"
     assert above() not in (0, first)
+
+
+def test_what_a_job_has_left_ends_neither_it_nor_the_next(fork: ForkEngine) -> None:
+    """Its supervisor takes no order to end from it: that came when the next job ran, which was told as died."""
+    cell = (
+        "import os, subprocess\nsubprocess.Popen(f'while kill -TERM {os.getppid()}; do :; done', shell=True)\nfound = 1"
+    )
+    for _ in range(3):
+        assert found(fork(job(cell))) == 1
+        assert found(fork(job("found = 2"))) == 2
+
+
+def test_a_process_that_lost_its_parent_before_it_could_say_so_ends_at_once() -> None:
+    """A job whose supervisor was killed as it was forked ran on for ever."""
+    code = "from riskcalc.run.descendants import end_with_parent\nend_with_parent(0, 9)\nprint('still there')"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (-signal.SIGKILL, "")
+
+
+def test_what_starts_a_daemon_after_the_other_ends_with_all_of_them(tmp_path: Path) -> None:
+    """What was started between the last look and the end stayed."""
+    code = (
+        "import subprocess\nfrom riskcalc.run.descendants import become_subreaper\nbecome_subreaper()\n"
+        f"while True: subprocess.run('setsid sleep 60 &', shell=True, cwd={str(tmp_path)!r})"
+    )
+    for _ in range(5):
+        process = subprocess.Popen([sys.executable, "-c", code])
+        time.sleep(0.3)
+        end_family(process.pid)
+        process.wait(10)
+        left = psutil.process_iter(["name", "cwd"])
+        assert not [each for each in left if each.info["name"] == "sleep" and each.info["cwd"] == str(tmp_path)]
+
+
+class Told:
+    """A process of which it is known how it ends."""
+
+    pid = os.getpid()
+
+    def __init__(self) -> None:
+        self.code: Future[int] = Future()
+
+    def wait(self, timeout: float) -> int:
+        return self.code.result(timeout)
+
+    def kill(self) -> bool:
+        if self.code.done():
+            return False
+        self.code.set_result(-9)
+        return True
+
+
+@pytest.mark.parametrize("limits", [{"timeout": 0}, {"memory": 0.1}])
+def test_a_job_that_ends_by_itself_at_the_last_moment_is_told_by_that(
+    stock: StockEngine, tmp_path: Path, limits: dict[str, float]
+) -> None:
+    """Its time was up, or the next job of its supervisor took much memory: it was told as late, or as too large."""
+
+    class Late(Told):
+        def wait(self, timeout: float) -> int:
+            if not self.code.done():
+                self.code.set_result(0)
+                raise TimeoutError
+            return super().wait(timeout)
+
+    (tmp_path / "outcome.json").write_text('{"status": "ok", "error": null}')
+    assert stock._watch(Late(), job(**limits), tmp_path) == ("ok", None)
+
+
+def test_stopping_ends_a_job_whose_supervisor_had_another_one_before() -> None:
+    """When the one before was put away, the one that runs was forgotten."""
+
+    class Supervised(StockEngine):
+        def _start(self, work: Path) -> Told:  # noqa: ARG002
+            started.append(Told())
+            return started[-1]
+
+    started: list[Told] = []
+    engine = Supervised()
+    with ThreadPoolExecutor(2) as executor:
+        first = executor.submit(engine, job())
+        wait_for(lambda: len(started) == 1)
+        second = executor.submit(engine, job())
+        wait_for(lambda: len(engine._running) == 2)
+        started[0].code.set_result(0)
+        first.result(10)
+        engine.stop()
+        assert second.result(10).error == "killed by SIGKILL"
 
 
 def test_too_much_from_below_is_a_failure_in_its_cell(fork: ForkEngine) -> None:
