@@ -56,6 +56,7 @@ def test_what_is_asked_with_and_without_its_default_is_worked_out_once(small: Pa
     assert evidence.conclude_all(context) is evidence.conclude_all(context, None)
     assert scoring.scored(context) is scoring.scored(context, None)
     assert evidence.conclude_all(context, "type2") is not evidence.conclude_all(context)
+    assert steps.reached(context.register) is steps.reached(context.register, steps.LEAST_COVERAGE)
 
 
 def test_a_context_is_the_latest_period_unless_another_is_named(small: Path) -> None:
