@@ -18,7 +18,7 @@ from riskcalc.errors import PageError
 from riskcalc.pages import loss, matrix, risks
 from riskcalc.pages import unit as unit_page
 from riskcalc.pages.display import DISPLAY_MIME, Result, table
-from riskcalc.pages.html import PLOTLY_MIME, render_page
+from riskcalc.pages.html import PLOTLY_MIME, page_parts, render_page
 
 NASTY = '<img src=x onerror="alert(1)"> </script><script>alert(2)</script> {{ 7*7 }} "'
 
@@ -138,7 +138,7 @@ def test_the_same_notebook_gives_the_same_bytes(executed: nbformat.NotebookNode)
 def test_a_page_carries_only_the_scripts_it_needs() -> None:
     """Without charts no plotly; a static one has none at all, and its policy allows none."""
     book = notebook(showing(table("T", ["a"], [["b"]])._repr_mimebundle_()))
-    page, static = render_page(book), render_page(book, static=True)
+    page, static = render_page(book), "".join(page_parts(book, static=True))
     assert "plotly" not in page
     assert len(page) < 36_000
     assert "<script" not in static
