@@ -6,20 +6,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_FORMATS = ("rfc3987_syntax", "isoduration")
+_NOT_NEEDED = ("rfc3987_syntax", "isoduration", "boto3")
 
 
 @contextmanager
 def without_grammar() -> Iterator[None]:
-    """Leave out, while nbformat is imported, what jsonschema would import where JupyterLab has brought it.
+    """Leave out, while nbformat and papermill are imported, what they import where something else has brought it.
 
-    They check formats (IRI, durations) that no notebook has. For the first a grammar is parsed, which takes longer than
-    all other imports of a notebook's run together. Where they are imported already, nothing changes.
+    Two check formats (IRI, durations) that no notebook has; for the first a grammar is parsed, which takes longer than
+    all other imports of a notebook's run together. The third opens notebooks in a store, where no unit's is. Where they
+    are imported already, nothing changes.
 
     >>> with without_grammar():
     ...     import nbformat
     """
-    left_out = [] if "jsonschema" in sys.modules else [name for name in _FORMATS if name not in sys.modules]
+    left_out = [] if "jsonschema" in sys.modules else [name for name in _NOT_NEEDED if name not in sys.modules]
     sys.modules.update(dict.fromkeys(left_out))  # type: ignore[arg-type]
     try:
         yield

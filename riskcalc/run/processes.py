@@ -36,7 +36,7 @@ _TAIL = 2000  # characters of a dead process's last words that are kept
 _MOST_SAID = 100_000  # bytes of what a process says of itself that are read: a notebook can write there, too
 _PATIENCE = 10.0  # seconds for a killed process to be gone
 _STOPPED = "stopped before it began"
-_LOOK = 0.2  # seconds between two looks at a process's memory
+_LOOK = 0.5  # seconds between two looks at a process's memory; each goes through all processes there are
 
 
 @dataclass(frozen=True)
