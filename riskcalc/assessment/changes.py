@@ -14,7 +14,8 @@ from typing import Any
 from riskcalc.assessment.subservice import unnamed
 from riskcalc.assessment.testing import RANKS, Conclusion, Days
 from riskcalc.register import register as registers
-from riskcalc.register.earlier import FormerAppetite, FormerControl, FormerLink
+from riskcalc.register.earlier import FormerControl, FormerLink
+from riskcalc.register.records import grouped
 from riskcalc.register.register import Register
 
 WAY = ("performed_by", "subservice_id", "nature", "frequency")
@@ -23,10 +24,7 @@ WAY = ("performed_by", "subservice_id", "nature", "frequency")
 @registers.once
 def former_rows(register: Register) -> Mapping[str, Sequence[FormerControl]]:
     """By control, what its rows that have ended said of days of its report, earliest first."""
-    found: dict[str, list[FormerControl]] = {}
-    for one in sorted(register.earlier.controls):
-        found.setdefault(one.control_id, []).append(one)
-    return found
+    return grouped((one.control_id, one) for one in sorted(register.earlier.controls))
 
 
 def parts(register: Register, control: Mapping[Any, Any], days: Days) -> list[dict[Any, Any]]:
@@ -110,10 +108,7 @@ def in_report(register: Register) -> Mapping[str, str]:
 @registers.once
 def former_links(register: Register) -> Mapping[tuple[str, str], Sequence[FormerLink]]:
     """By risk and control, how that acted on the risk on days of its unit's report, by rows that ended."""
-    found: dict[tuple[str, str], list[FormerLink]] = {}
-    for one in sorted(register.earlier.links):
-        found.setdefault((one.risk_id, one.control_id), []).append(one)
-    return found
+    return grouped(((one.risk_id, one.control_id), one) for one in sorted(register.earlier.links))
 
 
 @registers.once
@@ -142,9 +137,7 @@ def over_report(register: Register) -> Mapping[tuple[str, str], tuple[str, float
 def appetites(register: Register) -> Mapping[str, tuple[str, date | None]]:
     """By unit, the lowest appetite of its report's days, and the last of them where it has another one since."""
     rank = {name: place for place, name in enumerate(register.methodology.level_names)}
-    former: dict[str, list[FormerAppetite]] = {}
-    for one in sorted(register.earlier.appetites):
-        former.setdefault(one.unit_id, []).append(one)
+    former = grouped((one.unit_id, one) for one in sorted(register.earlier.appetites))
     found: dict[str, tuple[str, date | None]] = {}
     for unit in register.rows("business_units"):
         now, known = unit["appetite"], former.get(unit["unit_id"], ())

@@ -24,6 +24,7 @@ from riskcalc.assessment.subservice import Reports, from_report, reports, speaki
 from riskcalc.assessment.testing import RANKS, Basis, Conclusion, Days, Round, added, now, over_period, uncovered
 from riskcalc.register import register as registers
 from riskcalc.register.methodology import EvidenceRules, Methodology
+from riskcalc.register.records import grouped
 from riskcalc.register.register import Register
 
 COLUMNS = (
@@ -114,10 +115,8 @@ def conclude_all(context: Context, report_type: str | None = None) -> Mapping[st
     if report_type != (answered := as_answered(context, report_type)):
         return conclude_all(context, answered)
     register = context.register
-    repairs: dict[str, list[date]] = {}
-    for one in register.rows("deficiencies"):
-        if one["closed_on"] <= pd.Timestamp(context.as_of):
-            repairs.setdefault(one["control_id"], []).append(one["closed_on"].date())
+    closed = [one for one in register.rows("deficiencies") if one["closed_on"] <= pd.Timestamp(context.as_of)]
+    repairs = grouped((one["control_id"], one["closed_on"].date()) for one in closed)
     found, reported = dict[str, Conclusion](), as_reported(context, report_type)
     for control in register.rows("controls"):
         name, asked = control["control_id"], report_type and type_asked(context, control, report_type)
@@ -240,10 +239,7 @@ def later(context: Context) -> pd.DataFrame:
 
 @registers.once
 def _rounds(register: Register) -> Mapping[str, list[Round]]:
-    found: dict[str, list[Round]] = {}
-    for row in register.rows("control_tests"):
-        found.setdefault(str(row["control_id"]), []).append(Round.of(row))
-    return found
+    return grouped((str(row["control_id"]), Round.of(row)) for row in register.rows("control_tests"))
 
 
 @registers.once

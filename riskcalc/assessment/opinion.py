@@ -20,7 +20,7 @@ import pandas as pd
 
 from riskcalc.assessment.changes import appetites, former_links, in_report, of_report
 from riskcalc.assessment.context import Context, once
-from riskcalc.assessment.deficiencies import Candidate, closed_deviations, material_weaknesses
+from riskcalc.assessment.deficiencies import closed_deviations, material_weaknesses
 from riskcalc.assessment.next_steps import unassessed
 from riskcalc.assessment.scoring import scored
 from riskcalc.assessment.shortfalls import (
@@ -38,6 +38,7 @@ from riskcalc.assessment.steps import LEAST_COVERAGE, NEEDED, key_controls, reac
 from riskcalc.errors import counted, rate
 from riskcalc.register import stand_ins
 from riskcalc.register.earlier import Ended
+from riskcalc.register.records import grouped
 from riskcalc.register.register import Register
 
 ACHIEVED, NOT_ACHIEVED = "achieved", "not achieved"
@@ -204,25 +205,20 @@ class _Case:
         self.all = stepped(context, report_type)
         self.acting = reached(context.register, Decimal(0))  # what deviated is reported, however little it reached
         self.supporting = reached(context.register)
-        self.risks: dict[str, list[str]] = {}
         threatened = in_report(context.register)
-        for risk, objective in threatened.items():
-            self.risks.setdefault(objective, []).append(risk)
+        self.risks = grouped((objective, risk) for risk, objective in threatened.items())
         found = scored(context, report_type)
         self.outside = _outside(context.register, found)
         self.rated = set(compress(found["risk_id"], found["likelihood"].notna()))
-        self.ended: dict[str, list[Ended]] = {}
-        for one in (each for each in sorted(context.register.earlier.ended) if report_type == "type2" or each.after):
-            self.ended.setdefault(one.objective_id, []).append(one)
+        ended = (one for one in sorted(context.register.earlier.ended) if report_type == "type2" or one.after)
+        self.ended = grouped((one.objective_id, one) for one in ended)
         left = [one for one in sorted(context.register.earlier.risks) if report_type == "type2" or one.after]
         self.left = [one for one in left if threatened.get(one.risk_id) != one.objective_id]
         self.begun = {one[:2]: one[2] for one in context.register.earlier.begun}
         self.lacked = lacked(context.register, self.all)
         formerly = {one.control_id for one in context.register.earlier.controls if one.key}
         self.counted_on = self._with_relied_on({*self.keys, *formerly})
-        self.weak: dict[str, list[Candidate]] = {}
-        for weak in material_weaknesses(context, report_type):
-            self.weak.setdefault(weak.unit_id, []).append(weak)
+        self.weak = grouped((weak.unit_id, weak) for weak in material_weaknesses(context, report_type))
         self.closed = closed_deviations(context, report_type)
 
     def carrying(self, risk: str) -> list[Any]:
